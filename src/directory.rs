@@ -1,0 +1,2 @@
+//! Who this is: one entry, its password proved, its verified phone.
+#![forbid(unsafe_code)]

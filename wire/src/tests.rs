@@ -1,0 +1,157 @@
+use super::*;
+
+const REQUEST: Request<'static> = Request {
+    login: [0x7f, 0x3a, 0x9c, 0x21],
+    caller: 1000,
+    pid: 4321,
+    debug: true,
+    source: Some(Source::Auto),
+    tag: b"sshd",
+    config: b"/etc/security/sms_otp.toml",
+    service: b"sshd",
+    user: b"alice",
+    rhost: b"192.0.2.7",
+    ssh_auth_info: b"publickey ssh-ed25519 AAAA\n",
+    counts: b"\x01\x02",
+};
+
+fn helpers() -> Vec<FromHelper<'static>> {
+    vec![
+        FromHelper::Working,
+        FromHelper::Ask(Style::Password, "Password: "),
+        FromHelper::Tell("Too many wrong codes."),
+        FromHelper::Verdict(Verdict {
+            code: Code::MaxTries,
+            counts: b"abc",
+        }),
+        FromHelper::Unspoken,
+        FromHelper::Stillborn(Stillborn {
+            step: 3,
+            errno: 13,
+            walked: 9,
+        }),
+    ]
+}
+
+fn answers() -> [Answer<'static>; 4] {
+    [
+        Answer::Said {
+            asked: true,
+            words: b"not a real password",
+        },
+        Answer::HungUp,
+        Answer::Missing,
+        Answer::TooLong,
+    ]
+}
+
+#[test]
+fn what_is_written_is_read() {
+    assert_eq!(Request::read(&REQUEST.write()), Ok(REQUEST));
+    for message in helpers() {
+        assert_eq!(FromHelper::read(&message.write(77)).map(|(_, read)| read), Ok(message));
+    }
+    for answer in answers() {
+        assert_eq!(Answer::read(&answer.write()), Ok(answer));
+    }
+}
+
+#[test]
+fn the_time_limit_travels() {
+    assert_eq!(
+        FromHelper::read(&FromHelper::Working.write(1234)),
+        Ok((1234, FromHelper::Working))
+    );
+}
+
+#[test]
+fn every_cut_and_every_surplus_is_nonsense() {
+    let request = REQUEST.write();
+    for length in 0..request.len() {
+        assert_eq!(Request::read(&request[..length]), Err(Nonsense));
+    }
+    for answer in answers() {
+        let mut written = answer.write();
+        for length in 0..written.len() {
+            assert_eq!(Answer::read(&written[..length]), Err(Nonsense));
+        }
+        written.push(0);
+        assert_eq!(Answer::read(&written), Err(Nonsense));
+    }
+    for message in helpers() {
+        let mut written = message.write(0);
+        for length in 0..written.len() {
+            assert_eq!(FromHelper::read(&written[..length]), Err(Nonsense));
+        }
+        written.push(0);
+        if message != FromHelper::Unspoken {
+            assert_eq!(FromHelper::read(&written), Err(Nonsense));
+        }
+    }
+}
+
+/// Every byte set to every value: nothing panics, and no damaged message is taken for a success.
+#[test]
+fn no_single_damaged_byte_makes_a_success_or_a_panic() {
+    for message in helpers() {
+        let written = message.write(5);
+        for at in 0..written.len() {
+            for value in 0..=u8::MAX {
+                let mut damaged = written.clone();
+                damaged[at] = value;
+                let read = FromHelper::read(&damaged);
+                // The code itself is the one byte that decides; it is not guarded by a checksum.
+                let is_code = matches!(message, FromHelper::Verdict(_)) && at == 8;
+                if let Ok((_, FromHelper::Verdict(verdict))) = read {
+                    assert!(verdict.code != Code::Success || is_code);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_that_lie_are_nonsense() {
+    let mut tell = FromHelper::Tell("hello").write(0);
+    tell[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(FromHelper::read(&tell), Err(Nonsense));
+    let long = "x".repeat(MAX_TEXT + 1);
+    assert_eq!(FromHelper::read(&FromHelper::Tell(&long).write(0)), Err(Nonsense));
+}
+
+#[test]
+fn a_text_that_is_not_utf8_is_nonsense() {
+    let mut tell = FromHelper::Tell("hello").write(0);
+    tell[12] = 0xff;
+    assert_eq!(FromHelper::read(&tell), Err(Nonsense));
+}
+
+#[test]
+fn other_versions_are_refused_and_still_recognised() {
+    let mut working = FromHelper::Working.write(0);
+    working[..2].copy_from_slice(&(VERSION + 1).to_le_bytes());
+    assert_eq!(FromHelper::read(&working), Err(Nonsense));
+    assert_eq!(Header::read(&working).map(|header| header.version), Ok(VERSION + 1));
+    let mut unspoken = FromHelper::Unspoken.write(0);
+    unspoken[..2].copy_from_slice(&(VERSION + 7).to_le_bytes());
+    assert_eq!(FromHelper::read(&unspoken), Ok((0, FromHelper::Unspoken)));
+    assert!(!speaks(0) && speaks(VERSION) && !speaks(VERSION + 1));
+}
+
+#[test]
+fn the_largest_request_fits() {
+    let name = vec![b'x'; most::NAME];
+    let request = Request {
+        config: &vec![b'/'; most::PATH],
+        service: &[b's'; most::SERVICE],
+        tag: &[b't'; most::SERVICE],
+        user: &name,
+        rhost: &name,
+        ssh_auth_info: &vec![b'k'; most::SSH_AUTH_INFO],
+        counts: &[0; MAX_COUNTS],
+        ..REQUEST
+    };
+    let written = request.write();
+    assert!(written.len() <= MAX_MESSAGE);
+    assert_eq!(Request::read(&written), Ok(request));
+}
