@@ -5,10 +5,11 @@
 //! not share a version still learn that much of each other. After them come the fields of the
 //! kind: integers little-endian and of fixed width (the module may be 32-bit in a 64-bit system),
 //! texts as a 32-bit length and their bytes. Reading is total: what is too short, too long or
-//! unknown is an [`Nonsense`], never a panic.
+//! unknown is [`Nonsense`], never a panic.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod logfmt;
 mod request;
 
 pub use request::{Request, Source, most};
@@ -24,6 +25,9 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 
 /// The longest prompt or text, in bytes.
 pub const MAX_TEXT: usize = 4096;
+
+/// No message of the helper is longer, in bytes.
+pub const MAX_FROM_HELPER: usize = MAX_TEXT + 64;
 
 /// The most bytes of [`Verdict::counts`].
 pub const MAX_COUNTS: usize = 64;
