@@ -218,9 +218,9 @@ fn distrusted(refusal: &trust::Refusal) -> Stillborn {
         Distrust::Call(Errno(number)) => (step::LOOK, number),
         Distrust::NotAFolder => (step::NOT_A_FOLDER, 0),
         Distrust::NotAFile => (step::NOT_A_FILE, 0),
-        Distrust::Owner { uid } => (step::OWNER, uid.cast_signed()),
+        Distrust::Owner { uid } => (step::OWNER, signed(uid)),
         Distrust::Writable { mode } | Distrust::Readable { mode } => {
-            (step::WRITABLE, mode.cast_signed())
+            (step::WRITABLE, signed(mode))
         }
     };
     Stillborn {
@@ -228,6 +228,15 @@ fn distrusted(refusal: &trust::Refusal) -> Stillborn {
         errno: detail,
         walked: u16::try_from(refusal.at).unwrap_or(u16::MAX),
     }
+}
+
+/// The wire has one number field; what is not an error number travels in it bit by bit.
+const fn signed(number: u32) -> i32 {
+    i32::from_le_bytes(number.to_le_bytes())
+}
+
+const fn unsigned(number: i32) -> u32 {
+    u32::from_le_bytes(number.to_le_bytes())
 }
 
 /// Says what a copy that did not become the helper has told.
@@ -249,7 +258,7 @@ pub fn describe(why: Stillborn, path: &CStr) -> Trouble {
         step::OWNER => [
             &at,
             " belongs to uid ",
-            &why.errno.cast_unsigned().to_string(),
+            &unsigned(why.errno).to_string(),
             ", not to root or this host: chown root it",
         ]
         .concat(),
