@@ -144,7 +144,12 @@ pub struct Ended {
 }
 
 /// Tells the story.
-pub fn run(request: &Request, settings: &Settings, counts: Counts, cast: Cast) -> Ended {
+pub fn run<'a>(
+    request: &'a Request<'a>,
+    settings: &'a Settings,
+    counts: Counts,
+    cast: Cast<'a>,
+) -> Ended {
     let mut login = Login {
         request,
         settings,

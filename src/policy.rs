@@ -46,6 +46,7 @@ pub enum NotAsked {
 
 /// Whom to ask the directory for.
 pub fn person(policy: &Policy, user: &[u8], caller: u32, names: &dyn Names) -> Result<Person, NotAsked> {
+    let system = |uid| uid < policy.min_uid || uid == NOBODY;
     let (name, uid) = match policy.subject {
         Subject::User => {
             let name = std::str::from_utf8(user).map_err(|_| NotAsked::NoName)?;
@@ -54,13 +55,14 @@ pub fn person(policy: &Policy, user: &[u8], caller: u32, names: &dyn Names) -> R
             }
             (name.to_owned(), names.uid(name).map_err(NotAsked::LookUp)?)
         }
+        Subject::Caller if system(caller) => return Err(NotAsked::SystemUser),
         Subject::Caller => {
             let name = names.name(caller).map_err(NotAsked::LookUp)?;
             (name.ok_or(NotAsked::NoName)?, Some(caller))
         }
     };
     match uid {
-        Some(uid) if uid < policy.min_uid || uid == NOBODY => Err(NotAsked::SystemUser),
+        Some(uid) if system(uid) => Err(NotAsked::SystemUser),
         _ => Ok(Person(name)),
     }
 }
