@@ -114,8 +114,9 @@ impl Helper {
                 Err(_) => match errno() {
                     // Dead, and its words were all read.
                     libc::EAGAIN if dead => return Err(Loss::Gone),
-                    libc::EAGAIN | libc::EINTR => {}
-                    libc::ECONNRESET => return Err(Loss::Gone),
+                    // ECONNRESET: it is gone and has not read all, which is said once and before
+                    // the words that it has left; the next look finds those.
+                    libc::EAGAIN | libc::EINTR | libc::ECONNRESET => {}
                     error => return Err(Loss::Errno(error)),
                 },
             }
