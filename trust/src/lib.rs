@@ -12,6 +12,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::CStr;
 
 /// Longest path, in bytes (`PATH_MAX`).
@@ -189,7 +192,7 @@ pub fn walk<C: Calls>(calls: &C, path: &CStr, host: u32, kind: Kind) -> Result<F
                 }
                 judge(stat, host, false).map_err(|why| refuse(why, &way))?;
                 if kind == Kind::Secret {
-                    readable(stat).map_err(|why| refuse(why, &way))?;
+                    keeps_secret(stat).map_err(|why| refuse(why, &way))?;
                 }
                 return Ok(Found { file, stat });
             }
@@ -212,8 +215,15 @@ fn judge(stat: Stat, host: u32, folder: bool) -> Result<(), Distrust> {
     })
 }
 
-/// 0600, or root:GROUP 0640. (Without write or execute for anybody is stricter and fine.)
-fn readable(stat: Stat) -> Result<(), Distrust> {
+/// Says that nobody reads an open file who must not know its secret: 0600, or root:GROUP 0640.
+/// (Without write or execute for anybody is stricter and fine.)
+///
+/// [`walk`] asks this for [`Kind::Secret`]. It is there on its own for a file of which only its
+/// content tells whether it holds a secret.
+///
+/// # Errors
+/// [`Distrust::Readable`]
+pub fn keeps_secret(stat: Stat) -> Result<(), Distrust> {
     let group_may = if stat.uid == 0 { 0o040 } else { 0 };
     if stat.mode & 0o077 & !group_may == 0 {
         Ok(())
