@@ -29,7 +29,9 @@ fn node(kind: u32, mode: u32, uid: u32) -> Stat {
 
 impl Memory {
     fn new() -> Self {
-        Self::default().folder("/", 0o755, 0).folder("/etc", 0o755, 0)
+        Self::default()
+            .folder("/", 0o755, 0)
+            .folder("/etc", 0o755, 0)
     }
 
     fn put(mut self, path: &str, stat: Stat, link: Option<&str>) -> Self {
@@ -56,7 +58,11 @@ impl Memory {
             ".." => folder.rsplit_once('/').map_or("", |(up, _)| up).to_owned(),
             name => format!("{folder}/{name}"),
         };
-        let path = if path.is_empty() { "/".to_owned() } else { path };
+        let path = if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path
+        };
         self.nodes.get(&path).ok_or(Errno(2))?;
         Ok(path)
     }
@@ -121,7 +127,11 @@ fn a_trusted_file_is_found_by_every_way_of_writing_its_path() {
         "/etc/a/../a/f",
         "/../../etc/a/f",
     ] {
-        assert_eq!(files.walk(path, Kind::Plain).as_deref(), Ok("/etc/a/f"), "{path}");
+        assert_eq!(
+            files.walk(path, Kind::Plain).as_deref(),
+            Ok("/etc/a/f"),
+            "{path}"
+        );
     }
 }
 
@@ -147,10 +157,17 @@ fn links_are_followed_and_judged() {
         "/etc/twice",
         "/etc/folder/../absolute",
     ] {
-        assert_eq!(files.walk(path, Kind::Plain).as_deref(), Ok("/etc/a/f"), "{path}");
+        assert_eq!(
+            files.walk(path, Kind::Plain).as_deref(),
+            Ok("/etc/a/f"),
+            "{path}"
+        );
     }
     assert_eq!(files.refused("/etc/foreign"), (owner(STRANGER), 12));
-    assert_eq!(files.refused("/etc/nowhere"), (Distrust::Call(Errno(2)), 12));
+    assert_eq!(
+        files.refused("/etc/nowhere"),
+        (Distrust::Call(Errno(2)), 12)
+    );
     assert_eq!(files.refused("/etc/folder"), (Distrust::NotAFile, 11));
 }
 
@@ -161,7 +178,10 @@ fn what_lies_behind_a_link_is_blamed_on_the_link() {
         .file("/etc/open/f", 0o644, 0)
         .folder("/etc/a", 0o755, 0)
         .symlink("/etc/a/link", "/etc/open", 0);
-    assert_eq!(files.refused("/etc/a/link/f"), (writable(0o777), "/etc/a/link".len()));
+    assert_eq!(
+        files.refused("/etc/a/link/f"),
+        (writable(0o777), "/etc/a/link".len())
+    );
 }
 
 #[test]
@@ -182,7 +202,10 @@ fn forty_links_are_followed_and_no_more() {
     for link in 1..=41 {
         files = files.symlink(&format!("/etc/l{link}"), &format!("l{}", link - 1), 0);
     }
-    assert_eq!(files.walk("/etc/l40", Kind::Plain).as_deref(), Ok("/etc/l0"));
+    assert_eq!(
+        files.walk("/etc/l40", Kind::Plain).as_deref(),
+        Ok("/etc/l0")
+    );
     assert_eq!(files.refused("/etc/l41").0, Distrust::TooLong);
 }
 
@@ -229,7 +252,10 @@ fn every_folder_on_the_way_counts() {
     assert_eq!(files.refused("/etc/sticky/theirs"), (owner(STRANGER), 18));
     assert_eq!(files.refused("/etc/theirs/f"), (owner(STRANGER), 11));
     // Leaving such a folder again does not make up for having been in it.
-    assert_eq!(files.refused("/etc/theirs/../sticky/f"), (owner(STRANGER), 11));
+    assert_eq!(
+        files.refused("/etc/theirs/../sticky/f"),
+        (owner(STRANGER), 11)
+    );
 }
 
 #[test]
