@@ -146,7 +146,7 @@ impl Login<'_> {
                     crate::sms::Kind::Local => Fault::Local,
                 },
                 error: error.code,
-                detail: error.to_string(),
+                detail: format!("{error}: {}", error.remedy()),
             }),
         }
     }
