@@ -7,10 +7,9 @@ use wire::Source;
 
 use crate::journal::Trouble;
 
-/// Where the package puts the helper: a build setting, see `build.rs`.
+// Where the package puts the helper and looks for the settings: build settings, see `build.rs`.
 const HELPER: &str = env!("SMS_OTP_HELPER");
-
-const CONFIG: &CStr = c"/etc/security/sms_otp.toml";
+const CONFIG: &str = env!("SMS_OTP_CONFIG");
 
 /// The PAM line's arguments.
 pub struct Arguments {
@@ -26,8 +25,8 @@ impl Arguments {
     /// Reads them. One that is unknown refuses the login: a typo must not weaken anything.
     pub fn read(args: &[&CStr]) -> Result<Self, Trouble> {
         let mut read = Self {
-            config: CONFIG.to_owned(),
-            helper: CString::new(HELPER).map_err(|_| Trouble::helper("the helper's path has a NUL"))?,
+            config: built_in(CONFIG)?,
+            helper: built_in(HELPER)?,
             source: None,
             debug: false,
             use_first_pass: false,
@@ -59,6 +58,10 @@ impl Arguments {
         }
         Some(())
     }
+}
+
+fn built_in(path: &str) -> Result<CString, Trouble> {
+    CString::new(path).map_err(|_| Trouble::helper("a path that was built in has a NUL"))
 }
 
 fn path_of(bytes: &[u8]) -> Option<CString> {
