@@ -1,7 +1,10 @@
 //! Turns the build settings `SMS_OTP_LIBEXECDIR` and `SMS_OTP_SYSCONFDIR` into the paths of the
 //! helper and the settings.
 
-#[allow(clippy::disallowed_methods, reason = "a build script's settings are its environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a build script's settings are its environment"
+)]
 fn main() {
     let folder = |setting: &str, usual: &str| {
         println!("cargo::rerun-if-env-changed={setting}");

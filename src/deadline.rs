@@ -3,6 +3,10 @@
 //! `CLOCK_BOOTTIME` cannot be set by anybody and runs on while the machine sleeps
 //! (`clock_gettime(2)`), so a code does not outlive its life in a suspended laptop.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is the room that reads the clock"
+)]
 
 use std::time::Duration;
 

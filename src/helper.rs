@@ -63,7 +63,11 @@ pub fn run() -> ExitCode {
 }
 
 /// From the request to what PAM is told.
-fn serve(request: &wire::Request, remote: &Arc<Remote>, settled: Result<(), String>) -> (Pam, Counts) {
+fn serve(
+    request: &wire::Request,
+    remote: &Arc<Remote>,
+    settled: Result<(), String>,
+) -> (Pam, Counts) {
     let started = Moment::now();
     let texts = Texts::of(request);
     let log = Arc::new(Log::open(&Subject {
@@ -76,7 +80,11 @@ fn serve(request: &wire::Request, remote: &Arc<Remote>, settled: Result<(), Stri
         debug: request.debug,
     }));
     let Some(counts) = Counts::read(request.counts) else {
-        return fail(&log, helper_fault("the module sent counts that are none"), Counts::default());
+        return fail(
+            &log,
+            helper_fault("the module sent counts that are none"),
+            Counts::default(),
+        );
     };
     if let Err(why) = settled.and_then(|()| leave_with_host(remote, &log)) {
         return fail(&log, local(why), counts);
@@ -96,7 +104,9 @@ fn serve(request: &wire::Request, remote: &Arc<Remote>, settled: Result<(), Stri
             info.location().map(|at| (at.file().to_owned(), at.line()));
     }));
     let told = catch_unwind(AssertUnwindSafe(|| {
-        tell(request, &texts, &settings, counts, remote, &log, &host, started)
+        tell(
+            request, &texts, &settings, counts, remote, &log, &host, started,
+        )
     }));
     match told {
         Ok(ended) => conclude(&ended, &settings, remote, &log),
@@ -134,12 +144,18 @@ fn load(request: &wire::Request, texts: &Texts) -> Result<Settings, Failed> {
         wire::Source::Auto => config::Source::Auto,
         wire::Source::Stack => config::Source::Stack,
     });
-    let path = texts.config.as_deref().ok_or_else(|| settings_fault("config= is not UTF-8".into()))?;
-    config::load(&config::Disk::default(), path, &texts.service, source)
+    let path = texts
+        .config
+        .as_deref()
+        .ok_or_else(|| settings_fault("config= is not UTF-8".into()))?;
+    config::load(&config::Disk, path, &texts.service, source)
         .map_err(|error| settings_fault(format!("{error}: {}", error.remedy())))
 }
 
-#[allow(clippy::too_many_arguments, reason = "everything that one login is made of")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "everything that one login is made of"
+)]
 fn tell(
     request: &wire::Request,
     texts: &Texts,
@@ -198,7 +214,10 @@ fn conclude(ended: &Ended, settings: &Settings, remote: &Remote, log: &Log) -> (
 /// How long the module may have to wait between two messages.
 fn longest_wait(settings: &Settings) -> Duration {
     let refusal = settings.password.refuse_after.saturating_mul(2);
-    settings.deadline.saturating_add(refusal).saturating_add(SLACK)
+    settings
+        .deadline
+        .saturating_add(refusal)
+        .saturating_add(SLACK)
 }
 
 /// Ends this process with its host, in every state: in the middle of LDAP or HTTP, too. A thread

@@ -16,7 +16,13 @@ use std::{
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 use wire::logfmt::field;
 
-use crate::{id::LoginId, sms::Sent, sys, phone::Phone, verdict::{Denied, Failed}};
+use crate::{
+    id::LoginId,
+    phone::Phone,
+    sms::Sent,
+    sys,
+    verdict::{Denied, Failed},
+};
 
 /// A system log that takes no more within this time is passed over: a login does not wait for it.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -59,7 +65,10 @@ struct Out {
 impl Out {
     fn write(&mut self, severity: Severity, line: &str) {
         if let Some(logger) = &mut self.to {
-            let _ = logger.formatter.clone().format(&mut logger.backend, severity, line);
+            let _ = logger
+                .formatter
+                .clone()
+                .format(&mut logger.backend, severity, line);
         }
     }
 }
@@ -109,8 +118,16 @@ impl Log {
     pub fn sent(&self, to: &Phone, sent: &Sent) {
         let mut line = self.begin("sent");
         field(&mut line, "phone", to.masked().as_bytes());
-        field(&mut line, "sid", sent.sid.as_deref().unwrap_or("?").as_bytes());
-        field(&mut line, "ms", sent.took.as_millis().to_string().as_bytes());
+        field(
+            &mut line,
+            "sid",
+            sent.sid.as_deref().unwrap_or("?").as_bytes(),
+        );
+        field(
+            &mut line,
+            "ms",
+            sent.took.as_millis().to_string().as_bytes(),
+        );
         self.sms_is_out.store(true, Ordering::Relaxed);
         lock(&self.out).write(Severity::LOG_INFO, &line);
     }
@@ -208,7 +225,9 @@ impl Log {
 
 /// A lock whose holder panicked is still a lock around whole values.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// For the head of a line, outside of quotes: what is not plain becomes `_`.

@@ -17,6 +17,15 @@
 //! Imports run down this picture only, and `tests/drift.rs` reads the `use` lines to see that
 //! they do. The journal alone looks up, to the verdict's words, because it writes them down.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::disallowed_methods,
+        reason = "a test that panics is a test that fails"
+    )
+)]
+
 /// The administrator's command.
 pub mod admin;
 /// A one-time code: drawn, compared, wiped.

@@ -144,6 +144,7 @@ pub struct Ended {
 }
 
 /// Tells the story.
+#[must_use]
 pub fn run<'a>(
     request: &'a Request<'a>,
     settings: &'a Settings,
@@ -273,11 +274,12 @@ impl Login<'_> {
     fn who(&mut self) -> Result<policy::Person, End> {
         let Request { user, caller, .. } = *self.request;
         let policy = &self.settings.policy;
-        let person = policy::person(policy, user, caller, self.cast.names).map_err(|not| match not {
-            NotAsked::SystemUser => Denied::SystemUser(self.whose()).into(),
-            NotAsked::NoName => Denied::NoSuchUser(self.whose()).into(),
-            NotAsked::LookUp(detail) => failed(Stage::Policy, Fault::Local, detail),
-        })?;
+        let person =
+            policy::person(policy, user, caller, self.cast.names).map_err(|not| match not {
+                NotAsked::SystemUser => Denied::SystemUser(self.whose()).into(),
+                NotAsked::NoName => Denied::NoSuchUser(self.whose()).into(),
+                NotAsked::LookUp(detail) => failed(Stage::Policy, Fault::Local, detail),
+            })?;
         if self.whose() == Whose::Caller {
             self.cast.journal.caller(person.name());
         }
@@ -349,10 +351,12 @@ impl Login<'_> {
 
     /// The verified phone.
     fn phone_of(&mut self, entry: &Entry) -> Result<Phone, End> {
-        let phone = entry.phone(&self.settings.ldap).map_err(|none| match none {
-            NoPhone::NotVerified => Denied::NotVerified,
-            NoPhone::NoNumber => Denied::NoNumber,
-        })?;
+        let phone = entry
+            .phone(&self.settings.ldap)
+            .map_err(|none| match none {
+                NoPhone::NotVerified => Denied::NotVerified,
+                NoPhone::NoNumber => Denied::NoNumber,
+            })?;
         self.phone = Some(phone.clone());
         Ok(phone)
     }
@@ -368,7 +372,9 @@ impl Login<'_> {
     }
 
     fn draw(&self) -> Result<Code, End> {
-        let crate::config::Code { digits, lifetime, .. } = self.settings.code;
+        let crate::config::Code {
+            digits, lifetime, ..
+        } = self.settings.code;
         Code::draw(digits, lifetime, self.request.id, self.cast.clock.now())
             .map_err(|none| failed(Stage::Code, Fault::Local, none.to_string()))
     }
@@ -377,7 +383,11 @@ impl Login<'_> {
     /// would be our fault.
     fn grant(&self, first: &First, second: &CodeProof) -> Result<Granted, End> {
         Granted::new(self.request.id, first, second).ok_or_else(|| {
-            failed(Stage::Helper, Fault::Helper, "proofs of different logins; please report this")
+            failed(
+                Stage::Helper,
+                Fault::Helper,
+                "proofs of different logins; please report this",
+            )
         })
     }
 }
@@ -397,7 +407,11 @@ fn of_directory(error: &directory::Error) -> End {
         directory::Error::Refused { .. } => Fault::Refused,
         directory::Error::Local(_) => Fault::Local,
     };
-    failed(Stage::Directory, fault, format!("{error}: {}", error.remedy()))
+    failed(
+        Stage::Directory,
+        fault,
+        format!("{error}: {}", error.remedy()),
+    )
 }
 
 /// A password as LDAP wants it (RFC 4513 §5.1.3: UTF-8). Others cannot be right.
@@ -415,5 +429,9 @@ fn secret(mut words: Zeroizing<Vec<u8>>) -> Option<Secret> {
 /// repeated to the length of what was typed). Nobody is asked about it.
 fn is_junk(words: &[u8]) -> bool {
     const JUNK: &[u8] = b"\x08\n\r\x7fINCORRECT";
-    !words.is_empty() && words.iter().zip(JUNK.iter().cycle()).all(|(typed, junk)| typed == junk)
+    !words.is_empty()
+        && words
+            .iter()
+            .zip(JUNK.iter().cycle())
+            .all(|(typed, junk)| typed == junk)
 }

@@ -45,7 +45,12 @@ pub enum NotAsked {
 }
 
 /// Whom to ask the directory for.
-pub fn person(policy: &Policy, user: &[u8], caller: u32, names: &dyn Names) -> Result<Person, NotAsked> {
+pub fn person(
+    policy: &Policy,
+    user: &[u8],
+    caller: u32,
+    names: &dyn Names,
+) -> Result<Person, NotAsked> {
     let system = |uid| uid < policy.min_uid || uid == NOBODY;
     let (name, uid) = match policy.subject {
         Subject::User => {
@@ -91,7 +96,10 @@ impl SshProof {
             .split(|byte| *byte == b'\n')
             .filter_map(|line| line.split(|byte| *byte == b' ').next())
             .any(|method| {
-                matches!(method, b"publickey" | b"hostbased" | b"gssapi-with-mic" | b"password")
+                matches!(
+                    method,
+                    b"publickey" | b"hostbased" | b"gssapi-with-mic" | b"password"
+                )
             })
             .then_some(Self { login })
     }
@@ -155,7 +163,10 @@ mod tests {
     #[test]
     fn system_users_are_never_the_directorys() {
         for name in ["root", "daemon", "nobody"] {
-            assert_eq!(ask(Subject::User, name.as_bytes(), 1000), Err(NotAsked::SystemUser));
+            assert_eq!(
+                ask(Subject::User, name.as_bytes(), 1000),
+                Err(NotAsked::SystemUser)
+            );
         }
         assert_eq!(ask(Subject::Caller, b"alice", 0), Err(NotAsked::SystemUser));
     }
@@ -179,8 +190,14 @@ mod tests {
 
     #[test]
     fn a_look_up_that_fails_is_not_a_name_that_is_not_there() {
-        assert!(matches!(ask(Subject::User, b"broken", 0), Err(NotAsked::LookUp(_))));
-        assert!(matches!(ask(Subject::Caller, b"root", 4000), Err(NotAsked::LookUp(_))));
+        assert!(matches!(
+            ask(Subject::User, b"broken", 0),
+            Err(NotAsked::LookUp(_))
+        ));
+        assert!(matches!(
+            ask(Subject::Caller, b"root", 4000),
+            Err(NotAsked::LookUp(_))
+        ));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rustix::{
 
 use crate::policy::Names;
 
-/// The descriptor on which the module puts the wire; where sd_listen_fds(3) begins, too.
+/// The descriptor on which the module puts the wire; where `sd_listen_fds(3)` begins, too.
 pub const WIRE: RawFd = 3;
 
 /// The helper's first acts: nothing that its host has left in place may matter from here on.
@@ -52,14 +52,15 @@ fn is_set_id() -> bool {
         || rustix::process::getgid() != rustix::process::getegid()
 }
 
-/// Before Linux 5.9 there is no close_range(2): then what /proc lists is closed.
+/// Before Linux 5.9 there is no `close_range(2)`: then what /proc lists is closed.
 fn close_all_but_wire() -> Result<(), String> {
     let above = WIRE.unsigned_abs().saturating_add(1);
     // SAFETY: numbers only. No descriptor above the wire belongs to anything in this process yet.
     if unsafe { libc::syscall(libc::SYS_close_range, above, u32::MAX, 0) } == 0 {
         return Ok(());
     }
-    let listed = std::fs::read_dir("/proc/self/fd").map_err(|error| format!("descriptors: {error}"))?;
+    let listed =
+        std::fs::read_dir("/proc/self/fd").map_err(|error| format!("descriptors: {error}"))?;
     let open: Vec<RawFd> = listed
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|fd| *fd > WIRE)
@@ -117,14 +118,12 @@ pub fn wire() -> Result<OwnedFd, String> {
     }
     // SAFETY: open, and handed to this process by its starter for this purpose alone.
     let wire = unsafe { OwnedFd::from_raw_fd(WIRE) };
-    match rustix::net::sockopt::socket_type(&wire) {
-        Ok(rustix::net::SocketType::SEQPACKET) => Ok(wire),
-        _ => {
-            // Somebody else's descriptor stays open.
-            std::mem::forget(wire);
-            Err("descriptor 3 is not the module's socket".into())
-        }
+    if let Ok(rustix::net::SocketType::SEQPACKET) = rustix::net::sockopt::socket_type(&wire) {
+        return Ok(wire);
     }
+    // Somebody else's descriptor stays open.
+    std::mem::forget(wire);
+    Err("descriptor 3 is not the module's socket".into())
 }
 
 /// Four bytes by chance, for what is no secret.
@@ -139,7 +138,10 @@ pub fn chance() -> u32 {
 /// This machine's name.
 #[must_use]
 pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Now, as a line of the system log begins: `Nov 24 21:01:56`, local time (RFC 3164 §4.1.2).
@@ -155,7 +157,9 @@ pub fn log_time() -> String {
         libc::localtime_r(&raw const now, &raw mut tm);
         tm
     };
-    let month = usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month));
+    let month = usize::try_from(tm.tm_mon)
+        .ok()
+        .and_then(|month| MONTHS.get(month));
     format!(
         "{} {:2} {:02}:{:02}:{:02}",
         month.unwrap_or(&"Jan"),
@@ -202,7 +206,12 @@ fn look_up(
         // SAFETY: all-zero is a valid passwd.
         let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
         let mut result = std::ptr::null_mut();
-        match call(&raw mut entry, buffer.as_mut_ptr(), buffer.len(), &raw mut result) {
+        match call(
+            &raw mut entry,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &raw mut result,
+        ) {
             0 if result.is_null() => return Ok(None),
             0 => {
                 // SAFETY: found, so pw_name is a C string within `buffer`.

@@ -94,6 +94,7 @@ pub struct Granted {
 impl Granted {
     /// Puts two proofs together. `None` if they are not both of this login: one login's right
     /// code does not open another.
+    #[must_use]
     pub fn new(login: LoginId, first: &First, second: &CodeProof) -> Option<Self> {
         (first.login() == login && second.login() == login).then_some(Self { login })
     }

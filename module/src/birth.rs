@@ -19,7 +19,7 @@ use crate::{
     journal::Trouble,
 };
 
-/// The descriptor on which the helper finds the wire; sd_listen_fds(3) begins there too.
+/// The descriptor on which the helper finds the wire; `sd_listen_fds(3)` begins there too.
 const WIRE: RawFd = 3;
 
 mod step {
@@ -102,7 +102,12 @@ fn become_helper(path: &CStr, wire: RawFd) -> ! {
     // SAFETY: writes a local array to the wire, which is at WIRE if it could be put there.
     unsafe {
         let to = if why.step < step::LOOK { wire } else { WIRE };
-        libc::send(to, message.as_ptr().cast(), message.len(), libc::MSG_NOSIGNAL);
+        libc::send(
+            to,
+            message.as_ptr().cast(),
+            message.len(),
+            libc::MSG_NOSIGNAL,
+        );
         libc::_exit(127)
     }
 }
@@ -129,13 +134,23 @@ fn prepare(wire: RawFd, host: u32) -> Result<(), u8> {
 
 /// Raw calls, because libc's own would first ask all of the host's threads, which are not here.
 fn ids(host: u32) -> Result<(), ()> {
-    #[cfg(any(target_arch = "x86", target_arch = "arm", target_arch = "sparc", target_arch = "m68k"))]
+    #[cfg(not(any(
+        target_arch = "x86",
+        target_arch = "arm",
+        target_arch = "sparc",
+        target_arch = "m68k"
+    )))]
+    use libc::{SYS_setgroups, SYS_setresgid, SYS_setresuid};
+    #[cfg(any(
+        target_arch = "x86",
+        target_arch = "arm",
+        target_arch = "sparc",
+        target_arch = "m68k"
+    ))]
     use libc::{
         SYS_setgroups32 as SYS_setgroups, SYS_setresgid32 as SYS_setresgid,
         SYS_setresuid32 as SYS_setresuid,
     };
-    #[cfg(not(any(target_arch = "x86", target_arch = "arm", target_arch = "sparc", target_arch = "m68k")))]
-    use libc::{SYS_setgroups, SYS_setresgid, SYS_setresuid};
     // SAFETY: getegid(2) cannot fail; the three calls take numbers only, and setgroups an empty
     // list.
     unsafe {
@@ -168,7 +183,7 @@ fn signals() {
     }
 }
 
-/// The wire to its place and everything else closed. Where close_range(2) is missing (before
+/// The wire to its place and everything else closed. Where `close_range(2)` is missing (before
 /// Linux 5.9) the helper closes the rest, which is its first act anyway.
 fn place(wire: RawFd) -> Result<(), ()> {
     // SAFETY: descriptor numbers only; this process shares none of them with anybody.
@@ -219,9 +234,7 @@ fn distrusted(refusal: &trust::Refusal) -> Stillborn {
         Distrust::NotAFolder => (step::NOT_A_FOLDER, 0),
         Distrust::NotAFile => (step::NOT_A_FILE, 0),
         Distrust::Owner { uid } => (step::OWNER, signed(uid)),
-        Distrust::Writable { mode } | Distrust::Readable { mode } => {
-            (step::WRITABLE, signed(mode))
-        }
+        Distrust::Writable { mode } | Distrust::Readable { mode } => (step::WRITABLE, signed(mode)),
     };
     Stillborn {
         step,
@@ -246,11 +259,18 @@ pub fn describe(why: Stillborn, path: &CStr) -> Trouble {
     let at = String::from_utf8_lossy(if walked.is_empty() { b"/" } else { walked });
     let error = || std::io::Error::from_raw_os_error(why.errno).to_string();
     let detail = match why.step {
-        step::IDS => return Trouble::local(["could not take the host's effective ids: ", &error()].concat()),
+        step::IDS => {
+            return Trouble::local(["could not take the host's effective ids: ", &error()].concat());
+        }
         step::SESSION => return Trouble::local(["no session for the helper: ", &error()].concat()),
         step::WIRE => return Trouble::local(["no place for the wire: ", &error()].concat()),
         step::LOOK => ["cannot look at ", &at, ": ", &error()].concat(),
-        step::EXEC => [&String::from_utf8_lossy(path), " cannot be executed: ", &error()].concat(),
+        step::EXEC => [
+            &String::from_utf8_lossy(path),
+            " cannot be executed: ",
+            &error(),
+        ]
+        .concat(),
         step::RELATIVE => "helper= wants an absolute path".to_owned(),
         step::TOO_LONG => [&at, " has too long a path or too many links"].concat(),
         step::NOT_A_FOLDER => [&at, " is not a folder"].concat(),
@@ -319,7 +339,12 @@ impl Calls for System {
     fn link(&self, link: &OwnedFd, into: &mut [u8]) -> Result<usize, Errno> {
         // SAFETY: writes at most the buffer's length; an empty name means the link itself.
         let length = unsafe {
-            libc::readlinkat(link.as_raw_fd(), c"".as_ptr(), into.as_mut_ptr().cast(), into.len())
+            libc::readlinkat(
+                link.as_raw_fd(),
+                c"".as_ptr(),
+                into.as_mut_ptr().cast(),
+                into.len(),
+            )
         };
         usize::try_from(length).map_err(|_| Errno(errno()))
     }

@@ -12,7 +12,12 @@ use zeroize::Zeroizing;
 use crate::libpam;
 
 /// Puts a question and writes the answer as a message.
-pub fn ask(pamh: &mut PamHandle, style: Style, prompt: &str, use_first_pass: bool) -> Zeroizing<Vec<u8>> {
+pub fn ask(
+    pamh: &mut PamHandle,
+    style: Style,
+    prompt: &str,
+    use_first_pass: bool,
+) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(match style {
         Style::Password => password(pamh, prompt, use_first_pass),
         Style::Hidden => words(pamh, PAM_PROMPT_ECHO_OFF, prompt),

@@ -129,11 +129,11 @@ impl Helper {
     }
 
     /// What to say of one that was lost.
-    pub fn obituary(mut self, loss: Loss) -> Trouble {
+    pub fn obituary(mut self, loss: &Loss) -> Trouble {
         let detail = match loss {
             Loss::Late => "the helper is late and was ended".to_owned(),
             Loss::TooMuch => "the helper speaks too much".to_owned(),
-            Loss::Errno(error) => numbered("the wire to the helper failed, error ", error),
+            Loss::Errno(error) => numbered("the wire to the helper failed, error ", *error),
             Loss::Gone => match self.end(FAREWELL) {
                 Some((libc::CLD_EXITED, code)) => {
                     numbered("the helper ended without a verdict, exit code ", code)
@@ -172,7 +172,9 @@ impl Child {
         };
         let mut ends = [end(wire), end(self.pidfd.as_ref().map(AsRawFd::as_raw_fd))];
         // One more, so that a rest of less than a millisecond is not polled for in a circle.
-        let millis = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX).saturating_add(1);
+        let millis = c_int::try_from(patience.as_millis())
+            .unwrap_or(c_int::MAX)
+            .saturating_add(1);
         // SAFETY: two valid pollfd; a negative descriptor is skipped (poll(2)).
         unsafe { libc::poll(ends.as_mut_ptr(), 2, millis) };
         ends[1].revents != 0

@@ -53,12 +53,23 @@ impl Line {
     /// Draws the login's number, so that this line and the helper's lines carry the same.
     pub fn begin(pamh: &PamHandle) -> Self {
         let text = |item: Option<&std::ffi::CStr>| {
-            item.map(|text| text.to_bytes().to_vec()).unwrap_or_default()
+            item.map(|text| text.to_bytes().to_vec())
+                .unwrap_or_default()
         };
         Self {
             login: system::random(),
-            user: text(pamh.get_item::<items::User>().ok().flatten().map(|item| item.0)),
-            rhost: text(pamh.get_item::<items::RHost>().ok().flatten().map(|item| item.0)),
+            user: text(
+                pamh.get_item::<items::User>()
+                    .ok()
+                    .flatten()
+                    .map(|item| item.0),
+            ),
+            rhost: text(
+                pamh.get_item::<items::RHost>()
+                    .ok()
+                    .flatten()
+                    .map(|item| item.0),
+            ),
         }
     }
 

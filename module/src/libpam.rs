@@ -12,7 +12,8 @@ use crate::memory::Memory;
 // Linked by pam-bindings (`-lpam`). Signatures from <security/pam_ext.h> and
 // <security/pam_modules.h>; they are the same in every Linux-PAM since 1.1.
 unsafe extern "C" {
-    fn pam_get_user(pamh: *mut PamHandle, user: *mut *const c_char, prompt: *const c_char) -> c_int;
+    fn pam_get_user(pamh: *mut PamHandle, user: *mut *const c_char, prompt: *const c_char)
+    -> c_int;
     fn pam_get_authtok(
         pamh: *mut PamHandle,
         item: c_int,
@@ -50,7 +51,7 @@ pub fn has_password(pamh: &PamHandle) -> bool {
 
 /// The password: what an earlier module has left, else asked for, and left for those after us.
 /// Given to `then` where libpam keeps it, so that this module makes no copy. `None`: the
-/// conversation failed (pam_get_authtok answers PAM_AUTHTOK_ERR then).
+/// conversation failed (`pam_get_authtok(3)` answers `PAM_AUTHTOK_ERR` then).
 pub fn with_password<T>(
     pamh: &mut PamHandle,
     prompt: &str,
@@ -59,8 +60,7 @@ pub fn with_password<T>(
     let prompt = CString::new(prompt).ok()?;
     let mut password = ptr::null();
     // SAFETY: as in `user`; the prompt outlives the call, and libpam prints it through "%s".
-    let result =
-        unsafe { pam_get_authtok(pamh, PAM_AUTHTOK, &raw mut password, prompt.as_ptr()) };
+    let result = unsafe { pam_get_authtok(pamh, PAM_AUTHTOK, &raw mut password, prompt.as_ptr()) };
     if result != PAM_SUCCESS || password.is_null() {
         return None;
     }

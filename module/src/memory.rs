@@ -36,5 +36,6 @@ pub fn keep(pamh: &mut PamHandle, user: &[u8], past: Past) -> Result<(), Trouble
     let mut memory = libpam::memory(pamh).cloned().unwrap_or_default();
     memory.0.retain(|(name, _)| name != user);
     memory.0.push((user.to_vec(), past));
-    libpam::set_memory(pamh, memory).map_err(|_| Trouble::local("libpam could not keep this module's data"))
+    libpam::set_memory(pamh, memory)
+        .map_err(|_| Trouble::local("libpam could not keep this module's data"))
 }

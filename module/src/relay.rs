@@ -46,7 +46,7 @@ pub fn run(
             helper.farewell();
             Ok(ended)
         }
-        Err(Failure::Loss(loss)) => Err(helper.obituary(loss)),
+        Err(Failure::Loss(loss)) => Err(helper.obituary(&loss)),
         Err(Failure::Trouble(trouble)) => Err(trouble),
     }
 }
@@ -65,7 +65,9 @@ fn relay(
     let mut patience = Duration::from_millis(u64::from(wire::FIRST_WAIT_MS));
     let mut buffer = [0; wire::MAX_FROM_HELPER];
     for _ in 0..MOST_MESSAGES {
-        let message = helper.receive(&mut buffer, patience).map_err(Failure::Loss)?;
+        let message = helper
+            .receive(&mut buffer, patience)
+            .map_err(Failure::Loss)?;
         let Ok((wait_ms, message)) = FromHelper::read(message) else {
             return Err(Failure::Trouble(nonsense(pamh, message)));
         };
@@ -85,11 +87,16 @@ fn relay(
             }
             FromHelper::Unspoken => return Err(Failure::Trouble(unspoken(pamh))),
             FromHelper::Stillborn(why) => {
-                return Err(Failure::Trouble(crate::birth::describe(why, &arguments.helper)));
+                return Err(Failure::Trouble(crate::birth::describe(
+                    why,
+                    &arguments.helper,
+                )));
             }
         }
     }
-    Err(Failure::Trouble(Trouble::helper("the helper talks without end")))
+    Err(Failure::Trouble(Trouble::helper(
+        "the helper talks without end",
+    )))
 }
 
 fn request(
@@ -111,7 +118,9 @@ fn request(
     let service = service(pamh);
     let tag = system::program_name();
     if service.len() > most::SERVICE || tag.len() > most::SERVICE {
-        return Err(Trouble::helper("the PAM service's name is longer than 256 bytes"));
+        return Err(Trouble::helper(
+            "the PAM service's name is longer than 256 bytes",
+        ));
     }
     let rhost = match pamh.get_item::<items::RHost>() {
         Ok(Some(rhost)) => rhost.to_bytes().to_vec(),

@@ -7,7 +7,7 @@ unsafe extern "C" {
     static __progname: *const c_char;
 }
 
-/// The host's name, as pam_syslog(3) would log it.
+/// The host's name, as `pam_syslog(3)` would log it.
 pub fn program_name() -> Vec<u8> {
     // SAFETY: libc sets it before main and to nothing but a NUL-terminated string.
     let name = unsafe { __progname };

@@ -20,9 +20,9 @@ use super::{
 use crate::{
     config::{self, LdapUri, Security},
     deadline::Deadline,
+    id::LoginId,
     net,
     secret::Secret,
-    id::LoginId,
 };
 
 /// The servers of `[ldap]`. Dropping it ends all connections without waiting for anybody.

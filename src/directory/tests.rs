@@ -13,7 +13,7 @@ use super::{
     ldap::Ldap,
     stage::{Asked, BIND, Play, SEARCH, entry},
 };
-use crate::{config, deadline::Deadline, secret::Secret, id::LoginId};
+use crate::{config, deadline::Deadline, id::LoginId, secret::Secret};
 
 const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
 const PASSWORD: &str = "correct horse";

@@ -75,10 +75,12 @@ impl Remote {
     /// Waits for something on the wire, or its end. `None`: not in time.
     fn wait_for(&self, events: PollFlags, by: Option<Deadline>) -> Option<()> {
         loop {
-            let left = by.map(|by| Timespec::try_from(by.left()).unwrap_or(Timespec {
-                tv_sec: 3600,
-                tv_nsec: 0,
-            }));
+            let left = by.map(|by| {
+                Timespec::try_from(by.left()).unwrap_or(Timespec {
+                    tv_sec: 3600,
+                    tv_nsec: 0,
+                })
+            });
             let mut wire = [PollFd::new(&self.wire, events)];
             match poll(&mut wire, left.as_ref()) {
                 Ok(0) if by.is_some_and(Deadline::is_over) => return None,

@@ -67,7 +67,9 @@ impl<'a> Phonebook<'a> {
         if self.open.is_none() {
             self.open = Some(Ldap::new(self.settings)?);
         }
-        self.open.as_mut().ok_or_else(|| directory::Error::Local("not open".into()))
+        self.open
+            .as_mut()
+            .ok_or_else(|| directory::Error::Local("not open".into()))
     }
 }
 
@@ -83,7 +85,9 @@ impl Directory for Phonebook<'_> {
         login: LoginId,
         by: Deadline,
     ) -> Result<PasswordProof, Unproved> {
-        self.open().map_err(Unproved::Error)?.prove(entry, password, login, by)
+        self.open()
+            .map_err(Unproved::Error)?
+            .prove(entry, password, login, by)
     }
 }
 

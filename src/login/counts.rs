@@ -26,7 +26,9 @@ impl Counts {
         if bytes.is_empty() {
             return Some(Self::default());
         }
-        let mut fields = bytes.chunks(4).map(|field| field.try_into().map(u32::from_le_bytes));
+        let mut fields = bytes
+            .chunks(4)
+            .map(|field| field.try_into().map(u32::from_le_bytes));
         let mut next = || fields.next()?.ok();
         let counts = Self {
             wrong: next()?,

@@ -29,7 +29,11 @@ enum Said {
 impl Login<'_> {
     /// Asks for the code until it is right. A try is counted as failed before it is compared, so
     /// that whoever is killed in between has gained nothing; the right code takes it back.
-    pub(super) fn ask_until_right(&mut self, phone: &Phone, mut code: Code) -> Result<CodeProof, End> {
+    pub(super) fn ask_until_right(
+        &mut self,
+        phone: &Phone,
+        mut code: Code,
+    ) -> Result<CodeProof, End> {
         let mut said = Said::Sent;
         loop {
             said = match self.ask_code(said)? {

@@ -140,7 +140,11 @@ struct People<'a>(&'a World);
 
 fn entry(verified: &str, phone: &str) -> Entry {
     let value = |text: &str| vec![Value::Text(text.into())];
-    Entry::new("uid=alice,dc=example,dc=org".into(), value(verified), vec![value(phone), vec![]])
+    Entry::new(
+        "uid=alice,dc=example,dc=org".into(),
+        value(verified),
+        vec![value(phone), vec![]],
+    )
 }
 
 impl Directory for People<'_> {
@@ -182,7 +186,13 @@ impl Directory for People<'_> {
 struct Post<'a>(&'a World, usize);
 
 impl Carrier for Post<'_> {
-    fn send(&mut self, to: &Phone, text: &Secret, _: Duration, _: Deadline) -> Result<Sent, sms::Error> {
+    fn send(
+        &mut self,
+        to: &Phone,
+        text: &Secret,
+        _: Duration,
+        _: Deadline,
+    ) -> Result<Sent, sms::Error> {
         let kind = if to.e164() == NUMBER && self.0.sms.borrow().len() < self.1 {
             self.0.sms.borrow_mut().push(text.reveal().to_owned());
             return Ok(Sent {
@@ -323,12 +333,18 @@ fn codes(answers: &[Do]) -> Seen {
 #[test]
 fn a_right_password_and_a_right_code_open() {
     let seen = codes(&[Do::Code(0)]);
-    assert_eq!((seen.pam, seen.reason, seen.first), (Pam::Success, "granted", Some("password")));
-    assert_eq!(seen.prompts, ["Password: ", "Code sent to +1*******42. SMS code: "]);
-    assert_eq!((seen.sms.len(), seen.binds, seen.counts.wrong), (1, 1, 0));
-    assert!(
-        seen.sms[0].ends_with(" is your login code for web1. It expires in 5 minutes. Not you? Change your password.")
+    assert_eq!(
+        (seen.pam, seen.reason, seen.first),
+        (Pam::Success, "granted", Some("password"))
     );
+    assert_eq!(
+        seen.prompts,
+        ["Password: ", "Code sent to +1*******42. SMS code: "]
+    );
+    assert_eq!((seen.sms.len(), seen.binds, seen.counts.wrong), (1, 1, 0));
+    assert!(seen.sms[0].ends_with(
+        " is your login code for web1. It expires in 5 minutes. Not you? Change your password."
+    ));
     assert_eq!(seen.text, "");
 }
 
@@ -336,23 +352,89 @@ fn a_right_password_and_a_right_code_open() {
 #[test]
 fn before_the_first_factor_nothing_is_said_and_nothing_sent() {
     let cases: &[(&[u8], Do, Pam, &str, u32)] = &[
-        (b"alice", Do::Say("wrong"), Pam::AuthErr, "wrong-password", 1),
+        (
+            b"alice",
+            Do::Say("wrong"),
+            Pam::AuthErr,
+            "wrong-password",
+            1,
+        ),
         (b"alice", Do::Say(""), Pam::AuthErr, "wrong-password", 0),
         (b"alice", Do::Missing, Pam::AuthErr, "wrong-password", 0),
         (b"alice", Do::TooLong, Pam::AuthErr, "wrong-password", 0),
-        (b"alice", Do::Bytes(b"\xff\xfe".to_vec()), Pam::AuthErr, "wrong-password", 0),
-        (b"alice", Do::Bytes(b"\x08\n\r\x7fINCORRECT\x08\n".to_vec()), Pam::AuthErr, "wrong-password", 0),
-        (b"down", Do::Bytes(b"\x08\n\r".to_vec()), Pam::AuthErr, "wrong-password", 0),
-        (b"alice", Do::Say("expired"), Pam::AuthErr, "password-expired", 1),
-        (b"alice", Do::Say("locked"), Pam::AuthErr, "directory-locked", 1),
+        (
+            b"alice",
+            Do::Bytes(b"\xff\xfe".to_vec()),
+            Pam::AuthErr,
+            "wrong-password",
+            0,
+        ),
+        (
+            b"alice",
+            Do::Bytes(b"\x08\n\r\x7fINCORRECT\x08\n".to_vec()),
+            Pam::AuthErr,
+            "wrong-password",
+            0,
+        ),
+        (
+            b"down",
+            Do::Bytes(b"\x08\n\r".to_vec()),
+            Pam::AuthErr,
+            "wrong-password",
+            0,
+        ),
+        (
+            b"alice",
+            Do::Say("expired"),
+            Pam::AuthErr,
+            "password-expired",
+            1,
+        ),
+        (
+            b"alice",
+            Do::Say("locked"),
+            Pam::AuthErr,
+            "directory-locked",
+            1,
+        ),
         (b"alice", Do::Say("cut"), Pam::AuthinfoUnavail, "outage", 1),
         (b"alice", Do::HangUp, Pam::ConvErr, "cancelled", 0),
-        (b"nobody-knows", Do::Say(PASSWORD), Pam::UserUnknown, "no-such-user", 0),
-        (b"\xff\xfe", Do::Say(PASSWORD), Pam::UserUnknown, "no-such-user", 0),
-        (b"root", Do::Say(PASSWORD), Pam::UserUnknown, "system-user", 0),
+        (
+            b"nobody-knows",
+            Do::Say(PASSWORD),
+            Pam::UserUnknown,
+            "no-such-user",
+            0,
+        ),
+        (
+            b"\xff\xfe",
+            Do::Say(PASSWORD),
+            Pam::UserUnknown,
+            "no-such-user",
+            0,
+        ),
+        (
+            b"root",
+            Do::Say(PASSWORD),
+            Pam::UserUnknown,
+            "system-user",
+            0,
+        ),
         (b"twins", Do::Say(PASSWORD), Pam::AuthErr, "ambiguous", 0),
-        (b"down", Do::Say(PASSWORD), Pam::AuthinfoUnavail, "outage", 0),
-        (b"misconfigured", Do::Say(PASSWORD), Pam::ServiceErr, "refused", 0),
+        (
+            b"down",
+            Do::Say(PASSWORD),
+            Pam::AuthinfoUnavail,
+            "outage",
+            0,
+        ),
+        (
+            b"misconfigured",
+            Do::Say(PASSWORD),
+            Pam::ServiceErr,
+            "refused",
+            0,
+        ),
         (b"broken", Do::Say(PASSWORD), Pam::ServiceErr, "local", 0),
     ];
     for (user, answer, pam, reason, binds) in cases {
@@ -363,7 +445,11 @@ fn before_the_first_factor_nothing_is_said_and_nothing_sent() {
         });
         assert_eq!((seen.pam, seen.reason, seen.binds), (*pam, *reason, *binds));
         assert_eq!(seen.prompts, ["Password: "], "{reason}");
-        assert_eq!((seen.text.as_str(), seen.first, seen.sms.len()), ("", None, 0), "{reason}");
+        assert_eq!(
+            (seen.text.as_str(), seen.first, seen.sms.len()),
+            ("", None, 0),
+            "{reason}"
+        );
     }
 }
 
@@ -372,7 +458,12 @@ fn after_the_first_factor_the_person_is_told_plainly() {
     let not_verified = "No verified phone number on file. Ask your administrator. (login 7f3a9c21)";
     let not_sent = "The code could not be sent. Try again later. (login 7f3a9c21)";
     for (user, pam, reason, text) in [
-        (&b"unverified"[..], Pam::AuthErr, "not-verified", not_verified),
+        (
+            &b"unverified"[..],
+            Pam::AuthErr,
+            "not-verified",
+            not_verified,
+        ),
         (b"unreadable", Pam::AuthErr, "no-number", not_verified),
         (b"refused", Pam::AuthErr, "number-refused", not_sent),
     ] {
@@ -381,7 +472,10 @@ fn after_the_first_factor_the_person_is_told_plainly() {
             script: vec![Do::Say(PASSWORD)],
             ..Told::default()
         });
-        assert_eq!((seen.pam, seen.reason, seen.text.as_str()), (pam, reason, text));
+        assert_eq!(
+            (seen.pam, seen.reason, seen.text.as_str()),
+            (pam, reason, text)
+        );
         assert_eq!((seen.first, seen.sms.len()), (Some("password"), 0));
     }
 }
@@ -390,7 +484,13 @@ fn after_the_first_factor_the_person_is_told_plainly() {
 fn wrong_codes_are_counted_until_the_tries_are_used_up() {
     let seen = codes(&[Do::WrongCode, Do::WrongCode, Do::WrongCode]);
     assert_eq!((seen.pam, seen.reason), (Pam::MaxTries, "wrong-code"));
-    assert_eq!(seen.prompts[2..], ["Wrong code, 2 tries left. SMS code: ", "Wrong code, 1 try left. SMS code: "]);
+    assert_eq!(
+        seen.prompts[2..],
+        [
+            "Wrong code, 2 tries left. SMS code: ",
+            "Wrong code, 1 try left. SMS code: "
+        ]
+    );
     assert_eq!(seen.text, "Too many wrong codes. (login 7f3a9c21)");
     assert_eq!((seen.counts.wrong, seen.sms.len()), (3, 1));
 
@@ -406,7 +506,10 @@ fn what_is_no_code_is_no_try_and_the_third_ends_it() {
     assert_eq!(seen.prompts[2], "That is not a 6-digit code. SMS code: ");
 
     let seen = codes(&[Do::Say("letters"), Do::TooLong, Do::Bytes(vec![0xff])]);
-    assert_eq!((seen.pam, seen.reason, seen.counts.no_code), (Pam::AuthErr, "no-code", 3));
+    assert_eq!(
+        (seen.pam, seen.reason, seen.counts.no_code),
+        (Pam::AuthErr, "no-code", 3)
+    );
     assert_eq!(seen.sms.len(), 1);
 }
 
@@ -414,20 +517,36 @@ fn what_is_no_code_is_no_try_and_the_third_ends_it() {
 fn the_same_code_is_sent_again_within_the_resends() {
     let seen = codes(&[Do::Say(""), Do::Say("r"), Do::Say("R"), Do::Code(0)]);
     assert_eq!(seen.pam, Pam::Success);
-    let prompts = ["Code sent again. SMS code: ", "Code sent again. SMS code: ", "No more SMS in this login. SMS code: "];
+    let prompts = [
+        "Code sent again. SMS code: ",
+        "Code sent again. SMS code: ",
+        "No more SMS in this login. SMS code: ",
+    ];
     assert_eq!(seen.prompts[2..], prompts);
     assert_eq!(seen.sms.len(), 3);
     assert!(seen.sms.iter().all(|sms| sms[..6] == seen.sms[0][..6]));
 
-    let seen = codes(&[Do::Say(""), Do::Say(""), Do::Say(""), Do::Say(""), Do::Say("")]);
-    assert_eq!((seen.pam, seen.reason, seen.sms.len()), (Pam::AuthErr, "no-code", 3));
+    let seen = codes(&[
+        Do::Say(""),
+        Do::Say(""),
+        Do::Say(""),
+        Do::Say(""),
+        Do::Say(""),
+    ]);
+    assert_eq!(
+        (seen.pam, seen.reason, seen.sms.len()),
+        (Pam::AuthErr, "no-code", 3)
+    );
 }
 
 #[test]
 fn in_the_last_minute_a_new_code_is_sent() {
     let seen = codes(&[after(241, Do::Say("r")), after(100, Do::Code(1))]);
     assert_eq!(seen.pam, Pam::Success);
-    assert_eq!(seen.prompts[2], "The code has expired; a new one was sent. SMS code: ");
+    assert_eq!(
+        seen.prompts[2],
+        "The code has expired; a new one was sent. SMS code: "
+    );
     assert_ne!(seen.sms[0], seen.sms[1]);
 
     let seen = codes(&[after(239, Do::Say("r")), Do::Code(0)]);
@@ -438,8 +557,14 @@ fn in_the_last_minute_a_new_code_is_sent() {
 fn an_expired_code_is_no_try_and_is_replaced() {
     let seen = codes(&[after(300, Do::Code(0)), Do::Code(0), Do::Code(1)]);
     // The old code is a wrong one by now.
-    assert_eq!((seen.pam, seen.counts.wrong, seen.sms.len()), (Pam::Success, 1, 2));
-    let prompts = ["The code has expired; a new one was sent. SMS code: ", "Wrong code, 2 tries left. SMS code: "];
+    assert_eq!(
+        (seen.pam, seen.counts.wrong, seen.sms.len()),
+        (Pam::Success, 1, 2)
+    );
+    let prompts = [
+        "The code has expired; a new one was sent. SMS code: ",
+        "Wrong code, 2 tries left. SMS code: ",
+    ];
     assert_eq!(seen.prompts[2..], prompts);
 }
 
@@ -447,7 +572,10 @@ fn an_expired_code_is_no_try_and_is_replaced() {
 fn an_expired_code_without_a_resend_left_ends_it() {
     let late = || after(300, Do::Say("123456"));
     let seen = codes(&[late(), late(), late()]);
-    assert_eq!((seen.pam, seen.reason, seen.sms.len()), (Pam::MaxTries, "expired-code", 3));
+    assert_eq!(
+        (seen.pam, seen.reason, seen.sms.len()),
+        (Pam::MaxTries, "expired-code", 3)
+    );
     assert_eq!(seen.text, "The code has expired. (login 7f3a9c21)");
 
     let seen = codes(&[late(), late(), after(300, Do::Say("r"))]);
@@ -476,7 +604,10 @@ fn a_resend_that_fails_leaves_the_living_code() {
 fn who_hangs_up_after_the_sms_has_abandoned_it() {
     for end in [Do::HangUp, Do::Missing] {
         let seen = codes(&[end]);
-        assert_eq!((seen.pam, seen.reason, seen.first), (Pam::ConvErr, "abandoned", Some("password")));
+        assert_eq!(
+            (seen.pam, seen.reason, seen.first),
+            (Pam::ConvErr, "abandoned", Some("password"))
+        );
         assert_eq!(seen.text, "");
     }
 }
@@ -497,14 +628,20 @@ fn one_handle_has_one_set_of_counts() {
         ..Counts::default()
     };
     let seen = told(before, vec![Do::Say(PASSWORD), Do::WrongCode]);
-    assert_eq!((seen.pam, seen.reason, seen.counts.sms), (Pam::MaxTries, "wrong-code", 2));
+    assert_eq!(
+        (seen.pam, seen.reason, seen.counts.sms),
+        (Pam::MaxTries, "wrong-code", 2)
+    );
     // All SMS are used: none goes out.
     let before = Counts {
         sms: 3,
         ..Counts::default()
     };
     let seen = told(before, vec![Do::Say(PASSWORD)]);
-    assert_eq!((seen.pam, seen.reason, seen.sms.len()), (Pam::MaxTries, "limited", 0));
+    assert_eq!(
+        (seen.pam, seen.reason, seen.sms.len()),
+        (Pam::MaxTries, "limited", 0)
+    );
     // The first SMS of a further login is a resend.
     let before = Counts {
         sms: 2,
@@ -512,7 +649,10 @@ fn one_handle_has_one_set_of_counts() {
         ..Counts::default()
     };
     let seen = told(before, vec![Do::Say(PASSWORD), Do::Say("r")]);
-    assert_eq!((seen.pam, seen.reason, seen.sms.len()), (Pam::AuthErr, "no-code", 1));
+    assert_eq!(
+        (seen.pam, seen.reason, seen.sms.len()),
+        (Pam::AuthErr, "no-code", 1)
+    );
 }
 
 #[test]
@@ -525,16 +665,29 @@ fn what_sshd_has_proved_is_a_first_factor() {
             ..Told::default()
         })
     };
-    let (only, auto) = ("[password]\nsource = \"ssh\"", "[password]\nsource = \"auto\"");
+    let (only, auto) = (
+        "[password]\nsource = \"ssh\"",
+        "[password]\nsource = \"auto\"",
+    );
     let key = b"publickey ssh-ed25519 AAAA\n";
     for source in [only, auto] {
         let seen = ssh(source, key, &[Do::Code(0)]);
-        assert_eq!((seen.pam, seen.first, seen.binds), (Pam::Success, Some("ssh"), 0));
+        assert_eq!(
+            (seen.pam, seen.first, seen.binds),
+            (Pam::Success, Some("ssh"), 0)
+        );
         assert_eq!(seen.prompts.len(), 1);
     }
     let seen = ssh(only, b"", &[]);
-    assert_eq!((seen.pam, seen.reason, seen.sms.len()), (Pam::AuthErr, "no-first-factor", 0));
-    let seen = ssh(auto, b"keyboard-interactive\n", &[Do::Say(PASSWORD), Do::Code(0)]);
+    assert_eq!(
+        (seen.pam, seen.reason, seen.sms.len()),
+        (Pam::AuthErr, "no-first-factor", 0)
+    );
+    let seen = ssh(
+        auto,
+        b"keyboard-interactive\n",
+        &[Do::Say(PASSWORD), Do::Code(0)],
+    );
     assert_eq!((seen.pam, seen.first), (Pam::Success, Some("password")));
 }
 
@@ -550,10 +703,20 @@ fn the_caller_proves_himself_where_the_stack_has_proved_the_target() {
         })
     };
     let seen = caller(1000, &[Do::Code(0)]);
-    assert_eq!((seen.pam, seen.first, seen.binds), (Pam::Success, Some("stack"), 0));
-    for (uid, reason) in [(0, "system-user"), (65534, "system-user"), (4711, "no-such-user")] {
+    assert_eq!(
+        (seen.pam, seen.first, seen.binds),
+        (Pam::Success, Some("stack"), 0)
+    );
+    for (uid, reason) in [
+        (0, "system-user"),
+        (65534, "system-user"),
+        (4711, "no-such-user"),
+    ] {
         let seen = caller(uid, &[]);
-        assert_eq!((seen.pam, seen.reason, seen.sms.len()), (Pam::AuthErr, reason, 0));
+        assert_eq!(
+            (seen.pam, seen.reason, seen.sms.len()),
+            (Pam::AuthErr, reason, 0)
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use super::Login;
 use crate::{
     code::Code,
     config::{Field, Text, tries_left},
+    phone::Phone,
     verdict::{Denied, Outcome},
 };
 
@@ -24,7 +25,7 @@ impl Login<'_> {
 
     fn fill_with(&self, text: &Text, code: &str, life: Duration) -> String {
         let user = String::from_utf8_lossy(self.request.user);
-        let phone = self.phone.as_ref().map(|phone| phone.masked()).unwrap_or_default();
+        let phone = self.phone.as_ref().map(Phone::masked).unwrap_or_default();
         let minutes = minutes(life).to_string();
         let left = tries_left(self.settings.code.tries.saturating_sub(self.counts.wrong));
         let login = self.request.id.to_string();
@@ -47,7 +48,9 @@ impl Login<'_> {
         self.first?;
         let messages = &self.settings.messages;
         let text = match outcome {
-            Outcome::Granted(_) | Outcome::Denied(Denied::Abandoned | Denied::Cancelled) => return None,
+            Outcome::Granted(_) | Outcome::Denied(Denied::Abandoned | Denied::Cancelled) => {
+                return None;
+            }
             Outcome::Denied(Denied::WrongCode) => &messages.too_many,
             Outcome::Denied(Denied::ExpiredCode) => &messages.too_late,
             Outcome::Denied(Denied::NotVerified | Denied::NoNumber) => &messages.not_verified,
@@ -70,5 +73,7 @@ impl Login<'_> {
 
 /// In whole minutes, rounded up.
 const fn minutes(life: Duration) -> u64 {
-    life.as_secs().saturating_add(if life.subsec_nanos() > 0 { 1 } else { 0 }).div_ceil(60)
+    life.as_secs()
+        .saturating_add(if life.subsec_nanos() > 0 { 1 } else { 0 })
+        .div_ceil(60)
 }

@@ -180,18 +180,22 @@ impl FromHelper<'_> {
         match self {
             Self::Working => Writer::new(kind::WORKING, wait_ms, 0).0,
             Self::Ask(style, text) => {
-                let mut out = Writer::new(kind::ASK, wait_ms, 5 + text.len());
+                let mut out = Writer::new(kind::ASK, wait_ms, text.len().saturating_add(5));
                 out.byte(*style as u8);
                 out.text(text.as_bytes());
                 out.0
             }
             Self::Tell(text) => {
-                let mut out = Writer::new(kind::TELL, wait_ms, 4 + text.len());
+                let mut out = Writer::new(kind::TELL, wait_ms, text.len().saturating_add(4));
                 out.text(text.as_bytes());
                 out.0
             }
             Self::Verdict(verdict) => {
-                let mut out = Writer::new(kind::VERDICT, wait_ms, 5 + verdict.counts.len());
+                let mut out = Writer::new(
+                    kind::VERDICT,
+                    wait_ms,
+                    verdict.counts.len().saturating_add(5),
+                );
                 out.byte(verdict.code as u8);
                 out.text(verdict.counts);
                 out.0
@@ -260,7 +264,7 @@ impl Answer<'_> {
             Self::Missing => (3, false, b""),
             Self::TooLong => (4, true, b""),
         };
-        let mut out = Writer::new(kind::ANSWER, 0, 6 + words.len());
+        let mut out = Writer::new(kind::ANSWER, 0, words.len().saturating_add(6));
         out.byte(what);
         out.byte(u8::from(asked));
         out.text(words);
@@ -329,7 +333,7 @@ struct Writer(Vec<u8>);
 
 impl Writer {
     fn new(kind: u8, wait_ms: u32, body: usize) -> Self {
-        let mut out = Vec::with_capacity(HEADER + body);
+        let mut out = Vec::with_capacity(body.saturating_add(HEADER));
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[kind, 0]);
         out.extend_from_slice(&wait_ms.to_le_bytes());

@@ -29,7 +29,11 @@ pub fn field(line: &mut String, key: &str, value: &[u8]) {
 }
 
 const fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'@' | b'/' | b'+' | b'*' | b'-' | b'?' | b',' | b'%')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'.' | b'_' | b':' | b'@' | b'/' | b'+' | b'*' | b'-' | b'?' | b',' | b'%'
+        )
 }
 
 /// Appends one byte and says how long it has become.
