@@ -1,0 +1,27 @@
+//! The lab: everything a login needs and a test must not take from the machine it runs on.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | [`scratch`] | a folder that is gone afterwards |
+//! | [`process`] | a server we started, stopped by its own pid |
+//! | [`certs`] | a scratch CA, good certificates and hostile ones |
+//! | [`twilio`] | the Twilio stand-in, and the phones its SMS arrive on |
+//! | [`listeners`] | ports that answer wrongly, or never |
+//!
+//! Test code may panic: a broken lab is a failed test, and the message says which part broke.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+pub mod certs;
+pub mod listeners;
+pub mod process;
+pub mod scratch;
+pub mod twilio;
