@@ -93,7 +93,10 @@ fn converse(
                 answer(&mut tls, case, &sms, &message)?
             }
         };
-        if matches!(after, After::End) {
+        let asked = request
+            .header("connection")
+            .is_some_and(|how| how.eq_ignore_ascii_case("close"));
+        if asked || matches!(after, After::End) {
             return Ok(());
         }
     }

@@ -214,7 +214,7 @@ fn wrong_credentials_paths_and_types_are_refused() {
     for (method, path, authorization, kind, status, wanted) in rows {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n\
-             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+             Content-Type: {kind}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let answer = raw(&twilio, &certs, &request);
