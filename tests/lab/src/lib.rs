@@ -5,6 +5,7 @@
 //! | [`scratch`] | a folder that is gone afterwards |
 //! | [`process`] | a server we started, stopped by its own pid |
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
+//! | [`slapd`] | a real slapd with scratch state, and the people in it |
 //! | [`twilio`] | the Twilio stand-in, and the phones its SMS arrive on |
 //! | [`listeners`] | ports that answer wrongly, or never |
 //!
@@ -24,4 +25,5 @@ pub mod certs;
 pub mod listeners;
 pub mod process;
 pub mod scratch;
+pub mod slapd;
 pub mod twilio;
