@@ -108,6 +108,27 @@ fn binds_searches_policies_and_scripted_answers() {
         Some(49)
     );
 
+    assert_eq!(
+        bind(&certs, &slapd, &Person::new("nobody"), "x").0,
+        Some(49)
+    );
+    let slow = Person::new("slow")
+        .password("right horse")
+        .bind_takes(1, 52);
+    slapd.add(&slow);
+    let start = Instant::now();
+    assert_eq!(bind(&certs, &slapd, &slow, "right horse").0, Some(52));
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    let mut arguments = vec!["-H", &url, "-LLL"];
+    arguments.extend(service);
+    arguments.push("(&(objectClass=person)(uid=busy))");
+    let found = tool(&certs, "ldapsearch", &arguments);
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(
+        found.contains("dn: uid=busy,ou=scripted,ou=people"),
+        "{found}"
+    );
+
     slapd.replace(&alice, "phoneNumberVerified", &["TRUE", "FALSE"]);
     slapd.replace(&alice, "mobile", &[]);
     slapd.remove(&alice);
