@@ -7,6 +7,11 @@
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
 //! | [`slapd`] | a real slapd with scratch state, and the people in it |
 //! | [`twilio`] | the Twilio stand-in, and the phones its SMS arrive on |
+//! | [`world`] | a private machine: our accounts, PAM stacks, terminals |
+//! | [`log`] | what was logged on it |
+//! | [`pty`] | a terminal with a program on it |
+//! | [`pamhost`] | a PAM application that does as it is told |
+//! | [`sshd`] | a real sshd and the real ssh |
 //! | [`listeners`] | ports that answer wrongly, or never |
 //!
 //! Test code may panic: a broken lab is a failed test, and the message says which part broke.
@@ -23,7 +28,12 @@
 
 pub mod certs;
 pub mod listeners;
+pub mod log;
+pub mod pamhost;
 pub mod process;
+pub mod pty;
 pub mod scratch;
 pub mod slapd;
+pub mod sshd;
 pub mod twilio;
+pub mod world;
