@@ -1,1 +1,39 @@
+//! The lab: everything a login needs and a test must not take from the machine it runs on.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | [`scratch`] | a folder that is gone afterwards |
+//! | [`process`] | a server we started, stopped by its own pid |
+//! | [`certs`] | a scratch CA, good certificates and hostile ones |
+//! | [`slapd`] | a real slapd with scratch state, and the people in it |
+//! | [`twilio`] | the Twilio stand-in, and the phones its SMS arrive on |
+//! | [`world`] | a private machine: our accounts, PAM stacks, terminals |
+//! | [`log`] | what was logged on it |
+//! | [`pty`] | a terminal with a program on it |
+//! | [`pamhost`] | a PAM application that does as it is told |
+//! | [`sshd`] | a real sshd and the real ssh |
+//! | [`listeners`] | ports that answer wrongly, or never |
+//!
+//! Test code may panic: a broken lab is a failed test, and the message says which part broke.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
+pub mod certs;
+pub mod listeners;
+pub mod log;
+pub mod pamhost;
+pub mod process;
+pub mod pty;
+pub mod scratch;
+pub mod slapd;
+pub mod sshd;
+pub mod twilio;
+pub mod world;

@@ -1,0 +1,171 @@
+//! A scratch CA, the certificates it signs for servers on loopback, and certificates nobody should believe.
+#![forbid(unsafe_code)]
+
+use crate::scratch::Scratch;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::{Path, PathBuf};
+use time::{Duration, OffsetDateTime};
+
+/// How a server's certificate stands to what the client expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Signed by our CA for `localhost`, 127.0.0.1 and ::1.
+    Good,
+    /// Ours, and its time is over.
+    Expired,
+    /// Ours, and its time has not begun.
+    Early,
+    /// Ours, for another name.
+    WrongName,
+    /// For the right names, by a CA that nobody knows.
+    OtherCa,
+    /// For the right names, signed by itself.
+    SelfSigned,
+}
+
+impl Identity {
+    pub const ALL: [Self; 6] = [
+        Self::Good,
+        Self::Expired,
+        Self::Early,
+        Self::WrongName,
+        Self::OtherCa,
+        Self::SelfSigned,
+    ];
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Expired => "expired",
+            Self::Early => "early",
+            Self::WrongName => "wrong-name",
+            Self::OtherCa => "other-ca",
+            Self::SelfSigned => "self-signed",
+        }
+    }
+}
+
+/// One server's certificate and key, as files in PEM.
+#[derive(Clone, Debug)]
+pub struct ServerCert {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+impl ServerCert {
+    /// What a rustls server wants to be given.
+    pub fn load(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let cert = CertificateDer::from_pem_file(&self.cert).expect("our certificate in PEM");
+        let key = PrivateKeyDer::from_pem_file(&self.key).expect("our key in PEM");
+        (vec![cert], key)
+    }
+}
+
+/// The CA and all server certificates, made anew for each run: no key of the lab outlives it.
+#[derive(Debug)]
+pub struct Certs {
+    folder: Scratch,
+}
+
+impl Certs {
+    pub fn new() -> Self {
+        let certs = Self {
+            folder: Scratch::new("certs"),
+        };
+        let ca = authority("Lab CA");
+        let other = authority("Somebody else's CA");
+        certs.folder.write("ca.pem", 0o644, ca.1.as_bytes());
+        certs
+            .folder
+            .write("other-ca.pem", 0o644, other.1.as_bytes());
+        for identity in Identity::ALL {
+            let signer = if identity == Identity::OtherCa {
+                &other.0
+            } else {
+                &ca.0
+            };
+            let (cert, key) = server(identity, signer);
+            certs
+                .folder
+                .write(format!("{}.pem", identity.file_name()), 0o644, cert);
+            certs
+                .folder
+                .write(format!("{}.key", identity.file_name()), 0o600, key);
+        }
+        certs
+    }
+
+    /// The CA that clients are told to believe.
+    pub fn ca(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub fn server(&self, identity: Identity) -> ServerCert {
+        let name = identity.file_name();
+        ServerCert {
+            cert: self.folder.join(format!("{name}.pem")),
+            key: self.folder.join(format!("{name}.key")),
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Default for Certs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
+    let key = KeyPair::generate().expect("a key for the CA");
+    let mut params = CertificateParams::new([]).expect("a CA has no host name");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let pem = params
+        .self_signed(&key)
+        .expect("the CA's own certificate")
+        .pem();
+    (Issuer::new(params, key), pem)
+}
+
+fn server(identity: Identity, signer: &Issuer<'static, KeyPair>) -> (String, String) {
+    let names = match identity {
+        Identity::WrongName => vec!["api.elsewhere.example".to_owned()],
+        _ => vec![
+            "localhost".to_owned(),
+            "127.0.0.1".to_owned(),
+            "::1".to_owned(),
+        ],
+    };
+    let mut params = CertificateParams::new(names).expect("names for a server");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "lab server");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let now = OffsetDateTime::now_utc();
+    let (from, to) = match identity {
+        Identity::Expired => (-30, -1),
+        Identity::Early => (1, 30),
+        _ => (-1, 30),
+    };
+    params.not_before = now + Duration::days(from);
+    params.not_after = now + Duration::days(to);
+    let key = KeyPair::generate().expect("a key for a server");
+    let cert = match identity {
+        Identity::SelfSigned => params.self_signed(&key),
+        _ => params.signed_by(&key, signer),
+    };
+    (
+        cert.expect("a server's certificate").pem(),
+        key.serialize_pem(),
+    )
+}

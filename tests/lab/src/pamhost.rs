@@ -1,0 +1,344 @@
+//! A PAM application under the test's control: what sshd and sudo do with libpam, step by step, in a
+//! process of its own.
+//!
+//! The process is this very program, started again with `--pam-host`: [`child`] speaks to libpam there
+//! and to [`PamHost::run`] here, a JSON value a line. Answers are made when the prompt is there, so a
+//! test can read the code off the phone first.
+
+pub mod child;
+mod ffi;
+mod snapshot;
+
+pub use snapshot::Snapshot;
+
+use crate::world::{Account, World};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The PAM codes that the design speaks of (`/usr/include/security/_pam_types.h`).
+pub mod code {
+    pub const SUCCESS: i32 = 0;
+    pub const SERVICE_ERR: i32 = 3;
+    pub const AUTH_ERR: i32 = 7;
+    pub const AUTHINFO_UNAVAIL: i32 = 9;
+    pub const USER_UNKNOWN: i32 = 10;
+    pub const MAXTRIES: i32 = 11;
+    pub const CONV_ERR: i32 = 19;
+    pub const IGNORE: i32 = 25;
+    pub const ABORT: i32 = 26;
+}
+
+/// `PAM_SILENT`, as sudo passes it.
+pub const SILENT: i32 = 0x8000;
+
+/// What the host does, in order.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Authenticate,
+    Account,
+    /// `PAM_ESTABLISH_CRED`.
+    Credentials,
+    OpenSession,
+    CloseSession,
+    ChangePassword,
+    /// Another `PAM_USER` on the same handle, as login sets it.
+    User(String),
+    /// `pam_end` and a new `pam_start`: the module may be unloaded between.
+    Restart,
+}
+
+impl Step {
+    fn json(&self) -> Value {
+        match self {
+            Self::Authenticate => json!("authenticate"),
+            Self::Account => json!("account"),
+            Self::Credentials => json!("credentials"),
+            Self::OpenSession => json!("open-session"),
+            Self::CloseSession => json!("close-session"),
+            Self::ChangePassword => json!("change-password"),
+            Self::User(name) => json!({ "user": name }),
+            Self::Restart => json!("restart"),
+        }
+    }
+}
+
+/// What stands in front of the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub style: Style,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// A prompt whose answer is not shown.
+    Hidden,
+    /// A prompt whose answer is shown.
+    Shown,
+    Error,
+    Info,
+}
+
+/// What the person does with a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Text(String),
+    /// Bytes that may be no text; a NUL ends them, as in C.
+    Bytes(Vec<u8>),
+    /// A response without an answer in it.
+    Null,
+    /// The conversation fails: `PAM_CONV_ERR`.
+    HangUp,
+    /// The whole host is killed.
+    Die,
+}
+
+impl From<&str> for Answer {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Answer {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// Everything that can be seen of a run.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    pub messages: Vec<Message>,
+    /// The PAM code of each step that has one, and how long it took.
+    pub results: Vec<(i32, Duration)>,
+    /// `PAM_USER` and `PAM_AUTHTOK` at the end, where they are set.
+    pub user: Option<String>,
+    pub before: Snapshot,
+    pub after: Snapshot,
+    /// What came out on stdout beside the protocol, and on stderr: nothing should.
+    pub stray: String,
+    /// The signal that killed the host.
+    pub killed_by: Option<i32>,
+}
+
+impl Transcript {
+    /// The codes alone.
+    pub fn codes(&self) -> Vec<i32> {
+        self.results.iter().map(|(code, _)| *code).collect()
+    }
+
+    /// The texts alone.
+    pub fn texts(&self) -> Vec<&str> {
+        self.messages.iter().map(|message| message.text.as_str()).collect()
+    }
+}
+
+/// A host to be run.
+#[derive(Clone, Debug)]
+pub struct PamHost {
+    program: PathBuf,
+    request: Value,
+    steps: Vec<Step>,
+    run_as: Option<(u32, u32)>,
+    real_uid: Option<u32>,
+    environment: Vec<(String, String)>,
+    limits: Vec<(rustix::process::Resource, u64)>,
+}
+
+impl PamHost {
+    /// A host for this service of the folder, or of `/etc/pam.d` when there is none.
+    pub fn new(service: &str, folder: Option<&Path>) -> Self {
+        Self {
+            program: std::env::current_exe().expect("the path of this program"),
+            request: json!({ "service": service, "folder": folder, "flags": 0, "items": {} }),
+            steps: vec![Step::Authenticate],
+            run_as: None,
+            real_uid: None,
+            environment: Vec::new(),
+            limits: Vec::new(),
+        }
+    }
+
+    pub fn user(mut self, name: &str) -> Self {
+        self.request["user"] = json!(name);
+        self
+    }
+
+    /// A PAM item: `rhost`, `ruser`, `tty`.
+    pub fn item(mut self, name: &str, value: &str) -> Self {
+        self.request["items"][name] = json!(value);
+        self
+    }
+
+    /// A variable of the PAM environment, `NAME=value`: what sshd says through `SSH_AUTH_INFO_0`.
+    pub fn pam_env(mut self, assignment: &str) -> Self {
+        self.request["pam_env"] = json!(assignment);
+        self
+    }
+
+    /// Flags for every step, such as [`SILENT`].
+    pub fn flags(mut self, flags: i32) -> Self {
+        self.request["flags"] = json!(flags);
+        self
+    }
+
+    /// What to do instead of one authenticate.
+    pub fn steps(mut self, steps: &[Step]) -> Self {
+        self.steps = steps.to_vec();
+        self
+    }
+
+    /// How the host treats its children: `ignore` or `reap`, as some hosts do.
+    pub fn sigchld(mut self, how: &str) -> Self {
+        self.request["sigchld"] = json!(how);
+        self
+    }
+
+    /// Runs the host as this user.
+    pub fn run_as(mut self, world: &World, account: &Account) -> Self {
+        self.program = world.host_program().to_owned();
+        self.run_as = Some((account.uid, account.gid));
+        self
+    }
+
+    /// Runs the host as root whom this user started through a setuid program.
+    pub fn setuid_for(mut self, account: &Account) -> Self {
+        self.real_uid = Some(account.uid);
+        self
+    }
+
+    /// A variable of the host's own environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A resource limit, soft and hard, that the host inherits.
+    pub fn limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
+        self.limits.push((resource, value));
+        self
+    }
+
+    /// Runs it, with one answer for each prompt in turn. A prompt too many is hung up on.
+    pub fn run_with(&self, answers: &[Answer]) -> Transcript {
+        let mut answers = answers.iter().cloned();
+        self.run(|_| answers.next().unwrap_or(Answer::HangUp))
+    }
+
+    /// Runs it; `person` sees each prompt and answers it.
+    pub fn run(&self, mut person: impl FnMut(&Message) -> Answer) -> Transcript {
+        let mut child = self.command().spawn().expect("the PAM host starts");
+        let mut stdin = child.stdin.take().expect("the host's stdin");
+        let mut stdout = BufReader::new(child.stdout.take().expect("the host's stdout"));
+        let mut stderr = child.stderr.take().expect("the host's stderr");
+        let errors = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = stderr.read_to_end(&mut said);
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        let mut request = self.request.clone();
+        request["steps"] = self.steps.iter().map(Step::json).collect();
+        request["real_uid"] = json!(self.real_uid);
+        writeln!(stdin, "{request}").expect("the host reads its request");
+
+        let mut transcript = Transcript {
+            messages: Vec::new(),
+            results: Vec::new(),
+            user: None,
+            before: Snapshot::default(),
+            after: Snapshot::default(),
+            stray: String::new(),
+            killed_by: None,
+        };
+        let mut line = Vec::new();
+        while stdout.read_until(b'\n', &mut line).expect("the host's stdout") > 0 {
+            match serde_json::from_slice::<Value>(&line) {
+                Ok(event) => {
+                    if let Some(answer) = transcript.take(&event, &mut person) {
+                        if answer == Answer::Die {
+                            let _ = child.kill();
+                        } else {
+                            let _ = writeln!(stdin, "{}", child::encode(&answer));
+                        }
+                    }
+                }
+                Err(_) => transcript.stray.push_str(&String::from_utf8_lossy(&line)),
+            }
+            line.clear();
+        }
+        let status = child.wait().expect("the host's status");
+        transcript.killed_by = std::os::unix::process::ExitStatusExt::signal(&status);
+        transcript.stray.push_str(&errors.join().expect("the host's stderr"));
+        assert!(
+            status.success() || transcript.killed_by.is_some(),
+            "the PAM host failed ({status}): {}",
+            transcript.stray
+        );
+        transcript
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg(child::FLAG)
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some((uid, gid)) = self.run_as {
+            command.uid(uid).gid(gid);
+        }
+        let limits = self.limits.clone();
+        // SAFETY: between fork and exec one system call a limit is made, and nothing else.
+        unsafe {
+            command.pre_exec(move || {
+                for (resource, value) in &limits {
+                    let limit =
+                        rustix::process::Rlimit { current: Some(*value), maximum: Some(*value) };
+                    rustix::process::setrlimit(*resource, limit)?;
+                }
+                Ok(())
+            });
+        }
+        command
+    }
+}
+
+impl Transcript {
+    /// Notes what the host says; an answer when it asks.
+    fn take(
+        &mut self,
+        event: &Value,
+        person: &mut impl FnMut(&Message) -> Answer,
+    ) -> Option<Answer> {
+        if let Some(text) = event["message"].as_str() {
+            let (style, asks) = match event["style"].as_i64() {
+                Some(1) => (Style::Hidden, true),
+                Some(2) => (Style::Shown, true),
+                Some(3) => (Style::Error, false),
+                _ => (Style::Info, false),
+            };
+            let message = Message { style, text: text.to_owned() };
+            let answer = asks.then(|| person(&message));
+            self.messages.push(message);
+            return answer;
+        }
+        if let Some(code) = event["result"].as_i64() {
+            let took = Duration::from_micros(event["micros"].as_u64().unwrap_or_default());
+            self.results.push((i32::try_from(code).expect("a PAM code"), took));
+        }
+        if event["before"].is_object() {
+            self.before = Snapshot::from_json(&event["before"]);
+        }
+        if event["after"].is_object() {
+            self.after = Snapshot::from_json(&event["after"]);
+            self.user = event["user"].as_str().map(str::to_owned);
+        }
+        None
+    }
+}

@@ -1,0 +1,246 @@
+//! The host itself: one thread, libpam, and a JSON value a line on stdin and stdout.
+
+use super::ffi::{self, Handle};
+use super::{Answer, Snapshot};
+use serde_json::{Value, json};
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::io::{BufRead, Write};
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+/// The first argument that makes a test program a PAM host: its `main` calls [`main`] then.
+pub const FLAG: &str = "--pam-host";
+
+/// Runs the request on stdin.
+pub fn main() {
+    let request: Value = serde_json::from_str(&read_line()).expect("a request in JSON");
+    prepare(&request);
+    let mut handle = start(&request);
+    say(&json!({ "before": snapshot().to_json() }));
+    let flags = number(&request["flags"]);
+    let mut last = ffi::SUCCESS;
+    for step in request["steps"].as_array().expect("steps") {
+        let start_time = Instant::now();
+        // SAFETY: the handle is the one that start() made, and it was not ended.
+        let result = unsafe {
+            match step.as_str() {
+                Some("authenticate") => ffi::pam_authenticate(handle, flags),
+                Some("account") => ffi::pam_acct_mgmt(handle, flags),
+                Some("credentials") => ffi::pam_setcred(handle, flags | ffi::ESTABLISH_CRED),
+                Some("open-session") => ffi::pam_open_session(handle, flags),
+                Some("close-session") => ffi::pam_close_session(handle, flags),
+                Some("change-password") => ffi::pam_chauthtok(handle, flags),
+                Some("restart") => {
+                    ffi::pam_end(handle, last);
+                    handle = start(&request);
+                    continue;
+                }
+                _ => {
+                    let name = step["user"].as_str().expect("a step");
+                    set_item(handle, ffi::ITEM_USER, name);
+                    continue;
+                }
+            }
+        };
+        last = result;
+        let micros = u64::try_from(start_time.elapsed().as_micros()).unwrap_or(u64::MAX);
+        say(&json!({ "result": result, "micros": micros }));
+    }
+    let user = user(handle);
+    // SAFETY: as above; the handle is not used after this.
+    unsafe { ffi::pam_end(handle, last) };
+    say(&json!({ "after": snapshot().to_json(), "user": user }));
+}
+
+/// Makes the process the kind of host that was asked for.
+fn prepare(request: &Value) {
+    match request["sigchld"].as_str() {
+        // SAFETY: setting a disposition touches no memory of ours.
+        Some("ignore") => unsafe {
+            libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        },
+        Some("reap") => {
+            let handler = reap as extern "C" fn(c_int);
+            // SAFETY: the handler makes one system call and touches no memory of ours.
+            unsafe { libc::signal(libc::SIGCHLD, handler as libc::sighandler_t) };
+        }
+        _ => {}
+    }
+    if let Some(uid) = request["real_uid"].as_u64() {
+        let uid = libc::uid_t::try_from(uid).expect("a uid");
+        // SAFETY: changes ids only. The effective and saved ids stay root's, as in a setuid program.
+        let done = unsafe { libc::setresuid(uid, u32::MAX, u32::MAX) };
+        assert_eq!(done, 0, "cannot take the real uid {uid}");
+    }
+}
+
+/// Takes whatever child has ended, as a host with children of its own might.
+extern "C" fn reap(_signal: c_int) {
+    // SAFETY: waitpid is async-signal-safe and takes a null status.
+    unsafe { while libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) > 0 {} }
+}
+
+fn start(request: &Value) -> *mut Handle {
+    static CONVERSATION: Shared = Shared(ffi::Conversation {
+        converse: crate::pamhost::child::converse,
+        data: std::ptr::null_mut(),
+    });
+    let service = c_string(&request["service"]).expect("a service");
+    let user = c_string(&request["user"]);
+    let folder = c_string(&request["folder"]);
+    let user = user.as_ref().map_or(std::ptr::null(), |user| user.as_ptr());
+    let mut handle = std::ptr::null_mut();
+    // SAFETY: all strings live through the call (libpam copies them), the conversation is static.
+    let result = unsafe {
+        match &folder {
+            Some(folder) => ffi::pam_start_confdir(
+                service.as_ptr(),
+                user,
+                &raw const CONVERSATION.0,
+                folder.as_ptr(),
+                &raw mut handle,
+            ),
+            None => {
+                ffi::pam_start(service.as_ptr(), user, &raw const CONVERSATION.0, &raw mut handle)
+            }
+        }
+    };
+    assert_eq!(result, ffi::SUCCESS, "pam_start answers {result}");
+    for (name, item) in
+        [("tty", ffi::ITEM_TTY), ("rhost", ffi::ITEM_RHOST), ("ruser", ffi::ITEM_RUSER)]
+    {
+        if let Some(value) = request["items"][name].as_str() {
+            set_item(handle, item, value);
+        }
+    }
+    if let Some(assignment) = c_string(&request["pam_env"]) {
+        // SAFETY: the handle is alive, libpam copies the string.
+        unsafe { ffi::pam_putenv(handle, assignment.as_ptr()) };
+    }
+    handle
+}
+
+struct Shared(ffi::Conversation);
+
+// SAFETY: it holds a function and a null pointer, and nobody writes to it.
+unsafe impl Sync for Shared {}
+
+fn set_item(handle: *mut Handle, item: c_int, value: &str) {
+    let value = CString::new(value).expect("an item without NUL");
+    // SAFETY: the handle is alive, libpam copies the string.
+    unsafe { ffi::pam_set_item(handle, item, value.as_ptr().cast()) };
+}
+
+fn user(handle: *mut Handle) -> Option<String> {
+    let mut value = std::ptr::null();
+    // SAFETY: the handle is alive; PAM_USER is a string that libpam owns, or null.
+    unsafe {
+        ffi::pam_get_item(handle, ffi::ITEM_USER, &raw mut value);
+        if value.is_null() {
+            return None;
+        }
+        Some(std::ffi::CStr::from_ptr(value.cast()).to_string_lossy().into_owned())
+    }
+}
+
+/// Shows each message to the parent, and asks it for an answer where one is wanted.
+extern "C" fn converse(
+    count: c_int,
+    messages: *mut *const ffi::Message,
+    responses: *mut *mut ffi::Response,
+    _data: *mut c_void,
+) -> c_int {
+    let count = usize::try_from(count).expect("a count of messages");
+    // SAFETY: calloc; a null pointer is looked for below.
+    let array = unsafe { libc::calloc(count, size_of::<ffi::Response>()) }.cast::<ffi::Response>();
+    assert!(!array.is_null(), "no memory for responses");
+    for index in 0..count {
+        // SAFETY: libpam hands over `count` pointers to messages whose texts are C strings.
+        let (style, text) = unsafe {
+            let message = *messages.add(index);
+            ((*message).style, std::ffi::CStr::from_ptr((*message).text).to_string_lossy())
+        };
+        say(&json!({ "message": text, "style": style }));
+        // 1 and 2 are the prompts.
+        if !(1..=2).contains(&style) {
+            continue;
+        }
+        match decode(&read_line()) {
+            Answer::Text(text) => place(array, index, text.as_bytes()),
+            Answer::Bytes(bytes) => place(array, index, &bytes),
+            Answer::Null => {}
+            Answer::HangUp | Answer::Die => {
+                // SAFETY: the array and what is in it came from calloc and malloc above.
+                unsafe {
+                    for index in 0..count {
+                        libc::free((*array.add(index)).answer.cast());
+                    }
+                    libc::free(array.cast());
+                }
+                return ffi::CONV_ERR;
+            }
+        }
+    }
+    // SAFETY: libpam gives a place for the array and frees it.
+    unsafe { *responses = array };
+    ffi::SUCCESS
+}
+
+fn place(array: *mut ffi::Response, index: usize, bytes: &[u8]) {
+    // SAFETY: the copy has room for the bytes and the NUL behind them; `index` is within the array.
+    unsafe {
+        let copy = libc::calloc(bytes.len() + 1, 1).cast::<c_char>();
+        assert!(!copy.is_null(), "no memory for an answer");
+        std::ptr::copy_nonoverlapping(bytes.as_ptr().cast(), copy, bytes.len());
+        (*array.add(index)).answer = copy;
+    }
+}
+
+/// An answer on its way to the host.
+pub(super) fn encode(answer: &Answer) -> Value {
+    match answer {
+        Answer::Text(text) => json!({ "text": text }),
+        Answer::Bytes(bytes) => json!({ "bytes": bytes }),
+        Answer::Null => json!("null"),
+        Answer::HangUp | Answer::Die => json!("hang-up"),
+    }
+}
+
+fn decode(line: &str) -> Answer {
+    // The parent gone is a person gone.
+    let Ok(value) = serde_json::from_str::<Value>(line) else { return Answer::HangUp };
+    if let Some(text) = value["text"].as_str() {
+        return Answer::Text(text.to_owned());
+    }
+    if let Some(bytes) = value["bytes"].as_array() {
+        let byte = |value: &Value| u8::try_from(value.as_u64().expect("a byte")).expect("a byte");
+        return Answer::Bytes(bytes.iter().map(byte).collect());
+    }
+    if value == "null" { Answer::Null } else { Answer::HangUp }
+}
+
+fn snapshot() -> Snapshot {
+    // SAFETY: the number was just read off /proc/self/fd, and nothing closes it meanwhile: one thread.
+    Snapshot::take(|number| unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+fn c_string(value: &Value) -> Option<CString> {
+    value.as_str().map(|text| CString::new(text).expect("a text without NUL"))
+}
+
+fn number(value: &Value) -> c_int {
+    c_int::try_from(value.as_i64().unwrap_or_default()).expect("flags")
+}
+
+/// The next line from the parent; empty when it is gone.
+fn read_line() -> String {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).expect("a line from the parent");
+    line
+}
+
+fn say(event: &Value) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{event}").expect("a line for the parent");
+    out.flush().expect("a line for the parent");
+}

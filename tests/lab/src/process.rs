@@ -1,0 +1,133 @@
+//! Programs the lab runs: servers stopped by their own pid, tools whose failure is told in full.
+#![forbid(unsafe_code)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server we started. Dropped, it is asked to stop, waited for, and killed if it does not.
+#[derive(Debug)]
+pub struct Server {
+    name: String,
+    child: Child,
+    output: PathBuf,
+}
+
+impl Server {
+    /// Starts `command` with everything it says going to the file `output`.
+    pub fn start(name: &str, command: &mut Command, output: &Path) -> Self {
+        let file = File::create(output)
+            .unwrap_or_else(|e| panic!("cannot write {}: {e}", output.display()));
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(
+                file.try_clone()
+                    .expect("a second handle on the server's output"),
+            )
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name} does not start ({e}): {command:?}"));
+        Self {
+            name: name.to_owned(),
+            child,
+            output: output.to_owned(),
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything the server has said so far.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until `ready` says so. A server that ends or is late takes the test with it, with its output.
+    pub fn wait_until(&mut self, timeout: Duration, mut ready: impl FnMut() -> bool) {
+        let until = Instant::now() + timeout;
+        while !ready() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!(
+                    "{} ended before it was ready ({status}):\n{}",
+                    self.name,
+                    self.output()
+                );
+            }
+            assert!(
+                Instant::now() < until,
+                "{} was not ready within {timeout:?}:\n{}",
+                self.name,
+                self.output()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Asks the server to stop and waits for it.
+    pub fn stop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a tool to its end and returns what it wrote. A failure is a panic with all it said.
+pub fn run(command: &mut Command) -> String {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?} failed ({}):\n{said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+/// The first of these programs that exists, searched in `PATH` and the system folders
+/// (an ordinary user's `PATH` often lacks sbin).
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = [
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+        "/usr/local/sbin",
+        "/usr/local/bin",
+    ];
+    system
+        .iter()
+        .map(PathBuf::from)
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed: run `make packages`"))
+}

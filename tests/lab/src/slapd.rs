@@ -1,0 +1,262 @@
+//! A real slapd with scratch state, on loopback and on a socket of its own.
+#![forbid(unsafe_code)]
+
+mod person;
+#[cfg(test)]
+mod tests;
+
+pub use person::Person;
+
+use crate::certs::{Certs, Identity};
+use crate::process::{Server, program, run};
+use crate::scratch::Scratch;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// The base of everything in the directory.
+pub const SUFFIX: &str = "dc=example,dc=org";
+
+const ROOT_PASSWORD: &str = "lab-root";
+
+/// A running slapd.
+#[derive(Debug)]
+pub struct Slapd {
+    // Stopped before its folder goes.
+    server: Server,
+    folder: Scratch,
+    tls_port: u16,
+    plain_port: u16,
+    v6_port: Option<u16>,
+    serial: AtomicU32,
+}
+
+impl Slapd {
+    pub const BIND_DN: &str = "cn=pam,dc=example,dc=org";
+    pub const BIND_PASSWORD: &str = "pam-service-password";
+
+    /// A directory with a certificate that clients believe.
+    pub fn start(certs: &Certs) -> Self {
+        Self::start_as(certs, Identity::Good)
+    }
+
+    /// A directory with this certificate.
+    pub fn start_as(certs: &Certs, identity: Identity) -> Self {
+        Self::launch(certs, identity, "")
+    }
+
+    /// A directory that tells password trouble the way Netscape's did
+    /// (controls 2.16.840.1.113730.3.4.4 and .5).
+    pub fn start_netscape(certs: &Certs) -> Self {
+        Self::launch(certs, Identity::Good, "ppolicy_send_netscape_controls")
+    }
+
+    fn launch(certs: &Certs, identity: Identity, netscape: &str) -> Self {
+        let folder = Scratch::new("slapd");
+        folder.folder("db");
+        folder.folder("scripted");
+        // A copy: Ubuntu's AppArmor profile goes by the path and would keep slapd out of our folder.
+        let slapd = folder.join("slapd");
+        fs::copy(program("slapd"), &slapd).unwrap_or_else(|e| panic!("cannot copy slapd: {e}"));
+        let conf = folder.join("slapd.conf");
+        fs::write(
+            &conf,
+            configuration(certs, identity, netscape, folder.path()),
+        )
+        .expect("slapd.conf in the scratch folder");
+        let base = include_str!("slapd/base.ldif")
+            .replace("@SUFFIX@", SUFFIX)
+            .replace("@PAMPW@", Self::BIND_PASSWORD);
+        let base = folder.write("base.ldif", 0o600, base);
+        run(Command::new(&slapd)
+            .args(["-T", "add", "-q", "-f"])
+            .arg(&conf)
+            .arg("-l")
+            .arg(base));
+        folder.write("rootpw", 0o600, ROOT_PASSWORD);
+
+        let tls_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
+        let plain_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
+        let v6_port = free_port(Ipv6Addr::LOCALHOST.into());
+        let mut urls = format!(
+            "ldaps://127.0.0.1:{tls_port}/ ldap://127.0.0.1:{plain_port}/ {}",
+            socket_url(&folder)
+        );
+        if let Some(port) = v6_port {
+            urls.push_str(&format!(" ldaps://[::1]:{port}/"));
+        }
+        let mut command = Command::new(&slapd);
+        // "stats": who bound, what was searched.
+        command.args(["-d", "stats", "-h", &urls, "-f"]).arg(&conf);
+        let mut server = Server::start("slapd", &mut command, &folder.join("slapd.log"));
+        let ports = [tls_port, plain_port];
+        server.wait_until(Duration::from_secs(20), || {
+            ports
+                .iter()
+                .all(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        });
+        let slapd = Self {
+            server,
+            folder,
+            tls_port,
+            plain_port,
+            v6_port,
+            serial: AtomicU32::new(0),
+        };
+        let unit = format!("dn: ou=scripted,ou=people,{SUFFIX}\nou: scripted\n");
+        slapd.change("ldapadd", &(unit + "objectClass: organizationalUnit\n"));
+        slapd
+    }
+
+    /// `ldaps://127.0.0.1:…`
+    pub fn ldaps(&self) -> String {
+        format!("ldaps://127.0.0.1:{}", self.tls_port)
+    }
+
+    /// `ldaps://[::1]:…`, where the machine has IPv6.
+    pub fn ldaps_v6(&self) -> Option<String> {
+        self.v6_port.map(|port| format!("ldaps://[::1]:{port}"))
+    }
+
+    /// `ldap://127.0.0.1:…`, for StartTLS.
+    pub fn ldap(&self) -> String {
+        format!("ldap://127.0.0.1:{}", self.plain_port)
+    }
+
+    /// The base that the module's own account searches.
+    pub fn people() -> String {
+        format!("ou=people,{SUFFIX}")
+    }
+
+    /// The base that anonymous searches.
+    pub fn open() -> String {
+        format!("ou=open,{SUFFIX}")
+    }
+
+    /// Adds a person.
+    pub fn add(&self, person: &Person) {
+        self.change("ldapadd", &person.ldif());
+    }
+
+    pub fn remove(&self, person: &Person) {
+        self.change(
+            "ldapmodify",
+            &format!("dn: {}\nchangetype: delete\n", person.dn()),
+        );
+    }
+
+    /// Replaces all values of an attribute; none at all removes it.
+    pub fn replace(&self, person: &Person, attribute: &str, values: &[&str]) {
+        let mut text = format!(
+            "dn: {}\nchangetype: modify\nreplace: {attribute}\n",
+            person.dn()
+        );
+        for value in values {
+            text.push_str(&format!("{attribute}: {value}\n"));
+        }
+        self.change("ldapmodify", &text);
+    }
+
+    fn change(&self, tool: &str, ldif: &str) {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let file = self
+            .folder
+            .write(format!("change-{serial}.ldif"), 0o600, ldif);
+        run(Command::new(program(tool))
+            // "relax" lets an administrator set what the server otherwise keeps for itself, -M
+            // reaches entries that the retcode overlay would otherwise answer for.
+            .args(["-x", "-M", "-e", "relax", "-H", &socket_url(&self.folder)])
+            .args(["-D", &format!("cn=admin,{SUFFIX}"), "-y"])
+            .arg(self.folder.join("rootpw"))
+            .arg("-f")
+            .arg(file));
+    }
+
+    /// What slapd wrote about its connections, binds and searches.
+    pub fn log(&self) -> String {
+        self.server.output()
+    }
+
+    /// How often somebody tried to bind as this DN.
+    pub fn binds(&self, dn: &str) -> usize {
+        let wanted = format!(" BIND dn=\"{dn}\" method=");
+        self.log()
+            .lines()
+            .filter(|line| line.contains(&wanted))
+            .count()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    /// Stops the server; its ports then refuse connections.
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+}
+
+fn configuration(certs: &Certs, identity: Identity, netscape: &str, folder: &Path) -> String {
+    let schemas = first_folder(&["/etc/ldap/schema", "/etc/openldap/schema"]);
+    let schemas: String = ["core", "cosine", "inetorgperson"]
+        .iter()
+        .map(|name| format!("include {}/{name}.schema\n", schemas.display()))
+        .collect();
+    let modules = first_folder(&[
+        "/usr/lib/ldap",
+        "/usr/lib64/openldap",
+        "/usr/lib/openldap",
+        "/usr/libexec/openldap",
+    ]);
+    let mut loads = format!("modulepath {}\n", modules.display());
+    for module in ["back_mdb", "ppolicy", "retcode"] {
+        // Some distributions link the backend in.
+        if modules.join(format!("{module}.so")).exists() {
+            loads.push_str(&format!("moduleload {module}.so\n"));
+        }
+    }
+    let server = certs.server(identity);
+    include_str!("slapd/slapd.conf")
+        .replace("@SCHEMAS@", &schemas)
+        .replace("@MODULES@", &loads)
+        .replace("@FOLDER@", &folder.display().to_string())
+        .replace("@CA@", &certs.ca().display().to_string())
+        .replace("@CERT@", &server.cert.display().to_string())
+        .replace("@KEY@", &server.key.display().to_string())
+        .replace("@SUFFIX@", SUFFIX)
+        .replace("@ROOTPW@", ROOT_PASSWORD)
+        .replace("@NETSCAPE@", netscape)
+}
+
+fn first_folder(candidates: &[&str]) -> PathBuf {
+    candidates
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.is_dir())
+        .unwrap_or_else(|| panic!("none of {candidates:?} is here: run `make packages`"))
+}
+
+fn socket_url(folder: &Scratch) -> String {
+    format!(
+        "ldapi://{}",
+        folder
+            .join("ldapi")
+            .display()
+            .to_string()
+            .replace('/', "%2F")
+    )
+}
+
+/// A port that is free now. Somebody may take it before slapd does; slapd then says so and ends.
+fn free_port(address: IpAddr) -> Option<u16> {
+    Some(
+        TcpListener::bind((address, 0))
+            .ok()?
+            .local_addr()
+            .ok()?
+            .port(),
+    )
+}

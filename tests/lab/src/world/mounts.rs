@@ -1,0 +1,109 @@
+//! The mounts that make a machine private.
+
+use crate::process::{program, run};
+use crate::scratch::{Scratch, set_mode, write};
+use crate::world::accounts;
+use rustix::io;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
+};
+use rustix::thread::UnshareFlags;
+use std::ffi::CStr;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+/// From here on what is mounted is seen by this process and its children only.
+pub fn leave_the_machine() -> io::Result<()> {
+    // SAFETY: NEWNS does not touch the table of descriptors, and there is no other thread.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private)
+}
+
+/// An empty file system over this folder.
+pub fn tmpfs(path: &Path) {
+    file_system(path, c"tmpfs", c"mode=0755");
+}
+
+fn file_system(path: &Path, kind: &CStr, options: &CStr) {
+    mount(kind, path, kind, MountFlags::empty(), options)
+        .unwrap_or_else(|e| panic!("cannot mount over {}: {e}", path.display()));
+}
+
+fn bind(from: &Path, to: &Path) {
+    mount_bind(from, to)
+        .unwrap_or_else(|e| panic!("cannot bind {} to {}: {e}", from.display(), to.display()));
+}
+
+/// Takes the file system off the scratch folder, so that the folder can be removed.
+pub fn uncover(path: &Path) {
+    let _ = unmount(path, UnmountFlags::DETACH);
+}
+
+/// A copy of `/etc`, with accounts of its own, without PAM stacks, sudoers and name services of the
+/// machine's.
+pub fn etc(scratch: &Scratch) {
+    let etc = scratch.folder("etc");
+    run(Command::new(program("cp")).args(["-a", "/etc/."]).arg(&etc));
+    accounts::replace_all(&etc);
+    for folder in ["pam.d", "sudoers.d", "security"] {
+        let _ = fs::remove_dir_all(etc.join(folder));
+        fs::create_dir(etc.join(folder)).expect("a folder in our /etc");
+        set_mode(&etc.join(folder), 0o755);
+    }
+    let deny = "auth required pam_deny.so\naccount required pam_deny.so\n";
+    write(&etc.join("pam.d/other"), 0o644, deny);
+    // Each sudo asks, and says nothing but what PAM says.
+    let sudoers = "Defaults timestamp_timeout=0, lecture=never, !insults\nroot ALL=(ALL) ALL\n\
+                   #includedir /etc/sudoers.d\n";
+    write(&etc.join("sudoers"), 0o440, sudoers);
+    for link in ["nsswitch.conf", "resolv.conf"] {
+        let _ = fs::remove_file(etc.join(link));
+    }
+    let names = "passwd: files\ngroup: files\nshadow: files\nhosts: files\n";
+    write(&etc.join("nsswitch.conf"), 0o644, names);
+    write(&etc.join("resolv.conf"), 0o644, "");
+    bind(&etc, Path::new("/etc"));
+}
+
+/// Nothing running on the machine can be reached through `/run`, nothing we do is written to its logs.
+pub fn run_and_logs() {
+    for folder in ["/run", "/var/log", "/var/lib/sudo"] {
+        if Path::new(folder).is_dir() {
+            tmpfs(Path::new(folder));
+        }
+    }
+    fs::create_dir("/run/sshd").expect("sshd's folder in our /run");
+    for log in ["wtmp", "btmp", "lastlog"] {
+        write(&Path::new("/var/log").join(log), 0o644, "");
+    }
+}
+
+/// A `/dev` with the devices programs need, terminals of its own and no `/dev/log` yet.
+pub fn dev(scratch: &Scratch) {
+    let dev = scratch.folder("dev");
+    tmpfs(&dev);
+    for device in ["null", "zero", "full", "random", "urandom", "tty"] {
+        let node = dev.join(device);
+        write(&node, 0o666, "");
+        bind(&Path::new("/dev").join(device), &node);
+    }
+    for (target, link) in [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+    ] {
+        symlink(target, dev.join(link)).expect("a link in our /dev");
+    }
+    for folder in ["pts", "shm"] {
+        fs::create_dir(dev.join(folder)).expect("a folder in our /dev");
+    }
+    // Group 5 is tty wherever glibc is at home.
+    file_system(&dev.join("pts"), c"devpts", c"newinstance,ptmxmode=0666,mode=0620,gid=5");
+    file_system(&dev.join("shm"), c"tmpfs", c"mode=1777");
+    rustix::mount::mount_bind_recursive(&dev, "/dev").expect("our /dev over the machine's");
+}
