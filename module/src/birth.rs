@@ -260,7 +260,9 @@ pub fn describe(why: Stillborn, path: &CStr) -> Trouble {
     let error = || std::io::Error::from_raw_os_error(why.errno).to_string();
     let detail = match why.step {
         step::IDS => {
-            return Trouble::local(["could not take the host's effective ids: ", &error()].concat());
+            return Trouble::local(
+                ["could not take the host's effective ids: ", &error()].concat(),
+            );
         }
         step::SESSION => return Trouble::local(["no session for the helper: ", &error()].concat()),
         step::WIRE => return Trouble::local(["no place for the wire: ", &error()].concat()),
