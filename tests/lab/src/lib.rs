@@ -22,10 +22,13 @@
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::format_collect,
+    clippy::format_push_string,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::panic,
+    clippy::return_self_not_must_use,
     clippy::unwrap_used
 )]
 
