@@ -1,1 +1,52 @@
-fn main(){}
+//! Every case that looks at the product from outside: one program, so that it is linked once, and one
+//! bench, so that its servers are started once.
+//!
+//! The wings that need a private machine (root) are marked as ignored without it.
+
+mod logins;
+mod module;
+
+use lab::bench::Bench;
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// A case by its name. It gets the bench and fails by panicking.
+type Case = (&'static str, fn(&Bench));
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(lab::pamhost::child::FLAG) {
+        lab::pamhost::child::main();
+        return ExitCode::SUCCESS;
+    }
+    let mut arguments = Arguments::from_args();
+    if arguments.list {
+        // Nothing is run: nothing need be set up.
+        return libtest_mimic::run(&arguments, trials(&Arc::new(Bench::bare()))).exit_code();
+    }
+    // Logins mostly wait (for a person's time-out, for a server): more than there are cores.
+    arguments.test_threads.get_or_insert(4);
+    let bench = Arc::new(Bench::set_up());
+    if let Some(why) = bench.without_world() {
+        eprintln!("logins are skipped: {why}");
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials(&bench));
+    conclusion.exit_code()
+}
+
+fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
+    let closed = bench.without_world().is_some();
+    let wing = |cases: Vec<Case>, skip: bool| {
+        cases.into_iter().map(move |(name, case)| {
+            let bench = Arc::clone(bench);
+            Trial::test(name, move || {
+                case(&bench);
+                Ok(())
+            })
+            .with_ignored_flag(skip)
+        })
+    };
+    wing(module::cases(), false)
+        .chain(wing(logins::cases(), closed))
+        .collect()
+}

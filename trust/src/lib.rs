@@ -139,13 +139,21 @@ const STICKY: u32 = 0o1000;
 ///
 /// # Errors
 /// The first thing on the way that is not trusted.
-pub fn walk<C: Calls>(calls: &C, path: &CStr, host: u32, kind: Kind) -> Result<Found<C::Fd>, Refusal> {
+pub fn walk<C: Calls>(
+    calls: &C,
+    path: &CStr,
+    host: u32,
+    kind: Kind,
+) -> Result<Found<C::Fd>, Refusal> {
     let given = path.to_bytes();
     let mut way = Way::new(given)?;
     let refuse = |why, way: &Way| Refusal { why, at: way.given };
     let call = |way: &Way| {
         let at = way.given;
-        move |errno| Refusal { why: Distrust::Call(errno), at }
+        move |errno| Refusal {
+            why: Distrust::Call(errno),
+            at,
+        }
     };
 
     let mut folder = calls.root().map_err(call(&way))?;
@@ -267,7 +275,10 @@ impl Way {
 
     /// Puts bytes in front of the rest of the way.
     fn put(&mut self, bytes: &[u8]) -> Result<(), Distrust> {
-        let from = self.from.checked_sub(bytes.len()).ok_or(Distrust::TooLong)?;
+        let from = self
+            .from
+            .checked_sub(bytes.len())
+            .ok_or(Distrust::TooLong)?;
         self.rest
             .get_mut(from..self.from)
             .ok_or(Distrust::TooLong)?
@@ -322,4 +333,3 @@ impl Way {
         Ok(target.first() == Some(&b'/'))
     }
 }
-

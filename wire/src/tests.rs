@@ -49,7 +49,10 @@ fn answers() -> [Answer<'static>; 4] {
 fn what_is_written_is_read() {
     assert_eq!(Request::read(&REQUEST.write()), Ok(REQUEST));
     for message in helpers() {
-        assert_eq!(FromHelper::read(&message.write(77)).map(|(_, read)| read), Ok(message));
+        assert_eq!(
+            FromHelper::read(&message.write(77)).map(|(_, read)| read),
+            Ok(message)
+        );
     }
     for answer in answers() {
         assert_eq!(Answer::read(&answer.write()), Ok(answer));
@@ -116,7 +119,10 @@ fn lengths_that_lie_are_nonsense() {
     tell[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(FromHelper::read(&tell), Err(Nonsense));
     let long = "x".repeat(MAX_TEXT + 1);
-    assert_eq!(FromHelper::read(&FromHelper::Tell(&long).write(0)), Err(Nonsense));
+    assert_eq!(
+        FromHelper::read(&FromHelper::Tell(&long).write(0)),
+        Err(Nonsense)
+    );
 }
 
 #[test]
@@ -131,7 +137,10 @@ fn other_versions_are_refused_and_still_recognised() {
     let mut working = FromHelper::Working.write(0);
     working[..2].copy_from_slice(&(VERSION + 1).to_le_bytes());
     assert_eq!(FromHelper::read(&working), Err(Nonsense));
-    assert_eq!(Header::read(&working).map(|header| header.version), Ok(VERSION + 1));
+    assert_eq!(
+        Header::read(&working).map(|header| header.version),
+        Ok(VERSION + 1)
+    );
     let mut unspoken = FromHelper::Unspoken.write(0);
     unspoken[..2].copy_from_slice(&(VERSION + 7).to_le_bytes());
     assert_eq!(FromHelper::read(&unspoken), Ok((0, FromHelper::Unspoken)));

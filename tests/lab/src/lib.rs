@@ -2,6 +2,9 @@
 //!
 //! | room | what it is |
 //! | --- | --- |
+//! | [`bench`] | what the cases of one run share |
+//! | [`product`] | what is under test |
+//! | [`settings`] | settings files that work, to be spoiled |
 //! | [`scratch`] | a folder that is gone afterwards |
 //! | [`process`] | a server we started, stopped by its own pid |
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
@@ -26,13 +29,16 @@
     clippy::unwrap_used
 )]
 
+pub mod bench;
 pub mod certs;
 pub mod listeners;
 pub mod log;
 pub mod pamhost;
 pub mod process;
+pub mod product;
 pub mod pty;
 pub mod scratch;
+pub mod settings;
 pub mod slapd;
 pub mod sshd;
 pub mod twilio;

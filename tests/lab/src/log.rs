@@ -79,7 +79,9 @@ impl Log {
         let socket = UnixDatagram::bind(path)
             .unwrap_or_else(|e| panic!("cannot listen at {}: {e}", path.display()));
         crate::scratch::set_mode(path, 0o666);
-        let log = Self { shared: Arc::default() };
+        let log = Self {
+            shared: Arc::default(),
+        };
         let collector = log.clone();
         thread::spawn(move || {
             let mut buffer = vec![0; 64 * 1024];
@@ -108,7 +110,10 @@ impl Log {
 
     /// The lines with this `user=`.
     pub fn lines_for(&self, user: &str) -> Vec<Line> {
-        self.lines().into_iter().filter(|line| line.field("user") == Some(user)).collect()
+        self.lines()
+            .into_iter()
+            .filter(|line| line.field("user") == Some(user))
+            .collect()
     }
 
     /// Waits for a line that contains all of these texts.
@@ -116,7 +121,9 @@ impl Log {
         let until = Instant::now() + timeout;
         let mut lines = self.lock();
         loop {
-            let found = lines.iter().find(|line| texts.iter().all(|text| line.raw.contains(text)));
+            let found = lines
+                .iter()
+                .find(|line| texts.iter().all(|text| line.raw.contains(text)));
             if let Some(line) = found {
                 return line.clone();
             }
@@ -138,7 +145,10 @@ mod tests {
         let raw = "<86>Nov  4 21:00:00 sshd[123]: pam_sms_otp(sshd:auth): failed login=7f3a9c21 \
                    user=alice detail=\"say \\\"no\\\" to it\" error=21608";
         let line = Line::parse(raw);
-        assert_eq!((line.facility, line.severity, line.tag.as_str()), (10, 6, "sshd"));
+        assert_eq!(
+            (line.facility, line.severity, line.tag.as_str()),
+            (10, 6, "sshd")
+        );
         assert_eq!(line.pid, Some(123));
         assert_eq!(line.field("user"), Some("alice"));
         assert_eq!(line.field("detail"), Some("say \\\"no\\\" to it"));

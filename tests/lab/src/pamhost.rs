@@ -133,7 +133,10 @@ impl Transcript {
 
     /// The texts alone.
     pub fn texts(&self) -> Vec<&str> {
-        self.messages.iter().map(|message| message.text.as_str()).collect()
+        self.messages
+            .iter()
+            .map(|message| message.text.as_str())
+            .collect()
     }
 }
 
@@ -255,7 +258,11 @@ impl PamHost {
             killed_by: None,
         };
         let mut line = Vec::new();
-        while stdout.read_until(b'\n', &mut line).expect("the host's stdout") > 0 {
+        while stdout
+            .read_until(b'\n', &mut line)
+            .expect("the host's stdout")
+            > 0
+        {
             match serde_json::from_slice::<Value>(&line) {
                 Ok(event) => {
                     if let Some(answer) = transcript.take(&event, &mut person) {
@@ -272,7 +279,9 @@ impl PamHost {
         }
         let status = child.wait().expect("the host's status");
         transcript.killed_by = std::os::unix::process::ExitStatusExt::signal(&status);
-        transcript.stray.push_str(&errors.join().expect("the host's stderr"));
+        transcript
+            .stray
+            .push_str(&errors.join().expect("the host's stderr"));
         assert!(
             status.success() || transcript.killed_by.is_some(),
             "the PAM host failed ({status}): {}",
@@ -298,8 +307,10 @@ impl PamHost {
         unsafe {
             command.pre_exec(move || {
                 for (resource, value) in &limits {
-                    let limit =
-                        rustix::process::Rlimit { current: Some(*value), maximum: Some(*value) };
+                    let limit = rustix::process::Rlimit {
+                        current: Some(*value),
+                        maximum: Some(*value),
+                    };
                     rustix::process::setrlimit(*resource, limit)?;
                 }
                 Ok(())
@@ -323,14 +334,18 @@ impl Transcript {
                 Some(3) => (Style::Error, false),
                 _ => (Style::Info, false),
             };
-            let message = Message { style, text: text.to_owned() };
+            let message = Message {
+                style,
+                text: text.to_owned(),
+            };
             let answer = asks.then(|| person(&message));
             self.messages.push(message);
             return answer;
         }
         if let Some(code) = event["result"].as_i64() {
             let took = Duration::from_micros(event["micros"].as_u64().unwrap_or_default());
-            self.results.push((i32::try_from(code).expect("a PAM code"), took));
+            self.results
+                .push((i32::try_from(code).expect("a PAM code"), took));
         }
         if event["before"].is_object() {
             self.before = Snapshot::from_json(&event["before"]);

@@ -70,7 +70,12 @@ impl Pty {
         let name = ptsname(&master, Vec::new()).expect("the terminal's name");
         let open = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let slave = rustix::fs::open(&name, open, Mode::empty()).expect("the new terminal");
-        let size = Winsize { ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 200,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         tcsetwinsize(&slave, size).expect("the terminal's size");
         if let Some((uid, _)) = owner {
             let owner = (Uid::from_raw(uid), Gid::from_raw(5));
@@ -79,10 +84,16 @@ impl Pty {
         let copy = || Stdio::from(slave.try_clone().expect("a second handle on the terminal"));
         command.stdin(copy()).stdout(copy()).stderr(copy());
         command.env("TERM", "dumb").env("LC_ALL", "C");
-        // SAFETY: between fork and exec two system calls are made, and nothing else.
+        // SAFETY: between fork and exec only system calls are made, and all of them are
+        // async-signal-safe.
         unsafe {
             command.pre_exec(|| {
                 rustix::process::setsid()?;
+                // A shell that put us into the background has made us ignore Ctrl-C.
+                for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGHUP] {
+                    // SAFETY: setting a disposition touches no memory of ours.
+                    libc::signal(signal, libc::SIG_DFL);
+                }
                 // SAFETY: the ioctl takes an integer; descriptor 0 is the terminal.
                 if libc::ioctl(0, libc::TIOCSCTTY, 0) == 0 {
                     Ok(())
@@ -91,14 +102,24 @@ impl Pty {
                 }
             });
         }
-        let child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+        let child = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
         // The command keeps our ends of the terminal otherwise.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         drop(slave);
         let (master, seen) = (Arc::new(master), Arc::new(Seen::default()));
         let (reading, into) = (Arc::clone(&master), Arc::clone(&seen));
         thread::spawn(move || read_all(&reading, &into));
-        Self { child, master, seen, cursor: 0 }
+        Self {
+            child,
+            master,
+            seen,
+            cursor: 0,
+        }
     }
 
     /// Waits until the screen shows this text behind what was expected before, and returns what came
@@ -110,7 +131,10 @@ impl Pty {
     /// Waits for the first of these texts to appear; which one it was, and what came up to its end.
     pub fn expect_one_of(&mut self, texts: &[&str], timeout: Duration) -> (usize, String) {
         self.look_for(texts, timeout).unwrap_or_else(|| {
-            panic!("no {texts:?} within {timeout:?}; the screen shows\n{}", self.screen())
+            panic!(
+                "no {texts:?} within {timeout:?}; the screen shows\n{}",
+                self.screen()
+            )
         })
     }
 
@@ -135,7 +159,12 @@ impl Pty {
                 return None;
             }
             let left = until.checked_duration_since(Instant::now())?;
-            bytes = self.seen.more.wait_timeout(bytes, left).expect("the screen").0;
+            bytes = self
+                .seen
+                .more
+                .wait_timeout(bytes, left)
+                .expect("the screen")
+                .0;
         }
     }
 
@@ -168,9 +197,8 @@ impl Pty {
 
     /// Waits for the program's end and for the last of what it wrote.
     pub fn wait(&mut self) -> ExitStatus {
-        self.wait_within(PATIENCE).unwrap_or_else(|| {
-            panic!("the program goes on; the screen shows\n{}", self.screen())
-        })
+        self.wait_within(PATIENCE)
+            .unwrap_or_else(|| panic!("the program goes on; the screen shows\n{}", self.screen()))
     }
 
     /// The same, for a test that wants to see it hang.
@@ -209,7 +237,10 @@ fn read_all(master: &OwnedFd, seen: &Seen) {
     let mut silent = 0;
     let mut buffer = [0; 4096];
     while !seen.stop.load(Ordering::SeqCst) && silent < 40 {
-        let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        let wait = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
         let mut polled = [PollFd::new(master, PollFlags::IN)];
         let ready = poll(&mut polled, Some(&wait)).unwrap_or(0);
         if ready == 0 {
@@ -234,7 +265,9 @@ fn read_all(master: &OwnedFd, seen: &Seen) {
 
 /// The end of the first `needle` in `hay`.
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    let at = hay.windows(needle.len().max(1)).position(|part| part == needle)?;
+    let at = hay
+        .windows(needle.len().max(1))
+        .position(|part| part == needle)?;
     Some(at + needle.len())
 }
 

@@ -82,7 +82,11 @@ impl Sshd {
         server.wait_until(Duration::from_secs(20), || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
         });
-        Self { server, folder, port }
+        Self {
+            server,
+            folder,
+            port,
+        }
     }
 
     pub fn port(&self) -> u16 {
@@ -98,16 +102,32 @@ impl Sshd {
     pub fn ssh(&self, user: &str, key: Key) -> Command {
         let mut command = Command::new(program("ssh"));
         command
-            .args(["-F", "none", "-tt", "-p", &self.port.to_string(), "-l", user])
+            .args([
+                "-F",
+                "none",
+                "-tt",
+                "-p",
+                &self.port.to_string(),
+                "-l",
+                user,
+            ])
             .args(["-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1"])
-            .args(["-o", "StrictHostKeyChecking=yes", "-o", "IdentityAgent=none"])
+            .args([
+                "-o",
+                "StrictHostKeyChecking=yes",
+                "-o",
+                "IdentityAgent=none",
+            ])
             .arg("-o")
-            .arg(format!("UserKnownHostsFile={}", self.folder.join("known_hosts").display()));
+            .arg(format!(
+                "UserKnownHostsFile={}",
+                self.folder.join("known_hosts").display()
+            ));
         match key {
             Key::None => command.args(["-o", "PubkeyAuthentication=no"]),
-            Key::Right => {
-                command.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(self.folder.join("user_key"))
-            }
+            Key::Right => command
+                .args(["-o", "IdentitiesOnly=yes", "-i"])
+                .arg(self.folder.join("user_key")),
         };
         command.arg("127.0.0.1");
         command
@@ -133,12 +153,17 @@ pub enum Key {
 
 fn make_key(path: &std::path::Path) {
     let mut command = Command::new(program("ssh-keygen"));
-    run(command.args(["-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f"]).arg(path));
+    run(command
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f"])
+        .arg(path));
 }
 
 /// `OpenSSH_9.2p1 …` is (9, 2).
 fn version() -> (u32, u32) {
-    let output = Command::new(program("ssh")).arg("-V").output().expect("ssh -V");
+    let output = Command::new(program("ssh"))
+        .arg("-V")
+        .output()
+        .expect("ssh -V");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let mut numbers = said
         .split(|c: char| !c.is_ascii_digit())

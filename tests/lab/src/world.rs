@@ -43,7 +43,12 @@ impl World {
         // Only now a thread: it listens in here.
         let log = Log::listen(Path::new("/dev/log"));
         let accounts = Mutex::new(accounts::Accounts::new(scratch.folder("home")));
-        Ok(Self { scratch, log, accounts, host_program: OnceLock::new() })
+        Ok(Self {
+            scratch,
+            log,
+            accounts,
+            host_program: OnceLock::new(),
+        })
     }
 
     pub fn log(&self) -> &Log {

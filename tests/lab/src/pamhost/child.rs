@@ -100,15 +100,20 @@ fn start(request: &Value) -> *mut Handle {
                 folder.as_ptr(),
                 &raw mut handle,
             ),
-            None => {
-                ffi::pam_start(service.as_ptr(), user, &raw const CONVERSATION.0, &raw mut handle)
-            }
+            None => ffi::pam_start(
+                service.as_ptr(),
+                user,
+                &raw const CONVERSATION.0,
+                &raw mut handle,
+            ),
         }
     };
     assert_eq!(result, ffi::SUCCESS, "pam_start answers {result}");
-    for (name, item) in
-        [("tty", ffi::ITEM_TTY), ("rhost", ffi::ITEM_RHOST), ("ruser", ffi::ITEM_RUSER)]
-    {
+    for (name, item) in [
+        ("tty", ffi::ITEM_TTY),
+        ("rhost", ffi::ITEM_RHOST),
+        ("ruser", ffi::ITEM_RUSER),
+    ] {
         if let Some(value) = request["items"][name].as_str() {
             set_item(handle, item, value);
         }
@@ -139,7 +144,11 @@ fn user(handle: *mut Handle) -> Option<String> {
         if value.is_null() {
             return None;
         }
-        Some(std::ffi::CStr::from_ptr(value.cast()).to_string_lossy().into_owned())
+        Some(
+            std::ffi::CStr::from_ptr(value.cast())
+                .to_string_lossy()
+                .into_owned(),
+        )
     }
 }
 
@@ -158,7 +167,10 @@ extern "C" fn converse(
         // SAFETY: libpam hands over `count` pointers to messages whose texts are C strings.
         let (style, text) = unsafe {
             let message = *messages.add(index);
-            ((*message).style, std::ffi::CStr::from_ptr((*message).text).to_string_lossy())
+            (
+                (*message).style,
+                std::ffi::CStr::from_ptr((*message).text).to_string_lossy(),
+            )
         };
         say(&json!({ "message": text, "style": style }));
         // 1 and 2 are the prompts.
@@ -208,7 +220,9 @@ pub(super) fn encode(answer: &Answer) -> Value {
 
 fn decode(line: &str) -> Answer {
     // The parent gone is a person gone.
-    let Ok(value) = serde_json::from_str::<Value>(line) else { return Answer::HangUp };
+    let Ok(value) = serde_json::from_str::<Value>(line) else {
+        return Answer::HangUp;
+    };
     if let Some(text) = value["text"].as_str() {
         return Answer::Text(text.to_owned());
     }
@@ -216,7 +230,11 @@ fn decode(line: &str) -> Answer {
         let byte = |value: &Value| u8::try_from(value.as_u64().expect("a byte")).expect("a byte");
         return Answer::Bytes(bytes.iter().map(byte).collect());
     }
-    if value == "null" { Answer::Null } else { Answer::HangUp }
+    if value == "null" {
+        Answer::Null
+    } else {
+        Answer::HangUp
+    }
 }
 
 fn snapshot() -> Snapshot {
@@ -225,7 +243,9 @@ fn snapshot() -> Snapshot {
 }
 
 fn c_string(value: &Value) -> Option<CString> {
-    value.as_str().map(|text| CString::new(text).expect("a text without NUL"))
+    value
+        .as_str()
+        .map(|text| CString::new(text).expect("a text without NUL"))
 }
 
 fn number(value: &Value) -> c_int {
@@ -235,7 +255,10 @@ fn number(value: &Value) -> c_int {
 /// The next line from the parent; empty when it is gone.
 fn read_line() -> String {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).expect("a line from the parent");
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .expect("a line from the parent");
     line
 }
 

@@ -17,16 +17,31 @@ impl Snapshot {
     pub fn take(descriptor: impl Fn(i32) -> BorrowedFd<'static>) -> Self {
         let mut facts = BTreeMap::new();
         for (number, link) in descriptors() {
-            let peer = if link.starts_with("socket:") { peer(descriptor(number).as_fd()) } else { None };
+            let peer = if link.starts_with("socket:") {
+                peer(descriptor(number).as_fd())
+            } else {
+                None
+            };
             facts.insert(format!("descriptor {number}"), peer.unwrap_or(link));
         }
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let wanted = [
-            "Umask", "Uid", "Gid", "Groups", "Threads", "NoNewPrivs", "Seccomp", "SigBlk", "SigIgn",
-            "SigCgt", "CapEff",
+            "Umask",
+            "Uid",
+            "Gid",
+            "Groups",
+            "Threads",
+            "NoNewPrivs",
+            "Seccomp",
+            "SigBlk",
+            "SigIgn",
+            "SigCgt",
+            "CapEff",
         ];
         for line in status.lines() {
-            if let Some((name, value)) = line.split_once(':').filter(|pair| wanted.contains(&pair.0)) {
+            if let Some((name, value)) =
+                line.split_once(':').filter(|pair| wanted.contains(&pair.0))
+            {
                 facts.insert(name.to_owned(), value.trim().to_owned());
             }
         }
@@ -58,7 +73,13 @@ impl Snapshot {
             .into_iter()
             .filter(|name| self.facts.get(*name) != after.facts.get(*name))
             .filter(|name| after.facts.get(*name).map(String::as_str) != Some("to /dev/log"))
-            .map(|name| format!("{name}: {:?}, then {:?}", self.facts.get(name), after.facts.get(name)))
+            .map(|name| {
+                format!(
+                    "{name}: {:?}, then {:?}",
+                    self.facts.get(name),
+                    after.facts.get(name)
+                )
+            })
             .collect()
     }
 
@@ -73,18 +94,30 @@ impl Snapshot {
     pub(super) fn from_json(value: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let facts = value.as_object().into_iter().flatten();
-        Self { facts: facts.map(|(name, value)| (name.clone(), text(value))).collect() }
+        Self {
+            facts: facts
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect(),
+        }
     }
 }
 
 fn descriptors() -> Vec<(i32, String)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
+    for entry in fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         // The one that reads the folder is gone when its turn comes.
-        let Ok(link) = fs::read_link(entry.path()) else { continue };
+        let Ok(link) = fs::read_link(entry.path()) else {
+            continue;
+        };
         let link = link.display().to_string();
         let own = link.starts_with("/proc/") && link.ends_with("/fd");
-        if let (Some(number), false) = (entry.file_name().to_str().and_then(|n| n.parse().ok()), own) {
+        if let (Some(number), false) =
+            (entry.file_name().to_str().and_then(|n| n.parse().ok()), own)
+        {
             found.push((number, link));
         }
     }

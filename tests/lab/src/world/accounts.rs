@@ -72,14 +72,23 @@ pub struct Accounts {
 
 impl Accounts {
     pub fn new(homes: PathBuf) -> Self {
-        Self { homes, next: 20001, hashes: HashMap::new() }
+        Self {
+            homes,
+            next: 20001,
+            hashes: HashMap::new(),
+        }
     }
 
     pub fn add(&mut self, user: &User) -> Account {
         let name = &user.name;
         let taken = fs::read_to_string("/etc/passwd").expect("our /etc/passwd");
-        let twice = taken.lines().any(|line| line.split(':').next() == Some(name));
-        assert!(!twice, "there is already an account {name}: tests run side by side");
+        let twice = taken
+            .lines()
+            .any(|line| line.split(':').next() == Some(name));
+        assert!(
+            !twice,
+            "there is already an account {name}: tests run side by side"
+        );
         let uid = user.uid.unwrap_or_else(|| {
             self.next += 1;
             self.next - 1
@@ -100,12 +109,20 @@ impl Accounts {
         for group in &user.groups {
             join(group, name);
         }
-        Account { name: name.clone(), uid, gid: uid, home }
+        Account {
+            name: name.clone(),
+            uid,
+            gid: uid,
+            home,
+        }
     }
 
     /// SHA-512 crypt takes its time, and tests use few passwords.
     fn hash(&mut self, password: &str) -> String {
-        self.hashes.entry(password.to_owned()).or_insert_with(|| crypt(password)).clone()
+        self.hashes
+            .entry(password.to_owned())
+            .or_insert_with(|| crypt(password))
+            .clone()
     }
 }
 
@@ -116,9 +133,8 @@ pub fn replace_all(etc: &Path) {
         let id = line.split(':').nth(2).and_then(|id| id.parse::<u32>().ok());
         id.is_some_and(|id| id < 1000 || id == 65534)
     };
-    let keep = |text: &str| -> Vec<String> {
-        text.lines().filter(system).map(str::to_owned).collect()
-    };
+    let keep =
+        |text: &str| -> Vec<String> { text.lines().filter(system).map(str::to_owned).collect() };
     let mut passwd = keep(&read("passwd"));
     if !passwd.iter().any(|line| line.starts_with("sshd:")) {
         passwd.push("sshd:x:998:65534::/run/sshd:/usr/sbin/nologin".to_owned());
@@ -145,8 +161,12 @@ pub fn replace_all(etc: &Path) {
 /// One line more, in one write: readers see it whole or not at all.
 fn append(file: &str, line: &str) {
     let path = Path::new("/etc").join(file);
-    let mut file = OpenOptions::new().append(true).open(&path).expect("our account files");
-    file.write_all(format!("{line}\n").as_bytes()).expect("our account files");
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .expect("our account files");
+    file.write_all(format!("{line}\n").as_bytes())
+        .expect("our account files");
 }
 
 fn join(group: &str, name: &str) {
@@ -175,8 +195,13 @@ fn crypt(password: &str) -> String {
         .spawn()
         .expect("openssl passwd");
     let mut stdin = child.stdin.take().expect("openssl's stdin");
-    stdin.write_all(password.as_bytes()).expect("a password for openssl");
+    stdin
+        .write_all(password.as_bytes())
+        .expect("a password for openssl");
     drop(stdin);
     let output = child.wait_with_output().expect("openssl passwd");
-    String::from_utf8(output.stdout).expect("a hash in ASCII").trim().to_owned()
+    String::from_utf8(output.stdout)
+        .expect("a hash in ASCII")
+        .trim()
+        .to_owned()
 }

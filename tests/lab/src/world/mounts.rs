@@ -103,7 +103,11 @@ pub fn dev(scratch: &Scratch) {
         fs::create_dir(dev.join(folder)).expect("a folder in our /dev");
     }
     // Group 5 is tty wherever glibc is at home.
-    file_system(&dev.join("pts"), c"devpts", c"newinstance,ptmxmode=0666,mode=0620,gid=5");
+    file_system(
+        &dev.join("pts"),
+        c"devpts",
+        c"newinstance,ptmxmode=0666,mode=0620,gid=5",
+    );
     file_system(&dev.join("shm"), c"tmpfs", c"mode=1777");
     rustix::mount::mount_bind_recursive(&dev, "/dev").expect("our /dev over the machine's");
 }

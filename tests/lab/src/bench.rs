@@ -1,0 +1,106 @@
+//! The work bench: what the cases of one run share, each part started when it is first asked for.
+#![forbid(unsafe_code)]
+
+use crate::certs::Certs;
+use crate::product::Product;
+use crate::scratch::Scratch;
+use crate::settings::Settings;
+use crate::slapd::Slapd;
+use crate::twilio::Twilio;
+use crate::world::World;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Dropped, it stops what it started.
+pub struct Bench {
+    product: Result<PathBuf, String>,
+    twilio: OnceLock<Twilio>,
+    slapd: OnceLock<Slapd>,
+    copies: OnceLock<Product>,
+    certs: OnceLock<Certs>,
+    folder: OnceLock<Scratch>,
+    serial: AtomicU32,
+    // Goes last: the others lie on its file system.
+    world: Result<World, String>,
+}
+
+impl Bench {
+    /// To be called first thing in `main`: see [`World::enter`].
+    pub fn set_up() -> Self {
+        // Built before the machine becomes private: the build belongs to the real one.
+        let product = Product::find();
+        Self::with(product, World::enter())
+    }
+
+    /// A bench with nothing on it, to list the cases by.
+    pub fn bare() -> Self {
+        Self::with(
+            Err("nothing was built".to_owned()),
+            Err("nothing is run".to_owned()),
+        )
+    }
+
+    fn with(product: Result<PathBuf, String>, world: Result<World, String>) -> Self {
+        Self {
+            product,
+            world,
+            twilio: OnceLock::new(),
+            slapd: OnceLock::new(),
+            copies: OnceLock::new(),
+            certs: OnceLock::new(),
+            folder: OnceLock::new(),
+            serial: AtomicU32::new(0),
+        }
+    }
+
+    /// Why there is no private machine, when there is none.
+    pub fn without_world(&self) -> Option<&str> {
+        self.world.as_ref().err().map(String::as_str)
+    }
+
+    pub fn world(&self) -> &World {
+        self.world.as_ref().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub fn product(&self) -> &Product {
+        let folder = self.product.as_ref().unwrap_or_else(|why| panic!("{why}"));
+        self.copies.get_or_init(|| Product::take(folder))
+    }
+
+    pub fn certs(&self) -> &Certs {
+        self.certs.get_or_init(Certs::new)
+    }
+
+    pub fn slapd(&self) -> &Slapd {
+        self.slapd.get_or_init(|| Slapd::start(self.certs()))
+    }
+
+    pub fn twilio(&self) -> &Twilio {
+        self.twilio.get_or_init(|| Twilio::start(self.certs()))
+    }
+
+    /// A number that nobody else on this bench has, free for tests by Ofcom and nobody's in truth.
+    pub fn number(&self) -> String {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        assert!(serial < 1000, "+44 7700 900000 to 900999 are used up");
+        format!("+447700900{serial:03}")
+    }
+
+    /// Settings that work with the shared directory and Twilio.
+    pub fn settings(&self) -> Settings {
+        Settings::for_lab(self.certs(), self.slapd(), self.twilio())
+    }
+
+    /// A folder for one case.
+    pub fn folder(&self, case: &str) -> PathBuf {
+        self.folder
+            .get_or_init(|| Scratch::new("cases"))
+            .folder(case)
+    }
+
+    /// Writes a PAM stack into a case's folder, for `pam_start_confdir`.
+    pub fn stack(&self, folder: &Path, service: &str, text: &str) {
+        crate::scratch::write(&folder.join(service), 0o644, text);
+    }
+}

@@ -1,0 +1,104 @@
+//! What is under test: the module, the helper and the command, as a release builds them.
+#![forbid(unsafe_code)]
+
+use crate::scratch::{Scratch, set_mode};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const MODULE: &str = "libpam_sms_otp.so";
+const HELPER: &str = "sms-otp-helper";
+const COMMAND: &str = "sms-otp";
+
+/// Copies of the built files, in a folder that root alone may write to: what the module trusts must lie
+/// so, and the repository need not.
+#[derive(Debug)]
+pub struct Product {
+    folder: Scratch,
+}
+
+impl Product {
+    /// Where the release is, built now if cargo is at hand: tests of yesterday's build prove nothing.
+    /// `LAB_PRODUCT` names another folder to take it from.
+    ///
+    /// The error says what is missing.
+    pub fn find() -> Result<PathBuf, String> {
+        if let Some(folder) = std::env::var_os("LAB_PRODUCT") {
+            return complete(PathBuf::from(folder));
+        }
+        // target/debug/deps/main-… or target/debug/demo
+        let program = std::env::current_exe().map_err(|e| e.to_string())?;
+        let target = program
+            .ancestors()
+            .find(|folder| folder.join("CACHEDIR.TAG").exists())
+            .ok_or("this program does not lie in a target folder: set LAB_PRODUCT")?;
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+            let built = Command::new(cargo)
+                .args([
+                    "build",
+                    "--release",
+                    "--quiet",
+                    "-p",
+                    "sms-otp",
+                    "-p",
+                    "pam_sms_otp",
+                ])
+                .arg("--target-dir")
+                .arg(target)
+                .current_dir(root)
+                .status();
+            if !built.is_ok_and(|status| status.success()) {
+                return Err("the release does not build".to_owned());
+            }
+        }
+        complete(target.join("release"))
+    }
+
+    /// Takes copies from the folder that [`Product::find`] found.
+    pub fn take(from: &Path) -> Self {
+        let folder = Scratch::new("product");
+        for name in [MODULE, HELPER, COMMAND] {
+            let copy = folder.join(name);
+            fs::copy(from.join(name), &copy)
+                .unwrap_or_else(|e| panic!("cannot copy {name} from {}: {e}", from.display()));
+            set_mode(&copy, 0o755);
+        }
+        Self { folder }
+    }
+
+    pub fn module(&self) -> PathBuf {
+        self.folder.join(MODULE)
+    }
+
+    pub fn helper(&self) -> PathBuf {
+        self.folder.join(HELPER)
+    }
+
+    pub fn command(&self) -> PathBuf {
+        self.folder.join(COMMAND)
+    }
+
+    /// The module and its first arguments, for a line of a PAM stack.
+    pub fn line(&self, settings: &Path) -> String {
+        let [module, helper] = [self.module(), self.helper()];
+        format!(
+            "{} config={} helper={}",
+            module.display(),
+            settings.display(),
+            helper.display()
+        )
+    }
+}
+
+fn complete(folder: PathBuf) -> Result<PathBuf, String> {
+    for name in [MODULE, HELPER, COMMAND] {
+        if !folder.join(name).is_file() {
+            return Err(format!(
+                "{} is missing: run `cargo build --release --workspace`",
+                folder.join(name).display()
+            ));
+        }
+    }
+    Ok(folder)
+}
