@@ -1,9 +1,41 @@
 //! What the administrator has settled: the settings file, for one PAM service.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+mod address;
+mod draft;
+mod error;
+mod file;
+mod filter;
+mod keys;
+mod messages;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod values;
+
+use std::{fmt, time::Duration};
+
+pub use error::{Error, Fault};
+pub use keys::{Part, keys};
+pub use messages::{Field, Messages, Text, a_while, tries_left};
+pub use trust::{Content, Disk, Files, Role, Unsafe};
 
 use crate::{phone::Region, secret::Secret};
+
+/// Where the settings are, unless `config=` says otherwise.
+pub const PATH: &str = "/etc/security/sms_otp.toml";
+
+/// Reads the settings at `path` that count for a login at `service`. `source` is the PAM line's
+/// `password=`, which beats what the file says.
+pub fn load(
+    files: &dyn Files,
+    path: &str,
+    service: &str,
+    source: Option<Source>,
+) -> Result<Settings, Error> {
+    settle::load(files, path, service, source)
+}
 
 /// Everything that one login is governed by. Defaults, file, `[service.X]` and the PAM line's
 /// arguments have been put together; every value is in its range.
@@ -20,7 +52,6 @@ pub struct Settings {
 }
 
 /// `[twilio]`
-#[derive(Debug)]
 pub struct Twilio {
     /// `AC…`, in the path of each request.
     pub account_sid: String,
@@ -39,12 +70,40 @@ pub struct Twilio {
 }
 
 /// Who the SMS comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Sender {
     /// `from_number`: E.164, a short code or an alphanumeric sender id.
     Number(String),
     /// `messaging_service_sid`: `MG…`
     Service(String),
+}
+
+/// A whole number is never shown, not even ours.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => {
+                let end = number.len().saturating_sub(2);
+                write!(f, "Number(…{})", number.get(end..).unwrap_or_default())
+            }
+            Self::Service(sid) => f.debug_tuple("Service").field(sid).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Twilio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Twilio")
+            .field("account_sid", &self.account_sid)
+            .field("auth_user", &self.auth_user)
+            .field("auth_secret", &self.auth_secret)
+            .field("sender", &self.sender)
+            .field("api_url", &self.api_url)
+            .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
+            .field("proxy", &self.proxy)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
 }
 
 /// Where Twilio is.
@@ -65,7 +124,6 @@ pub struct Proxy {
 }
 
 /// `[ldap]`
-#[derive(Debug)]
 pub struct Ldap {
     /// In the order in which they are tried; never empty.
     pub uris: Vec<LdapUri>,
@@ -80,6 +138,22 @@ pub struct Ldap {
     pub verified_attribute: String,
     pub phone_attributes: Vec<String>,
     pub default_region: Option<Region>,
+}
+
+impl fmt::Debug for Ldap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ldap")
+            .field("uris", &self.uris)
+            .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
+            .field("timeout", &self.timeout)
+            .field("bind", &self.bind)
+            .field("base", &self.base)
+            .field("filter", &self.filter)
+            .field("verified_attribute", &self.verified_attribute)
+            .field("phone_attributes", &self.phone_attributes)
+            .field("default_region", &self.default_region)
+            .finish()
+    }
 }
 
 /// One directory server.
@@ -135,26 +209,6 @@ pub struct Code {
     pub resends: u32,
     /// Whether the code is seen while it is typed.
     pub echo: bool,
-}
-
-/// `[messages]`: every text a person sees. `{…}` are filled in by [`Messages`]' user.
-#[derive(Debug)]
-pub struct Messages {
-    pub sms: String,
-    pub password: String,
-    pub code: String,
-    pub sent: String,
-    pub resent: String,
-    pub wrong: String,
-    pub expired: String,
-    pub not_a_code: String,
-    pub no_resend: String,
-    pub wait: String,
-    pub too_many: String,
-    pub too_late: String,
-    pub not_verified: String,
-    pub not_sent: String,
-    pub later: String,
 }
 
 /// `[policy]`

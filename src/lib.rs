@@ -1,9 +1,60 @@
-//! map
+//! A second factor by SMS: everything that runs outside of the PAM host.
+//!
+//! ```text
+//!  bin/sms-otp-helper         bin/sms-otp
+//!        │                        │
+//!      helper                   admin          who runs: a login's process, the command
+//!        └───────────┬────────────┘
+//!                  login                       the story of one login
+//!                    │
+//!                 verdict                      outcomes, and the proofs that a success is made of
+//!    ┌───────┬───────┴─┬────────┬───────┐
+//!  policy directory   code     sms   journal   each knows one thing; none knows another
+//!    └───────┴───────┬─┴────────┴───────┘
+//!  phone config net sys deadline secret id     the ground: facts and tools without opinions
+//! ```
+//!
+//! Imports run down this picture only, and `tests/drift.rs` reads the `use` lines to see that
+//! they do. The journal alone looks up, to the verdict's words, because it writes them down.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::disallowed_methods,
+        reason = "a test that panics is a test that fails"
+    )
+)]
+
+/// The administrator's command.
+pub mod admin;
+/// A one-time code: drawn, compared, wiped.
+pub mod code;
+/// What the administrator has settled.
 pub mod config;
+/// One budget of time, handed down.
 pub mod deadline;
+/// Who this is: one entry, its password proved, its verified phone.
 pub mod directory;
+/// One login's process.
+pub mod helper;
+/// One login's number.
+pub mod id;
+/// What is logged, and what never is.
+pub mod journal;
+/// The story of one login.
+pub mod login;
+/// Connections and TLS roots.
 pub mod net;
+/// A number: E.164 for the carrier, masked for everyone else.
 pub mod phone;
+/// Who is to prove himself, and whether something before us has proved a factor.
+pub mod policy;
+/// Bytes that print nothing and wipe themselves.
 pub mod secret;
+/// Carries a text to a phone.
 pub mod sms;
+/// System calls.
+pub mod sys;
+/// How a login ends.
 pub mod verdict;

@@ -1,13 +1,27 @@
 //! Connections: the only room that opens sockets and holds TLS roots.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is the room that looks names up, connects and reads the system's roots"
+)]
 
-use std::{net::TcpStream, os::unix::net::UnixStream, path::Path, sync::Arc};
+mod dial;
+pub mod http;
+mod line;
+#[cfg(test)]
+pub(crate) mod stage;
+#[cfg(test)]
+mod tests;
+mod tls;
 
-use rustls::ClientConfig;
+use std::{fmt, io};
 
-use crate::deadline::Deadline;
+use rustix::io::Errno;
 
-/// Why there is no connection, or no more.
+pub use dial::{dial, dial_unix};
+pub use tls::{Secured, tls_config};
+
+/// Why there is no connection, or no more. One line of printable ASCII, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// Out of reach: name not found, refused, timed out, cut off, or not the protocol.
@@ -18,17 +32,65 @@ pub enum Error {
     Local(String),
 }
 
-/// Opens a TCP connection (TCP_NODELAY) to the first address of `host` that answers.
-pub fn dial(_host: &str, _port: u16, _by: Deadline) -> Result<TcpStream, Error> {
-    Err(Error::Local(String::new()))
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Outage(text) | Self::Untrusted(text) | Self::Local(text)) = self;
+        f.write_str(text)
+    }
 }
 
-/// Opens a connection to a local socket.
-pub fn dial_unix(_path: &Path, _by: Deadline) -> Result<UnixStream, Error> {
-    Err(Error::Local(String::new()))
+impl std::error::Error for Error {}
+
+impl Error {
+    /// What an input or output error with this peer means.
+    fn io(place: &str, error: &io::Error) -> Self {
+        if is_local(error) {
+            return Self::Local(format!("{place}: {error}"));
+        }
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Self::Outage(format!("{place}: timed out"))
+            }
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                Self::Outage(format!("{place}: cut off"))
+            }
+            _ => Self::Outage(printable(&format!("{place}: {error}"))),
+        }
+    }
 }
 
-/// What TLS needs: the roots of `ca` (PEM), else of the system's bundle. ring is the provider.
-pub fn tls_config(_ca: Option<&[u8]>) -> Result<Arc<ClientConfig>, Error> {
-    Err(Error::Local(String::new()))
+/// Whether it is this machine that cannot, and not the other one: out of descriptors, memory or
+/// local ports, or forbidden by the kernel (filter, route, LSM). Whoever is logged in here can bring
+/// some of these about, so they must never pass for an outage, which some stacks forgive.
+fn is_local(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::MFILE
+                | Errno::NFILE
+                | Errno::NOMEM
+                | Errno::NOBUFS
+                | Errno::ACCESS
+                | Errno::PERM
+                | Errno::ADDRNOTAVAIL
+        )
+    )
+}
+
+/// Where a connection leads, for error texts.
+fn place(host: &str, port: u16) -> String {
+    let host = printable(host);
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// A text from elsewhere, fit to be shown on one line: printable ASCII, no longer than 200.
+fn printable(text: &str) -> String {
+    text.chars()
+        .take(200)
+        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
+        .collect()
 }

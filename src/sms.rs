@@ -1,2 +1,74 @@
 //! Carries a text to a phone, knowing nothing of users.
 #![forbid(unsafe_code)]
+
+pub mod twilio;
+
+use std::{fmt, time::Duration};
+
+/// A text that the carrier has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The carrier's own number for it. `None`: it was taken, but what was said about it could not
+    /// be read.
+    pub sid: Option<String>,
+    /// How long that took, waiting included.
+    pub took: Duration,
+}
+
+/// Whose fault it is that a text was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The carrier is out of reach, or not itself.
+    Outage,
+    /// The carrier refuses us, or cannot prove who it is: a matter of settings and accounts.
+    Refused,
+    /// The carrier refuses this phone number.
+    NumberRefused,
+    /// Too many texts.
+    Limited,
+    /// Something is wrong on this machine.
+    Local,
+}
+
+/// Why a text was not taken. Everything in it is one line of printable ASCII, and without number,
+/// text or token: the carrier's own words, which may hold all three, are never repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Whose fault it is.
+    pub kind: Kind,
+    /// The carrier's number for it.
+    pub code: Option<u32>,
+    what: String,
+    remedy: String,
+}
+
+impl Error {
+    /// Puts one together.
+    pub(crate) fn new(
+        kind: Kind,
+        code: Option<u32>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            code,
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// What an administrator can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,12 +1,295 @@
-//! How a login ends.
+//! How a login ends: outcomes, reasons, the proofs a success is made of, and the PAM code of each.
+//!
+//! A [`Granted`] can be built from two proofs only, and both must belong to the same login. The
+//! proofs have private fields and are made by one room each: [`directory`] (this password),
+//! [`policy`] (sshd has proved one, or the settings say the stack has), [`code`] (this code, in
+//! time). So a wrong success does not compile:
+//!
+//! ```compile_fail,E0451
+//! use sms_otp::{code::CodeProof, id::LoginId};
+//! // No room but `code` can say that a code was right.
+//! let forged = CodeProof { login: LoginId([0; 4]) };
+//! ```
+//! ```compile_fail,E0451
+//! use sms_otp::{directory::PasswordProof, id::LoginId};
+//! // No room but `directory` can say that a password was right.
+//! let forged = PasswordProof { login: LoginId([0; 4]) };
+//! ```
+//! ```compile_fail,E0451
+//! use sms_otp::{policy::SshProof, id::LoginId};
+//! // Only what sshd wrote makes this one.
+//! let forged = SshProof { login: LoginId([0; 4]) };
+//! ```
+//! ```compile_fail,E0451
+//! use sms_otp::{id::LoginId, verdict::Granted};
+//! // Nor can the success itself be written down.
+//! let forged = Granted { login: LoginId([0; 4]) };
+//! ```
+//! ```compile_fail,E0061
+//! use sms_otp::{policy::StackProof, id::LoginId, verdict::{First, Granted}};
+//! // One factor is not enough.
+//! let login = LoginId([0; 4]);
+//! let half = Granted::new(First::Stack(StackProof::by_settings(login)));
+//! ```
+//! ```compile_fail,E0382
+//! use sms_otp::{code::{Code, Typed}, deadline::Moment};
+//! // A code is used up by comparing it.
+//! fn twice(code: Code, typed: &Typed, now: Moment) {
+//!     let _ = code.check(typed, now);
+//!     let _ = code.check(typed, now);
+//! }
+//! ```
 #![forbid(unsafe_code)]
 
-/// One login's number, as help desks and logs name it: eight hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoginId(pub [u8; 4]);
+//!
+//! [`directory`]: crate::directory
+//! [`policy`]: crate::policy
+//! [`code`]: crate::code
 
-impl std::fmt::Display for LoginId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+use wire::Code as Pam;
+
+use crate::{
+    code::CodeProof,
+    directory::PasswordProof,
+    id::LoginId,
+    policy::{SshProof, StackProof},
+};
+
+/// A first factor, proved.
+#[derive(Debug)]
+#[must_use]
+pub enum First {
+    Password(PasswordProof),
+    Ssh(SshProof),
+    Stack(StackProof),
+}
+
+impl First {
+    const fn login(&self) -> LoginId {
+        match self {
+            Self::Password(proof) => proof.login(),
+            Self::Ssh(proof) => proof.login(),
+            Self::Stack(proof) => proof.login(),
+        }
+    }
+
+    /// As `first=` names it in the log.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            Self::Ssh(_) => "ssh",
+            Self::Stack(_) => "stack",
+        }
+    }
+}
+
+/// Both factors are proved: the only thing that becomes `PAM_SUCCESS`.
+#[derive(Debug)]
+#[must_use]
+pub struct Granted {
+    login: LoginId,
+}
+
+impl Granted {
+    /// Puts two proofs together. `None` if they are not both of this login: one login's right
+    /// code does not open another.
+    #[must_use]
+    pub fn new(login: LoginId, first: &First, second: &CodeProof) -> Option<Self> {
+        (first.login() == login && second.login() == login).then_some(Self { login })
+    }
+
+    /// The login that is granted.
+    #[must_use]
+    pub const fn login(&self) -> LoginId {
+        self.login
+    }
+}
+
+/// How a login ends.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    Granted(Granted),
+    /// The person is refused.
+    Denied(Denied),
+    /// We could not do our work.
+    Failed(Failed),
+}
+
+/// Why a person is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    WrongPassword,
+    PasswordExpired,
+    DirectoryLocked,
+    /// Not in the directory.
+    NoSuchUser(Whose),
+    /// Known to NSS as one of the system's own.
+    SystemUser(Whose),
+    /// More than one entry.
+    Ambiguous,
+    /// sshd has proved none.
+    NoFirstFactor,
+    NotVerified,
+    NoNumber,
+    /// Tries used up.
+    WrongCode,
+    /// The code's life is over and no SMS is left.
+    ExpiredCode,
+    /// Three answers that were no code.
+    NoCode,
+    /// Hung up after the SMS.
+    Abandoned,
+    /// Hung up before it.
+    Cancelled,
+    /// No SMS is left on this handle.
+    Limited,
+}
+
+/// Whose name was asked for: a caller without an entry is refused, where an unknown user is left
+/// to other modules (`user_unknown=ignore`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    User,
+    Caller,
+}
+
+/// What we failed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    pub stage: Stage,
+    pub fault: Fault,
+    /// The carrier's own error number.
+    pub error: Option<u32>,
+    /// What happened and what to do, for the administrator.
+    pub detail: String,
+}
+
+/// Where we failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Settings,
+    Policy,
+    Directory,
+    Code,
+    Twilio,
+    Helper,
+}
+
+/// In which way we failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    BadSettings,
+    /// Others are out of reach or out of order.
+    Outage,
+    /// A server refuses us, or its certificate does not verify.
+    Refused,
+    /// Twilio refuses this number.
+    NumberRefused,
+    /// Twilio wants fewer requests.
+    Limited,
+    /// This machine lacks something.
+    Local,
+    /// The helper itself.
+    Helper,
+}
+
+impl Outcome {
+    /// What PAM is told.
+    #[must_use]
+    pub const fn pam(&self) -> Pam {
+        match self {
+            Self::Granted(_) => Pam::Success,
+            Self::Denied(denied) => denied.pam(),
+            Self::Failed(failed) => failed.fault.pam(),
+        }
+    }
+}
+
+impl Denied {
+    /// What PAM is told.
+    #[must_use]
+    pub const fn pam(self) -> Pam {
+        match self {
+            Self::WrongPassword
+            | Self::PasswordExpired
+            | Self::DirectoryLocked
+            | Self::NoSuchUser(Whose::Caller)
+            | Self::SystemUser(Whose::Caller)
+            | Self::Ambiguous
+            | Self::NoFirstFactor
+            | Self::NotVerified
+            | Self::NoNumber
+            | Self::NoCode => Pam::AuthErr,
+            Self::NoSuchUser(Whose::User) | Self::SystemUser(Whose::User) => Pam::UserUnknown,
+            Self::WrongCode | Self::ExpiredCode | Self::Limited => Pam::MaxTries,
+            Self::Abandoned | Self::Cancelled => Pam::ConvErr,
+        }
+    }
+
+    /// As `reason=` names it in the log.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::WrongPassword => "wrong-password",
+            Self::PasswordExpired => "password-expired",
+            Self::DirectoryLocked => "directory-locked",
+            Self::NoSuchUser(_) => "no-such-user",
+            Self::SystemUser(_) => "system-user",
+            Self::Ambiguous => "ambiguous",
+            Self::NoFirstFactor => "no-first-factor",
+            Self::NotVerified => "not-verified",
+            Self::NoNumber => "no-number",
+            Self::WrongCode => "wrong-code",
+            Self::ExpiredCode => "expired-code",
+            Self::NoCode => "no-code",
+            Self::Abandoned => "abandoned",
+            Self::Cancelled => "cancelled",
+            Self::Limited => "limited",
+        }
+    }
+}
+
+impl Fault {
+    /// What PAM is told. Only what is wrong elsewhere is an outage: administrators write
+    /// `authinfo_unavail=ignore`, and a caller can break things here.
+    #[must_use]
+    pub const fn pam(self) -> Pam {
+        match self {
+            Self::Outage => Pam::AuthinfoUnavail,
+            Self::NumberRefused => Pam::AuthErr,
+            Self::Limited => Pam::MaxTries,
+            Self::BadSettings | Self::Refused | Self::Local | Self::Helper => Pam::ServiceErr,
+        }
+    }
+
+    /// As `reason=` names it in the log.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::BadSettings => "bad-settings",
+            Self::Outage => "outage",
+            Self::Refused => "refused",
+            Self::NumberRefused => "number-refused",
+            Self::Limited => "limited",
+            Self::Local => "local",
+            Self::Helper => "helper",
+        }
+    }
+}
+
+impl Stage {
+    /// As `stage=` names it in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Policy => "policy",
+            Self::Directory => "directory",
+            Self::Code => "code",
+            Self::Twilio => "twilio",
+            Self::Helper => "helper",
+        }
     }
 }

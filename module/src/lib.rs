@@ -1,1 +1,120 @@
+//! `pam_sms_otp.so`: all that sshd, sudo, su or login load.
+//!
+//! ```text
+//!  libpam ──► lib (hooks) ──► arguments      what the PAM line says
+//!                │      ├───► memory         what this PAM handle has seen
+//!                │      └───► journal        the one line this module logs itself
+//!                ▼
+//!             relay ────────► conversation   prompts through, answers back
+//!                │
+//!                ▼
+//!             helper ───────► birth          one helper process, started and reaped
+//! ```
+//!
+//! No network, no settings file, no environment, no thread: the story of the login is told in the
+//! helper, and this side only shows what it is asked to show and reports its verdict.
 
+mod arguments;
+mod birth;
+mod conversation;
+mod helper;
+mod journal;
+mod libpam;
+mod memory;
+mod relay;
+mod system;
+
+use std::{
+    ffi::CStr,
+    panic::{AssertUnwindSafe, catch_unwind, set_hook},
+    sync::Once,
+};
+
+use pam::{
+    constants::{PamFlag, PamResultCode},
+    module::{PamHandle, PamHooks},
+};
+use wire::Code;
+
+use crate::{
+    arguments::Arguments,
+    journal::{Line, Trouble},
+    memory::Past,
+};
+
+struct SmsOtp;
+
+pam::pam_hooks!(SmsOtp);
+
+impl PamHooks for SmsOtp {
+    fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        // The default hook would print values to the host's stderr. This library has a standard
+        // library, and so a hook, of its own: nobody else's panics come by here.
+        static QUIET: Once = Once::new();
+        QUIET.call_once(|| set_hook(Box::new(|_| {})));
+        let line = Line::begin(pamh);
+        let ended = catch_unwind(AssertUnwindSafe(|| authenticate(pamh, &args, flags, &line)));
+        let ended = ended.unwrap_or_else(|payload| {
+            // Dropping a payload may panic once more.
+            std::mem::forget(payload);
+            Err(Trouble::helper("the module panicked; please report it"))
+        });
+        ended.unwrap_or_else(|trouble| {
+            line.failed(pamh, &trouble);
+            PamResultCode::PAM_SERVICE_ERR
+        })
+    }
+
+    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_SUCCESS
+    }
+}
+
+fn authenticate(
+    pamh: &mut PamHandle,
+    args: &[&CStr],
+    flags: PamFlag,
+    line: &Line,
+) -> Result<PamResultCode, Trouble> {
+    let arguments = Arguments::read(args)?;
+    let Some(user) = libpam::user(pamh) else {
+        return Ok(PamResultCode::PAM_CONV_ERR);
+    };
+    let counts = match memory::recall(pamh, &user) {
+        Past::Nothing => Vec::new(),
+        Past::Counts(counts) => counts,
+        Past::Ended(code) => return Ok(told(code)),
+        Past::Broken => {
+            return Err(Trouble::helper(
+                "an earlier helper of this PAM handle ended without a verdict",
+            ));
+        }
+    };
+    // Until a verdict is in, this handle and name count as broken, whatever happens in between.
+    memory::keep(pamh, &user, Past::Broken)?;
+    let ended = relay::run(pamh, &arguments, flags, line, &user, &counts)?;
+    let past = match ended.code {
+        Code::MaxTries | Code::AuthinfoUnavail => Past::Ended(ended.code),
+        Code::Success
+        | Code::Ignore
+        | Code::AuthErr
+        | Code::UserUnknown
+        | Code::ServiceErr
+        | Code::ConvErr => Past::Counts(ended.counts),
+    };
+    memory::keep(pamh, &user, past)?;
+    Ok(told(ended.code))
+}
+
+const fn told(code: Code) -> PamResultCode {
+    match code {
+        Code::Success => PamResultCode::PAM_SUCCESS,
+        Code::Ignore => PamResultCode::PAM_IGNORE,
+        Code::AuthErr => PamResultCode::PAM_AUTH_ERR,
+        Code::MaxTries => PamResultCode::PAM_MAXTRIES,
+        Code::UserUnknown => PamResultCode::PAM_USER_UNKNOWN,
+        Code::AuthinfoUnavail => PamResultCode::PAM_AUTHINFO_UNAVAIL,
+        Code::ServiceErr => PamResultCode::PAM_SERVICE_ERR,
+        Code::ConvErr => PamResultCode::PAM_CONV_ERR,
+    }
+}

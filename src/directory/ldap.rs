@@ -1,0 +1,296 @@
+//! The directory, over LDAP: one server after the other until one answers.
+//!
+//! [`find`](Ldap::find) needs no password and leaves its connection open, so that it can be done
+//! while the person is still typing; [`prove`](Ldap::prove) sends the one bind, on that connection.
+#![forbid(unsafe_code)]
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use rustls::ClientConfig;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{
+    Entry, Error, Found, PasswordProof, Unproved, answer, passwordpolicy, query, said,
+    session::{self, Pace, Searched, Session},
+};
+use crate::{
+    config::{self, LdapUri, Security},
+    deadline::Deadline,
+    id::LoginId,
+    net,
+    secret::Secret,
+};
+
+/// The servers of `[ldap]`. Dropping it ends all connections without waiting for anybody.
+pub struct Ldap<'a> {
+    settings: &'a config::Ldap,
+    tls: Option<Arc<ClientConfig>>,
+    /// Where the one entry was found, and so where its password is proved.
+    session: Option<Session>,
+    runtime: Runtime,
+}
+
+/// Why a server was of no use.
+enum Miss {
+    /// Another one may know.
+    Next(Error),
+    /// Another one would say the same, or must not be asked.
+    End(Error),
+}
+
+impl From<Error> for Miss {
+    /// What happens to a connection says nothing about the next server. (What is wrong here may
+    /// well do: a local firewall's rule for one address, for instance.)
+    fn from(error: Error) -> Self {
+        Self::Next(error)
+    }
+}
+
+impl<'a> Ldap<'a> {
+    /// Gets ready; asks nobody.
+    pub fn new(settings: &'a config::Ldap) -> Result<Self, Error> {
+        query::check(&settings.filter).map_err(|what| Error::Local(what.to_owned()))?;
+        if let Some((_, password)) = &settings.bind {
+            // RFC 4513 §5.1.2: such a bind "succeeds", as nobody.
+            if password.reveal().is_empty() {
+                return Err(Error::Local(String::from("the service password is empty")));
+            }
+        }
+        let wants_tls = settings.uris.iter().any(|uri| match uri {
+            LdapUri::Tcp { security, .. } => *security != Security::Loopback,
+            LdapUri::Unix(_) => false,
+        });
+        let tls = wants_tls
+            .then(|| net::tls_config(settings.ca_file.as_deref()))
+            .transpose()
+            .map_err(|e| match e {
+                net::Error::Outage(what) | net::Error::Local(what) => Error::Local(what),
+                net::Error::Untrusted(what) => session::untrusted(what),
+            })?;
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|e| Error::Local(format!("no runtime: {}", e.kind())))?;
+        Ok(Self {
+            settings,
+            tls,
+            session: None,
+            runtime,
+        })
+    }
+
+    /// Looks for a person by name. Servers are asked in turn until one knows; each gets an equal
+    /// share of the time that is left, so that one that is silent does not cost the next its turn.
+    pub fn find(&mut self, user: &str, by: Deadline) -> Result<Found, Error> {
+        self.session = None;
+        if user.is_empty() {
+            return Ok(Found::None);
+        }
+        let mut misses = Vec::new();
+        let mut to_go = u32::try_from(self.settings.uris.len()).unwrap_or(u32::MAX);
+        for uri in &self.settings.uris {
+            if by.is_over() {
+                break;
+            }
+            let share = by.left().checked_div(to_go).unwrap_or_default();
+            to_go = to_go.saturating_sub(1);
+            let pace = Pace {
+                by: by.or_within(share),
+                step: self.settings.timeout,
+            };
+            match self.ask(uri, user, pace) {
+                Ok(found) => return Ok(found),
+                Err(Miss::Next(error)) => misses.push(error),
+                Err(Miss::End(error)) => return Err(error),
+            }
+        }
+        Err(together(misses))
+    }
+
+    /// Asks one server.
+    fn ask(&mut self, uri: &LdapUri, user: &str, pace: Pace) -> Result<Found, Miss> {
+        let settings = self.settings;
+        let name = session::name(uri);
+        let dialled = session::dial(uri, pace)?;
+        let asked = async {
+            let mut session =
+                Session::open(dialled, uri, self.tls.as_ref(), name.clone(), pace).await?;
+            if let Some((dn, password)) = &settings.bind {
+                serve(&mut session, dn, password, pace).await?;
+            }
+            let filter = query::filter(&settings.filter, user);
+            let wanted = query::attributes(settings);
+            let searched = session
+                .search(&settings.base, &filter, wanted, pace)
+                .await?;
+            let found = weigh(searched, settings, &name, user)?;
+            let of_use = matches!(found, Found::One(_));
+            Ok::<_, Miss>((found, of_use.then_some(session)))
+        };
+        let (found, session) = run(&self.runtime, &name, asked)?;
+        self.session = session;
+        Ok(found)
+    }
+
+    /// Proves a password with one bind as the entry that [`find`](Self::find) gave, where it was
+    /// found. That connection is used up by it: from then on nobody else is asked, and nothing is
+    /// sent twice, because a directory counts each wrong password in its own lock.
+    pub fn prove(
+        &mut self,
+        entry: &Entry,
+        password: &Secret,
+        login: LoginId,
+        by: Deadline,
+    ) -> Result<PasswordProof, Unproved> {
+        let password = password.reveal();
+        // RFC 4513 §5.1.2: a bind with an empty password is nobody's, and "succeeds".
+        if password.is_empty() {
+            return Err(Unproved::Wrong);
+        }
+        if by.is_over() {
+            // A bind that nobody waits for would still be counted by the directory.
+            return Err(Error::Outage(String::from("no time was left to ask")).into());
+        }
+        let mut session = self.session.take().ok_or_else(|| {
+            Error::Local(String::from("no connection on which an entry was found"))
+        })?;
+        check_dn(&entry.dn, &session.name)?;
+        let pace = Pace {
+            by,
+            step: self.settings.timeout,
+        };
+        let name = session.name.clone();
+        let bind = async move {
+            session
+                .bind(&entry.dn, password, Some(passwordpolicy::request()), pace)
+                .await
+        };
+        let result = run(&self.runtime, &name, bind)?;
+        answer::judge(&result, &name, password)?;
+        Ok(PasswordProof { login })
+    }
+}
+
+/// Drives what is asked, and hangs up where a session was dropped. The LDAP library panics on
+/// shapes that it does not expect; the gate lets none through that is known, and this is for the
+/// others.
+fn run<T, E: From<Error>>(
+    runtime: &Runtime,
+    name: &str,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let whole = async {
+        let outcome = asked.await;
+        tokio::task::yield_now().await; // lets ended tasks go, and their sockets with them
+        outcome
+    };
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(whole)))
+        .unwrap_or_else(|_| Err(Error::Outage(format!("{name}: what it sends is not LDAP")).into()))
+}
+
+/// Binds as the service account.
+async fn serve(session: &mut Session, dn: &str, password: &Secret, pace: Pace) -> Result<(), Miss> {
+    let password = password.reveal();
+    let result = session.bind(dn, password, None, pace).await?;
+    if result.rc == answer::SUCCESS {
+        return Ok(());
+    }
+    let told = answer::told(result.rc, &said::without(password, &result.text));
+    let what = format!("{}: the service account's bind: {told}", session.name);
+    Err(if answer::is_outage(result.rc) {
+        Miss::Next(Error::Outage(what))
+    } else {
+        Miss::End(Error::Refused {
+            what,
+            remedy: "Check bind_dn and bind_password (or bind_password_file) in [ldap].",
+        })
+    })
+}
+
+/// What a search has found.
+fn weigh(
+    searched: Searched,
+    settings: &config::Ldap,
+    name: &str,
+    user: &str,
+) -> Result<Found, Miss> {
+    let Searched { entries, result } = searched;
+    if entries.len() > 1 {
+        return Ok(Found::Several);
+    }
+    if let Some(result) = result {
+        if result.rc != answer::SUCCESS {
+            let told = answer::told(result.rc, &said::without_name(user, &result.text));
+            let what = format!("{name}: the search: {told}");
+            return Err(if answer::is_outage(result.rc) {
+                Miss::Next(Error::Outage(what))
+            } else {
+                Miss::End(Error::Refused {
+                    what,
+                    remedy: search_remedy(result.rc),
+                })
+            });
+        }
+    }
+    let Some(entry) = entries.into_iter().next() else {
+        return Ok(Found::None);
+    };
+    let entry = Entry::parse(entry, settings)
+        .ok_or_else(|| Miss::Next(Error::Outage(format!("{name}: what it sends is not LDAP"))))?;
+    check_dn(&entry.dn, name).map_err(Miss::End)?;
+    Ok(Found::One(entry))
+}
+
+const fn search_remedy(code: u32) -> &'static str {
+    match code {
+        answer::NO_SUCH_OBJECT | answer::REFERRAL => {
+            "Check base in [ldap]: this server does not hold it (or does not show it to us)."
+        }
+        answer::INSUFFICIENT_ACCESS_RIGHTS | answer::OPERATIONS_ERROR => {
+            "Check that the account in [ldap] bind_dn (without one: anybody) may search base."
+        }
+        answer::SIZE_LIMIT_EXCEEDED => {
+            "Let the server return two entries at least: its size limit is smaller."
+        }
+        _ => "Check base and filter in [ldap], and what the server allows bind_dn to search.",
+    }
+}
+
+/// A name under which somebody can bind. The empty one is anonymous, whatever the password is
+/// (RFC 4513 §5.1), and some servers make other things empty: every DN of an entry has a `=`.
+fn check_dn(dn: &str, name: &str) -> Result<(), Error> {
+    if dn.contains('=') {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        what: format!("{name}: it found an entry that has no name"),
+        remedy: "Check base and filter in [ldap]: they must find people only.",
+    })
+}
+
+/// Several servers' failures as one. It is no outage if anything else was wrong: waiting will not
+/// help then.
+fn together(misses: Vec<Error>) -> Error {
+    let text = misses
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ");
+    if misses.iter().any(|miss| matches!(miss, Error::Local(_))) {
+        return Error::Local(text);
+    }
+    let refused = misses.into_iter().find_map(|miss| match miss {
+        Error::Refused { remedy, .. } => Some(remedy),
+        Error::Outage(_) | Error::Local(_) => None,
+    });
+    match refused {
+        Some(remedy) => Error::Refused { what: text, remedy },
+        None if text.is_empty() => Error::Outage(String::from("no time was left to ask")),
+        None => Error::Outage(text),
+    }
+}

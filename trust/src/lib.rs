@@ -12,6 +12,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::CStr;
 
 /// Longest path, in bytes (`PATH_MAX`).
@@ -159,7 +162,7 @@ pub fn walk<C: Calls>(
     let mut folder = calls.root().map_err(call(&way))?;
     let stat = calls.stat(&folder).map_err(call(&way))?;
     judge(stat, host, true).map_err(|why| refuse(why, &way))?;
-    let mut links = 0;
+    let mut links = 0_u32;
     loop {
         let Some(name) = way.next().map_err(|why| refuse(why, &way))? else {
             // The path ends in a folder.
@@ -175,7 +178,7 @@ pub fn walk<C: Calls>(
             S_IFLNK => {
                 // Its mode says nothing (always 0777); who owns it says who chose where it leads.
                 judge(Stat { mode: 0, ..stat }, host, false).map_err(|why| refuse(why, &way))?;
-                links += 1;
+                links = links.saturating_add(1);
                 if links > MAX_LINKS {
                     return Err(refuse(Distrust::TooLong, &way));
                 }
@@ -197,7 +200,7 @@ pub fn walk<C: Calls>(
                 }
                 judge(stat, host, false).map_err(|why| refuse(why, &way))?;
                 if kind == Kind::Secret {
-                    readable(stat).map_err(|why| refuse(why, &way))?;
+                    keeps_secret(stat).map_err(|why| refuse(why, &way))?;
                 }
                 return Ok(Found { file, stat });
             }
@@ -220,8 +223,15 @@ fn judge(stat: Stat, host: u32, folder: bool) -> Result<(), Distrust> {
     })
 }
 
-/// 0600, or root:GROUP 0640. (Without write or execute for anybody is stricter and fine.)
-fn readable(stat: Stat) -> Result<(), Distrust> {
+/// Says that nobody reads an open file who must not know its secret: 0600, or root:GROUP 0640.
+/// (Without write or execute for anybody is stricter and fine.)
+///
+/// [`walk`] asks this for [`Kind::Secret`]. It is there on its own for a file of which only its
+/// content tells whether it holds a secret.
+///
+/// # Errors
+/// [`Distrust::Readable`]
+pub fn keeps_secret(stat: Stat) -> Result<(), Distrust> {
     let group_may = if stat.uid == 0 { 0o040 } else { 0 };
     if stat.mode & 0o077 & !group_may == 0 {
         Ok(())
@@ -317,8 +327,8 @@ impl Way {
     fn take(&mut self, bytes: usize) {
         self.from = self.from.saturating_add(bytes).min(PATH_MAX);
         // What lies at the end of `rest` is the path as given; only walking on in that moves on.
-        self.own = self.own.min(PATH_MAX - self.from);
-        self.given = self.given_length - self.own;
+        self.own = self.own.min(PATH_MAX.saturating_sub(self.from));
+        self.given = self.given_length.saturating_sub(self.own);
     }
 
     /// Goes on by way of a link's target. Says whether that starts again at `/`.

@@ -5,10 +5,11 @@
 //! not share a version still learn that much of each other. After them come the fields of the
 //! kind: integers little-endian and of fixed width (the module may be 32-bit in a 64-bit system),
 //! texts as a 32-bit length and their bytes. Reading is total: what is too short, too long or
-//! unknown is an [`Nonsense`], never a panic.
+//! unknown is [`Nonsense`], never a panic.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod logfmt;
 mod request;
 
 pub use request::{Request, Source, most};
@@ -24,6 +25,9 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 
 /// The longest prompt or text, in bytes.
 pub const MAX_TEXT: usize = 4096;
+
+/// No message of the helper is longer, in bytes.
+pub const MAX_FROM_HELPER: usize = MAX_TEXT + 64;
 
 /// The most bytes of [`Verdict::counts`].
 pub const MAX_COUNTS: usize = 64;
@@ -176,18 +180,22 @@ impl FromHelper<'_> {
         match self {
             Self::Working => Writer::new(kind::WORKING, wait_ms, 0).0,
             Self::Ask(style, text) => {
-                let mut out = Writer::new(kind::ASK, wait_ms, 5 + text.len());
+                let mut out = Writer::new(kind::ASK, wait_ms, text.len().saturating_add(5));
                 out.byte(*style as u8);
                 out.text(text.as_bytes());
                 out.0
             }
             Self::Tell(text) => {
-                let mut out = Writer::new(kind::TELL, wait_ms, 4 + text.len());
+                let mut out = Writer::new(kind::TELL, wait_ms, text.len().saturating_add(4));
                 out.text(text.as_bytes());
                 out.0
             }
             Self::Verdict(verdict) => {
-                let mut out = Writer::new(kind::VERDICT, wait_ms, 5 + verdict.counts.len());
+                let mut out = Writer::new(
+                    kind::VERDICT,
+                    wait_ms,
+                    verdict.counts.len().saturating_add(5),
+                );
                 out.byte(verdict.code as u8);
                 out.text(verdict.counts);
                 out.0
@@ -256,7 +264,7 @@ impl Answer<'_> {
             Self::Missing => (3, false, b""),
             Self::TooLong => (4, true, b""),
         };
-        let mut out = Writer::new(kind::ANSWER, 0, 6 + words.len());
+        let mut out = Writer::new(kind::ANSWER, 0, words.len().saturating_add(6));
         out.byte(what);
         out.byte(u8::from(asked));
         out.text(words);
@@ -325,7 +333,7 @@ struct Writer(Vec<u8>);
 
 impl Writer {
     fn new(kind: u8, wait_ms: u32, body: usize) -> Self {
-        let mut out = Vec::with_capacity(HEADER + body);
+        let mut out = Vec::with_capacity(body.saturating_add(HEADER));
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[kind, 0]);
         out.extend_from_slice(&wait_ms.to_le_bytes());

@@ -63,7 +63,9 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
         let texts = self.texts();
-        let body = 14 + texts.iter().map(|text| 4 + text.len()).sum::<usize>();
+        let body = texts.iter().fold(14_usize, |sum, text| {
+            sum.saturating_add(text.len()).saturating_add(4)
+        });
         let mut out = Writer::new(kind::REQUEST, 0, body);
         out.number(u32::from_le_bytes(self.login));
         out.number(self.caller);

@@ -164,3 +164,24 @@ fn the_largest_request_fits() {
     assert!(written.len() <= MAX_MESSAGE);
     assert_eq!(Request::read(&written), Ok(request));
 }
+
+#[test]
+fn log_values_cannot_leave_their_quotes() {
+    let written = |value: &[u8]| {
+        let mut line = String::new();
+        logfmt::field(&mut line, "user", value);
+        line
+    };
+    assert_eq!(written(b"alice@example.org"), " user=alice@example.org");
+    assert_eq!(written(b"+1*******42"), " user=+1*******42");
+    assert_eq!(written(b"?"), " user=?");
+    assert_eq!(written(b""), " user=\"\"");
+    assert_eq!(written(b"a b=c"), " user=\"a b=c\"");
+    assert_eq!(
+        written(b"x\" granted user=\"root\n\x1b[2J\\"),
+        r#" user="x\" granted user=\"root\x0a\x1b[2J\\""#
+    );
+    assert_eq!(written("ä".as_bytes()), r#" user="\xc3\xa4""#);
+    let long = written(&[b'a'; 10_000]);
+    assert!(long.len() < 450 && long.ends_with("...\""));
+}

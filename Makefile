@@ -1,0 +1,71 @@
+# make demo      one login by SMS, end to end, on this machine and without changing it
+# make test      everything that CI runs but format and lints
+# make           the module, the helper and the command, as they are installed
+# make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= and make uninstall
+
+PREFIX     ?= /usr
+LIBEXECDIR ?= $(PREFIX)/libexec
+SBINDIR    ?= $(PREFIX)/sbin
+SYSCONFDIR ?= /etc
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/pam-sms-otp
+# Where this system keeps its PAM modules.
+PAMDIR     ?= $(shell for so in /lib/*/security/pam_unix.so /usr/lib/*/security/pam_unix.so /lib64/security/pam_unix.so /usr/lib64/security/pam_unix.so /lib/security/pam_unix.so; do \
+                  [ -e $$so ] && dirname $$so && break; done | grep . || echo /lib/security)
+DESTDIR    ?=
+
+CARGO   ?= cargo
+INSTALL ?= install
+BUILT    = $${CARGO_TARGET_DIR:-target}/release
+
+.PHONY: all build demo test lint install uninstall clean cargo
+
+all: build
+
+cargo:
+	@command -v $(CARGO) >/dev/null || { \
+	  echo "cargo is missing. On Debian 13: apt-get install cargo; elsewhere: https://rustup.rs (Rust 1.85 or newer)."; exit 1; }
+
+# The paths of helper and settings are compiled into the module.
+build: cargo
+	@tests/lab/packages build
+	SMS_OTP_LIBEXECDIR=$(LIBEXECDIR) SMS_OTP_SYSCONFDIR=$(SYSCONFDIR) $(CARGO) build --release --locked
+
+demo: cargo
+	@tests/lab/packages lab
+	$(CARGO) build --release --locked
+	@$(CARGO) run --quiet --locked --package lab --bin demo
+
+test: cargo
+	@tests/lab/packages lab
+	$(CARGO) build --release --locked
+	$(CARGO) test --workspace --locked
+
+lint: cargo
+	@tests/lab/packages lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# What is built is installed: `make LIBEXECDIR=…` and `make install LIBEXECDIR=…` go together, and
+# the first is part of the second.
+install: build
+	$(INSTALL) -d $(DESTDIR)$(PAMDIR) $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp $(DESTDIR)$(SBINDIR) \
+	  $(DESTDIR)$(SYSCONFDIR)/security $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/pam.d
+	$(INSTALL) -m 644 $(BUILT)/libpam_sms_otp.so $(DESTDIR)$(PAMDIR)/pam_sms_otp.so
+	$(INSTALL) -m 755 $(BUILT)/sms-otp-helper $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp/helper
+	$(INSTALL) -m 755 $(BUILT)/sms-otp $(DESTDIR)$(SBINDIR)/sms-otp
+	[ -e $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml ] || \
+	  $(INSTALL) -m 600 conf/sms_otp.toml $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml
+	$(INSTALL) -m 644 conf/sms_otp.toml README.md CHANGELOG.md docs/*.md $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 pam.d/* $(DESTDIR)$(DOCDIR)/pam.d
+	$(INSTALL) -m 644 man/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 man/pam_sms_otp.8 man/sms-otp.8 $(DESTDIR)$(MANDIR)/man8
+
+# Settings and secrets stay: they are the administrator's.
+uninstall:
+	rm -f $(DESTDIR)$(PAMDIR)/pam_sms_otp.so $(DESTDIR)$(SBINDIR)/sms-otp \
+	  $(DESTDIR)$(MANDIR)/man5/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man8/pam_sms_otp.8 $(DESTDIR)$(MANDIR)/man8/sms-otp.8
+	rm -rf $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp $(DESTDIR)$(DOCDIR)
+
+clean:
+	$(CARGO) clean

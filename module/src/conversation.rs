@@ -1,0 +1,64 @@
+//! Between the helper and the person: prompts through, answers back, unread.
+#![forbid(unsafe_code)]
+
+use pam::{
+    constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PamFlag},
+    conv::Conv,
+    module::PamHandle,
+};
+use wire::{Answer, MAX_ANSWER, Style};
+use zeroize::Zeroizing;
+
+use crate::libpam;
+
+/// Puts a question and writes the answer as a message.
+pub fn ask(
+    pamh: &mut PamHandle,
+    style: Style,
+    prompt: &str,
+    use_first_pass: bool,
+) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(match style {
+        Style::Password => password(pamh, prompt, use_first_pass),
+        Style::Hidden => words(pamh, PAM_PROMPT_ECHO_OFF, prompt),
+        Style::Visible => words(pamh, PAM_PROMPT_ECHO_ON, prompt),
+    })
+}
+
+/// Shows a text, unless the host wants silence. Whether it was seen changes nothing.
+pub fn tell(pamh: &PamHandle, flags: PamFlag, text: &str) {
+    if flags & PAM_SILENT != 0 {
+        return;
+    }
+    if let Ok(Some(conv)) = pamh.get_item::<Conv>() {
+        let _ = conv.send(PAM_ERROR_MSG, text);
+    }
+}
+
+fn password(pamh: &mut PamHandle, prompt: &str, use_first_pass: bool) -> Vec<u8> {
+    let asked = !libpam::has_password(pamh);
+    if asked && use_first_pass {
+        return Answer::Missing.write();
+    }
+    libpam::with_password(pamh, prompt, |words| said(asked, words))
+        .unwrap_or_else(|| Answer::HungUp.write())
+}
+
+fn words(pamh: &PamHandle, style: i32, prompt: &str) -> Vec<u8> {
+    let reply = match pamh.get_item::<Conv>() {
+        Ok(Some(conv)) => conv.send(style, prompt),
+        _ => return Answer::HungUp.write(),
+    };
+    match reply {
+        Ok(Some(words)) => said(true, words.as_bytes()),
+        // A client that answers a prompt with nothing at all cannot answer prompts.
+        Ok(None) | Err(_) => Answer::HungUp.write(),
+    }
+}
+
+fn said(asked: bool, words: &[u8]) -> Vec<u8> {
+    if words.len() > MAX_ANSWER {
+        return Answer::TooLong.write();
+    }
+    Answer::Said { asked, words }.write()
+}

@@ -1,0 +1,99 @@
+//! The one line that this module logs itself: `failed … stage=helper`. All others come from the
+//! helper.
+#![forbid(unsafe_code)]
+
+use pam::{items, module::PamHandle};
+use wire::logfmt::field;
+
+use crate::{libpam, system};
+
+/// What went wrong on this side.
+pub struct Trouble {
+    reason: &'static str,
+    detail: String,
+}
+
+impl Trouble {
+    /// The helper could not be had, or did not do what it should.
+    pub fn helper(detail: impl Into<String>) -> Self {
+        Self {
+            reason: "helper",
+            detail: detail.into(),
+        }
+    }
+
+    /// This machine lacks something.
+    pub fn local(detail: impl Into<String>) -> Self {
+        Self {
+            reason: "local",
+            detail: detail.into(),
+        }
+    }
+
+    /// An argument that is none.
+    pub fn argument(argument: &[u8]) -> Self {
+        let mut detail = String::from("unknown argument ");
+        detail.push_str(&String::from_utf8_lossy(argument));
+        detail.push_str(" in the PAM line; see pam_sms_otp(8)");
+        Self {
+            reason: "bad-settings",
+            detail,
+        }
+    }
+}
+
+/// A login that may have to be logged.
+pub struct Line {
+    pub login: [u8; 4],
+    user: Vec<u8>,
+    rhost: Vec<u8>,
+}
+
+impl Line {
+    /// Draws the login's number, so that this line and the helper's lines carry the same.
+    pub fn begin(pamh: &PamHandle) -> Self {
+        let text = |item: Option<&std::ffi::CStr>| {
+            item.map(|text| text.to_bytes().to_vec())
+                .unwrap_or_default()
+        };
+        Self {
+            login: system::random(),
+            user: text(
+                pamh.get_item::<items::User>()
+                    .ok()
+                    .flatten()
+                    .map(|item| item.0),
+            ),
+            rhost: text(
+                pamh.get_item::<items::RHost>()
+                    .ok()
+                    .flatten()
+                    .map(|item| item.0),
+            ),
+        }
+    }
+
+    /// Writes it. People type passwords where a name is asked for, so a name is written only if
+    /// this machine knows it.
+    pub fn failed(&self, pamh: &PamHandle, trouble: &Trouble) {
+        let mut line = String::from("failed");
+        field(&mut line, "login", hex(self.login).as_bytes());
+        let known = system::is_known(&self.user);
+        field(&mut line, "user", if known { &self.user } else { b"?" });
+        if !self.rhost.is_empty() {
+            field(&mut line, "rhost", &self.rhost);
+        }
+        field(&mut line, "stage", b"helper");
+        field(&mut line, "reason", trouble.reason.as_bytes());
+        field(&mut line, "detail", trouble.detail.as_bytes());
+        libpam::syslog(pamh, &line);
+    }
+}
+
+fn hex(bytes: [u8; 4]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! What one PAM handle has seen. sudo and login ask again on the same handle, login for another
+//! name; tries, SMS and waiting time count over all of it, for each name by itself.
+#![forbid(unsafe_code)]
+
+use pam::module::PamHandle;
+use wire::Code;
+
+use crate::{journal::Trouble, libpam};
+
+/// How the logins before this one went, for one name.
+#[derive(Clone)]
+pub enum Past {
+    /// There were none.
+    Nothing,
+    /// What the last helper wants its successor to know.
+    Counts(Vec<u8>),
+    /// They ended for good: a further one is answered the same, at once.
+    Ended(Code),
+    /// A helper ended without a verdict, so nobody knows the counts.
+    Broken,
+}
+
+/// The past of each name that was asked for on a handle.
+#[derive(Clone, Default)]
+pub struct Memory(Vec<(Vec<u8>, Past)>);
+
+/// The past of a name.
+pub fn recall(pamh: &PamHandle, user: &[u8]) -> Past {
+    libpam::memory(pamh)
+        .and_then(|memory| memory.0.iter().find(|(name, _)| name == user))
+        .map_or(Past::Nothing, |(_, past)| past.clone())
+}
+
+/// Keeps the past of a name.
+pub fn keep(pamh: &mut PamHandle, user: &[u8], past: Past) -> Result<(), Trouble> {
+    let mut memory = libpam::memory(pamh).cloned().unwrap_or_default();
+    memory.0.retain(|(name, _)| name != user);
+    memory.0.push((user.to_vec(), past));
+    libpam::set_memory(pamh, memory)
+        .map_err(|_| Trouble::local("libpam could not keep this module's data"))
+}

@@ -1,0 +1,165 @@
+//! One login: a helper is started, what it asks is asked, what it decides is returned.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use pam::{constants::PamFlag, items, module::PamHandle};
+use wire::{Code, FromHelper, Header, Request, Verdict, most};
+use zeroize::Zeroize;
+
+use crate::{
+    arguments::Arguments,
+    conversation,
+    helper::{Helper, Loss},
+    journal::{Line, Trouble},
+    libpam, system,
+};
+
+/// No helper may keep its host waiting longer than this, whatever it says.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+
+/// No login takes as many messages: a password, and a prompt for each try and resend.
+const MOST_MESSAGES: u32 = 256;
+
+/// How a login ended.
+pub struct Ended {
+    pub code: Code,
+    pub counts: Vec<u8>,
+}
+
+/// Runs one login.
+pub fn run(
+    pamh: &mut PamHandle,
+    arguments: &Arguments,
+    flags: PamFlag,
+    line: &Line,
+    user: &[u8],
+    counts: &[u8],
+) -> Result<Ended, Trouble> {
+    let request = request(pamh, arguments, line, user, counts)?;
+    let helper = Helper::start(&arguments.helper)?;
+    // If it did not get the request, what it has said instead is more interesting.
+    let _ = helper.send(&request);
+    let ended = relay(pamh, arguments, flags, &helper);
+    match ended {
+        Ok(ended) => {
+            helper.farewell();
+            Ok(ended)
+        }
+        Err(Failure::Loss(loss)) => Err(helper.obituary(&loss)),
+        Err(Failure::Trouble(trouble)) => Err(trouble),
+    }
+}
+
+enum Failure {
+    Loss(Loss),
+    Trouble(Trouble),
+}
+
+fn relay(
+    pamh: &mut PamHandle,
+    arguments: &Arguments,
+    flags: PamFlag,
+    helper: &Helper,
+) -> Result<Ended, Failure> {
+    let mut patience = Duration::from_millis(u64::from(wire::FIRST_WAIT_MS));
+    let mut buffer = [0; wire::MAX_FROM_HELPER];
+    for _ in 0..MOST_MESSAGES {
+        let message = helper
+            .receive(&mut buffer, patience)
+            .map_err(Failure::Loss)?;
+        let Ok((wait_ms, message)) = FromHelper::read(message) else {
+            return Err(Failure::Trouble(nonsense(pamh, message)));
+        };
+        patience = Duration::from_millis(u64::from(wait_ms)).min(LONGEST_WAIT);
+        match message {
+            FromHelper::Working => {}
+            FromHelper::Tell(text) => conversation::tell(pamh, flags, text),
+            FromHelper::Ask(style, prompt) => {
+                let answer = conversation::ask(pamh, style, prompt, arguments.use_first_pass);
+                // A helper that is gone may have left a verdict: it is read next.
+                let _ = helper.send(&answer);
+            }
+            FromHelper::Verdict(Verdict { code, counts }) => {
+                let counts = counts.to_vec();
+                buffer.zeroize();
+                return Ok(Ended { code, counts });
+            }
+            FromHelper::Unspoken => return Err(Failure::Trouble(unspoken(pamh))),
+            FromHelper::Stillborn(why) => {
+                return Err(Failure::Trouble(crate::birth::describe(
+                    why,
+                    &arguments.helper,
+                )));
+            }
+        }
+    }
+    Err(Failure::Trouble(Trouble::helper(
+        "the helper talks without end",
+    )))
+}
+
+fn request(
+    pamh: &mut PamHandle,
+    arguments: &Arguments,
+    line: &Line,
+    user: &[u8],
+    counts: &[u8],
+) -> Result<Vec<u8>, Trouble> {
+    // One byte more than is passed on, to see that it was not all.
+    let ssh_auth_info = libpam::environment(
+        pamh,
+        c"SSH_AUTH_INFO_0",
+        most::SSH_AUTH_INFO.saturating_add(1),
+    );
+    if ssh_auth_info.len() > most::SSH_AUTH_INFO {
+        return Err(Trouble::helper("SSH_AUTH_INFO_0 is longer than 64 KB"));
+    }
+    let service = service(pamh);
+    let tag = system::program_name();
+    if service.len() > most::SERVICE || tag.len() > most::SERVICE {
+        return Err(Trouble::helper(
+            "the PAM service's name is longer than 256 bytes",
+        ));
+    }
+    let rhost = match pamh.get_item::<items::RHost>() {
+        Ok(Some(rhost)) => rhost.to_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    Ok(Request {
+        login: line.login,
+        caller: system::real_uid(),
+        pid: std::process::id(),
+        debug: arguments.debug,
+        source: arguments.source,
+        tag: &tag,
+        config: arguments.config.to_bytes(),
+        service: &service,
+        user,
+        rhost: rhost.get(..most::NAME).unwrap_or(&rhost),
+        ssh_auth_info: &ssh_auth_info,
+        counts,
+    }
+    .write())
+}
+
+fn service(pamh: &PamHandle) -> Vec<u8> {
+    match pamh.get_item::<items::Service>() {
+        Ok(Some(service)) => service.to_bytes().to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn nonsense(pamh: &PamHandle, message: &[u8]) -> Trouble {
+    match Header::read(message) {
+        Ok(header) if !wire::speaks(header.version) => unspoken(pamh),
+        _ => Trouble::helper("the helper speaks nonsense"),
+    }
+}
+
+/// A package upgrade replaces the helper under a host that still has the old module mapped.
+fn unspoken(pamh: &PamHandle) -> Trouble {
+    let mut detail = String::from("module and helper are of different versions: restart ");
+    detail.push_str(&String::from_utf8_lossy(&service(pamh)));
+    Trouble::helper(detail)
+}

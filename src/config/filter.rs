@@ -1,0 +1,216 @@
+//! `ldap.filter`: a search filter (RFC 4515) that finds the one entry of `{user}`.
+#![forbid(unsafe_code)]
+
+use super::values::{Leaf, Why, is_attribute};
+
+/// Where the name belongs.
+const USER: &str = "{user}";
+
+/// Most parentheses in each other.
+const DEPTH: u32 = 16;
+
+const SHAPE: Why = Why("it is not a search filter (RFC 4515)");
+const BRACE: Why = Why("it holds an unknown {name} or a single brace (write \\7b and \\7d)");
+const PARENTHESES: Why = Why("its parentheses do not match, or it does not stand in one pair");
+
+#[derive(Clone)]
+pub(super) struct Filter(pub String);
+
+impl Leaf for Filter {
+    type Raw = String;
+
+    fn check(raw: String) -> Result<Self, Why> {
+        if raw.chars().any(char::is_control) {
+            return Err(Why("it holds a control character"));
+        }
+        if raw.replace(USER, "").contains(['{', '}']) {
+            return Err(BRACE);
+        }
+        if !raw.contains(USER) {
+            return Err(Why("it has no {user}"));
+        }
+        if !is_balanced(&raw) {
+            return Err(PARENTHESES);
+        }
+        let mut rest = raw.as_str();
+        filter(&mut rest, Inside::default())?;
+        if !rest.is_empty() {
+            return Err(PARENTHESES);
+        }
+        Ok(Self(raw))
+    }
+}
+
+fn is_balanced(text: &str) -> bool {
+    let mut open = 0_u32;
+    for byte in text.bytes() {
+        open = match byte {
+            b'(' => open.saturating_add(1),
+            b')' if open == 0 => return false,
+            b')' => open.saturating_sub(1),
+            _ => open,
+        };
+    }
+    open == 0 && text.starts_with('(') && text.ends_with(')')
+}
+
+#[derive(Default, Clone, Copy)]
+struct Inside {
+    depth: u32,
+    negation: bool,
+}
+
+/// Reads one filter in its parentheses.
+fn filter(rest: &mut &str, inside: Inside) -> Result<(), Why> {
+    let deeper = Inside {
+        depth: inside.depth.saturating_add(1),
+        ..inside
+    };
+    if deeper.depth > DEPTH {
+        return Err(Why("its parentheses are nested too deeply"));
+    }
+    take(rest, "(")?;
+    if take(rest, "&").is_ok() || take(rest, "|").is_ok() {
+        while rest.starts_with('(') {
+            filter(rest, deeper)?;
+        }
+    } else if take(rest, "!").is_ok() {
+        let negation = true;
+        filter(rest, Inside { negation, ..deeper })?;
+    } else {
+        let end = rest.find(['(', ')']).ok_or(SHAPE)?;
+        let (text, behind) = rest.split_at(end);
+        item(text, deeper)?;
+        *rest = behind;
+    }
+    take(rest, ")")
+}
+
+fn take(rest: &mut &str, token: &str) -> Result<(), Why> {
+    *rest = rest.strip_prefix(token).ok_or(SHAPE)?;
+    Ok(())
+}
+
+/// Reads a comparison. The name of the user must be one that an entry *has*: with a wildcard or
+/// a mere likeness, one person's name would find somebody else's entry.
+fn item(text: &str, inside: Inside) -> Result<(), Why> {
+    let (left, value) = text.split_once('=').ok_or(SHAPE)?;
+    let (attribute, equality) = match left.as_bytes().last() {
+        Some(b':') => (rule(left)?, true),
+        Some(b'~' | b'<' | b'>') => (left.get(..left.len().saturating_sub(1)), false),
+        _ => (Some(left), true),
+    };
+    if !attribute.is_none_or(is_attribute) || !is_value(value) {
+        return Err(SHAPE);
+    }
+    if value.contains(USER) {
+        if !equality || value.contains('*') {
+            return Err(Why(
+                "{user} must be compared as a whole, with = and without *",
+            ));
+        }
+        if inside.negation {
+            return Err(Why("{user} must not stand inside (!...)"));
+        }
+    }
+    Ok(())
+}
+
+/// An extensible match, `attribute:dn:rule:` before its `=`; says which attribute, if any.
+fn rule(left: &str) -> Result<Option<&str>, Why> {
+    let mut parts = left.strip_suffix(':').unwrap_or(left).split(':');
+    let attribute = parts.next().filter(|name| !name.is_empty());
+    let mut rules: Vec<_> = parts.collect();
+    if rules
+        .first()
+        .is_some_and(|dn| dn.eq_ignore_ascii_case("dn"))
+    {
+        rules.remove(0);
+    }
+    let fine = match rules.as_slice() {
+        [] => attribute.is_some(),
+        [rule] => is_attribute(rule) && !rule.contains(';'),
+        _ => false,
+    };
+    if fine { Ok(attribute) } else { Err(SHAPE) }
+}
+
+/// A value: a backslash begins two hexadecimal digits (RFC 4515 §3).
+fn is_value(value: &str) -> bool {
+    value.split('\\').skip(1).all(|behind| {
+        behind.len() >= 2
+            && behind
+                .bytes()
+                .take(2)
+                .all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(text: &str) -> &'static str {
+        Filter::check(text.into()).map(|_| ()).unwrap_err().0
+    }
+
+    #[test]
+    fn filters_that_are_allowed_are_also_ldap3s() {
+        for text in [
+            "(uid={user})",
+            "(&(objectClass=person)(uid={user}))",
+            "(&(objectClass=*)(|(uid={user})(mail={user}@example.org))(!(loginShell=/bin/false)))",
+            "(&(cn=a*b*c)(sn~=x)(uidNumber>=1000)(uidNumber<=60000)(uid={user}))",
+            "(&(uid={user})(memberOf:1.2.840.113556.1.4.1941:=cn=admins,dc=example,dc=org))",
+            "(uid:caseExactMatch:={user})",
+            "(&(ou:dn:=people)(uid={user}))",
+            "(&(cn=\\28\\29\\2a)(description=\\7bcrypt\\7d)(uid={user}))",
+            "(&(cn=Größe)(cn;lang-de=x)(uid={user}))",
+            "(&(cn=)(uid={user}))",
+            "(&(!(&(a=b)(c=d)))(uid={user}))",
+        ] {
+            assert!(Filter::check(text.into()).is_ok(), "{text}");
+            let asked = text.replace(USER, "alice");
+            assert!(ldap3::parse_filter(&asked).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn filters_that_are_not_allowed_say_why() {
+        for (text, words) in [
+            ("", "no {user}"),
+            ("(uid=*)", "no {user}"),
+            ("(uid={uid})", "unknown {name}"),
+            ("(&(uid={user})(a={))", "single brace"),
+            ("(uid={USER})", "unknown {name}"),
+            ("uid={user}", "parentheses"),
+            ("(uid={user}", "parentheses"),
+            ("(uid={user}))", "parentheses"),
+            ("(uid={user})(a=b)", "parentheses"),
+            (")(uid={user})(", "parentheses"),
+            (" (uid={user})", "parentheses"),
+            ("(&(uid={user})x)", "RFC 4515"),
+            ("(&(uid={user})())", "RFC 4515"),
+            ("((uid={user}))", "RFC 4515"),
+            ("({user})", "RFC 4515"),
+            ("({user}=a)", "RFC 4515"),
+            ("(uid ={user})", "RFC 4515"),
+            ("(&(a=\\2)(uid={user}))", "RFC 4515"),
+            ("(&(a=\\zz)(uid={user}))", "RFC 4515"),
+            ("(:={user})", "RFC 4515"),
+            ("(a:b:c:={user})", "RFC 4515"),
+            ("(!(a=b)(uid={user}))", "RFC 4515"),
+            ("(uid={user}\n)", "control character"),
+            ("(uid=*{user}*)", "without *"),
+            ("(uid={user}*)", "without *"),
+            ("(uid~={user})", "with ="),
+            ("(uid>={user})", "with ="),
+            ("(!(uid={user}))", "(!...)"),
+            ("(&(a=b)(!(|(c=d)(uid={user}))))", "(!...)"),
+        ] {
+            assert!(why(text).contains(words), "{text}: {}", why(text));
+        }
+        let deep = format!("{}(uid={{user}}){}", "(&".repeat(16), ")".repeat(16));
+        assert!(why(&deep).contains("deeply"));
+    }
+}

@@ -1,0 +1,376 @@
+//! From a [`Draft`] to [`Settings`]: defaults, `[service.X]`, what keys mean together, and the
+//! files that they name.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use super::{
+    ApiUrl, Code, Content, Error, Fault, Files, Ldap, LdapUri, Password, Policy, Role, Security,
+    Sender, Settings, Source, Subject, Twilio,
+    address::{LdapAddress, LdapAddresses, is_loopback},
+    draft::{self, At, Draft, Layers, Slot},
+    file,
+    keys::allowed,
+    messages::Messages,
+    values::{FilePath, Why, secret},
+};
+use crate::secret::Secret;
+
+/// Reads the settings that count for one login.
+pub(super) fn load(
+    files: &dyn Files,
+    path: &str,
+    service: &str,
+    argument: Option<Source>,
+) -> Result<Settings, Error> {
+    let desk = Desk { files, file: path };
+    let content = files
+        .read(path, Role::Settings)
+        .map_err(|why| desk.error(None, "", Fault::Unread(why)))?;
+    let draft = file::parse(path, &content.bytes)?;
+    desk.keeps_secrets(&draft, &content)?;
+    desk.callers(&draft)?;
+    let layers = draft.layers(service);
+    desk.caller(layers, argument, service)?;
+    let code = code(layers);
+    Ok(Settings {
+        deadline: draft
+            .deadline
+            .as_ref()
+            .map_or(Duration::from_secs(30), |at| at.value.0),
+        password: Password {
+            source: source(layers, argument),
+            refuse_after: layers
+                .value(|own| &own.refuse_after)
+                .map_or(Duration::from_secs(2), |after| after.0),
+        },
+        messages: Messages::of(layers, code.digits),
+        policy: Policy {
+            min_uid: layers.value(|own| &own.min_uid).map_or(1000, |uid| uid.0),
+            subject: subject(layers),
+        },
+        code,
+        twilio: desk.twilio(draft.twilio, draft.sections.get("twilio").copied())?,
+        ldap: desk.ldap(draft.ldap, draft.sections.get("ldap").copied())?,
+    })
+}
+
+fn source(layers: Layers<'_>, argument: Option<Source>) -> Source {
+    argument
+        .or_else(|| layers.value(|own| &own.source))
+        .unwrap_or(Source::Ldap)
+}
+
+fn subject(layers: Layers<'_>) -> Subject {
+    layers.value(|own| &own.subject).unwrap_or(Subject::User)
+}
+
+fn code(layers: Layers<'_>) -> Code {
+    let digits = layers.value(|own| &own.digits).map(|digits| digits.0);
+    Code {
+        digits: digits
+            .and_then(|digits| digits.try_into().ok())
+            .unwrap_or(6),
+        lifetime: layers
+            .value(|own| &own.lifetime)
+            .map_or(Duration::from_secs(300), |lifetime| lifetime.0),
+        tries: layers.value(|own| &own.tries).map_or(3, |tries| tries.0),
+        resends: layers
+            .value(|own| &own.resends)
+            .map_or(2, |resends| resends.0),
+        echo: layers.value(|own| &own.echo).unwrap_or(true),
+    }
+}
+
+/// Where settings are put together: the files, and the one whose settings they are.
+struct Desk<'a> {
+    files: &'a dyn Files,
+    file: &'a str,
+}
+
+/// A secret that stands in the settings or in a file of its own.
+enum Kept {
+    Here(At<Secret>),
+    File(At<FilePath>),
+}
+
+impl Kept {
+    /// Its key, and its line.
+    fn spot(&self) -> (&str, usize) {
+        match self {
+            Self::Here(at) => at.spot(),
+            Self::File(at) => at.spot(),
+        }
+    }
+}
+
+impl<T> At<T> {
+    fn spot(&self) -> (&str, usize) {
+        (&self.key, self.line)
+    }
+}
+
+impl Desk<'_> {
+    fn error(&self, line: Option<usize>, key: &str, fault: Fault) -> Error {
+        Error {
+            file: self.file.to_owned(),
+            line,
+            key: key.to_owned(),
+            fault,
+        }
+    }
+
+    fn at(&self, (key, line): (&str, usize), fault: Fault) -> Error {
+        self.error(Some(line), key, fault)
+    }
+
+    /// Two keys that exclude each other: blames the one that comes later.
+    fn beside(&self, one: (&str, usize), other: (&str, usize)) -> Error {
+        let (first, second) = if one.1 <= other.1 {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        let (key, line) = first;
+        let other = format!("{key} (line {line})");
+        self.at(second, Fault::Beside { other })
+    }
+
+    /// A settings file that holds a secret is read by nobody else.
+    fn keeps_secrets(&self, draft: &Draft, content: &Content) -> Result<(), Error> {
+        let secrets = [
+            &draft.twilio.token,
+            &draft.twilio.key_secret,
+            &draft.ldap.bind_password,
+        ];
+        let Some(first) = secrets.into_iter().flatten().min_by_key(|at| at.line) else {
+            return Ok(());
+        };
+        trust::keeps_secret(content.stat).map_err(|_| {
+            let mode = content.stat.mode & 0o7777;
+            self.at(first.spot(), Fault::Exposed { mode })
+        })
+    }
+
+    /// Every `[service.X]`, whoever logs in: what is wrong there must not wait for its first user.
+    fn callers(&self, draft: &Draft) -> Result<(), Error> {
+        draft.services.iter().try_for_each(|(service, own)| {
+            let layers = Layers {
+                own: Some(own),
+                common: &draft.common,
+            };
+            self.caller(layers, None, service)
+        })
+    }
+
+    /// The caller's code never stands beside a first factor that we ask for: that one is of the
+    /// person he wants to become.
+    fn caller(
+        &self,
+        layers: Layers<'_>,
+        argument: Option<Source>,
+        service: &str,
+    ) -> Result<(), Error> {
+        match layers.get(|own| &own.subject) {
+            Some(at)
+                if at.value == Subject::Caller && source(layers, argument) != Source::Stack =>
+            {
+                let service = service.to_owned();
+                Err(self.at(at.spot(), Fault::CallerWithoutStack { service }))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A key without which nothing works.
+    fn need<T>(
+        &self,
+        slot: Slot<T>,
+        section: Option<usize>,
+        key: &'static str,
+    ) -> Result<T, Error> {
+        let allowed = allowed(key);
+        slot.map(|at| at.value)
+            .ok_or_else(|| self.error(section, key, Fault::Missing { allowed }))
+    }
+
+    /// A secret, in the settings or in a file of its own, not both.
+    fn kept(&self, here: Slot<Secret>, file: Slot<FilePath>) -> Result<Option<Kept>, Error> {
+        match (here, file) {
+            (Some(here), Some(file)) => Err(self.beside(here.spot(), file.spot())),
+            (Some(here), None) => Ok(Some(Kept::Here(here))),
+            (None, file) => Ok(file.map(Kept::File)),
+        }
+    }
+
+    fn open(&self, kept: Kept) -> Result<Secret, Error> {
+        let at = match kept {
+            Kept::Here(at) => return Ok(at.value),
+            Kept::File(at) => at,
+        };
+        let mut content = self.read(&at, Role::Secret)?;
+        secret(std::mem::take(&mut *content.bytes)).map_err(|Why(why)| {
+            let allowed = "one line of UTF-8 text, the secret";
+            self.at(at.spot(), Fault::Content { why, allowed })
+        })
+    }
+
+    fn read(&self, at: &At<FilePath>, role: Role) -> Result<Content, Error> {
+        self.files
+            .read(&at.value.0, role)
+            .map_err(|why| self.at(at.spot(), Fault::File(why)))
+    }
+
+    fn bundle(&self, slot: Slot<FilePath>) -> Result<Option<Vec<u8>>, Error> {
+        const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+        let Some(at) = slot else { return Ok(None) };
+        let mut content = self.read(&at, Role::Bundle)?;
+        if content
+            .bytes
+            .windows(BEGIN.len())
+            .any(|bytes| bytes == BEGIN)
+        {
+            return Ok(Some(std::mem::take(&mut *content.bytes)));
+        }
+        let why = "it holds no certificate";
+        let allowed = "PEM, with -----BEGIN CERTIFICATE-----";
+        Err(self.at(at.spot(), Fault::Content { why, allowed }))
+    }
+
+    fn twilio(&self, mut twilio: draft::Twilio, section: Option<usize>) -> Result<Twilio, Error> {
+        let account_sid = self
+            .need(twilio.sid.take(), section, "twilio.twilio_sid")?
+            .0;
+        let (key, kept) = self.credentials(&mut twilio, section)?;
+        let sender = match (twilio.from, twilio.service) {
+            (Some(from), None) => Sender::Number(from.value.0),
+            (None, Some(service)) => Sender::Service(service.value.0),
+            (Some(from), Some(service)) => return Err(self.beside(from.spot(), service.spot())),
+            (None, None) => {
+                let allowed = "this, or messaging_service_sid";
+                let key = "twilio.from_number";
+                return Err(self.error(section, key, Fault::Missing { allowed }));
+            }
+        };
+        Ok(Twilio {
+            auth_user: key.unwrap_or_else(|| account_sid.clone()),
+            account_sid,
+            auth_secret: self.open(kept)?,
+            sender,
+            api_url: twilio.api_url.map_or_else(ApiUrl::twilio, |at| at.value),
+            ca_file: self.bundle(twilio.ca_file)?,
+            proxy: twilio.proxy.map(|at| at.value),
+            timeout: twilio
+                .timeout
+                .map_or(Duration::from_secs(10), |at| at.value.0),
+        })
+    }
+
+    /// The API key, if it is not the account itself, and what proves it.
+    fn credentials(
+        &self,
+        twilio: &mut draft::Twilio,
+        section: Option<usize>,
+    ) -> Result<(Option<String>, Kept), Error> {
+        let token = self.kept(twilio.token.take(), twilio.token_file.take())?;
+        let secret = self.kept(twilio.key_secret.take(), twilio.key_secret_file.take())?;
+        match (token, twilio.key_sid.take(), secret) {
+            (Some(token), None, None) => Ok((None, token)),
+            (None, Some(key), Some(secret)) => Ok((Some(key.value.0), secret)),
+            (Some(token), Some(key), _) => Err(self.beside(token.spot(), key.spot())),
+            (Some(token), None, Some(secret)) => Err(self.beside(token.spot(), secret.spot())),
+            (None, Some(key), None) => {
+                let other = "twilio.api_key_secret_file";
+                Err(self.at(key.spot(), Fault::Without { other }))
+            }
+            (None, None, Some(secret)) => {
+                let other = "twilio.api_key_sid";
+                Err(self.at(secret.spot(), Fault::Without { other }))
+            }
+            (None, None, None) => {
+                let allowed = "this, or twilio_token, or api_key_sid with api_key_secret_file";
+                let key = "twilio.twilio_token_file";
+                Err(self.error(section, key, Fault::Missing { allowed }))
+            }
+        }
+    }
+
+    fn ldap(&self, ldap: draft::Ldap, section: Option<usize>) -> Result<Ldap, Error> {
+        let uris = self.uris(ldap.uris, ldap.start_tls, section)?;
+        let base = self.need(ldap.base, section, "ldap.base")?.0;
+        let kept = self.kept(ldap.bind_password, ldap.bind_password_file)?;
+        let bind = match (ldap.bind_dn, kept) {
+            (Some(dn), Some(kept)) => Some((dn.value.0, self.open(kept)?)),
+            (None, None) => None,
+            (Some(dn), None) => {
+                let other = "ldap.bind_password_file";
+                return Err(self.at(dn.spot(), Fault::Without { other }));
+            }
+            (None, Some(kept)) => {
+                let other = "ldap.bind_dn";
+                return Err(self.at(kept.spot(), Fault::Without { other }));
+            }
+        };
+        Ok(Ldap {
+            uris,
+            ca_file: self.bundle(ldap.ca_file)?,
+            timeout: ldap.timeout.map_or(Duration::from_secs(5), |at| at.value.0),
+            bind,
+            base,
+            filter: ldap.filter.map_or_else(
+                || "(&(objectClass=person)(uid={user}))".into(),
+                |at| at.value.0,
+            ),
+            verified_attribute: ldap
+                .verified_attribute
+                .map_or_else(|| "phoneNumberVerified".into(), |at| at.value.0),
+            phone_attributes: ldap.phone_attributes.map_or_else(
+                || vec!["mobile".into(), "telephoneNumber".into()],
+                |at| at.value.0,
+            ),
+            default_region: ldap.default_region.map(|at| at.value),
+        })
+    }
+
+    /// The servers, each with what protects the passwords on their way.
+    fn uris(
+        &self,
+        uris: Slot<LdapAddresses>,
+        start_tls: Slot<bool>,
+        section: Option<usize>,
+    ) -> Result<Vec<LdapUri>, Error> {
+        let line = uris.as_ref().map(|at| at.line);
+        let uris = self.need(uris, section, "ldap.uris")?.0;
+        let start_tls = start_tls.filter(|at| at.value);
+        if let Some(at) = &start_tls {
+            let plain = |uri: &LdapAddress| matches!(uri, LdapAddress::Ldap { .. });
+            if !uris.iter().any(plain) {
+                return Err(self.at(at.spot(), Fault::NothingToProtect));
+            }
+        }
+        uris.into_iter()
+            .map(|uri| match uri {
+                LdapAddress::Ldapi(path) => Ok(LdapUri::Unix(path)),
+                LdapAddress::Ldaps { host, port } => Ok(LdapUri::Tcp {
+                    host,
+                    port,
+                    security: Security::Tls,
+                }),
+                LdapAddress::Ldap { host, port } => {
+                    let security = if start_tls.is_some() {
+                        Security::StartTls
+                    } else if is_loopback(&host) {
+                        Security::Loopback
+                    } else {
+                        return Err(self.error(line, "ldap.uris", Fault::InTheClear));
+                    };
+                    Ok(LdapUri::Tcp {
+                        host,
+                        port,
+                        security,
+                    })
+                }
+            })
+            .collect()
+    }
+}

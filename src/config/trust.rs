@@ -1,0 +1,265 @@
+//! Who may have written a file: opens and reads only what nobody else can have tampered with.
+//!
+//! The walk itself is the `trust` package; here are its system calls, the bounds on size, and the
+//! words for a refusal.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::{CStr, CString},
+    fmt,
+    fs::File,
+    io::Read,
+    os::fd::OwnedFd,
+};
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
+use trust::{Calls, Distrust, Errno, Kind, Stat};
+use zeroize::Zeroizing;
+
+/// What a file is for: how strictly it is judged and how long it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The settings. Whether they hold a secret is known only once they are read:
+    /// [`trust::keeps_secret`].
+    Settings,
+    /// A password or token.
+    Secret,
+    /// Certificates of authorities.
+    Bundle,
+}
+
+impl Role {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Settings | Self::Bundle => Kind::Plain,
+            Self::Secret => Kind::Secret,
+        }
+    }
+
+    /// The most bytes.
+    #[must_use]
+    pub const fn most(self) -> u64 {
+        match self {
+            Self::Settings => 1 << 20,
+            Self::Secret => 64 << 10,
+            Self::Bundle => 16 << 20,
+        }
+    }
+}
+
+/// A trusted file's content. Wiped when dropped.
+#[derive(Clone)]
+pub struct Content {
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What the file is like that they were read from.
+    pub stat: Stat,
+}
+
+/// Where settings come from.
+pub trait Files {
+    /// Reads a file, if nobody else can have tampered with it.
+    fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe>;
+}
+
+/// Why a file is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsafe {
+    /// The path holds a NUL character.
+    Nul,
+    /// The walk came to something that is not trusted.
+    Walk {
+        why: Distrust,
+        /// The way up to there, as far as it exists. What does not exist is not repeated: it may
+        /// be a secret that was written where a path belongs.
+        way: String,
+    },
+    /// It is longer than this.
+    TooLong { most: u64 },
+    /// It changed while it was read.
+    Changed,
+    /// The system could not read it.
+    Unreadable(Errno),
+}
+
+impl Unsafe {
+    /// Puts a refused walk into words, of a path as it was given.
+    #[must_use]
+    pub fn walk(path: &str, refusal: trust::Refusal) -> Self {
+        let way = path.get(..refusal.at).unwrap_or(path);
+        let way = match refusal.why {
+            // Of what could not be opened, only the folder is known to exist.
+            Distrust::Call(_) => way.rfind('/').and_then(|slash| way.get(..=slash)),
+            Distrust::Relative | Distrust::TooLong => None,
+            Distrust::NotAFolder
+            | Distrust::NotAFile
+            | Distrust::Owner { .. }
+            | Distrust::Writable { .. }
+            | Distrust::Readable { .. } => Some(way),
+        };
+        let way = match way {
+            Some("") => "/",
+            Some(way) => way,
+            None => "",
+        };
+        Self::Walk {
+            why: refusal.why,
+            way: way.escape_debug().to_string(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Nul => "write the path without it".into(),
+            Self::Walk { why, way } => match why {
+                Distrust::Relative => "write the whole path, from / on".into(),
+                Distrust::TooLong => "write a shorter path with fewer links".into(),
+                Distrust::Call(_) => "check the path and who may go there".into(),
+                Distrust::NotAFolder | Distrust::NotAFile => {
+                    "write the path of a regular file".into()
+                }
+                Distrust::Owner { .. } => {
+                    format!("chown root {way}, once you know who put it there")
+                }
+                Distrust::Writable { .. } => {
+                    format!("chmod go-w {way}, once you know that nobody has changed it")
+                }
+                Distrust::Readable { .. } => {
+                    format!("chmod 0600 {way}, and change the secret: others could read it")
+                }
+            },
+            Self::TooLong { .. } => "check that it is the right file".into(),
+            Self::Changed => "try again".into(),
+            Self::Unreadable(_) => "check the disk".into(),
+        }
+    }
+}
+
+impl fmt::Display for Unsafe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nul => f.write_str("the path holds a NUL character"),
+            Self::Walk { why, way } => match *why {
+                Distrust::Relative => f.write_str("the path does not begin with /"),
+                Distrust::TooLong => f.write_str("the path is too long or leads in circles"),
+                Distrust::Call(errno) if way.is_empty() => f.write_str(&words(errno)),
+                Distrust::Call(errno) => write!(f, "below {way}: {}", words(errno)),
+                Distrust::NotAFolder => write!(f, "{way} is not a folder"),
+                Distrust::NotAFile => write!(f, "{way} is not a regular file"),
+                Distrust::Owner { uid } => write!(
+                    f,
+                    "{way} belongs to uid {uid}; it must belong to root or to the user this runs as"
+                ),
+                Distrust::Writable { mode } => write!(
+                    f,
+                    "{way} can be written by others (mode {mode:04o}); only its owner may"
+                ),
+                Distrust::Readable { mode } => write!(
+                    f,
+                    "{way} holds a secret and can be read by others (mode {mode:04o}); allowed is \
+                     0600, or 0640 if it belongs to root"
+                ),
+            },
+            Self::TooLong { most } => write!(f, "it is longer than {most} bytes"),
+            Self::Changed => f.write_str("it changed while it was read"),
+            Self::Unreadable(errno) => write!(f, "it cannot be read: {}", words(*errno)),
+        }
+    }
+}
+
+/// The system's words for an error.
+fn words(errno: Errno) -> String {
+    std::io::Error::from_raw_os_error(errno.0).to_string()
+}
+
+/// The files of this machine, trusted by the process's effective user.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe> {
+        let name = CString::new(path).map_err(|_| Unsafe::Nul)?;
+        let host = rustix::process::geteuid().as_raw();
+        let found = trust::walk(&Kernel, &name, host, role.kind())
+            .map_err(|refusal| Unsafe::walk(path, refusal))?;
+        let most = role.most();
+        if found.stat.size > most {
+            return Err(Unsafe::TooLong { most });
+        }
+        Ok(Content {
+            bytes: whole(File::from(found.file), found.stat.size)?,
+            stat: found.stat,
+        })
+    }
+}
+
+/// Reads as many bytes as there should be. The buffer never grows: growing would leave a copy of
+/// a secret behind.
+fn whole(mut file: File, size: u64) -> Result<Zeroizing<Vec<u8>>, Unsafe> {
+    let size = usize::try_from(size).map_err(|_| Unsafe::Changed)?;
+    let mut bytes = Zeroizing::new(vec![0; size.saturating_add(1)]);
+    let mut filled = 0_usize;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(more) => filled = filled.saturating_add(more),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(Unsafe::Unreadable(Errno(error.raw_os_error().unwrap_or(0))));
+            }
+        }
+    }
+    if filled != size {
+        return Err(Unsafe::Changed);
+    }
+    bytes.truncate(size);
+    Ok(bytes)
+}
+
+/// The system calls of a walk.
+struct Kernel;
+
+impl Kernel {
+    fn open_at(folder: impl std::os::fd::AsFd, name: &CStr, how: OFlags) -> Result<OwnedFd, Errno> {
+        openat(folder, name, how | OFlags::CLOEXEC, Mode::empty()).map_err(errno)
+    }
+}
+
+const fn errno(error: rustix::io::Errno) -> Errno {
+    Errno(error.raw_os_error())
+}
+
+impl Calls for Kernel {
+    type Fd = OwnedFd;
+
+    fn root(&self) -> Result<OwnedFd, Errno> {
+        Self::open_at(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY)
+    }
+
+    fn step(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+        Self::open_at(folder, name, OFlags::PATH | OFlags::NOFOLLOW)
+    }
+
+    fn open(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Self::open_at(folder, name, how)
+    }
+
+    fn stat(&self, fd: &OwnedFd) -> Result<Stat, Errno> {
+        let stat = fstat(fd).map_err(errno)?;
+        Ok(Stat {
+            mode: stat.st_mode,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            size: u64::try_from(stat.st_size).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn link(&self, link: &OwnedFd, into: &mut [u8]) -> Result<usize, Errno> {
+        readlinkat_raw(link, c"", into).map_err(errno)
+    }
+}

@@ -1,0 +1,164 @@
+//! One person's entry, and the phone in it that is known to be his.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod tests;
+
+use ldap3::asn1::{PL, StructureTag};
+
+use crate::{config, phone::Phone};
+
+/// Most values of an attribute that are looked at. They have no order (RFC 4511 §4.1.7), so of
+/// more than these the "first" would be another one each time: then none is.
+const MOST_VALUES: usize = 64;
+
+/// Longest value that may be a number or a boolean, in bytes.
+const LONGEST_VALUE: usize = 256;
+
+/// A value as the server sent it. No `Debug` that shows it: it may be a phone number.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    Text(String),
+    /// Not UTF-8.
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    /// From what was sent.
+    #[must_use]
+    pub fn read(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|e| Self::Bytes(e.into_bytes()), Self::Text)
+    }
+
+    /// The text, if it is one and of a length that anybody reads.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) if text.len() <= LONGEST_VALUE => Some(text),
+            Self::Text(_) | Self::Bytes(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Value")
+    }
+}
+
+/// Why an entry gives no number to send a code to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPhone {
+    /// Nothing says that a number in it is this person's.
+    NotVerified,
+    /// It says so, but no number in it can be read with certainty.
+    NoNumber,
+}
+
+/// One person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// As the server sent it; never empty.
+    pub dn: String,
+    verified: Vec<Value>,
+    /// For each of `phone_attributes`, in that order.
+    phones: Vec<Vec<Value>>,
+}
+
+impl Entry {
+    /// An entry with what `verified_attribute` and each of `phone_attributes` hold.
+    #[must_use]
+    pub const fn new(dn: String, verified: Vec<Value>, phones: Vec<Vec<Value>>) -> Self {
+        Self {
+            dn,
+            verified,
+            phones,
+        }
+    }
+
+    /// From a `SearchResultEntry` (RFC 4511 §4.5.2); `None` if it is none.
+    ///
+    /// Only attributes by the very name that the settings give count, in any case. A server also
+    /// sends those with options (`mobile;lang-de`, RFC 4512 §2.5) and subtypes: others may be
+    /// allowed to write them, and whoever can write one must not thereby have it vouched for.
+    pub(super) fn parse(tag: StructureTag, settings: &config::Ldap) -> Option<Self> {
+        let mut parts = tag.expect_constructed()?.into_iter();
+        let dn = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
+        let mut attributes = Vec::new();
+        for attribute in parts.next()?.expect_constructed()? {
+            let mut parts = attribute.expect_constructed()?.into_iter();
+            let name = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
+            let values = parts.next()?.expect_constructed()?;
+            attributes.push((name, values));
+        }
+        // An attribute may be wanted twice (Casa: verified and phone are one), and must be sent
+        // once; if it is sent again, its values belong together.
+        let values = |wanted: &str| {
+            attributes
+                .iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .flat_map(|(_, values)| values)
+                .map(|value| match &value.payload {
+                    PL::P(bytes) => Some(Value::read(bytes.clone())),
+                    PL::C(_) => None,
+                })
+                .collect::<Option<Vec<_>>>()
+        };
+        Some(Self {
+            verified: values(&settings.verified_attribute)?,
+            phones: settings
+                .phone_attributes
+                .iter()
+                .map(|name| values(name))
+                .collect::<Option<_>>()?,
+            dn,
+        })
+    }
+
+    /// The number that is verified to be this person's.
+    ///
+    /// `verified_attribute` holds either one `TRUE`, which vouches for the attributes in
+    /// `phone_attributes`, or the verified numbers themselves. Of several numbers in one
+    /// attribute, the one whose text, as it stands in the directory, is the lowest byte by byte.
+    pub fn phone(&self, settings: &config::Ldap) -> Result<Phone, NoPhone> {
+        if let [value] = self.verified.as_slice() {
+            if is_true(value) {
+                return self
+                    .phones
+                    .iter()
+                    .find_map(|values| lowest(numbers(values, settings)))
+                    .ok_or(NoPhone::NoNumber);
+            }
+        }
+        let numbers = numbers(&self.verified, settings);
+        if numbers.len() != self.verified.len() {
+            return Err(NoPhone::NotVerified); // a mixture, or no numbers
+        }
+        lowest(numbers).ok_or(NoPhone::NotVerified)
+    }
+}
+
+/// Boolean syntax (RFC 4517 §3.3.3) is upper case; Gluu's entries hold `true`.
+fn is_true(value: &Value) -> bool {
+    value
+        .text()
+        .is_some_and(|text| text.eq_ignore_ascii_case("TRUE"))
+}
+
+/// Those values that can be read as numbers.
+fn numbers<'a>(values: &'a [Value], settings: &config::Ldap) -> Vec<(&'a str, Phone)> {
+    if values.len() > MOST_VALUES {
+        return Vec::new();
+    }
+    values
+        .iter()
+        .filter_map(Value::text)
+        .filter_map(|text| Some((text, Phone::read(text, settings.default_region)?)))
+        .collect()
+}
+
+fn lowest(numbers: Vec<(&str, Phone)>) -> Option<Phone> {
+    numbers
+        .into_iter()
+        .min_by(|(one, _), (other, _)| one.cmp(other))
+        .map(|(_, phone)| phone)
+}

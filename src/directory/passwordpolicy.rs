@@ -1,0 +1,161 @@
+//! What a directory says about a password beside its result code.
+//!
+//! Two dialects: the password policy response control (draft-behera-ldap-password-policy-10 §6.2:
+//! `OpenLDAP`, 389 Directory Server, `OpenDJ` and its heirs, so Gluu's too) and the two older
+//! Netscape controls (draft-vchu-ldap-pwd-policy-00).
+#![forbid(unsafe_code)]
+
+use ldap3::controls::{Control, RawControl};
+
+use super::ber::{Elements, Malformed, SEQUENCE};
+
+/// Of the request and of its answer.
+const POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
+/// Netscape: the password has expired (or must be changed: result 0, and nothing else allowed).
+const NETSCAPE_EXPIRED: &str = "2.16.840.1.113730.3.4.4";
+
+/// Why a password that may well be right is none to log in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    Expired(&'static str),
+    Locked(&'static str),
+}
+
+/// Asks for the control. Not critical: a server that does not know it answers without.
+pub fn request() -> RawControl {
+    RawControl {
+        ctype: POLICY.to_owned(),
+        crit: false,
+        val: None,
+    }
+}
+
+/// What the controls of an answer object. A lock weighs more than an expiry.
+pub fn objection(controls: &[Control]) -> Result<Option<Objection>, Malformed> {
+    let mut found = None;
+    for Control(_, control) in controls {
+        let objection = match control.ctype.as_str() {
+            POLICY => policy(control.val.as_deref().unwrap_or_default())?,
+            NETSCAPE_EXPIRED => Some(Objection::Expired("the password has expired")),
+            // …4.5, how long it is still good for, is nobody's objection.
+            _ => None,
+        };
+        if !matches!(found, Some(Objection::Locked(_))) {
+            found = objection.or(found);
+        }
+    }
+    Ok(found)
+}
+
+/// `PasswordPolicyResponseValue`. Some servers send no value when they have nothing to say.
+fn policy(value: &[u8]) -> Result<Option<Objection>, Malformed> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let mut outer = Elements::of(value);
+    let mut parts = Elements::of(outer.take(SEQUENCE)?);
+    outer.done()?;
+    let mut objection = None;
+    if parts.is_next(0xa0) {
+        let mut warning = Elements::of(parts.take(0xa0)?);
+        if warning.is_next(0x81) {
+            // graceAuthNsRemaining: good for a few more logins, but only to be changed in one.
+            warning.number(0x81)?;
+            objection = Some(Objection::Expired("the password has expired (grace login)"));
+        } else {
+            warning.number(0x80)?; // timeBeforeExpiration: still good
+        }
+        warning.done()?;
+    }
+    if parts.is_next(0x81) {
+        objection = Some(match parts.number(0x81)? {
+            0 => Objection::Expired("the password has expired"),
+            1 => Objection::Locked("the account is locked"),
+            2 => Objection::Expired("the password must be changed"),
+            // 3 to 8 are about new passwords and no answer to a bind.
+            _ => return Err(Malformed),
+        });
+    }
+    parts.done()?;
+    Ok(objection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control(ctype: &str, val: Option<&[u8]>) -> Control {
+        Control(
+            None,
+            RawControl {
+                ctype: ctype.to_owned(),
+                crit: false,
+                val: val.map(<[u8]>::to_vec),
+            },
+        )
+    }
+
+    fn expired(value: &[u8]) -> bool {
+        matches!(
+            objection(&[control(POLICY, Some(value))]),
+            Ok(Some(Objection::Expired(_)))
+        )
+    }
+
+    #[test]
+    fn nothing_to_object() {
+        for value in [
+            None,
+            Some(&b""[..]),
+            Some(&[0x30, 0]),
+            Some(&[0x30, 5, 0xa0, 3, 0x80, 1, 60]),
+            Some(&[0x30, 7, 0xa0, 5, 0x80, 3, 1, 2, 3]),
+        ] {
+            assert_eq!(objection(&[control(POLICY, value)]), Ok(None));
+        }
+        assert_eq!(objection(&[]), Ok(None));
+        let expiring = control("2.16.840.1.113730.3.4.5", Some(b"3600"));
+        let foreign = control("1.2.3.4", Some(b"\xff\xff"));
+        assert_eq!(objection(&[expiring, foreign]), Ok(None));
+    }
+
+    #[test]
+    fn each_objection() {
+        assert!(expired(&[0x30, 3, 0x81, 1, 0]), "expired");
+        assert!(expired(&[0x30, 3, 0x81, 1, 2]), "to be changed");
+        assert!(expired(&[0x30, 5, 0xa0, 3, 0x81, 1, 4]), "grace");
+        assert!(expired(&[0x30, 5, 0xa0, 3, 0x81, 1, 0]), "last grace");
+        assert!(expired(&[0x30, 8, 0xa0, 3, 0x80, 1, 9, 0x81, 1, 2]));
+        let locked = Ok(Some(Objection::Locked("the account is locked")));
+        let lock = control(POLICY, Some(&[0x30, 3, 0x81, 1, 1]));
+        assert_eq!(objection(std::slice::from_ref(&lock)), locked);
+        let netscape = control(NETSCAPE_EXPIRED, Some(b"0"));
+        assert!(matches!(
+            objection(std::slice::from_ref(&netscape)),
+            Ok(Some(Objection::Expired(_)))
+        ));
+        for both in [[lock.clone(), netscape.clone()], [netscape, lock]] {
+            assert_eq!(objection(&both), locked);
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_control_is_no_consent() {
+        for value in [
+            &[0x30][..],
+            &[0x30, 1],
+            &[0x31, 0],
+            &[0x30, 0, 0],
+            &[0x30, 3, 0x81, 1, 3],
+            &[0x30, 3, 0x81, 1, 0xff],
+            &[0x30, 2, 0x81, 0],
+            &[0x30, 2, 0xa0, 0],
+            &[0x30, 5, 0xa0, 3, 0x82, 1, 1],
+            &[0x30, 6, 0x81, 1, 0, 0x81, 1, 0],
+            &[0x30, 8, 0x81, 1, 2, 0xa0, 3, 0x80, 1, 9],
+            b"expired",
+        ] {
+            assert_eq!(objection(&[control(POLICY, Some(value))]), Err(Malformed));
+        }
+    }
+}

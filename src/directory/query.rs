@@ -1,0 +1,100 @@
+//! What a directory is asked.
+#![forbid(unsafe_code)]
+
+use crate::config;
+
+/// Where the name goes in `[ldap] filter`.
+const PLACE: &str = "{user}";
+
+/// The filter with the person's name in it. A name can only ever be a value: every octet that is
+/// not plainly part of one is written as its number (RFC 4515 §3 requires it for `* ( ) \` and
+/// NUL, and allows it for all).
+pub fn filter(pattern: &str, user: &str) -> String {
+    pattern.replace(PLACE, &escaped(user))
+}
+
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'@' => {
+                text.push(char::from(byte));
+            }
+            _ => {
+                text.push('\\');
+                for half in [byte >> 4, byte & 0xf] {
+                    text.extend(char::from_digit(u32::from(half), 16));
+                }
+            }
+        }
+    }
+    text
+}
+
+/// Whether a filter can be sent, and asks for a person: without a place for the name, everybody
+/// would be the same one.
+pub fn check(pattern: &str) -> Result<(), &'static str> {
+    if !pattern.contains(PLACE) {
+        return Err("filter has no {user} in it");
+    }
+    ldap3::parse_filter(filter(pattern, "x"))
+        .map(|_| ())
+        .map_err(|()| "filter is not an LDAP filter (RFC 4515)")
+}
+
+/// The attributes that are needed, each once. Their names have no case (RFC 4512 §2.5).
+pub fn attributes(settings: &config::Ldap) -> Vec<&str> {
+    let mut names: Vec<&str> = vec![&settings.verified_attribute];
+    for name in &settings.phone_attributes {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_never_more_than_a_value() {
+        let pattern = "(&(objectClass=person)(|(uid={user})(mail={user})))";
+        assert_eq!(
+            filter(pattern, "alice"),
+            "(&(objectClass=person)(|(uid=alice)(mail=alice)))"
+        );
+        let cases = [
+            ("*", "\\2a"),
+            (")(uid=*", "\\29\\28uid\\3d\\2a"),
+            ("a\\b", "a\\5cb"),
+            ("a\0b", "a\\00b"),
+            ("jos\u{e9}", "jos\\c3\\a9"),
+            ("a\r\nb", "a\\0d\\0ab"),
+            ("a b", "a\\20b"),
+            ("{user}", "\\7buser\\7d"),
+            ("first.last@example.org", "first.last@example.org"),
+        ];
+        for (name, value) in cases {
+            assert_eq!(escaped(name), value);
+            assert!(ldap3::parse_filter(filter(pattern, name)).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_library_reads_the_escapes_back() {
+        for name in ["*)(uid=*", "jos\u{e9}\0\\5c", "\u{7f}\u{1}~!|&"] {
+            let read = ldap3::parse_filter(filter("(uid={user})", name)).unwrap();
+            let plain = format!("{read:?}");
+            assert!(plain.contains(&format!("{:?}", name.as_bytes())), "{plain}");
+        }
+    }
+
+    #[test]
+    fn filters_that_cannot_work_are_refused() {
+        assert_eq!(check("(uid={user})"), Ok(()));
+        assert!(check("(uid=alice)").is_err());
+        assert!(check("(uid={user}").is_err());
+        assert!(check("(uid={user}) ").is_err());
+    }
+}

@@ -1,0 +1,235 @@
+//! Between the server's connection and the LDAP library: bytes one way, checked messages the
+//! other.
+//!
+//! The library is given one end of a pair of local sockets, and so never touches the network. This
+//! leaves TLS to us (the true name of the server, IPv6 too, and no roots but those settled), and
+//! lets nothing unexamined reach its parser (see [`gate`](super::gate)).
+#![forbid(unsafe_code)]
+
+use std::{
+    io,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    net::UnixStream,
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Error,
+    gate::{self, Awaited, Breach},
+    said,
+};
+
+/// A request is sent in one piece, hence in one TLS record, if it is no longer than this.
+const REQUEST: usize = 16 * 1024;
+
+/// Most that a server may say in one connection: a few entries, and references beside them.
+const MOST: usize = 4 * gate::LONGEST;
+
+/// What a connection's two sides know of each other.
+#[derive(Debug, Default)]
+pub struct Line {
+    searching: AtomicBool,
+    /// Why the connection has ended, once it has.
+    end: OnceLock<Error>,
+}
+
+impl Line {
+    /// Says what is asked next.
+    pub fn expect(&self, awaited: Awaited) {
+        self.searching
+            .store(awaited == Awaited::Search, Ordering::Release);
+    }
+
+    fn awaited(&self) -> Awaited {
+        if self.searching.load(Ordering::Acquire) {
+            Awaited::Search
+        } else {
+            Awaited::Bind
+        }
+    }
+
+    /// Why the connection has ended, if it has.
+    pub fn end(&self) -> Option<Error> {
+        self.end.get().cloned()
+    }
+}
+
+/// Why carrying stops.
+enum Stop {
+    /// The library has closed its end: it could not go on.
+    Library,
+    Breach(Breach),
+    Broken(io::Error),
+}
+
+/// Carries until one of the two has had enough, and leaves the reason on the line *before* the
+/// library sees its socket closed.
+pub async fn carry<S>(server: S, mut library: UnixStream, line: &Line, name: &str)
+where
+    S: AsyncRead + AsyncWrite,
+{
+    let (mut from_server, mut to_server) = split(server);
+    let (mut from_library, mut to_library) = library.split();
+    let stop = tokio::select! {
+        stop = requests(&mut from_library, &mut to_server) => stop,
+        stop = answers(&mut from_server, &mut to_library, line) => stop,
+    };
+    let _ = line.end.set(match stop {
+        Stop::Library => Error::Outage(format!("{name}: what it sends is not LDAP")),
+        Stop::Breach(breach) => Error::Outage(format!("{name}: {breach}")),
+        Stop::Broken(e) => broken(name, &e),
+    });
+}
+
+/// Requests on their way. They hold passwords, so nothing of them stays behind.
+async fn requests(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> Stop {
+    let mut buffer = Zeroizing::new(vec![0; REQUEST]);
+    loop {
+        let sent = match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => return Stop::Library,
+            Ok(read) => to.write_all(buffer.get(..read).unwrap_or_default()).await,
+        };
+        if let Err(e) = sent.and(to.flush().await) {
+            return Stop::Broken(e);
+        }
+    }
+}
+
+/// Answers on their way, one whole message after the other.
+async fn answers(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    line: &Line,
+) -> Stop {
+    let mut inbox = Inbox::default();
+    loop {
+        match inbox.message() {
+            Err(breach) => return Stop::Breach(breach),
+            Ok(Some(message)) => {
+                if let Err(breach) = gate::admit(&message, line.awaited()) {
+                    return Stop::Breach(breach);
+                }
+                if to.write_all(&message).await.is_err() {
+                    return Stop::Library;
+                }
+            }
+            Ok(None) => match inbox.fill(from).await {
+                Ok(()) => (),
+                Err(stop) => return stop,
+            },
+        }
+    }
+}
+
+/// What a server has sent and nobody has looked at yet.
+#[derive(Default)]
+struct Inbox {
+    bytes: Vec<u8>,
+    /// How many came, over all.
+    seen: usize,
+}
+
+impl Inbox {
+    /// The next whole message, if it is there.
+    fn message(&mut self) -> Result<Option<Vec<u8>>, Breach> {
+        match gate::frame(&self.bytes)? {
+            Some(length) if length <= self.bytes.len() => {
+                Ok(Some(self.bytes.drain(..length).collect()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Waits for more.
+    async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> Result<(), Stop> {
+        let mut piece = [0; 4096];
+        let read = from.read(&mut piece).await.map_err(Stop::Broken)?;
+        if read == 0 {
+            return Err(Stop::Broken(io::ErrorKind::UnexpectedEof.into()));
+        }
+        self.seen = self.seen.saturating_add(read);
+        if self.seen > MOST {
+            return Err(Stop::Breach(Breach::TooLong));
+        }
+        self.bytes
+            .extend_from_slice(piece.get(..read).unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// Asks a server to go on under TLS (RFC 4511 §4.14), on a connection that has not been used yet,
+/// and gives its result code.
+pub async fn start_tls<S>(server: &mut S, name: &str) -> Result<u32, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Message 1, `[APPLICATION 23]`, name `1.3.6.1.4.1.1466.20037`.
+    const REQUEST: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+    let breach = |breach: Breach| Error::Outage(format!("{name}: {breach}"));
+    server
+        .write_all(REQUEST)
+        .await
+        .map_err(|e| broken(name, &e))?;
+    let mut inbox = Inbox::default();
+    let message = loop {
+        match inbox.message().map_err(breach)? {
+            Some(message) => break message,
+            None => match inbox.fill(server).await {
+                Err(Stop::Broken(e)) => return Err(broken(name, &e)),
+                Err(Stop::Breach(why)) => return Err(breach(why)),
+                Err(Stop::Library) | Ok(()) => (),
+            },
+        }
+    };
+    // What came behind the answer in clear was put there by somebody on the way, to be taken for
+    // something said under TLS.
+    if !inbox.bytes.is_empty() {
+        return Err(breach(Breach::Unasked));
+    }
+    gate::start_tls_answer(&message, 1).map_err(breach)
+}
+
+/// A connection that failed, in a handshake or later.
+pub fn broken(name: &str, error: &io::Error) -> Error {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(
+            e @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented),
+        ) => Error::Refused {
+            what: format!("{name}: {}", said::printable(&e.to_string())),
+            remedy: "Check ca_file in [ldap], and name and dates of the server's certificate.",
+        },
+        Some(e @ (rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_))) => {
+            Error::Refused {
+                what: format!("{name}: {}", said::printable(&e.to_string())),
+                remedy: "Check the server's TLS versions, and whether it asks for a certificate.",
+            }
+        }
+        Some(e) => Error::Outage(format!("{name}: {}", said::printable(&e.to_string()))),
+        None if is_local(error) => Error::Local(format!("{name}: {}", error.kind())),
+        None => Error::Outage(match error.kind() {
+            // rustls says it at length when there was no close_notify.
+            io::ErrorKind::UnexpectedEof => format!("{name}: it closed the connection"),
+            kind => format!("{name}: {kind}"),
+        }),
+    }
+}
+
+/// Whether it is this machine that cannot: out of memory, or forbidden by the kernel (filter,
+/// LSM). Whoever is logged in here can bring that about, and must not be able to pass it for an
+/// outage, which some stacks forgive.
+fn is_local(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory
+    ) || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOBUFS)
+}

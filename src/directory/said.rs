@@ -1,0 +1,78 @@
+//! What a server said, made fit for a log: hostile until proved otherwise.
+#![forbid(unsafe_code)]
+
+/// Longest piece of a server's text that is passed on, in characters.
+const LONGEST: usize = 200;
+
+/// A name typed by a person is looked for in a server's text from this length on: people type
+/// passwords there, and a shorter one would be found in every text.
+const TELLING: usize = 4;
+
+/// One printable line of at most [`LONGEST`] characters. Letters and digits of any script stay;
+/// of everything else only printable ASCII (no ESC, no CR, no bidirectional overrides).
+pub fn printable(text: &str) -> String {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    let mut line: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| match c {
+            ' ' => ' ',
+            c if c.is_ascii_graphic() || c.is_alphanumeric() => c,
+            _ => '?',
+        })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push_str("...");
+    }
+    line
+}
+
+/// Stands for a text that repeats what it must not.
+const WITHHELD: &str = "(text withheld: it repeats what was sent)";
+
+/// The same, but not a word of it when it repeats the secret that was sent: a server must not be
+/// able to write passwords into our log.
+pub fn without(secret: &str, text: &str) -> String {
+    if !secret.is_empty() && text.contains(secret) {
+        return WITHHELD.to_owned();
+    }
+    printable(text)
+}
+
+/// The same for a name that a person typed. Names are compared without regard to case, and a
+/// server may well repeat them in another one.
+pub fn without_name(name: &str, text: &str) -> String {
+    let (name, folded) = (name.to_lowercase(), text.to_lowercase());
+    if name.chars().count() >= TELLING && folded.contains(&name) {
+        return WITHHELD.to_owned();
+    }
+    printable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_becomes_one_bounded_printable_line() {
+        assert_eq!(printable("fine (49), \"quoted\""), "fine (49), \"quoted\"");
+        assert_eq!(printable("v2580\0"), "v2580");
+        assert_eq!(
+            printable("a\nb\rc\x1b[31md\u{202e}e\u{2028}f\u{9b}g\0h\ti"),
+            "a?b?c?[31md?e?f?g?h?i"
+        );
+        assert_eq!(printable("Kennwort läuft ab"), "Kennwort läuft ab");
+        let long = printable(&"x".repeat(10_000));
+        assert_eq!(long, format!("{}...", "x".repeat(LONGEST)));
+        assert_eq!(printable(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        assert_eq!(without("hunter2", "bad password hunter2!"), WITHHELD);
+        assert_eq!(without("hunter2", "bad password"), "bad password");
+        assert_eq!(without("", "bad password"), "bad password");
+        assert_eq!(without_name("Tr0ub4dor", "no uid=TR0UB4DOR here"), WITHHELD);
+        assert_eq!(without_name("bo", "no such object"), "no such object");
+    }
+}

@@ -1,0 +1,300 @@
+//! One connection to one server, and the two things that are asked on it.
+#![forbid(unsafe_code)]
+
+use std::{future::Future, net::TcpStream, os::unix::net::UnixStream, sync::Arc, time::Duration};
+
+use ldap3::{
+    DerefAliases, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchOptions,
+    StdStream, asn1::StructureTag, controls::RawControl,
+};
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::AbortHandle,
+};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    Error, answer,
+    gate::Awaited,
+    relay::{self, Line},
+};
+use crate::{
+    config::{LdapUri, Security},
+    deadline::Deadline,
+    net,
+};
+
+/// Entries that are asked for: with two it is known that one is not the only one.
+const ENTRIES: i32 = 2;
+
+/// How long to wait: for a step, and for everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub by: Deadline,
+    pub step: Duration,
+}
+
+impl Pace {
+    /// Until when the step may take that begins now.
+    fn step(self) -> Deadline {
+        self.by.or_within(self.step)
+    }
+
+    /// Waits for a step.
+    async fn wait<T>(
+        self,
+        name: &str,
+        what: &str,
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::time::timeout(self.step().left(), step)
+            .await
+            .unwrap_or_else(|_| Err(Error::Outage(format!("{name}: {what} took too long"))))
+    }
+}
+
+/// A connection, not protected yet.
+pub enum Dialled {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// How a server is named in texts.
+pub fn name(uri: &LdapUri) -> String {
+    match uri {
+        LdapUri::Tcp {
+            host,
+            port,
+            security,
+        } => {
+            let scheme = match security {
+                Security::Tls => "ldaps",
+                Security::StartTls | Security::Loopback => "ldap",
+            };
+            if host.contains(':') {
+                format!("{scheme}://[{host}]:{port}")
+            } else {
+                format!("{scheme}://{host}:{port}")
+            }
+        }
+        LdapUri::Unix(path) => format!("ldapi socket {}", path.display()),
+    }
+}
+
+/// Connects. Blocks: there is no runtime to wait in yet.
+pub fn dial(uri: &LdapUri, pace: Pace) -> Result<Dialled, Error> {
+    match uri {
+        LdapUri::Tcp { host, port, .. } => net::dial(host, *port, pace.step()).map(Dialled::Tcp),
+        LdapUri::Unix(path) => net::dial_unix(path, pace.step()).map(Dialled::Unix),
+    }
+    .map_err(|e| match e {
+        // These texts name the server already.
+        net::Error::Outage(what) => Error::Outage(what),
+        net::Error::Untrusted(what) => untrusted(what),
+        net::Error::Local(what) => Error::Local(what),
+    })
+}
+
+/// A certificate, or what should have been one.
+pub const fn untrusted(what: String) -> Error {
+    Error::Refused {
+        what,
+        remedy: "Check ca_file in [ldap], and the names that the server's certificate has.",
+    }
+}
+
+/// What a search gave.
+pub struct Searched {
+    /// At most two.
+    pub entries: Vec<StructureTag>,
+    /// `None`: nobody waited for it, there were two entries.
+    pub result: Option<LdapResult>,
+}
+
+/// A connection on which LDAP is spoken. Dropping it closes it, without a word or a wait.
+pub struct Session {
+    ldap: ldap3::Ldap,
+    tasks: [AbortHandle; 2],
+    line: Arc<Line>,
+    pub name: String,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Session {
+    /// Protects a connection as settled, and speaks LDAP on it.
+    pub async fn open(
+        dialled: Dialled,
+        uri: &LdapUri,
+        tls: Option<&Arc<ClientConfig>>,
+        name: String,
+        pace: Pace,
+    ) -> Result<Self, Error> {
+        let local = |e: std::io::Error| Error::Local(format!("{name}: {}", e.kind()));
+        let (stream, host, security) = match (dialled, uri) {
+            (Dialled::Tcp(stream), LdapUri::Tcp { host, security, .. }) => {
+                stream.set_nonblocking(true).map_err(local)?;
+                let stream = tokio::net::TcpStream::from_std(stream).map_err(local)?;
+                (stream, host, *security)
+            }
+            (Dialled::Unix(stream), _) => {
+                stream.set_nonblocking(true).map_err(local)?;
+                let stream = tokio::net::UnixStream::from_std(stream).map_err(local)?;
+                return Self::speak(stream, name).await;
+            }
+            (Dialled::Tcp(_), LdapUri::Unix(_)) => {
+                return Err(Error::Local(format!("{name}: not a local socket")));
+            }
+        };
+        match (security, tls) {
+            (Security::Loopback, _) => Self::speak(stream, name).await,
+            (Security::Tls | Security::StartTls, Some(tls)) => {
+                let start = security == Security::StartTls;
+                let stream = protect(stream, host, tls, start, &name, pace).await?;
+                Self::speak(stream, name).await
+            }
+            (Security::Tls | Security::StartTls, None) => {
+                Err(Error::Local(format!("{name}: no TLS configuration")))
+            }
+        }
+    }
+
+    /// Puts the LDAP library behind the relay.
+    async fn speak<S>(server: S, name: String) -> Result<Self, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let local = |e: std::io::Error| Error::Local(format!("{name}: {}", e.kind()));
+        let (near, far) = UnixStream::pair().map_err(local)?;
+        near.set_nonblocking(true).map_err(local)?;
+        let near = tokio::net::UnixStream::from_std(near).map_err(local)?;
+        let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(far));
+        let (connection, ldap) = LdapConnAsync::with_settings(settings, "ldapi:///")
+            .await
+            .map_err(|_| Error::Local(format!("{name}: no local socket for LDAP")))?;
+        let line = Arc::new(Line::default());
+        let relay = tokio::spawn({
+            let (line, name) = (Arc::clone(&line), name.clone());
+            async move { relay::carry(server, near, &line, &name).await }
+        });
+        let library = tokio::spawn(connection.drive());
+        Ok(Self {
+            ldap,
+            tasks: [relay.abort_handle(), library.abort_handle()],
+            line,
+            name,
+        })
+    }
+
+    /// A simple bind (RFC 4511 §4.2), sent once.
+    pub async fn bind(
+        &mut self,
+        dn: &str,
+        password: &str,
+        control: Option<RawControl>,
+        pace: Pace,
+    ) -> Result<LdapResult, Error> {
+        self.line.expect(Awaited::Bind);
+        let (line, name, ldap) = (&self.line, &self.name, &mut self.ldap);
+        let bind = async {
+            ldap.with_controls(control.into_iter().collect::<Vec<_>>())
+                .simple_bind(dn, password)
+                .await
+                .map_err(|e| failed(line, name, &e))
+        };
+        pace.wait(name, "the bind", bind).await
+    }
+
+    /// A search for at most two entries. References to other servers are not entries, and nobody
+    /// follows them: whom they lead to was not settled by the administrator.
+    pub async fn search(
+        &mut self,
+        base: &str,
+        filter: &str,
+        attributes: Vec<&str>,
+        pace: Pace,
+    ) -> Result<Searched, Error> {
+        self.line.expect(Awaited::Search);
+        // In whole seconds, and 0 would be for ever (RFC 4511 §4.5.1.5).
+        let seconds = pace.step().left().as_secs().saturating_add(1);
+        let options = SearchOptions::new()
+            .deref(DerefAliases::Never)
+            .typesonly(false)
+            .sizelimit(ENTRIES)
+            .timelimit(i32::try_from(seconds).unwrap_or(i32::MAX));
+        let (line, name, ldap) = (&self.line, &self.name, &mut self.ldap);
+        let failed = |e| failed(line, name, &e);
+        let search = async {
+            let mut entries = Vec::new();
+            let mut stream = ldap
+                .with_search_options(options)
+                .streaming_search(base, Scope::Subtree, filter, attributes)
+                .await
+                .map_err(failed)?;
+            while let Some(entry) = stream.next().await.map_err(failed)? {
+                if !entry.is_ref() {
+                    entries.push(entry.0);
+                }
+                if entries.len() > 1 {
+                    return Ok(Searched {
+                        entries,
+                        result: None,
+                    });
+                }
+            }
+            let result = Some(stream.finish().await);
+            Ok(Searched { entries, result })
+        };
+        pace.wait(name, "the search", search).await
+    }
+}
+
+/// TLS on a connection, from the start or after asking for it.
+async fn protect(
+    mut stream: tokio::net::TcpStream,
+    host: &str,
+    tls: &Arc<ClientConfig>,
+    start: bool,
+    name: &str,
+    pace: Pace,
+) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Error> {
+    // An address is looked for among the certificate's addresses, and sent in no SNI.
+    let server = ServerName::try_from(host.to_owned())
+        .map_err(|_| untrusted(format!("{name}: no certificate can have this name")))?;
+    if start {
+        let code = pace
+            .wait(name, "StartTLS", relay::start_tls(&mut stream, name))
+            .await?;
+        if code != answer::SUCCESS {
+            let what = format!("{name}: StartTLS: {}", answer::named(code));
+            return Err(if answer::is_outage(code) {
+                Error::Outage(what)
+            } else {
+                let remedy = "Check that the server has TLS, or use ldaps:// in [ldap] uris.";
+                Error::Refused { what, remedy }
+            });
+        }
+    }
+    let handshake = async {
+        TlsConnector::from(Arc::clone(tls))
+            .connect(server, stream)
+            .await
+            .map_err(|e| relay::broken(name, &e))
+    };
+    pace.wait(name, "TLS", handshake).await
+}
+
+/// The library could not go on: the line knows why.
+fn failed(line: &Line, name: &str, error: &LdapError) -> Error {
+    line.end().unwrap_or_else(|| match error {
+        LdapError::FilterParsing => Error::Local(String::from("filter is not an LDAP filter")),
+        _ => Error::Outage(format!("{name}: what it sends is not LDAP")),
+    })
+}

@@ -1,0 +1,76 @@
+//! Whole exchanges with a stand-in, byte by byte.
+#![forbid(unsafe_code)]
+
+mod finding;
+mod hostile;
+mod proving;
+mod securing;
+
+use std::time::Duration;
+
+use super::{
+    Error, Found, Unproved,
+    ldap::Ldap,
+    stage::{Asked, BIND, Play, SEARCH, entry},
+};
+use crate::{config, deadline::Deadline, id::LoginId, secret::Secret};
+
+const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
+const PASSWORD: &str = "correct horse";
+const ALICE: &str = "uid=alice,ou=people,dc=example,dc=org";
+
+fn soon() -> Deadline {
+    Deadline::within(Duration::from_secs(10))
+}
+
+/// Alice's entry, with a verified number.
+fn alice() -> Vec<u8> {
+    let attributes: [(&str, &[&[u8]]); 2] = [
+        ("phoneNumberVerified", &[b"TRUE"]),
+        ("mobile", &[b"+1 202 555 0142"]),
+    ];
+    entry(ALICE, &attributes)
+}
+
+/// A directory that holds Alice, and lets everybody bind.
+fn good(asked: &Asked) -> Play {
+    match asked.operation {
+        SEARCH => asked.found(&[alice()]),
+        _ => asked.answer(0),
+    }
+}
+
+/// One that answers her own bind otherwise.
+fn with_bind(play: impl Fn(&Asked) -> Play + Send + Sync) -> impl Fn(&Asked) -> Play + Send + Sync {
+    move |asked| match asked.operation {
+        BIND if asked.credentials().0 == ALICE => play(asked),
+        _ => good(asked),
+    }
+}
+
+fn find(settings: &config::Ldap) -> Result<Found, Error> {
+    Ldap::new(settings)?.find("alice", soon())
+}
+
+/// A whole first factor.
+fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, Unproved> {
+    let mut ldap = Ldap::new(settings)?;
+    let Found::One(entry) = ldap.find("alice", soon())? else {
+        panic!("not one entry");
+    };
+    let password = Secret::new(password.to_owned());
+    let proof = ldap.prove(&entry, &password, LOGIN, soon())?;
+    Ok(proof.login())
+}
+
+fn is_outage<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Outage(_)))
+}
+
+fn is_refused<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Refused { .. }))
+}
+
+fn is_unproved_outage<T>(outcome: &Result<T, Unproved>) -> bool {
+    matches!(outcome, Err(Unproved::Error(Error::Outage(_))))
+}

@@ -1,0 +1,272 @@
+//! One login's process: request in, settings read, rooms opened, story told, verdict out.
+#![forbid(unsafe_code)]
+
+mod remote;
+mod rooms;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use wire::{Code as Pam, FromHelper, Header, Verdict};
+
+use crate::{
+    config::{self, Settings},
+    deadline::Moment,
+    id::LoginId,
+    journal::{Log, Subject},
+    login::{self, Cast, Counts, Ended},
+    sys,
+    verdict::{Failed, Fault, Outcome, Stage},
+};
+use remote::Remote;
+use rooms::{Host, Mail, Phonebook, Wall};
+
+/// What the module may have to wait beyond all deadlines: for a loaded machine.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Where the last panic was; its message may hold values and is not kept.
+static PANIC: Mutex<Option<(String, u32)>> = Mutex::new(None);
+
+/// Runs one login for the module at the other end of descriptor 3.
+#[must_use]
+pub fn run() -> ExitCode {
+    let wire = match sys::wire() {
+        Ok(wire) => wire,
+        Err(why) => {
+            eprintln!("sms-otp-helper: {why}: this program is started by pam_sms_otp.so");
+            return ExitCode::from(2);
+        }
+    };
+    let settled = sys::settle();
+    let remote = Arc::new(Remote::new(wire));
+    let Some(message) = remote.receive(Duration::from_millis(wire::FIRST_WAIT_MS.into())) else {
+        return ExitCode::FAILURE;
+    };
+    let Ok(request) = wire::Request::read(&message) else {
+        if Header::read(&message).is_ok_and(|header| !wire::speaks(header.version)) {
+            remote.send(&FromHelper::Unspoken, Duration::ZERO);
+        }
+        return ExitCode::FAILURE;
+    };
+    let (code, counts) = serve(&request, &remote, settled);
+    let counts = counts.write();
+    let verdict = Verdict {
+        code,
+        counts: &counts,
+    };
+    remote.send(&FromHelper::Verdict(verdict), Duration::ZERO);
+    ExitCode::SUCCESS
+}
+
+/// From the request to what PAM is told.
+fn serve(
+    request: &wire::Request,
+    remote: &Arc<Remote>,
+    settled: Result<(), String>,
+) -> (Pam, Counts) {
+    let started = Moment::now();
+    let texts = Texts::of(request);
+    let log = Arc::new(Log::open(&Subject {
+        login: LoginId(request.login),
+        service: &texts.service,
+        user: request.user,
+        rhost: &texts.rhost,
+        tag: &texts.tag,
+        pid: request.pid,
+        debug: request.debug,
+    }));
+    let Some(counts) = Counts::read(request.counts) else {
+        return fail(
+            &log,
+            helper_fault("the module sent counts that are none"),
+            Counts::default(),
+        );
+    };
+    if let Err(why) = settled.and_then(|()| leave_with_host(remote, &log)) {
+        return fail(&log, local(why), counts);
+    }
+    let host = Host::look_up(request.user);
+    if host.is_known() {
+        log.known();
+    }
+    let settings = match load(request, &texts) {
+        Ok(settings) => settings,
+        Err(failed) => return fail(&log, failed, counts),
+    };
+    remote.set_wait(longest_wait(&settings));
+    remote.send(&FromHelper::Working, longest_wait(&settings));
+    std::panic::set_hook(Box::new(|info| {
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) =
+            info.location().map(|at| (at.file().to_owned(), at.line()));
+    }));
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        tell(
+            request, &texts, &settings, counts, remote, &log, &host, started,
+        )
+    }));
+    match told {
+        Ok(ended) => conclude(&ended, &settings, remote, &log),
+        Err(payload) => {
+            std::mem::forget(payload);
+            fail(&log, helper_fault(panicked()), counts)
+        }
+    }
+}
+
+/// The request's texts, as far as they may be read as text.
+struct Texts {
+    service: String,
+    rhost: String,
+    tag: String,
+    config: Option<String>,
+}
+
+impl Texts {
+    fn of(request: &wire::Request) -> Self {
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            service: lossy(request.service),
+            rhost: lossy(request.rhost),
+            tag: lossy(request.tag),
+            config: String::from_utf8(request.config.to_vec()).ok(),
+        }
+    }
+}
+
+fn load(request: &wire::Request, texts: &Texts) -> Result<Settings, Failed> {
+    let source = request.source.map(|source| match source {
+        wire::Source::Ldap => config::Source::Ldap,
+        wire::Source::Ssh => config::Source::Ssh,
+        wire::Source::Auto => config::Source::Auto,
+        wire::Source::Stack => config::Source::Stack,
+    });
+    let path = texts
+        .config
+        .as_deref()
+        .ok_or_else(|| settings_fault("config= is not UTF-8".into()))?;
+    config::load(&config::Disk, path, &texts.service, source)
+        .map_err(|error| settings_fault(format!("{error}: {}", error.remedy())))
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "everything that one login is made of"
+)]
+fn tell(
+    request: &wire::Request,
+    texts: &Texts,
+    settings: &Settings,
+    counts: Counts,
+    remote: &Remote,
+    log: &Log,
+    host: &Host,
+    started: Moment,
+) -> Ended {
+    let login = login::Request {
+        id: LoginId(request.login),
+        user: request.user,
+        rhost: &texts.rhost,
+        service: &texts.service,
+        host: &sys::host_name(),
+        caller: request.caller,
+        ssh_auth_info: request.ssh_auth_info,
+        started,
+    };
+    let cast = Cast {
+        person: &mut &*remote,
+        names: host,
+        directory: &mut Phonebook::new(&settings.ldap),
+        carrier: &mut Mail::new(&settings.twilio),
+        journal: &mut &*log,
+        clock: &Wall,
+    };
+    login::run(&login, settings, counts, cast)
+}
+
+/// The last line, the last words, and the time at which a refusal leaves.
+fn conclude(ended: &Ended, settings: &Settings, remote: &Remote, log: &Log) -> (Pam, Counts) {
+    match &ended.outcome {
+        Outcome::Granted(_) => log.granted(),
+        Outcome::Denied(denied) => log.denied(*denied, ended.first, ended.detail.as_deref()),
+        Outcome::Failed(failed) => log.failed(failed),
+    }
+    if let Some(text) = &ended.text {
+        remote.send(&FromHelper::Tell(text), SLACK);
+    }
+    let code = ended.outcome.pam();
+    let tells_names_apart = match code {
+        Pam::AuthErr | Pam::UserUnknown | Pam::AuthinfoUnavail => ended.first.is_none(),
+        Pam::Success | Pam::Ignore | Pam::MaxTries | Pam::ServiceErr | Pam::ConvErr => false,
+    };
+    if tells_names_apart {
+        let refuse_after = settings.password.refuse_after;
+        let now = Moment::now();
+        let leaves = login::leaves(ended.asked_at, now, refuse_after, sys::chance());
+        std::thread::sleep(leaves.since(now));
+    }
+    (code, ended.counts)
+}
+
+/// How long the module may have to wait between two messages.
+fn longest_wait(settings: &Settings) -> Duration {
+    let refusal = settings.password.refuse_after.saturating_mul(2);
+    settings
+        .deadline
+        .saturating_add(refusal)
+        .saturating_add(SLACK)
+}
+
+/// Ends this process with its host, in every state: in the middle of LDAP or HTTP, too. A thread
+/// is enough for that here, because no other thread lets go of anything that outlives a process.
+fn leave_with_host(remote: &Arc<Remote>, log: &Arc<Log>) -> Result<(), String> {
+    let (remote, log) = (Arc::clone(remote), Arc::clone(log));
+    std::thread::Builder::new()
+        .name("host".into())
+        .stack_size(256 * 1024)
+        .spawn(move || {
+            remote.wait_for_end();
+            log.hung_up();
+            sys::leave();
+        })
+        .map(drop)
+        .map_err(|error| format!("no thread: {error}"))
+}
+
+fn fail(log: &Log, failed: Failed, counts: Counts) -> (Pam, Counts) {
+    let outcome = Outcome::Failed(failed);
+    if let Outcome::Failed(failed) = &outcome {
+        log.failed(failed);
+    }
+    (outcome.pam(), counts)
+}
+
+fn fault(stage: Stage, fault: Fault, detail: String) -> Failed {
+    Failed {
+        stage,
+        fault,
+        error: None,
+        detail,
+    }
+}
+
+fn settings_fault(detail: String) -> Failed {
+    fault(Stage::Settings, Fault::BadSettings, detail)
+}
+
+fn helper_fault(detail: impl Into<String>) -> Failed {
+    fault(Stage::Helper, Fault::Helper, detail.into())
+}
+
+fn local(detail: String) -> Failed {
+    fault(Stage::Helper, Fault::Local, detail)
+}
+
+fn panicked() -> String {
+    let at = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (file, line) = at.unwrap_or_default();
+    format!("the helper panicked at {file}:{line}; please report it")
+}

@@ -1,0 +1,121 @@
+//! The person, as far away as the module: questions out and answers in, over the wire.
+#![forbid(unsafe_code)]
+
+use std::{
+    os::fd::OwnedFd,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::{RecvFlags, SendFlags},
+};
+use wire::{Answer, FromHelper, Style};
+use zeroize::Zeroizing;
+
+use crate::{
+    deadline::Deadline,
+    login::{Heard, Person},
+};
+
+/// Nobody sits at one prompt for longer. The host mostly gives up before (`LoginGraceTime`,
+/// sudo's `passwd_timeout`), and a code dies sooner.
+const LONGEST_PROMPT: Duration = Duration::from_secs(3600);
+
+/// The module's end of the wire.
+pub struct Remote {
+    wire: OwnedFd,
+    /// What the module may have to wait after an answer, in milliseconds.
+    wait: AtomicU64,
+}
+
+impl Remote {
+    pub const fn new(wire: OwnedFd) -> Self {
+        Self {
+            wire,
+            wait: AtomicU64::new(wire::FIRST_WAIT_MS as u64),
+        }
+    }
+
+    /// Sets what the module may have to wait after each answer.
+    pub fn set_wait(&self, wait: Duration) {
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.wait.store(wait, Ordering::Relaxed);
+    }
+
+    /// Says something. A module that is gone is noticed elsewhere.
+    pub fn send(&self, message: &FromHelper, wait: Duration) {
+        let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        let message = message.write(wait);
+        while let Err(Errno::INTR) = rustix::net::send(&self.wire, &message, SendFlags::NOSIGNAL) {}
+    }
+
+    /// Waits for one message. `None`: it did not come, was too long, or the module is gone.
+    pub fn receive(&self, patience: Duration) -> Option<Zeroizing<Vec<u8>>> {
+        let by = Deadline::within(patience);
+        self.wait_for(PollFlags::IN, Some(by))?;
+        let mut buffer = Zeroizing::new(vec![0; wire::MAX_MESSAGE]);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+        let (_, length) = rustix::net::recv(&self.wire, buffer.as_mut_slice(), flags).ok()?;
+        // An empty message looks like the end, and is never sent.
+        if length == 0 || length > buffer.len() {
+            return None;
+        }
+        buffer.truncate(length);
+        Some(buffer)
+    }
+
+    /// Returns when the module is gone.
+    pub fn wait_for_end(&self) {
+        while self.wait_for(PollFlags::RDHUP, None).is_none() {}
+    }
+
+    /// Waits for something on the wire, or its end. `None`: not in time.
+    fn wait_for(&self, events: PollFlags, by: Option<Deadline>) -> Option<()> {
+        loop {
+            let left = by.map(|by| {
+                Timespec::try_from(by.left()).unwrap_or(Timespec {
+                    tv_sec: 3600,
+                    tv_nsec: 0,
+                })
+            });
+            let mut wire = [PollFd::new(&self.wire, events)];
+            match poll(&mut wire, left.as_ref()) {
+                Ok(0) if by.is_some_and(Deadline::is_over) => return None,
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Some(()),
+                // Nothing that can be waited for: as good as the end.
+                Err(_) => return by.is_none().then_some(()),
+            }
+        }
+    }
+
+    fn ask(&self, style: Style, prompt: &str) -> Heard {
+        let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
+        self.send(&FromHelper::Ask(style, prompt), wait);
+        let Some(message) = self.receive(LONGEST_PROMPT) else {
+            return Heard::HungUp;
+        };
+        match Answer::read(&message) {
+            Ok(Answer::Said { asked, words }) => Heard::Words {
+                words: Zeroizing::new(words.to_vec()),
+                asked,
+            },
+            Ok(Answer::TooLong) => Heard::TooLong,
+            Ok(Answer::Missing) => Heard::Missing,
+            Ok(Answer::HungUp) | Err(wire::Nonsense) => Heard::HungUp,
+        }
+    }
+}
+
+impl Person for &Remote {
+    fn password(&mut self, prompt: &str) -> Heard {
+        self.ask(Style::Password, prompt)
+    }
+
+    fn code(&mut self, prompt: &str, echo: bool) -> Heard {
+        self.ask(if echo { Style::Visible } else { Style::Hidden }, prompt)
+    }
+}

@@ -1,0 +1,160 @@
+//! The rooms of a real login, opened when the story first needs them.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use crate::{
+    config,
+    deadline::{Deadline, Moment},
+    directory::{self, Entry, Found, PasswordProof, Unproved, ldap::Ldap},
+    id::LoginId,
+    journal::Log,
+    login::{Carrier, Clock, Directory, Journal},
+    phone::Phone,
+    policy::Names,
+    secret::Secret,
+    sms::{self, Sent, twilio::Twilio},
+    sys::Nss,
+    verdict::Failed,
+};
+
+/// NSS, which has been asked for the user already: the log wants to know whether it knows him.
+pub struct Host {
+    user: Option<String>,
+    uid: Result<Option<u32>, String>,
+}
+
+impl Host {
+    pub fn look_up(user: &[u8]) -> Self {
+        let user = String::from_utf8(user.to_vec()).ok();
+        let uid = user.as_deref().map_or(Ok(None), |user| Nss.uid(user));
+        Self { user, uid }
+    }
+
+    pub const fn is_known(&self) -> bool {
+        matches!(self.uid, Ok(Some(_)))
+    }
+}
+
+impl Names for Host {
+    fn uid(&self, name: &str) -> Result<Option<u32>, String> {
+        if self.user.as_deref() == Some(name) {
+            return self.uid.clone();
+        }
+        Nss.uid(name)
+    }
+
+    fn name(&self, uid: u32) -> Result<Option<String>, String> {
+        Nss.name(uid)
+    }
+}
+
+/// The directory over LDAP.
+pub struct Phonebook<'a> {
+    settings: &'a config::Ldap,
+    open: Option<Ldap<'a>>,
+}
+
+impl<'a> Phonebook<'a> {
+    pub const fn new(settings: &'a config::Ldap) -> Self {
+        Self {
+            settings,
+            open: None,
+        }
+    }
+
+    fn open(&mut self) -> Result<&mut Ldap<'a>, directory::Error> {
+        if self.open.is_none() {
+            self.open = Some(Ldap::new(self.settings)?);
+        }
+        self.open
+            .as_mut()
+            .ok_or_else(|| directory::Error::Local("not open".into()))
+    }
+}
+
+impl Directory for Phonebook<'_> {
+    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error> {
+        self.open()?.find(name, by)
+    }
+
+    fn prove(
+        &mut self,
+        entry: &Entry,
+        password: &Secret,
+        login: LoginId,
+        by: Deadline,
+    ) -> Result<PasswordProof, Unproved> {
+        self.open()
+            .map_err(Unproved::Error)?
+            .prove(entry, password, login, by)
+    }
+}
+
+/// Twilio.
+pub struct Mail<'a> {
+    settings: &'a config::Twilio,
+    open: Option<Twilio>,
+}
+
+impl<'a> Mail<'a> {
+    pub const fn new(settings: &'a config::Twilio) -> Self {
+        Self {
+            settings,
+            open: None,
+        }
+    }
+}
+
+impl Carrier for Mail<'_> {
+    fn send(
+        &mut self,
+        to: &Phone,
+        text: &Secret,
+        validity: Duration,
+        by: Deadline,
+    ) -> Result<Sent, sms::Error> {
+        let twilio = match self.open.take() {
+            Some(twilio) => twilio,
+            None => Twilio::new(self.settings)?,
+        };
+        let sent = twilio.send(to, text, validity, by);
+        self.open = Some(twilio);
+        sent
+    }
+}
+
+impl Journal for &Log {
+    fn known(&mut self) {
+        Log::known(self);
+    }
+
+    fn caller(&mut self, name: &str) {
+        Log::caller(self, name);
+    }
+
+    fn proved(&mut self, first: &'static str) {
+        Log::first(self, first);
+    }
+
+    fn sent(&mut self, to: &Phone, sent: &Sent) {
+        Log::sent(self, to, sent);
+    }
+
+    fn unsent(&mut self, failed: &Failed) {
+        Log::unsent(self, failed);
+    }
+
+    fn step(&mut self, what: &str) {
+        Log::step(self, what);
+    }
+}
+
+/// The machine's clock.
+pub struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Moment {
+        Moment::now()
+    }
+}

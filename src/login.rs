@@ -1,0 +1,437 @@
+//! The story of one login: password → phone → code → SMS → prompt → verdict.
+//!
+//! It is told through traits, so that a scripted person and a real terminal, a real directory and
+//! one in memory read the same. The rooms below say what they found; only here is decided what
+//! becomes of it.
+#![forbid(unsafe_code)]
+
+mod counts;
+mod patience;
+mod prompt;
+mod refusal;
+mod texts;
+
+#[cfg(test)]
+mod tests;
+
+pub use counts::Counts;
+pub use refusal::leaves;
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::{
+    code::{Code, CodeProof},
+    config::{Settings, Source, Subject},
+    deadline::{Deadline, Moment},
+    directory::{self, Entry, Found, NoPhone, PasswordProof, Unproved},
+    id::LoginId,
+    phone::Phone,
+    policy::{self, Names, NotAsked, SshProof, StackProof},
+    secret::Secret,
+    sms::{self, Sent},
+    verdict::{Denied, Failed, Fault, First, Granted, Outcome, Stage, Whose},
+};
+use patience::Patience;
+
+/// The person at the prompt.
+pub trait Person {
+    /// Asks for the password.
+    fn password(&mut self, prompt: &str) -> Heard;
+    /// Asks for the code, seen while it is typed or not.
+    fn code(&mut self, prompt: &str, echo: bool) -> Heard;
+}
+
+/// What a person said.
+pub enum Heard {
+    Words {
+        words: Zeroizing<Vec<u8>>,
+        /// Just now, and not left by an earlier module.
+        asked: bool,
+    },
+    /// More than any password or code is long.
+    TooLong,
+    /// Nothing, and nobody may be asked.
+    Missing,
+    /// The conversation failed or its client has gone.
+    HungUp,
+}
+
+/// The directory.
+pub trait Directory {
+    /// Finds the entry of a name.
+    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error>;
+    /// Proves a password, by binding once.
+    fn prove(
+        &mut self,
+        entry: &Entry,
+        password: &Secret,
+        login: LoginId,
+        by: Deadline,
+    ) -> Result<PasswordProof, Unproved>;
+}
+
+/// Whoever carries the SMS.
+pub trait Carrier {
+    /// Hands a text over; nobody needs it any more after `validity`.
+    fn send(
+        &mut self,
+        to: &Phone,
+        text: &Secret,
+        validity: Duration,
+        by: Deadline,
+    ) -> Result<Sent, sms::Error>;
+}
+
+/// Whoever writes down what happens on the way.
+pub trait Journal {
+    /// The directory knows the name, so it may be written.
+    fn known(&mut self);
+    /// It is this person, who is not the user, whose phone is asked.
+    fn caller(&mut self, name: &str);
+    /// A first factor is proved.
+    fn proved(&mut self, first: &'static str);
+    /// An SMS was handed over.
+    fn sent(&mut self, to: &Phone, sent: &Sent);
+    /// An SMS was refused, and the login goes on with the code that is out already.
+    fn unsent(&mut self, failed: &Failed);
+    /// A step, for `debug`.
+    fn step(&mut self, what: &str);
+}
+
+/// The time.
+pub trait Clock {
+    fn now(&self) -> Moment;
+}
+
+/// What is known of a login before it begins.
+pub struct Request<'a> {
+    pub id: LoginId,
+    pub user: &'a [u8],
+    pub rhost: &'a str,
+    pub service: &'a str,
+    /// This machine's name.
+    pub host: &'a str,
+    /// Real uid of whoever calls.
+    pub caller: u32,
+    pub ssh_auth_info: &'a [u8],
+    pub started: Moment,
+}
+
+/// Who takes part.
+pub struct Cast<'a> {
+    pub person: &'a mut dyn Person,
+    pub names: &'a dyn Names,
+    pub directory: &'a mut dyn Directory,
+    pub carrier: &'a mut dyn Carrier,
+    pub journal: &'a mut dyn Journal,
+    pub clock: &'a dyn Clock,
+}
+
+/// How a login ended, and what is left to do about it.
+pub struct Ended {
+    pub outcome: Outcome,
+    /// Which first factor was proved, if one was.
+    pub first: Option<&'static str>,
+    /// What else the administrator may want to know of a refusal.
+    pub detail: Option<String>,
+    /// What the person is told.
+    pub text: Option<String>,
+    /// When the waiting of a refusal that comes before the first factor began.
+    pub asked_at: Moment,
+    pub counts: Counts,
+}
+
+/// Tells the story.
+#[must_use]
+pub fn run<'a>(
+    request: &'a Request<'a>,
+    settings: &'a Settings,
+    counts: Counts,
+    cast: Cast<'a>,
+) -> Ended {
+    let mut login = Login {
+        request,
+        settings,
+        patience: Patience::new(settings.deadline, counts.waited, request.started),
+        counts,
+        cast,
+        first: None,
+        phone: None,
+        detail: None,
+        asked_at: request.started,
+    };
+    let outcome = match login.story() {
+        Ok(granted) => Outcome::Granted(granted),
+        Err(End::Denied(denied)) => Outcome::Denied(denied),
+        Err(End::Failed(failed)) => Outcome::Failed(failed),
+    };
+    login.counts.waited = login.patience.spent(login.cast.clock.now());
+    Ended {
+        text: login.last_words(&outcome),
+        first: login.first,
+        detail: login.detail,
+        asked_at: login.asked_at,
+        counts: login.counts,
+        outcome,
+    }
+}
+
+/// Every end but success.
+enum End {
+    Denied(Denied),
+    Failed(Failed),
+}
+
+impl From<Denied> for End {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+struct Login<'a> {
+    request: &'a Request<'a>,
+    settings: &'a Settings,
+    cast: Cast<'a>,
+    patience: Patience,
+    counts: Counts,
+    first: Option<&'static str>,
+    phone: Option<Phone>,
+    detail: Option<String>,
+    asked_at: Moment,
+}
+
+impl Login<'_> {
+    /// One login, from the first question to the proof of both factors.
+    fn story(&mut self) -> Result<Granted, End> {
+        let source = self.source();
+        let password = self.ask_password(source)?;
+        let person = self.who()?;
+        let vouched = self.vouched_for(source)?;
+        let entry = self.find(&person)?;
+        let first = match vouched {
+            Some(first) => first,
+            None => self.prove(&entry, password)?,
+        };
+        let phone = self.phone_of(&entry)?;
+        let code = self.send_first(&phone)?;
+        let second = self.ask_until_right(&phone, code)?;
+        self.grant(&first, &second)
+    }
+
+    /// Where the first factor comes from in this login.
+    fn source(&self) -> Source {
+        match self.settings.password.source {
+            Source::Auto if self.ssh_proof().is_some() => Source::Ssh,
+            Source::Auto => Source::Ldap,
+            source => source,
+        }
+    }
+
+    fn ssh_proof(&self) -> Option<SshProof> {
+        SshProof::read(self.request.ssh_auth_info, self.request.id)
+    }
+
+    /// The password, where it is for us to prove. It is asked for before anything is known of the
+    /// name, so that nothing on the screen tells names apart.
+    fn ask_password(&mut self, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, End> {
+        if source != Source::Ldap {
+            return Ok(None);
+        }
+        let prompt = self.fill(&self.settings.messages.password);
+        self.patience.rest(self.cast.clock.now());
+        let heard = self.cast.person.password(&prompt);
+        let now = self.cast.clock.now();
+        self.patience.resume(now);
+        match heard {
+            Heard::Words { words, asked } => {
+                if asked {
+                    self.asked_at = now;
+                }
+                if is_junk(&words) {
+                    return Err(Denied::WrongPassword.into());
+                }
+                Ok(Some(words))
+            }
+            Heard::TooLong => {
+                self.asked_at = now;
+                Ok(Some(Zeroizing::default()))
+            }
+            Heard::Missing => Ok(Some(Zeroizing::default())),
+            Heard::HungUp => Err(Denied::Cancelled.into()),
+        }
+    }
+
+    fn whose(&self) -> Whose {
+        match self.settings.policy.subject {
+            Subject::User => Whose::User,
+            Subject::Caller => Whose::Caller,
+        }
+    }
+
+    /// Who is to prove himself.
+    fn who(&mut self) -> Result<policy::Person, End> {
+        let Request { user, caller, .. } = *self.request;
+        let policy = &self.settings.policy;
+        let person =
+            policy::person(policy, user, caller, self.cast.names).map_err(|not| match not {
+                NotAsked::SystemUser => Denied::SystemUser(self.whose()).into(),
+                NotAsked::NoName => Denied::NoSuchUser(self.whose()).into(),
+                NotAsked::LookUp(detail) => failed(Stage::Policy, Fault::Local, detail),
+            })?;
+        if self.whose() == Whose::Caller {
+            self.cast.journal.caller(person.name());
+        }
+        Ok(person)
+    }
+
+    /// A first factor that something before us has proved.
+    fn vouched_for(&mut self, source: Source) -> Result<Option<First>, End> {
+        let first = match source {
+            Source::Ldap | Source::Auto => return Ok(None),
+            Source::Ssh => First::Ssh(self.ssh_proof().ok_or(Denied::NoFirstFactor)?),
+            Source::Stack => First::Stack(StackProof::by_settings(self.request.id)),
+        };
+        self.is_proved(&first);
+        Ok(Some(first))
+    }
+
+    /// The person's one entry.
+    fn find(&mut self, person: &policy::Person) -> Result<Entry, End> {
+        let by = self.patience.deadline();
+        match self.cast.directory.find(person.name(), by) {
+            Ok(Found::One(entry)) => {
+                self.cast.journal.known();
+                self.cast.journal.step("one entry found");
+                Ok(entry)
+            }
+            Ok(Found::None) => Err(Denied::NoSuchUser(self.whose()).into()),
+            Ok(Found::Several) => {
+                self.cast.journal.known();
+                Err(Denied::Ambiguous.into())
+            }
+            Err(error) => Err(of_directory(&error)),
+        }
+    }
+
+    /// The password, proved by binding as that entry, once. An empty one is refused before any
+    /// bind: the directory would take it for an anonymous login (RFC 4513 §5.1.2).
+    fn prove(&mut self, entry: &Entry, password: Option<Zeroizing<Vec<u8>>>) -> Result<First, End> {
+        let password = password
+            .filter(|words| !words.is_empty())
+            .and_then(secret)
+            .ok_or(Denied::WrongPassword)?;
+        let by = self.patience.deadline();
+        let proof = self
+            .cast
+            .directory
+            .prove(entry, &password, self.request.id, by)
+            .map_err(|unproved| match unproved {
+                Unproved::Wrong => Denied::WrongPassword.into(),
+                Unproved::Expired(why) => {
+                    self.detail = Some(why);
+                    Denied::PasswordExpired.into()
+                }
+                Unproved::Locked(why) => {
+                    self.detail = Some(why);
+                    Denied::DirectoryLocked.into()
+                }
+                Unproved::Error(error) => of_directory(&error),
+            })?;
+        let first = First::Password(proof);
+        self.is_proved(&first);
+        Ok(first)
+    }
+
+    fn is_proved(&mut self, first: &First) {
+        self.first = Some(first.name());
+        self.cast.journal.proved(first.name());
+    }
+
+    /// The verified phone.
+    fn phone_of(&mut self, entry: &Entry) -> Result<Phone, End> {
+        let phone = entry
+            .phone(&self.settings.ldap)
+            .map_err(|none| match none {
+                NoPhone::NotVerified => Denied::NotVerified,
+                NoPhone::NoNumber => Denied::NoNumber,
+            })?;
+        self.phone = Some(phone.clone());
+        Ok(phone)
+    }
+
+    /// The first SMS of this login. On a handle that was asked before it counts as a resend.
+    fn send_first(&mut self, phone: &Phone) -> Result<Code, End> {
+        if !self.counts.may_send(self.settings.code.resends) {
+            return Err(Denied::Limited.into());
+        }
+        let code = self.draw()?;
+        self.send(phone, &code).map_err(End::Failed)?;
+        Ok(code)
+    }
+
+    fn draw(&self) -> Result<Code, End> {
+        let crate::config::Code {
+            digits, lifetime, ..
+        } = self.settings.code;
+        Code::draw(digits, lifetime, self.request.id, self.cast.clock.now())
+            .map_err(|none| failed(Stage::Code, Fault::Local, none.to_string()))
+    }
+
+    /// Both proofs put together. They are of this login, so that this cannot fail; if it did, it
+    /// would be our fault.
+    fn grant(&self, first: &First, second: &CodeProof) -> Result<Granted, End> {
+        Granted::new(self.request.id, first, second).ok_or_else(|| {
+            failed(
+                Stage::Helper,
+                Fault::Helper,
+                "proofs of different logins; please report this",
+            )
+        })
+    }
+}
+
+fn failed(stage: Stage, fault: Fault, detail: impl Into<String>) -> End {
+    End::Failed(Failed {
+        stage,
+        fault,
+        error: None,
+        detail: detail.into(),
+    })
+}
+
+fn of_directory(error: &directory::Error) -> End {
+    let fault = match error {
+        directory::Error::Outage(_) => Fault::Outage,
+        directory::Error::Refused { .. } => Fault::Refused,
+        directory::Error::Local(_) => Fault::Local,
+    };
+    failed(
+        Stage::Directory,
+        fault,
+        format!("{error}: {}", error.remedy()),
+    )
+}
+
+/// A password as LDAP wants it (RFC 4513 §5.1.3: UTF-8). Others cannot be right.
+fn secret(mut words: Zeroizing<Vec<u8>>) -> Option<Secret> {
+    match String::from_utf8(std::mem::take(&mut *words)) {
+        Ok(text) => Some(Secret::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            None
+        }
+    }
+}
+
+/// What sshd hands over for a user that it will refuse in any case (auth-pam.c: `"\b\n\r\177INCORRECT"`
+/// repeated to the length of what was typed). Nobody is asked about it.
+fn is_junk(words: &[u8]) -> bool {
+    const JUNK: &[u8] = b"\x08\n\r\x7fINCORRECT";
+    !words.is_empty()
+        && words
+            .iter()
+            .zip(JUNK.iter().cycle())
+            .all(|(typed, junk)| typed == junk)
+}

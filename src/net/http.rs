@@ -1,0 +1,170 @@
+//! HTTP: one POST over one connection, which may have been opened earlier.
+#![forbid(unsafe_code)]
+
+mod exchange;
+mod pages;
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use super::{Error, Secured, dial, line::Line, place};
+use crate::deadline::Deadline;
+
+pub use exchange::{Post, Reply, post};
+
+/// Longest answer of a proxy to CONNECT.
+const LONGEST_HEAD: usize = 8 * 1024;
+
+/// A server, and the way to it.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Name or address, IPv6 without brackets.
+    pub host: String,
+    pub port: u16,
+    /// `None`: plain HTTP, for a loopback host.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// Host and port of a proxy that knows CONNECT.
+    pub proxy: Option<(String, u16)>,
+}
+
+/// An open connection on which nothing has been asked yet.
+#[derive(Debug)]
+pub struct Connection(Wire);
+
+#[derive(Debug)]
+enum Wire {
+    Plain(Line),
+    Tls(Box<Secured>),
+}
+
+impl Connection {
+    /// Opens: TCP, the proxy's tunnel, TLS.
+    pub fn open(server: &Server, by: Deadline) -> Result<Self, Error> {
+        let line = match &server.proxy {
+            None => Line::new(
+                dial(&server.host, server.port, by)?,
+                place(&server.host, server.port),
+            ),
+            Some(proxy) => tunnel(proxy, server, by)?,
+        };
+        Ok(Self(match &server.tls {
+            None => Wire::Plain(line),
+            Some(config) => Wire::Tls(Box::new(Secured::over(line, &server.host, config, by)?)),
+        }))
+    }
+
+    const fn is_tls(&self) -> bool {
+        matches!(self.0, Wire::Tls(_))
+    }
+
+    fn place(&self) -> &str {
+        match &self.0 {
+            Wire::Plain(line) => line.place(),
+            Wire::Tls(tls) => tls.place(),
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
+        match &mut self.0 {
+            Wire::Plain(line) => line.read(into, by),
+            Wire::Tls(tls) => tls.read(into, by),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
+        match &mut self.0 {
+            Wire::Plain(line) => line.write_all(bytes, by),
+            Wire::Tls(tls) => tls.write_all(bytes, by),
+        }
+    }
+}
+
+/// A line through a proxy (RFC 9110 section 9.3.6).
+///
+/// Not ureq's connector: that one looks the proxy up through its resolver and keeps time by its own
+/// timeouts. The answer is read a byte at a time, so that none of what follows it is taken away
+/// from TLS; there are few.
+fn tunnel(proxy: &(String, u16), server: &Server, by: Deadline) -> Result<Line, Error> {
+    let (host, port) = proxy;
+    let target = authority(&server.host, server.port);
+    let at = place(host, *port);
+    let way = format!(
+        "{} through the proxy {at}",
+        place(&server.host, server.port)
+    );
+    let mut line = Line::new(dial(host, *port, by)?, way);
+    let ask = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
+    line.write_all(ask.as_bytes(), by)?;
+
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if head.len() >= LONGEST_HEAD || line.read(&mut byte, by)? == 0 {
+            return Err(Error::Outage(format!(
+                "{}: no answer to CONNECT",
+                line.place()
+            )));
+        }
+        head.extend_from_slice(&byte);
+    }
+    match status(&head) {
+        Some(200..=299) => Ok(line),
+        // It could not reach the server, or has too much to do.
+        Some(code @ (408 | 429 | 500..=599)) => Err(Error::Outage(format!(
+            "{}: it answers {code}",
+            line.place()
+        ))),
+        // It wants a password, or forbids the way: a matter of settings, here or there.
+        Some(code) => Err(Error::Local(format!(
+            "{}: it refuses with {code}",
+            line.place()
+        ))),
+        None => Err(Error::Outage(format!(
+            "{}: its answer is not HTTP",
+            line.place()
+        ))),
+    }
+}
+
+/// The code of `HTTP/1.x 200 …`.
+fn status(head: &[u8]) -> Option<u16> {
+    let rest = head.strip_prefix(b"HTTP/1.")?;
+    let (code, after) = rest.get(2..)?.split_at_checked(3)?;
+    let sound = rest.get(1) == Some(&b' ')
+        && matches!(after.first(), Some(b' ' | b'\r'))
+        && code.iter().all(u8::is_ascii_digit);
+    sound
+        .then(|| std::str::from_utf8(code).ok()?.parse().ok())
+        .flatten()
+}
+
+/// Host and port as they stand in a URI: an IPv6 address in brackets.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_lines() {
+        for (line, code) in [
+            ("HTTP/1.1 200 Connection established\r\n", Some(200)),
+            ("HTTP/1.0 407\r\n", Some(407)),
+            ("HTTP/1.1 2000\r\n", None),
+            ("HTTP/1.1 +20 \r\n", None),
+            ("HTTP/2 200 OK\r\n", None),
+            ("HTTP/1.1  200 OK\r\n", None),
+            ("SSH-2.0-OpenSSH\r\n", None),
+            ("", None),
+        ] {
+            assert_eq!(status(line.as_bytes()), code, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! One request and its answer, spoken by ureq over a connection that it neither opens nor keeps.
+//!
+//! ureq's own connecting is left out whole: it would take a proxy from the environment, and look
+//! names up in threads that outlive their use. What is left to it is HTTP.
+#![forbid(unsafe_code)]
+
+use std::{
+    fmt,
+    io::Read,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use ureq::{
+    Agent,
+    config::Config,
+    http::{HeaderMap, HeaderValue, Request, Response, Uri, header},
+    unversioned::{
+        resolver::{ResolvedSocketAddrs, Resolver},
+        transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport},
+    },
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{
+    Connection, Server, authority,
+    pages::{PAGE, Pages},
+};
+use crate::{
+    deadline::Deadline,
+    net::{Error, printable},
+    secret::Secret,
+};
+
+/// Longest answer that is read; what follows is left unread.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// Longest header of an answer.
+const LONGEST_HEADER: usize = 16 * 1024;
+
+/// Who we are.
+const USER_AGENT: &str = concat!("pam_sms_otp/", env!("CARGO_PKG_VERSION"));
+
+/// A form on its way.
+#[derive(Debug)]
+pub struct Post<'a> {
+    /// With its slash.
+    pub path: &'a str,
+    /// `Basic …`
+    pub authorization: &'a Secret,
+    /// `application/x-www-form-urlencoded`
+    pub form: &'a Secret,
+}
+
+/// What came back.
+pub struct Reply {
+    /// 100 to 999.
+    pub status: u16,
+    headers: HeaderMap,
+    /// As much as came, at most 64 KiB; it may have been cut off. Twilio's answers repeat the text
+    /// of the SMS, so it is wiped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Reply {
+    /// A header's value, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whose address stands in `Location`, fit to be shown.
+    #[must_use]
+    pub fn redirected_to(&self) -> Option<String> {
+        let to: Uri = self.header("location")?.parse().ok()?;
+        to.host().map(printable)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", self.status)
+    }
+}
+
+/// Posts a form and waits for the answer.
+///
+/// Nothing is sent twice, whatever happens; an answer whose header came whole is an answer, even
+/// if its body did not.
+pub fn post(
+    server: &Server,
+    connection: Connection,
+    post: &Post<'_>,
+    by: Deadline,
+) -> Result<Reply, Error> {
+    let place = connection.place().to_owned();
+    let request = request(server, post)
+        .map_err(|error| Error::Local(format!("{place}: cannot be asked: {error}")))?;
+    let agent = agent(connection, by);
+    let response = agent.run(request).map_err(|error| told(&place, error))?;
+    let (parts, body) = response.into_parts();
+    Ok(Reply {
+        status: parts.status.as_u16(),
+        body: read(Response::new(body)),
+        headers: parts.headers,
+    })
+}
+
+fn request<'a>(server: &Server, post: &Post<'a>) -> Result<Request<&'a [u8]>, ureq::http::Error> {
+    let (scheme, usual) = if server.tls.is_some() {
+        ("https", ":443")
+    } else {
+        ("http", ":80")
+    };
+    let authority = authority(&server.host, server.port);
+    let authority = authority.strip_suffix(usual).unwrap_or(&authority);
+    // The header shares this buffer, which is wiped when its last user lets go of it.
+    let secret = Zeroizing::new(post.authorization.reveal().as_bytes().to_vec());
+    let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(secret))?;
+    authorization.set_sensitive(true);
+    Request::post(format!("{scheme}://{authority}{}", post.path))
+        .header(header::AUTHORIZATION, authorization)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(post.form.reveal().as_bytes())
+}
+
+/// A client that knows this one connection and nothing else.
+fn agent(connection: Connection, by: Deadline) -> Agent {
+    let config = Config::builder()
+        // The default is what the environment says, and whoever starts sudo says that.
+        .proxy(None)
+        // A redirect would take the credentials elsewhere.
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .max_response_header_size(LONGEST_HEADER)
+        .max_idle_connections(0)
+        .max_idle_connections_per_host(0)
+        .user_agent(USER_AGENT)
+        .accept("application/json")
+        .accept_encoding("")
+        .build();
+    let handed = Once(Mutex::new(Some(Handed::new(connection, by))));
+    Agent::with_parts(config, handed, NoLookUp)
+}
+
+/// As much of a body as comes. What the headers said stands, so nothing here is an error.
+fn read(response: Response<ureq::Body>) -> Zeroizing<Vec<u8>> {
+    let mut body = Zeroizing::new(vec![0; LONGEST_BODY]);
+    let mut reader = response
+        .into_body()
+        .into_with_config()
+        .limit(LONGEST_BODY as u64)
+        .reader();
+    let mut filled = 0_usize;
+    while let Some(rest) = body.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) | Err(_) => break,
+            Ok(some) => filled = filled.saturating_add(some),
+        }
+    }
+    body.truncate(filled);
+    body
+}
+
+/// What it means that there is no answer. ureq's words may quote the server's, so they are ours.
+fn told(place: &str, error: ureq::Error) -> Error {
+    let why = match error {
+        ureq::Error::Other(ours) => match ours.downcast::<Error>() {
+            Ok(ours) => return *ours,
+            Err(_) => "no answer",
+        },
+        ureq::Error::Io(_) => "closed the connection without an answer",
+        ureq::Error::LargeResponseHeader(..) => "its answer is longer than any",
+        _ => "its answer is not HTTP",
+    };
+    Error::Outage(format!("{place}: {why}"))
+}
+
+/// Hands the connection out, once.
+struct Once(Mutex<Option<Handed>>);
+
+impl Connector for Once {
+    type Out = Handed;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Once")
+    }
+}
+
+/// Nobody is looked up: the connection is open.
+#[derive(Debug)]
+struct NoLookUp;
+
+impl Resolver for NoLookUp {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}
+
+/// The connection as ureq sees it. Time is kept by the deadline, not by ureq.
+struct Handed {
+    connection: Connection,
+    by: Deadline,
+    pages: Pages,
+    /// ureq hands over header and body one by one; they leave together, in one write, when it
+    /// turns to reading: two small writes would be two TLS records and two packets.
+    waiting: Zeroizing<Vec<u8>>,
+}
+
+impl Handed {
+    fn new(connection: Connection, by: Deadline) -> Self {
+        Self {
+            connection,
+            by,
+            pages: Pages::new(),
+            waiting: Zeroizing::new(Vec::with_capacity(PAGE)),
+        }
+    }
+
+    fn send(&mut self) -> Result<(), ureq::Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let sent = self.connection.write_all(&self.waiting, self.by);
+        self.waiting.zeroize();
+        sent.map_err(wrapped)
+    }
+}
+
+fn wrapped(error: Error) -> ureq::Error {
+    ureq::Error::Other(Box::new(error))
+}
+
+impl Transport for Handed {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.pages
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        // Never beyond its capacity: growing would leave a copy behind that nobody wipes.
+        if self.waiting.len().saturating_add(amount) > PAGE {
+            self.send()?;
+        }
+        let going = self.pages.output().get(..amount).unwrap_or_default();
+        self.waiting.extend_from_slice(going);
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        self.send()?;
+        let by = self.by;
+        let some = self
+            .connection
+            .read(self.pages.input_append_buf(), by)
+            .map_err(wrapped)?;
+        self.pages.input_appended(some);
+        Ok(some > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false
+    }
+
+    fn is_tls(&self) -> bool {
+        self.connection.is_tls()
+    }
+}
+
+impl fmt::Debug for Handed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{TcpListener, TcpStream},
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::net::line::Line;
+
+    fn open() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let connection = Connection(super::super::Wire::Plain(Line::new(tcp, String::new())));
+        (connection, listener.accept().unwrap().0)
+    }
+
+    /// Also run in a process whose environment names proxies, see `sms::twilio::tests`.
+    #[test]
+    fn no_proxy_no_pool_no_redirect() {
+        let agent = agent(open().0, Deadline::within(Duration::ZERO));
+        assert!(agent.config().proxy().is_none());
+        assert_eq!(agent.config().max_redirects(), 0);
+        assert_eq!(agent.config().max_idle_connections(), 0);
+    }
+
+    #[test]
+    fn header_and_body_leave_together() {
+        let (connection, mut peer) = open();
+        let by = Deadline::within(Duration::from_secs(5));
+        let mut handed = Handed::new(connection, by);
+        for piece in [b"head", b"body"] {
+            handed.buffers().output()[..4].copy_from_slice(piece);
+            handed.transmit_output(4, NextTimeout::default()).unwrap();
+        }
+        peer.set_nonblocking(true).unwrap();
+        let mut come = [0; 16];
+        assert!(peer.read(&mut come).is_err(), "left too early");
+        handed.send().unwrap();
+        peer.set_nonblocking(false).unwrap();
+        assert_eq!(peer.read(&mut come).unwrap(), 8);
+        assert_eq!(&come[..8], b"headbody");
+        assert!(handed.waiting.is_empty());
+    }
+}

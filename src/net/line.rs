@@ -1,0 +1,121 @@
+//! One TCP connection on which every wait ends with a deadline.
+#![forbid(unsafe_code)]
+
+use std::{
+    io::{self, IoSlice, Read, Write},
+    net::TcpStream,
+};
+
+use rustix::{
+    io::Errno,
+    net::{SendAncillaryBuffer, SendFlags},
+};
+
+use super::Error;
+use crate::deadline::Deadline;
+
+/// What may come in on one connection. A handshake and an answer are some ten kilobytes; whoever
+/// sends without end shall cost no more than this.
+const MOST_RECEIVED: usize = 512 * 1024;
+
+/// The connection, and what it has cost so far.
+#[derive(Debug)]
+pub(super) struct Line {
+    tcp: TcpStream,
+    place: String,
+    received: usize,
+}
+
+impl Line {
+    pub(super) const fn new(tcp: TcpStream, place: String) -> Self {
+        Self {
+            tcp,
+            place,
+            received: 0,
+        }
+    }
+
+    /// Where it leads, for error texts.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// For what takes a reader and a writer.
+    pub(super) const fn until(&mut self, by: Deadline) -> Timed<'_> {
+        Timed { line: self, by }
+    }
+
+    /// Reads something. 0: the other side has closed.
+    pub(super) fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
+        self.until(by)
+            .read(into)
+            .map_err(|error| Error::io(&self.place, &error))
+    }
+
+    /// Writes all of it.
+    pub(super) fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
+        self.until(by)
+            .write_all(bytes)
+            .map_err(|error| Error::io(&self.place, &error))
+    }
+}
+
+/// A line with the deadline of what is being done on it.
+///
+/// The socket's timeout is set to what is left before *each* system call, so that a peer that
+/// sends a byte a second cannot stretch it.
+pub(super) struct Timed<'a> {
+    line: &'a mut Line,
+    by: Deadline,
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.line.received >= MOST_RECEIVED {
+            return Err(io::Error::other("sends without end"));
+        }
+        loop {
+            let left = self.by.left();
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.line.tcp.set_read_timeout(Some(left))?;
+            match self.line.tcp.read(into) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(some) => {
+                    self.line.received = self.line.received.saturating_add(some);
+                    return Ok(some);
+                }
+            }
+        }
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    /// Gathers, so that what belongs to one flight of TLS records leaves in one packet; with
+    /// `MSG_NOSIGNAL`, so that no process dies of a peer that has gone.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            let left = self.by.left();
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.line.tcp.set_write_timeout(Some(left))?;
+            let mut nothing = SendAncillaryBuffer::default();
+            match rustix::net::sendmsg(&self.line.tcp, pieces, &mut nothing, SendFlags::NOSIGNAL) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(some) => return Ok(some),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! System calls: ids, limits, descriptors, NSS, local time. No logic. The only room with
+//! `unsafe`.
+
+use std::{
+    ffi::{CStr, CString},
+    os::fd::{FromRawFd, OwnedFd, RawFd},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Resource, Rlimit},
+};
+
+use crate::policy::Names;
+
+/// The descriptor on which the module puts the wire; where `sd_listen_fds(3)` begins, too.
+pub const WIRE: RawFd = 3;
+
+/// The helper's first acts: nothing that its host has left in place may matter from here on.
+///
+/// # Errors
+/// What could not be done, in words.
+pub fn settle() -> Result<(), String> {
+    if is_set_id() {
+        return Err("it must not be set-user-id or set-group-id".into());
+    }
+    close_all_but_wire()?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty())
+        .map_err(|errno| format!("/dev/null: {errno}"))?;
+    for standard in [
+        rustix::stdio::dup2_stdin(&null),
+        rustix::stdio::dup2_stdout(&null),
+        rustix::stdio::dup2_stderr(&null),
+    ] {
+        standard.map_err(|errno| format!("descriptors 0 to 2: {errno}"))?;
+    }
+    drop(null);
+    limits();
+    rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    // A second line only: the end of the wire is the first. Nobody may look into this process.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    Ok(())
+}
+
+fn is_set_id() -> bool {
+    // SAFETY: getauxval(3) reads a table that the kernel filled in.
+    let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    secure
+        || rustix::process::getuid() != rustix::process::geteuid()
+        || rustix::process::getgid() != rustix::process::getegid()
+}
+
+/// Before Linux 5.9 there is no `close_range(2)`: then what /proc lists is closed.
+fn close_all_but_wire() -> Result<(), String> {
+    let above = WIRE.unsigned_abs().saturating_add(1);
+    // SAFETY: numbers only. No descriptor above the wire belongs to anything in this process yet.
+    if unsafe { libc::syscall(libc::SYS_close_range, above, u32::MAX, 0) } == 0 {
+        return Ok(());
+    }
+    let listed =
+        std::fs::read_dir("/proc/self/fd").map_err(|error| format!("descriptors: {error}"))?;
+    let open: Vec<RawFd> = listed
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > WIRE)
+        .collect();
+    for fd in open {
+        // SAFETY: as above; the one that listed them is closed already, which is harmless.
+        unsafe { libc::close(fd) };
+    }
+    Ok(())
+}
+
+/// Every limit to our own value, or as near as the hard limit lets us: the caller's are his.
+fn limits() {
+    const MEGABYTE: u64 = 1 << 20;
+    let own = [
+        (Resource::Core, 0),
+        (Resource::Nofile, 64),
+        (Resource::As, 1024 * MEGABYTE),
+        (Resource::Data, 512 * MEGABYTE),
+        (Resource::Stack, 8 * MEGABYTE),
+        (Resource::Fsize, 64 * MEGABYTE),
+        (Resource::Cpu, 60),
+        (Resource::Nproc, 4096),
+        (Resource::Memlock, 8 * MEGABYTE),
+        (Resource::Locks, 1024),
+        (Resource::Sigpending, 1024),
+        (Resource::Msgqueue, 0),
+        (Resource::Nice, 0),
+        (Resource::Rtprio, 0),
+        (Resource::Rttime, u64::MAX),
+        (Resource::Rss, u64::MAX),
+    ];
+    for (resource, value) in own {
+        let both = |value| Rlimit {
+            current: Some(value),
+            maximum: Some(value),
+        };
+        if rustix::process::setrlimit(resource, both(value)).is_err() {
+            // Not root, and the caller has set the hard limit lower.
+            let hard = rustix::process::getrlimit(resource).maximum;
+            let near = hard.map_or(value, |hard| hard.min(value));
+            let _ = rustix::process::setrlimit(resource, both(near));
+        }
+    }
+}
+
+/// Takes the wire over.
+///
+/// # Errors
+/// Descriptor 3 is not a connected `SOCK_SEQPACKET` socket.
+pub fn wire() -> Result<OwnedFd, String> {
+    // SAFETY: fcntl only asks whether the number is open.
+    if unsafe { libc::fcntl(WIRE, libc::F_GETFD) } < 0 {
+        return Err("descriptor 3 is not open".into());
+    }
+    // SAFETY: open, and handed to this process by its starter for this purpose alone.
+    let wire = unsafe { OwnedFd::from_raw_fd(WIRE) };
+    if let Ok(rustix::net::SocketType::SEQPACKET) = rustix::net::sockopt::socket_type(&wire) {
+        return Ok(wire);
+    }
+    // Somebody else's descriptor stays open.
+    std::mem::forget(wire);
+    Err("descriptor 3 is not the module's socket".into())
+}
+
+/// Four bytes by chance, for what is no secret.
+#[must_use]
+pub fn chance() -> u32 {
+    let mut bytes = [0_u8; 4];
+    // SAFETY: writes four bytes into four bytes.
+    unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+    u32::from_ne_bytes(bytes)
+}
+
+/// This machine's name.
+#[must_use]
+pub fn host_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Now, as a line of the system log begins: `Nov 24 21:01:56`, local time (RFC 3164 §4.1.2).
+#[must_use]
+pub fn log_time() -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    // SAFETY: time(2) with null only returns; localtime_r(3) writes one all-zero-valid struct.
+    let tm = unsafe {
+        let now = libc::time(std::ptr::null_mut());
+        let mut tm: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const now, &raw mut tm);
+        tm
+    };
+    let month = usize::try_from(tm.tm_mon)
+        .ok()
+        .and_then(|month| MONTHS.get(month));
+    format!(
+        "{} {:2} {:02}:{:02}:{:02}",
+        month.unwrap_or(&"Jan"),
+        tm.tm_mday,
+        tm.tm_hour,
+        tm.tm_min,
+        tm.tm_sec
+    )
+}
+
+/// NSS, as this machine has it.
+pub struct Nss;
+
+/// No entry is larger; glibc suggests 1 KB and says that it is only a suggestion.
+const LARGEST_ENTRY: usize = 1 << 20;
+
+impl Names for Nss {
+    fn uid(&self, name: &str) -> Result<Option<u32>, String> {
+        let Ok(name) = CString::new(name) else {
+            return Ok(None);
+        };
+        // SAFETY: `look_up` passes valid places and its buffer's own length.
+        let found = look_up(|entry, buffer, length, result| unsafe {
+            libc::getpwnam_r(name.as_ptr(), entry, buffer, length, result)
+        })?;
+        Ok(found.map(|(uid, _)| uid))
+    }
+
+    fn name(&self, uid: u32) -> Result<Option<String>, String> {
+        // SAFETY: as above.
+        let found = look_up(|entry, buffer, length, result| unsafe {
+            libc::getpwuid_r(uid, entry, buffer, length, result)
+        })?;
+        Ok(found.and_then(|(_, name)| name.into_string().ok()))
+    }
+}
+
+/// A look-up in NSS, with as much room as the entry wants.
+fn look_up(
+    call: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> i32,
+) -> Result<Option<(u32, CString)>, String> {
+    let mut buffer: Vec<libc::c_char> = vec![0; 1024];
+    loop {
+        // SAFETY: all-zero is a valid passwd.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut result = std::ptr::null_mut();
+        match call(
+            &raw mut entry,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &raw mut result,
+        ) {
+            0 if result.is_null() => return Ok(None),
+            0 => {
+                // SAFETY: found, so pw_name is a C string within `buffer`.
+                let name = unsafe { CStr::from_ptr(entry.pw_name) }.to_owned();
+                return Ok(Some((entry.pw_uid, name)));
+            }
+            libc::ERANGE if buffer.len() < LARGEST_ENTRY => {
+                buffer.resize(buffer.len().saturating_mul(4), 0);
+            }
+            libc::EINTR => {}
+            // What getpwnam(3) lists as "the name was not found".
+            libc::ENOENT | libc::ESRCH => return Ok(None),
+            error => {
+                let error = std::io::Error::from_raw_os_error(error);
+                return Err(format!("NSS could not be asked for a user: {error}"));
+            }
+        }
+    }
+}
+
+/// Ends this process at once, whatever its other threads do.
+pub fn leave() -> ! {
+    // SAFETY: _exit(2) does not return and runs nothing.
+    unsafe { libc::_exit(0) }
+}
