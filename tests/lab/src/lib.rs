@@ -6,6 +6,7 @@
 //! | [`product`] | what is under test |
 //! | [`settings`] | settings files that work, to be spoiled |
 //! | [`scratch`] | a folder that is gone afterwards |
+//! | [`interrupt`] | a tidy end on Ctrl-C |
 //! | [`process`] | a server we started, stopped by its own pid |
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
 //! | [`slapd`] | a real slapd with scratch state, and the people in it |
@@ -34,6 +35,7 @@
 
 pub mod bench;
 pub mod certs;
+pub mod interrupt;
 pub mod listeners;
 pub mod log;
 pub mod pamhost;
