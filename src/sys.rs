@@ -38,10 +38,28 @@ pub fn settle() -> Result<(), String> {
     limits();
     rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    // A second line only: the end of the wire is the first. Nobody may look into this process.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    die_after_host();
+    // Nobody may look into this process.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     Ok(())
+}
+
+/// The host's death ends this process. A second line only: the end of the wire is the first, and
+/// has two seconds to write the login's last line before this one ends it without.
+fn die_after_host() {
+    extern "C" fn last_seconds(_: libc::c_int) {
+        // SAFETY: alarm(2) may be called in a handler (signal-safety(7)); SIGALRM's default ends
+        // the process.
+        unsafe { libc::alarm(2) };
+    }
+    // SAFETY: all-zero is a valid sigaction; the handler does what a handler may.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = last_seconds as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut());
+    }
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
 }
 
 fn is_set_id() -> bool {
