@@ -181,8 +181,9 @@ impl Pty {
         }
     }
 
-    /// Ctrl-C.
+    /// Ctrl-C, after a moment: readpassphrase(3) misses a signal that comes between prompt and read.
     pub fn interrupt(&self) {
+        thread::sleep(Duration::from_millis(300));
         self.type_bytes(b"\x03");
     }
 

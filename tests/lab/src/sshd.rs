@@ -112,7 +112,7 @@ impl Sshd {
                 "-l",
                 user,
             ])
-            .args(["-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1"])
+            .args(["-o", "LogLevel=INFO", "-o", "NumberOfPasswordPrompts=1"])
             .args([
                 "-o",
                 "StrictHostKeyChecking=yes",
