@@ -3,6 +3,9 @@
 //!
 //! The wings that need a private machine (root) are marked as ignored without it.
 
+mod command;
+mod drift;
+mod install;
 mod logins;
 mod module;
 
@@ -46,7 +49,10 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
             .with_ignored_flag(skip)
         })
     };
-    wing(module::cases(), false)
+    wing(drift::cases(), false)
+        .chain(wing(command::cases(), false))
+        .chain(wing(install::cases(), false))
+        .chain(wing(module::cases(), false))
         .chain(wing(logins::cases(), closed))
         .collect()
 }
