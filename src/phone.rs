@@ -113,8 +113,7 @@ impl fmt::Debug for Phone {
     }
 }
 
-/// What follows a `+`. Plans open new ranges all the time, so that a first digit that none had
-/// when our table was made is no reason to refuse here; a length is.
+/// What follows a `+`. Nothing has to be guessed here, only typing errors to be seen.
 fn international(digits: Digits<'_>) -> Option<Phone> {
     // No country code is the beginning of another one.
     let plan = regions::PLANS
@@ -132,10 +131,15 @@ fn national(plan: &'static Plan, digits: Digits<'_>) -> Option<Phone> {
     if goes_abroad || digits.text.starts_with("00") {
         return international(digits.after(plan.abroad).filter(|_| goes_abroad)?);
     }
-    // With the country code, but without its "+", it is certain only as long as nothing else
-    // is: German numbers have no fixed length, and there is an area 49xx.
-    let coded = digits.after(plan.code).into_iter();
-    let coded = coded.flat_map(|rest| plan.readings(rest, Plan::expected));
+    if plan.carrier(digits.text) {
+        return None;
+    }
+    // The country code without its "+" is certain only as long as nothing else is: German numbers
+    // have no fixed length, and some begin with 49.
+    let coded = digits.after(plan.code).into_iter().flat_map(|rest| {
+        let numbers = plan.readings(rest, Plan::expected);
+        numbers.filter(move |number| *number == rest.text || rest.zero.is_some())
+    });
     let number = only(plan.readings(digits, Plan::expected).chain(coded))?;
     // Where a trunk prefix goes before the area code, a number without it may lack both.
     let whole = number != digits.text || plan.trunks.is_empty() || plan.longest(number);

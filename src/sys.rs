@@ -38,37 +38,28 @@ pub fn settle() -> Result<(), String> {
     limits();
     rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    die_with_host();
+    die_after_host();
     // Nobody may look into this process.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     Ok(())
 }
 
-/// A second line only: the end of the wire is the first. The kernel sends this signal right behind
-/// that end, so it must not kill: what the person did is still to be logged.
-fn die_with_host() {
-    use rustix::process::{Signal, set_parent_process_death_signal};
-    let handler = end_wire as extern "C" fn(libc::c_int);
-    // SAFETY: an all-zero sigaction is a valid one. The handler makes one system call that may be
-    // made at any time (signal-safety(7)), and touches no memory but this thread's errno.
+/// The host's death ends this process. A second line only: the end of the wire is the first, and
+/// has two seconds to write the login's last line before this one ends it without.
+fn die_after_host() {
+    extern "C" fn last_seconds(_: libc::c_int) {
+        // SAFETY: alarm(2) may be called in a handler (signal-safety(7)); SIGALRM's default ends
+        // the process.
+        unsafe { libc::alarm(2) };
+    }
+    // SAFETY: all-zero is a valid sigaction; the handler does what a handler may.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_sigaction = last_seconds as extern "C" fn(libc::c_int) as libc::sighandler_t;
         action.sa_flags = libc::SA_RESTART;
         libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut());
     }
-    let _ = set_parent_process_death_signal(Some(Signal::TERM));
-}
-
-/// Everybody who waits on the wire now sees its end.
-extern "C" fn end_wire(_: libc::c_int) {
-    // SAFETY: this thread's own errno, put back for whoever was interrupted; shutdown(2) takes
-    // numbers only.
-    unsafe {
-        let errno = *libc::__errno_location();
-        libc::shutdown(WIRE, libc::SHUT_RDWR);
-        *libc::__errno_location() = errno;
-    }
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
 }
 
 fn is_set_id() -> bool {

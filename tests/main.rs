@@ -3,6 +3,16 @@
 //!
 //! The wings that need a private machine (root) are marked as ignored without it.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails"
+)]
+
 mod command;
 mod drift;
 mod install;

@@ -15,11 +15,15 @@ pub(super) struct Plan {
     /// ISO 3166-1 alpha-2 letters of its regions, a space between two; none for networks that
     /// belong to no country.
     pub regions: &'static str,
-    /// What may stand before a national number inside the country.
-    pub trunks: &'static [&'static str],
+    /// What may stand before a national number inside the country, each with the lengths (bits, as
+    /// below) of national numbers that begin with the same digits.
+    pub trunks: &'static [(&'static str, u16)],
     /// What is dialled inside the country before the number of another one, where that is the
     /// same digits for everybody; else nothing.
     pub abroad: &'static str,
+    /// Up to three digits with which a choice of phone company begins, for calls at home or
+    /// abroad (what begins with "00" is not listed). Nothing behind them is certain.
+    pub carriers: &'static [&'static str],
     /// For each first digit, how long the national numbers that begin with it may be: bit n stands
     /// for n digits. Kinds of number that can have an SMS count, no others: mobile, fixed
     /// (American mobile numbers cannot be told from fixed ones), internet and personal numbers.
@@ -28,27 +32,43 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Is there a kind of national number that is as long as this?
-    pub fn possible(&self, number: &str) -> bool {
-        self.lengths.iter().any(|mask| has(*mask, number))
+    /// Is there a kind of national number that begins with this one's first digit and is as long?
+    pub fn expected(&self, number: &str) -> bool {
+        self.beginning(number).is_some_and(|mask| has(mask, number))
     }
 
-    /// Is there a kind of national number that is as long as this and begins with its first digit?
-    pub fn expected(&self, number: &str) -> bool {
-        let first = number.chars().next().and_then(|first| first.to_digit(10));
-        first
-            .and_then(|first| self.lengths.get(usize::try_from(first).ok()?))
-            .is_some_and(|mask| has(*mask, number))
+    /// The same; but where no number began with this digit when the table was made, one that has
+    /// been opened since may be as long as any other.
+    pub fn possible(&self, number: &str) -> bool {
+        match self.beginning(number) {
+            Some(0) => has(self.all(), number),
+            _ => self.expected(number),
+        }
     }
 
     /// Is it as long as the longest? Then no area code can be missing in front of it.
     pub fn longest(&self, number: &str) -> bool {
-        let all = self.lengths.iter().fold(0, |all, mask| all | mask);
-        shifted(all, number) == Some(1)
+        shifted(self.all(), number) == Some(1)
     }
 
-    /// Each national number that these digits can stand for: as they are, and without a trunk
-    /// prefix. `fits` says which national numbers there are.
+    fn beginning(&self, number: &str) -> Option<u16> {
+        let first = number.chars().next()?.to_digit(10)?;
+        self.lengths.get(usize::try_from(first).ok()?).copied()
+    }
+
+    fn all(&self) -> u16 {
+        self.lengths.iter().fold(0, |all, mask| all | mask)
+    }
+
+    /// Does a choice of phone company stand here, or could one?
+    pub fn carrier(&self, digits: &str) -> bool {
+        self.carriers
+            .iter()
+            .any(|carrier| digits.starts_with(carrier))
+    }
+
+    /// Each national number that these digits can stand for: as they are (`fits` says what there
+    /// is), and without a trunk prefix.
     pub fn readings<'a>(
         &self,
         digits: Digits<'a>,
@@ -56,22 +76,20 @@ impl Plan {
     ) -> impl Iterator<Item = &'a str> {
         // "(0)" is a trunk prefix and nothing else, and only where it stands first. Where the
         // country has none (in Italy a 0 belongs to the number) it could mean either.
-        let bare = match digits.zero {
-            None => Some(digits.text),
-            Some(_) => None,
-        };
-        let trunks = self.trunks.iter().filter_map(move |trunk| {
-            let rest = digits.text.strip_prefix(trunk);
-            match digits.zero {
-                None => rest,
-                Some(0) if *trunk == "0" => rest,
-                Some(_) => None,
-            }
+        let bare = Some(digits.text).filter(|number| digits.zero.is_none() && fits(self, number));
+        let trunks = self.trunks.iter().filter_map(move |(trunk, _)| {
+            let whole = match digits.zero {
+                None => true,
+                Some(at) => at == 0 && *trunk == "0",
+            };
+            let number = digits.text.strip_prefix(trunk)?;
+            let sure = whole && !self.carrier(digits.text) && self.expected(number);
+            sure.then_some(number)
         });
         // A number that begins like a trunk prefix, where no number does, has one too many.
-        bare.into_iter().chain(trunks).filter(move |number| {
-            let trunk = self.trunks.iter().any(|trunk| number.starts_with(trunk));
-            fits(self, number) && (!trunk || self.expected(number))
+        bare.into_iter().chain(trunks).filter(|number| {
+            let mut trunks = self.trunks.iter();
+            trunks.all(|(trunk, own)| !number.starts_with(trunk) || has(*own, number))
         })
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Digits<'a> {
     pub zero: Option<usize>,
 }
 
-impl<'a> Digits<'a> {
+impl Digits<'_> {
     /// What follows a prefix; `None` without it, or when the "(0)" stood within it.
     pub fn after(self, prefix: &str) -> Option<Self> {
         Some(Self {
@@ -52,10 +52,12 @@ impl Written {
         if text.len() > LONGEST {
             return None;
         }
-        let text = text.trim_matches(is_space);
         // RFC 3966; its parameters (";ext=", ";phone-context=") have letters, and are refused.
+        let text = text.trim_matches(is_space);
         let text = match text.split_at_checked(4) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => rest,
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => {
+                rest.trim_start_matches(is_space)
+            }
             _ => text,
         };
         if !text.starts_with(['+', '(']) && !text.starts_with(is_digit) {
@@ -103,15 +105,14 @@ impl Pen {
                     return None;
                 }
             }
-            ')' => match self.text.get(self.open.take()?..)? {
-                "" => return None,
-                "0" => {
-                    if self.zero.replace(self.text.len().checked_sub(1)?).is_some() {
-                        return None;
-                    }
+            ')' => {
+                let inside = self.text.get(self.open.take()?..)?;
+                let zero = (inside == "0").then(|| self.text.len().saturating_sub(1));
+                if inside.is_empty() || zero.is_some() && self.zero.is_some() {
+                    return None;
                 }
-                _ => {}
-            },
+                self.zero = zero.or(self.zero);
+            }
             '/' => self.slash()?,
             '-' | '.' | '\u{2010}'..='\u{2013}' => {}
             _ if is_space(character) => {}

@@ -9,9 +9,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod codec;
 pub mod logfmt;
 mod request;
 
+use codec::{Reader, Writer};
 pub use request::{Request, Source, most};
 
 /// The version that this build writes.
@@ -323,95 +325,6 @@ impl Code {
             0x47 => Ok(Self::ServiceErr),
             0x48 => Ok(Self::ConvErr),
             _ => Err(Nonsense),
-        }
-    }
-}
-
-/// Builds one message. The room is reserved at once, so that no copy of a secret is left behind
-/// by a buffer that grew.
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn new(kind: u8, wait_ms: u32, body: usize) -> Self {
-        let mut out = Vec::with_capacity(body.saturating_add(HEADER));
-        out.extend_from_slice(&VERSION.to_le_bytes());
-        out.extend_from_slice(&[kind, 0]);
-        out.extend_from_slice(&wait_ms.to_le_bytes());
-        Self(out)
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
-    }
-
-    fn number(&mut self, number: u32) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-
-    /// A text longer than 32 bits can count does not fit into [`MAX_MESSAGE`] either: it is
-    /// written as empty rather than with a length that lies.
-    fn text(&mut self, text: &[u8]) {
-        match u32::try_from(text.len()) {
-            Ok(length) => {
-                self.number(length);
-                self.0.extend_from_slice(text);
-            }
-            Err(_) => self.number(0),
-        }
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    const fn new(message: &'a [u8]) -> Self {
-        Self(message)
-    }
-
-    fn header(&mut self) -> Result<Header, Nonsense> {
-        let version = u16::from_le_bytes(self.array()?);
-        let [kind, _reserved] = self.array()?;
-        let wait_ms = self.number()?;
-        Ok(Header {
-            version,
-            kind,
-            wait_ms,
-        })
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Nonsense> {
-        let (head, tail) = self.0.split_first_chunk::<N>().ok_or(Nonsense)?;
-        self.0 = tail;
-        Ok(*head)
-    }
-
-    fn byte(&mut self) -> Result<u8, Nonsense> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn number(&mut self) -> Result<u32, Nonsense> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn text(&mut self, most: usize) -> Result<&'a [u8], Nonsense> {
-        let length = usize::try_from(self.number()?).map_err(|_| Nonsense)?;
-        if length > most {
-            return Err(Nonsense);
-        }
-        let (head, tail) = self.0.split_at_checked(length).ok_or(Nonsense)?;
-        self.0 = tail;
-        Ok(head)
-    }
-
-    fn words(&mut self, most: usize) -> Result<&'a str, Nonsense> {
-        std::str::from_utf8(self.text(most)?).map_err(|_| Nonsense)
-    }
-
-    fn end(self) -> Result<(), Nonsense> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Nonsense)
         }
     }
 }

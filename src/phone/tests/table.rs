@@ -1,6 +1,10 @@
 //! The table says what libphonenumber's metadata say, for each region.
+#![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use phonenumber::{
     Metadata,
@@ -13,63 +17,103 @@ use regex_automata::{
     util::{primitives::StateID, start, syntax},
 };
 
-use crate::phone::{plan::Plan, regions::PLANS};
+use crate::phone::regions::PLANS;
 
 /// One line of the table, as it stands in its file.
-fn line(code: &str, regions: &str, trunks: &[&str], abroad: &str, lengths: &[u16; 10]) -> String {
-    let lengths = lengths.map(|mask| {
-        if mask == 0 {
-            "0".into()
+fn line(
+    (code, regions): (&str, &str),
+    trunks: &[(impl Debug, u16)],
+    abroad: &str,
+    carriers: &[impl Debug],
+    lengths: &[u16; 10],
+) -> String {
+    let hex = |mask: &u16| {
+        if *mask == 0 {
+            "0".to_owned()
         } else {
             format!("{mask:#x}")
         }
-    });
-    let lengths = lengths.join(", ");
-    format!("    plan({code:?}, {regions:?}, &{trunks:?}, {abroad:?}, [{lengths}]),")
+    };
+    let trunks = trunks
+        .iter()
+        .map(|(trunk, own)| format!("({trunk:?}, {})", hex(own)));
+    let trunks = trunks.collect::<Vec<_>>().join(", ");
+    let lengths = lengths.each_ref().map(hex).join(", ");
+    format!("    plan({code:?}, {regions:?}, &[{trunks}], {abroad:?}, &{carriers:?}, [{lengths}]),")
 }
 
-/// For each first digit, the lengths of the numbers that a pattern matches from end to end.
-fn lengths(kind: &Descriptor) -> [u16; 10] {
-    let pattern = format!("(?x:{})", kind.national_number().as_str());
-    let machine = dense::Builder::new()
-        .configure(dense::Config::new().start_kind(StartKind::Anchored))
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .build(&pattern)
-        .unwrap();
-    let start = machine
-        .start_state(&start::Config::new().anchored(Anchored::Yes))
-        .unwrap();
-    let digits = b"0123456789";
-    std::array::from_fn(|first| {
-        let mut states = BTreeSet::from([machine.next_state(start, digits[first])]);
+/// All the strings of digits that a pattern matches from end to end.
+struct Language {
+    machine: dense::DFA<Vec<u32>>,
+    start: StateID,
+}
+
+impl Language {
+    fn of(pattern: &str) -> Self {
+        let machine = dense::Builder::new()
+            .configure(dense::Config::new().start_kind(StartKind::Anchored))
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build(&format!("(?x:{pattern})"))
+            .unwrap();
+        let start = start::Config::new().anchored(Anchored::Yes);
+        let start = machine.start_state(&start).unwrap();
+        Self { machine, start }
+    }
+
+    fn ends(&self, states: &BTreeSet<StateID>) -> bool {
+        let end = |state: &StateID| self.machine.next_eoi_state(*state);
+        states
+            .iter()
+            .any(|state| self.machine.is_match_state(end(state)))
+    }
+
+    fn next(&self, states: &BTreeSet<StateID>) -> BTreeSet<StateID> {
+        let steps = states
+            .iter()
+            .flat_map(|state| b"0123456789".map(|digit| (*state, digit)));
+        steps
+            .map(|(state, digit)| self.machine.next_state(state, digit))
+            .collect()
+    }
+
+    /// The lengths (bits, up to 15) of the strings that begin so.
+    fn lengths(&self, beginning: &str) -> u16 {
+        let step = |state, digit: &u8| self.machine.next_state(state, *digit);
+        let mut states = BTreeSet::from([beginning.as_bytes().iter().fold(self.start, step)]);
         let mut mask = 0;
-        for length in 1..=15_u16 {
-            let ends = |state: &StateID| machine.is_match_state(machine.next_eoi_state(*state));
-            if kind.possible_length().contains(&length) && states.iter().any(ends) {
-                mask |= 1 << length;
-            }
-            let steps = states
-                .iter()
-                .flat_map(|state| digits.map(|digit| (*state, digit)));
-            states = steps
-                .map(|(state, digit)| machine.next_state(state, digit))
-                .collect();
+        for length in beginning.len()..=15 {
+            mask |= u16::from(self.ends(&states)) << length;
+            states = self.next(&states);
         }
         mask
-    })
+    }
 }
 
-/// The kinds of number that can have an SMS.
-fn textable(meta: &Metadata) -> [u16; 10] {
-    let kinds = meta.descriptors();
-    let kinds = [
-        kinds.fixed_line(),
-        kinds.mobile(),
-        kinds.voip(),
-        kinds.personal_number(),
-    ];
-    let kinds: Vec<_> = kinds.into_iter().flatten().map(lengths).collect();
-    std::array::from_fn(|digit| kinds.iter().fold(0, |all, kind| all | kind[digit]))
+/// The numbers that can have an SMS, kind by kind, with the lengths (bits) of each kind.
+fn textable(metas: &[&Metadata]) -> Vec<(Language, u16)> {
+    let kinds = metas
+        .iter()
+        .map(|meta| meta.descriptors())
+        .flat_map(|kinds| {
+            [
+                kinds.fixed_line(),
+                kinds.mobile(),
+                kinds.voip(),
+                kinds.personal_number(),
+            ]
+        });
+    let lengths = |kind: &Descriptor| {
+        let lengths = kind
+            .possible_length()
+            .iter()
+            .filter(|length| **length <= 15);
+        lengths.fold(0, |mask, length| mask | 1 << length)
+    };
+    let numbers = |kind: &Descriptor| Language::of(kind.national_number().as_str());
+    kinds
+        .flatten()
+        .map(|kind| (numbers(kind), lengths(kind)))
+        .collect()
 }
 
 /// The prefix of which the metadata speak, then others of one or two digits that they take off
@@ -91,6 +135,47 @@ fn trunks(meta: &Metadata) -> Vec<String> {
     found
 }
 
+/// Up to three digits with which what people dial to choose a phone company begins.
+fn carriers(meta: &Metadata) -> Vec<String> {
+    // With a rule for what becomes of the rest, there is a number behind the company.
+    let home = meta.national_prefix_for_parsing();
+    let home = home.filter(|_| meta.national_prefix_transform_rule().is_none());
+    let patterns = [meta.international_prefix(), home].into_iter().flatten();
+    let patterns: Vec<_> = patterns.map(|pattern| format!("{pattern}")).collect();
+    let patterns = patterns.iter().filter(|pattern| !plain(pattern));
+    let languages: Vec<_> = patterns.map(|pattern| Language::of(pattern)).collect();
+    let trunks = trunks(meta);
+    let mut found = BTreeSet::new();
+    for digits in (0..1000).map(|n| format!("{n:03}")) {
+        for language in &languages {
+            let whole = (1..=3).map(|length| &digits[..length]).find(|start| {
+                language.lengths(start) >> start.len() & 1 == 1
+                    && !trunks.iter().any(|trunk| trunk == start)
+            });
+            let begun = (language.lengths(&digits) != 0).then_some(&*digits);
+            found.extend(whole.or(begun).map(str::to_owned));
+        }
+    }
+    // Ten of a kind are one.
+    for length in [2, 1] {
+        for start in
+            (0..10_u32.pow(length)).map(|n| format!("{n:0>width$}", width = length as usize))
+        {
+            let tens: Vec<_> = (0..10).map(|n| format!("{start}{n}")).collect();
+            if tens.iter().all(|one| found.contains(one)) || found.contains(&start) {
+                found.retain(|one| !one.starts_with(&start));
+                found.insert(start);
+            }
+        }
+    }
+    found.retain(|digits| !digits.starts_with("00"));
+    found.into_iter().collect()
+}
+
+fn plain(pattern: &str) -> bool {
+    pattern.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The table as the metadata want it.
 fn wanted() -> Vec<String> {
     let mut codes = BTreeMap::<String, Vec<&Metadata>>::new();
@@ -100,65 +185,66 @@ fn wanted() -> Vec<String> {
             .or_default()
             .push(meta);
     }
+    // `iter` has one entry for all networks that belong to no country.
     for code in 800..1000_u16 {
-        let networks = DATABASE.by_code(&code).unwrap_or_default();
-        for meta in networks {
-            if meta.id() == "001" && meta.descriptors().mobile().is_some() {
-                codes.entry(code.to_string()).or_default().push(meta);
-            }
+        let metas = DATABASE.by_code(&code).unwrap_or_default().into_iter();
+        let networks = metas.filter(|meta| meta.id() == "001");
+        for meta in networks.filter(|meta| meta.descriptors().mobile().is_some()) {
+            codes.entry(code.to_string()).or_default().push(meta);
         }
     }
     let mut lines = Vec::new();
     for (code, mut metas) in codes {
         metas.sort_by_key(|meta| (!meta.is_main_country_for_code(), meta.id().to_owned()));
         let regions = metas.iter().map(|meta| meta.id()).filter(|id| *id != "001");
-        let regions = Vec::from_iter(regions).join(" ");
-        let abroad = metas[0]
-            .international_prefix()
-            .map_or("", |pattern| pattern.as_str());
-        let plain = abroad.bytes().all(|byte| byte.is_ascii_digit());
-        let abroad = if plain { abroad } else { "" };
-        let masks: Vec<_> = metas.iter().map(|meta| textable(meta)).collect();
-        let lengths = std::array::from_fn(|digit| masks.iter().fold(0, |all, m| all | m[digit]));
-        let all = trunks(metas[0]);
-        // What regions share is theirs in all of them.
+        let regions = regions.collect::<Vec<_>>().join(" ");
+        let idd = |meta: &Metadata| {
+            meta.international_prefix()
+                .map(|idd| idd.as_str().to_owned())
+        };
+        let (trunks, abroad) = (trunks(metas[0]), idd(metas[0]));
+        // What is said once for all regions is true for each.
         for meta in &metas {
-            assert_eq!(trunks(meta), all, "{code}");
-            let own = meta
-                .international_prefix()
-                .map_or("", |pattern| pattern.as_str());
-            assert_eq!(own == abroad, plain, "{code}");
+            assert_eq!(
+                (&self::trunks(meta), &idd(meta)),
+                (&trunks, &abroad),
+                "{}",
+                meta.id()
+            );
         }
-        let all: Vec<_> = all.iter().map(String::as_str).collect();
-        lines.push(line(&code, &regions, &all, abroad, &lengths));
+        let kinds = textable(&metas);
+        let lengths = |start: &str| {
+            kinds.iter().fold(0, |all, (numbers, possible)| {
+                all | numbers.lengths(start) & possible
+            })
+        };
+        let trunks = trunks.iter().map(|trunk| (trunk, lengths(trunk)));
+        lines.push(line(
+            (&code, &regions),
+            &trunks.collect::<Vec<_>>(),
+            &abroad.filter(|abroad| plain(abroad)).unwrap_or_default(),
+            &carriers(metas[0]),
+            &std::array::from_fn(|digit| lengths(&digit.to_string())),
+        ));
     }
     lines
 }
 
 #[test]
 fn the_table_is_true() {
-    let held = |plan: &Plan| {
-        line(
-            plan.code,
-            plan.regions,
-            plan.trunks,
-            plan.abroad,
-            &plan.lengths,
-        )
-    };
-    let held: Vec<_> = PLANS.iter().map(held).collect();
+    let held = PLANS.iter().map(|plan| {
+        let id = (plan.code, plan.regions);
+        line(id, plan.trunks, plan.abroad, plan.carriers, &plan.lengths)
+    });
+    let held: Vec<_> = held.collect();
     let wanted = wanted();
-    let missing: Vec<_> = wanted.iter().filter(|line| !held.contains(line)).collect();
-    let surplus: Vec<_> = held.iter().filter(|line| !wanted.contains(line)).collect();
-    let text = |lines: Vec<&String>| {
-        lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
+    let text = |some: &[String], not: &[String]| -> String {
+        let lines = some.iter().filter(|line| !not.contains(line));
+        lines.fold(String::new(), |text, line| text + line + "\n")
     };
-    let (missing, surplus) = (text(missing), text(surplus));
+    let (surplus, missing) = (text(&held, &wanted), text(&wanted, &held));
     assert!(
-        missing.is_empty() && surplus.is_empty(),
+        surplus.is_empty() && missing.is_empty(),
         "not in the metadata:\n{surplus}not in the table:\n{missing}"
     );
 }

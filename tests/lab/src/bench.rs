@@ -30,7 +30,9 @@ impl Bench {
     pub fn set_up() -> Self {
         // Built before the machine becomes private: the build belongs to the real one.
         let product = Product::find();
-        Self::with(product, World::enter())
+        let world = World::enter();
+        crate::interrupt::end_tidily().expect("a tidy end on Ctrl-C");
+        Self::with(product, world)
     }
 
     /// A bench with nothing on it, to list the cases by.

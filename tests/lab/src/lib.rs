@@ -6,6 +6,7 @@
 //! | [`product`] | what is under test |
 //! | [`settings`] | settings files that work, to be spoiled |
 //! | [`scratch`] | a folder that is gone afterwards |
+//! | [`interrupt`] | a tidy end on Ctrl-C |
 //! | [`process`] | a server we started, stopped by its own pid |
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
 //! | [`slapd`] | a real slapd with scratch state, and the people in it |
@@ -22,15 +23,19 @@
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::format_collect,
+    clippy::format_push_string,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::panic,
+    clippy::return_self_not_must_use,
     clippy::unwrap_used
 )]
 
 pub mod bench;
 pub mod certs;
+pub mod interrupt;
 pub mod listeners;
 pub mod log;
 pub mod pamhost;

@@ -4,8 +4,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// The servers that run now, for [`stop_all`].
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// A server we started. Dropped, it is asked to stop, waited for, and killed if it does not.
 #[derive(Debug)]
@@ -29,6 +33,7 @@ impl Server {
             .stderr(file)
             .spawn()
             .unwrap_or_else(|e| panic!("{name} does not start ({e}): {command:?}"));
+        RUNNING.lock().expect("the servers").push(child.id());
         Self {
             name: name.to_owned(),
             child,
@@ -68,24 +73,31 @@ impl Server {
 
     /// Asks the server to stop and waits for it.
     pub fn stop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
-        }
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let until = Instant::now() + Duration::from_secs(3);
-        while Instant::now() < until {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            ask_to_stop(self.child.id());
+            let until = Instant::now() + Duration::from_secs(3);
+            while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+                thread::sleep(Duration::from_millis(5));
             }
-            thread::sleep(Duration::from_millis(5));
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut running = RUNNING.lock().expect("the servers");
+        running.retain(|pid| *pid != self.child.id());
+    }
+}
+
+/// Asks every server that still runs to stop: for a process that is about to end without dropping them.
+pub fn stop_all() {
+    for pid in RUNNING.lock().expect("the servers").drain(..) {
+        ask_to_stop(pid);
+    }
+}
+
+fn ask_to_stop(pid: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
     }
 }
 

@@ -181,9 +181,10 @@ impl Pty {
         }
     }
 
-    /// Ctrl-C, after a moment: readpassphrase(3) misses a signal that comes between prompt and read.
+    /// Ctrl-C, as fast as a person is: sudo prompts first and reads then, and a signal that comes
+    /// between is lost on it (its handler returns, the read begins).
     pub fn interrupt(&self) {
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(500));
         self.type_bytes(b"\x03");
     }
 

@@ -4,7 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The folders that are there now, for [`remove_all`].
+static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A folder of our own below the temporary folder, removed with all that is in it when dropped.
 ///
@@ -23,6 +27,7 @@ impl Scratch {
         let path = std::env::temp_dir().join(folder);
         fs::create_dir(&path).unwrap_or_else(|e| panic!("cannot make {}: {e}", path.display()));
         set_mode(&path, 0o755);
+        LIVE.lock().expect("the folders").push(path.clone());
         Self { path }
     }
 
@@ -52,9 +57,26 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed stays below the temporary folder: no reason to fail a test.
-        let _ = fs::remove_dir_all(&self.path);
+        remove(&self.path);
+        LIVE.lock()
+            .expect("the folders")
+            .retain(|path| *path != self.path);
     }
+}
+
+/// Removes every folder that is still there: for a process that is about to end without dropping them.
+pub fn remove_all() {
+    // The first one made may hold the others.
+    for path in LIVE.lock().expect("the folders").drain(..).rev() {
+        remove(&path);
+    }
+}
+
+fn remove(path: &Path) {
+    // A folder that is a private file system is empty below it.
+    let _ = rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH);
+    // What cannot be removed stays below the temporary folder: no reason to fail a test.
+    let _ = fs::remove_dir_all(path);
 }
 
 /// Writes a file with exactly this mode, whatever the umask.

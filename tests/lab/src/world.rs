@@ -88,10 +88,3 @@ impl World {
         &self.scratch
     }
 }
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // What is on the private tmpfs goes with the namespace; the empty folder it covered goes here.
-        mounts::uncover(self.scratch.path());
-    }
-}

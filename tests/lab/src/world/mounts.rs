@@ -4,9 +4,7 @@ use crate::process::{program, run};
 use crate::scratch::{Scratch, set_mode, write};
 use crate::world::accounts;
 use rustix::io;
-use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
-};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::thread::UnshareFlags;
 use std::ffi::CStr;
 use std::fs;
@@ -35,11 +33,6 @@ fn file_system(path: &Path, kind: &CStr, options: &CStr) {
 fn bind(from: &Path, to: &Path) {
     mount_bind(from, to)
         .unwrap_or_else(|e| panic!("cannot bind {} to {}: {e}", from.display(), to.display()));
-}
-
-/// Takes the file system off the scratch folder, so that the folder can be removed.
-pub fn uncover(path: &Path) {
-    let _ = unmount(path, UnmountFlags::DETACH);
 }
 
 /// A copy of `/etc`, with accounts of its own, without PAM stacks, sudoers and name services of the

@@ -1,0 +1,333 @@
+//! The stage: scripted people, directories and carriers, and all that an outsider sees of a login.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+use wire::Code as Pam;
+use zeroize::Zeroizing;
+
+use crate::login::*;
+use crate::{
+    config::{self, Content, Files, Role, Unsafe},
+    deadline::Deadline,
+    directory::{self, PasswordProof, Value},
+    policy::Names,
+    sms::{self, Sent},
+};
+
+pub const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
+pub const PASSWORD: &str = "correct horse";
+const NUMBER: &str = "+12025550142";
+
+const SETTINGS: &str = r#"
+[twilio]
+twilio_sid = "AC00000000000000000000000000000000"
+twilio_token = "obviously-fake"
+from_number = "+15005550006"
+[ldap]
+uris = ["ldap://localhost"]
+base = "dc=example,dc=org"
+"#;
+
+/// The only file there is.
+struct OneFile(String);
+
+impl Files for OneFile {
+    fn read(&self, _: &str, _: Role) -> Result<Content, Unsafe> {
+        Ok(Content {
+            bytes: Zeroizing::new(self.0.clone().into_bytes()),
+            stat: trust::Stat {
+                mode: 0o100_600,
+                uid: 0,
+                gid: 0,
+                size: 0,
+            },
+        })
+    }
+}
+
+/// What the person does at the next prompt.
+#[derive(Clone)]
+pub enum Do {
+    Say(&'static str),
+    Bytes(Vec<u8>),
+    /// The code of the n-th SMS, counted from 0.
+    Code(usize),
+    /// Another code than that.
+    WrongCode,
+    /// First lets time pass.
+    After(u64, Box<Do>),
+    HangUp,
+    TooLong,
+    Missing,
+}
+
+pub fn after(seconds: u64, then: Do) -> Do {
+    Do::After(seconds, Box::new(then))
+}
+
+#[derive(Default)]
+struct World {
+    clock: Cell<u64>,
+    sms: RefCell<Vec<String>>,
+    seen: RefCell<Vec<String>>,
+    binds: Cell<u32>,
+    unsent: Cell<u32>,
+}
+
+struct Scripted<'a>(&'a World, std::vec::IntoIter<Do>);
+
+impl Scripted<'_> {
+    fn answer(&self, what: Do) -> Heard {
+        let words = |text: &str| Heard::Words {
+            words: Zeroizing::new(text.as_bytes().to_vec()),
+            asked: true,
+        };
+        match what {
+            Do::Say(text) => words(text),
+            Do::Bytes(words) => Heard::Words {
+                words: Zeroizing::new(words),
+                asked: true,
+            },
+            Do::Code(sms) => words(&self.0.sms.borrow()[sms][..6]),
+            Do::WrongCode => {
+                let sms = self.0.sms.borrow();
+                let wrong = ["111111", "222222", "333333"]
+                    .into_iter()
+                    .find(|wrong| sms.iter().all(|sms| !sms.starts_with(wrong)));
+                words(wrong.unwrap())
+            }
+            Do::After(seconds, then) => {
+                self.0.clock.set(self.0.clock.get() + seconds);
+                self.answer(*then)
+            }
+            Do::HangUp => Heard::HungUp,
+            Do::TooLong => Heard::TooLong,
+            Do::Missing => Heard::Missing,
+        }
+    }
+}
+
+impl Person for Scripted<'_> {
+    fn password(&mut self, prompt: &str) -> Heard {
+        self.code(prompt, false)
+    }
+
+    fn code(&mut self, prompt: &str, _: bool) -> Heard {
+        self.0.seen.borrow_mut().push(prompt.to_owned());
+        let next = self.1.next().expect("nobody expected a further prompt");
+        self.answer(next)
+    }
+}
+
+struct Nss;
+
+impl Names for Nss {
+    fn uid(&self, name: &str) -> Result<Option<u32>, String> {
+        match name {
+            "root" => Ok(Some(0)),
+            "broken" => Err("NSS is broken".into()),
+            _ => Ok(None),
+        }
+    }
+
+    fn name(&self, uid: u32) -> Result<Option<String>, String> {
+        Ok((uid == 1000).then(|| "alice".into()))
+    }
+}
+
+struct People<'a>(&'a World);
+
+fn entry(verified: &str, phone: &str) -> Entry {
+    let value = |text: &str| vec![Value::Text(text.into())];
+    Entry::new(
+        "uid=alice,dc=example,dc=org".into(),
+        value(verified),
+        vec![value(phone), vec![]],
+    )
+}
+
+impl Directory for People<'_> {
+    fn find(&mut self, name: &str, _: Deadline) -> Result<Found, directory::Error> {
+        match name {
+            "alice" => Ok(Found::One(entry("TRUE", NUMBER))),
+            "refused" => Ok(Found::One(entry("TRUE", "+12025550110"))),
+            "unverified" => Ok(Found::One(entry("FALSE", NUMBER))),
+            "unreadable" => Ok(Found::One(entry("TRUE", "ask my mother"))),
+            "twins" => Ok(Found::Several),
+            "down" => Err(directory::Error::Outage("down".into())),
+            "misconfigured" => Err(directory::Error::Refused {
+                what: "no".into(),
+                remedy: "do",
+            }),
+            _ => Ok(Found::None),
+        }
+    }
+
+    fn prove(
+        &mut self,
+        _: &Entry,
+        password: &Secret,
+        login: LoginId,
+        _: Deadline,
+    ) -> Result<PasswordProof, Unproved> {
+        self.0.binds.set(self.0.binds.get() + 1);
+        match password.reveal() {
+            PASSWORD => Ok(PasswordProof::for_a_test(login)),
+            "expired" => Err(Unproved::Expired("it has expired".into())),
+            "locked" => Err(Unproved::Locked("it is locked".into())),
+            "cut" => Err(Unproved::Error(directory::Error::Outage("cut".into()))),
+            _ => Err(Unproved::Wrong),
+        }
+    }
+}
+
+/// Refuses one number; from the n-th SMS on is down.
+struct Post<'a>(&'a World, usize);
+
+impl Carrier for Post<'_> {
+    fn send(
+        &mut self,
+        to: &Phone,
+        text: &Secret,
+        _: Duration,
+        _: Deadline,
+    ) -> Result<Sent, sms::Error> {
+        let kind = if to.e164() == NUMBER && self.0.sms.borrow().len() < self.1 {
+            self.0.sms.borrow_mut().push(text.reveal().to_owned());
+            return Ok(Sent {
+                sid: None,
+                took: Duration::ZERO,
+            });
+        } else if to.e164() == NUMBER {
+            sms::Kind::Outage
+        } else {
+            sms::Kind::NumberRefused
+        };
+        Err(sms::Error::new(kind, None, "refused", "do something"))
+    }
+}
+
+struct Silent<'a>(&'a World);
+
+impl Journal for Silent<'_> {
+    fn known(&mut self) {}
+    fn caller(&mut self, _: &str) {}
+    fn proved(&mut self, _: &'static str) {}
+    fn sent(&mut self, _: &Phone, _: &Sent) {}
+    fn unsent(&mut self, _: &Failed) {
+        self.0.unsent.set(self.0.unsent.get() + 1);
+    }
+    fn step(&mut self, _: &str) {}
+}
+
+struct Ticking<'a>(&'a World);
+
+impl Clock for Ticking<'_> {
+    fn now(&self) -> Moment {
+        Moment::at(Duration::from_secs(1000 + self.0.clock.get()))
+    }
+}
+
+/// A login to be told.
+pub struct Told {
+    pub user: &'static [u8],
+    pub more_settings: &'static str,
+    pub service: &'static str,
+    pub ssh: &'static [u8],
+    pub caller: u32,
+    pub counts: Counts,
+    pub carrier_lasts: usize,
+    pub script: Vec<Do>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            user: b"alice",
+            more_settings: "",
+            service: "sshd",
+            ssh: b"",
+            caller: 0,
+            counts: Counts::default(),
+            carrier_lasts: usize::MAX,
+            script: Vec::new(),
+        }
+    }
+}
+
+/// All that an outsider can see of it.
+pub struct Seen {
+    pub pam: Pam,
+    pub reason: &'static str,
+    pub first: Option<&'static str>,
+    pub text: String,
+    pub prompts: Vec<String>,
+    pub sms: Vec<String>,
+    pub binds: u32,
+    pub unsent: u32,
+    pub counts: Counts,
+}
+
+pub fn tell(told: Told) -> Seen {
+    let world = World::default();
+    let files = OneFile(format!("{SETTINGS}{}", told.more_settings));
+    let settings = config::load(&files, "/settings", told.service, None).expect("good settings");
+    let clock = Ticking(&world);
+    let request = Request {
+        id: LOGIN,
+        user: told.user,
+        rhost: "192.0.2.7",
+        service: told.service,
+        host: "web1",
+        caller: told.caller,
+        ssh_auth_info: told.ssh,
+        started: clock.now(),
+    };
+    let mut person = Scripted(&world, told.script.into_iter());
+    let cast = Cast {
+        person: &mut person,
+        names: &Nss,
+        directory: &mut People(&world),
+        carrier: &mut Post(&world, told.carrier_lasts),
+        journal: &mut Silent(&world),
+        clock: &clock,
+    };
+    let ended = run(&request, &settings, told.counts, cast);
+    assert!(person.1.next().is_none(), "a further prompt was expected");
+    let reason = match &ended.outcome {
+        Outcome::Granted(granted) => {
+            assert_eq!(granted.login(), LOGIN);
+            "granted"
+        }
+        Outcome::Denied(denied) => denied.reason(),
+        Outcome::Failed(failed) => failed.fault.reason(),
+    };
+    Seen {
+        pam: ended.outcome.pam(),
+        reason,
+        first: ended.first,
+        text: ended.text.unwrap_or_default(),
+        prompts: world.seen.take(),
+        sms: world.sms.take(),
+        binds: world.binds.get(),
+        unsent: world.unsent.get(),
+        counts: ended.counts,
+    }
+}
+
+pub fn script(script: &[Do]) -> Seen {
+    tell(Told {
+        script: script.to_vec(),
+        ..Told::default()
+    })
+}
+
+/// With the right password first.
+pub fn codes(answers: &[Do]) -> Seen {
+    let mut all = vec![Do::Say(PASSWORD)];
+    all.extend_from_slice(answers);
+    script(&all)
+}
