@@ -9,8 +9,9 @@ use pam::{constants::PamResultCode, items, module::PamHandle};
 
 use crate::memory::Memory;
 
-// Linked by pam-bindings (`-lpam`). Signatures from <security/pam_ext.h> and
-// <security/pam_modules.h>; they are the same in every Linux-PAM since 1.1.
+// Linked by pam-bindings (`-lpam`).
+// SAFETY: signatures from <security/pam_ext.h> and <security/pam_modules.h>; they are the same in
+// every Linux-PAM since 1.1.
 unsafe extern "C" {
     fn pam_get_user(pamh: *mut PamHandle, user: *mut *const c_char, prompt: *const c_char)
     -> c_int;

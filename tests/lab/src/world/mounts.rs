@@ -46,6 +46,10 @@ pub fn etc(scratch: &Scratch) {
         fs::create_dir(etc.join(folder)).expect("a folder in our /etc");
         set_mode(&etc.join(folder), 0o755);
     }
+    // Some modules of a usual stack fail without their file.
+    for file in ["limits.conf", "pam_env.conf", "group.conf"] {
+        write(&etc.join("security").join(file), 0o644, "");
+    }
     let deny = "auth required pam_deny.so\naccount required pam_deny.so\n";
     write(&etc.join("pam.d/other"), 0o644, deny);
     // Each sudo asks, and says nothing but what PAM says.
