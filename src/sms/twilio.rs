@@ -80,14 +80,15 @@ impl Twilio {
         })
     }
 
-    /// Opens the way to Twilio: TCP, proxy, TLS. What fails is tried once more, since nothing has
-    /// been asked yet; a certificate that does not verify will not verify the second time.
+    /// Opens the way to Twilio: TCP, proxy, TLS, each within the settings' `timeout`. What fails
+    /// sooner than that is tried once more, since nothing has been asked yet; a certificate that
+    /// does not verify will not verify the second time.
     pub fn connect(&self, by: Deadline) -> Result<Connection, Error> {
-        let by = by.or_within(self.timeout);
-        match Connection::open(&self.server, by) {
-            Err(net::Error::Outage(_)) if by.left() > BREATH => {
+        let soon = by.or_within(self.timeout);
+        match Connection::open(&self.server, self.timeout, by) {
+            Err(net::Error::Outage(_)) if soon.left() > BREATH => {
                 thread::sleep(BREATH);
-                Connection::open(&self.server, by)
+                Connection::open(&self.server, self.timeout, by)
             }
             other => other,
         }
@@ -96,7 +97,8 @@ impl Twilio {
 
     /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
     ///
-    /// Each answer is waited for no longer than the settings' `timeout`. A text is posted once;
+    /// Each answer is waited for no longer than the settings' `timeout`, however long it took to
+    /// connect. A text is posted once;
     /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names.
     pub fn send(
         &self,
@@ -126,11 +128,11 @@ impl Twilio {
         };
         let mut repeats = 0;
         loop {
-            let until = by.or_within(self.timeout);
             let connection = match open.take() {
                 Some(connection) => connection,
-                None => self.connect(until)?,
+                None => self.connect(by)?,
             };
+            let until = by.or_within(self.timeout);
             let reply = http::post(&self.server, connection, &post, until).map_err(from_net)?;
             let error = match outcome::of(&reply) {
                 Ok(sid) => {

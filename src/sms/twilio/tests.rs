@@ -3,7 +3,13 @@
 
 mod replies;
 
-use std::{net::TcpListener, process::Command, thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use super::Twilio;
 use crate::{
@@ -310,6 +316,44 @@ fn an_answer_is_waited_for_until_timeout_or_deadline() {
             assert!(took < Duration::from_secs(2), "{act:?} {took:?}");
         }
     }
+}
+
+/// Reads as far as an empty line, a byte at a time.
+fn head(tcp: &mut TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        tcp.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+}
+
+#[test]
+fn each_step_has_the_whole_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pause = Duration::from_millis(700);
+    let server = thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        head(&mut tcp);
+        thread::sleep(pause);
+        tcp.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        head(&mut tcp);
+        thread::sleep(pause);
+        let Act::Say(answer) = created() else { panic!() };
+        tcp.write_all(&answer).unwrap();
+        tcp.shutdown(Shutdown::Write).unwrap();
+        // To close with something unread would take the answer back.
+        let _ = tcp.read_to_end(&mut Vec::new());
+    });
+    let mut settings = settings(1, None);
+    settings.proxy = Some(Proxy {
+        host: "127.0.0.1".to_owned(),
+        port,
+    });
+    settings.timeout = Duration::from_secs(1);
+    assert_eq!(outcome(&send(&settings, LONG)), format!("sent {SID}"));
+    server.join().unwrap();
 }
 
 #[test]
