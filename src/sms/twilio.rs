@@ -99,7 +99,8 @@ impl Twilio {
     ///
     /// Each answer is waited for no longer than the settings' `timeout`, however long it took to
     /// connect. A text is posted once;
-    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names.
+    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names,
+    /// if it is still valid then.
     pub fn send(
         &self,
         to: &Phone,
@@ -120,17 +121,24 @@ impl Twilio {
         by: Deadline,
     ) -> Result<Sent, Error> {
         let began = Moment::now();
-        let form = wording::form(to, &self.sender, body, valid);
-        let post = Post {
-            path: &self.path,
-            authorization: &self.authorization,
-            form: &form,
-        };
+        let end = Deadline::at(began.after(valid));
+        let mut limited = None;
         let mut repeats = 0;
         loop {
             let connection = match open.take() {
                 Some(connection) => connection,
                 None => self.connect(by)?,
+            };
+            // What is left of it now: the ways here and the waits count.
+            let valid = end.left();
+            if valid.is_zero() {
+                return Err(limited.unwrap_or_else(too_slow));
+            }
+            let form = wording::form(to, &self.sender, body, valid);
+            let post = Post {
+                path: &self.path,
+                authorization: &self.authorization,
+                form: &form,
             };
             let until = by.or_within(self.timeout);
             let reply = http::post(&self.server, connection, &post, until).map_err(from_net)?;
@@ -142,14 +150,25 @@ impl Twilio {
                 Err(error) => error,
             };
             match outcome::later(&reply).filter(|_| error.kind == Kind::Limited) {
-                Some(wait) if repeats < MOST_REPEATS && wait < by.left() => {
+                Some(wait) if repeats < MOST_REPEATS && wait < by.min(end).left() => {
                     thread::sleep(wait);
                     repeats = repeats.saturating_add(1);
+                    limited = Some(error);
                 }
                 _ => return Err(error),
             }
         }
     }
+}
+
+/// What was to be sent was over before there was a connection.
+fn too_slow() -> Error {
+    Error::new(
+        Kind::Outage,
+        None,
+        "connecting to Twilio took longer than the code lives",
+        "look at network, name service, firewall and twilio.proxy on this machine, and at code.lifetime",
+    )
 }
 
 fn is_loopback(host: &str) -> bool {

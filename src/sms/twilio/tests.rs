@@ -261,7 +261,14 @@ fn after_a_429_it_is_posted_again_when_there_is_time() {
         assert!(sent.took >= Duration::from_secs(1));
         let requests = stage.end();
         assert_eq!(requests.len(), 2);
-        assert_eq!(requests[0], requests[1]);
+        let parts = requests.iter().map(|request| {
+            let (text, valid) = request.rsplit_once("&ValidityPeriod=").unwrap();
+            (text, valid.parse::<u64>().unwrap())
+        });
+        let parts: Vec<_> = parts.collect();
+        assert_eq!(parts[0].0, parts[1].0);
+        assert_eq!(parts[0].1, 300);
+        assert!((296..300).contains(&parts[1].1), "{parts:?}");
     }
 }
 
@@ -286,6 +293,29 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
     assert_eq!(error.kind, Kind::Limited);
     assert!(Moment::now().since(began) < Duration::from_secs(1));
     stage.end();
+}
+
+#[test]
+fn what_is_not_valid_any_more_is_not_sent() {
+    let send = |stage: &Stage, valid| {
+        let twilio = Twilio::new(&settings(stage.at.port(), None)).unwrap();
+        let text = Secret::new(TEXT.to_owned());
+        twilio.deliver(None, TO, &text, valid, Deadline::within(LONG))
+    };
+    // Not after the wait that Twilio asks for: that one is not begun.
+    let stage = Stage::new(None, vec![busy("Retry-After: 3\r\n"), created()]);
+    let began = Moment::now();
+    let error = send(&stage, Duration::from_secs(2)).unwrap_err();
+    sound(&error);
+    assert_eq!(error.kind, Kind::Limited);
+    assert!(Moment::now().since(began) < Duration::from_secs(2));
+    assert_eq!(stage.requests().len(), 1);
+    // Nor when it took too long to connect.
+    let stage = Stage::new(None, vec![created()]);
+    let error = send(&stage, Duration::from_nanos(1)).unwrap_err();
+    sound(&error);
+    assert_eq!(error.kind, Kind::Outage);
+    assert!(stage.end().concat().is_empty());
 }
 
 #[test]
