@@ -252,12 +252,20 @@ impl Desk<'_> {
                 return Err(self.error(section, key, Fault::Missing { allowed }));
             }
         };
+        let api_url = twilio.api_url.map_or_else(ApiUrl::twilio, |at| at.value);
+        // A tunnel would carry the token in clear to wherever the proxy is.
+        match &twilio.proxy {
+            Some(at) if !api_url.tls && !is_loopback(&at.value.host) => {
+                return Err(self.at(at.spot(), Fault::ProxyInTheClear));
+            }
+            Some(_) | None => (),
+        }
         Ok(Twilio {
             auth_user: key.unwrap_or_else(|| account_sid.clone()),
             account_sid,
             auth_secret: self.open(kept)?,
             sender,
-            api_url: twilio.api_url.map_or_else(ApiUrl::twilio, |at| at.value),
+            api_url,
             ca_file: self.bundle(twilio.ca_file)?,
             proxy: twilio.proxy.map(|at| at.value),
             timeout: twilio

@@ -370,7 +370,9 @@ fn each_step_has_the_whole_timeout() {
         tcp.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
         head(&mut tcp);
         thread::sleep(pause);
-        let Act::Say(answer) = created() else { panic!() };
+        let Act::Say(answer) = created() else {
+            panic!()
+        };
         tcp.write_all(&answer).unwrap();
         tcp.shutdown(Shutdown::Write).unwrap();
         // To close with something unread would take the answer back.
@@ -422,18 +424,9 @@ fn an_open_connection_can_be_handed_in() {
 fn settings_that_cannot_be_used() {
     let mut no_roots = settings(1, Some(&Authority::new()));
     no_roots.ca_file = Some(b"nothing".to_vec());
-    let mut path = settings(1, None);
-    path.account_sid = "AC1/../x".to_owned();
-    let mut clear = settings(1, None);
-    clear.proxy = Some(Proxy {
-        host: "proxy.example.org".to_owned(),
-        port: 3128,
-    });
-    for bad in [no_roots, path, clear] {
-        let error = Twilio::new(&bad).unwrap_err();
-        sound(&error);
-        assert_eq!(error.kind, Kind::Local, "{error}");
-    }
+    let error = Twilio::new(&no_roots).unwrap_err();
+    sound(&error);
+    assert_eq!(error.kind, Kind::Local, "{error}");
     // What is shown for debugging is not the token.
     let twilio = Twilio::new(&settings(1, None)).unwrap();
     let shown = format!("{twilio:?}");
