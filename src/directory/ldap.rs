@@ -66,11 +66,7 @@ impl<'a> Ldap<'a> {
         });
         let tls = wants_tls
             .then(|| net::tls_config(settings.ca_file.as_deref()))
-            .transpose()
-            .map_err(|e| match e {
-                net::Error::Outage(what) | net::Error::Local(what) => Error::Local(what),
-                net::Error::Untrusted(what) => session::untrusted(what),
-            })?;
+            .transpose()?;
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()

@@ -88,19 +88,25 @@ pub fn dial(uri: &LdapUri, pace: Pace) -> Result<Dialled, Error> {
         LdapUri::Tcp { host, port, .. } => net::dial(host, *port, pace.step()).map(Dialled::Tcp),
         LdapUri::Unix(path) => net::dial_unix(path, pace.step()).map(Dialled::Unix),
     }
-    .map_err(|e| match e {
-        // These texts name the server already.
-        net::Error::Outage(what) => Error::Outage(what),
-        net::Error::Untrusted(what) => untrusted(what),
-        net::Error::Local(what) => Error::Local(what),
-    })
+    // These texts name the server already.
+    .map_err(Error::from)
+}
+
+impl From<net::Error> for Error {
+    fn from(error: net::Error) -> Self {
+        match error {
+            net::Error::Outage(what) => Self::Outage(what),
+            net::Error::Untrusted(what) => untrusted(what),
+            net::Error::Local(what) => Self::Local(what),
+        }
+    }
 }
 
 /// A certificate, or what should have been one.
-pub const fn untrusted(what: String) -> Error {
+const fn untrusted(what: String) -> Error {
     Error::Refused {
         what,
-        remedy: "Check ca_file in [ldap], and the names that the server's certificate has.",
+        remedy: "Check ca_file in [ldap], and name and dates of the server's certificate.",
     }
 }
 
