@@ -71,7 +71,7 @@ impl<'a> Ldap<'a> {
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|e| Error::Local(format!("no runtime: {}", e.kind())))?;
+            .map_err(|e| session::local("no runtime", &e))?;
         Ok(Self {
             settings,
             tls,

@@ -18,6 +18,7 @@ use super::{
     Error, answer,
     gate::Awaited,
     relay::{self, Line},
+    said,
 };
 use crate::{
     config::{LdapUri, Security},
@@ -102,6 +103,11 @@ impl From<net::Error> for Error {
     }
 }
 
+/// What this machine lacks, with the number by which the system names it.
+pub fn local(what: &str, error: &std::io::Error) -> Error {
+    Error::Local(format!("{what}: {}", said::printable(&error.to_string())))
+}
+
 /// A certificate, or what should have been one.
 const fn untrusted(what: String) -> Error {
     Error::Refused {
@@ -143,7 +149,7 @@ impl Session {
         name: String,
         pace: Pace,
     ) -> Result<Self, Error> {
-        let local = |e: std::io::Error| Error::Local(format!("{name}: {}", e.kind()));
+        let local = |e| local(&name, &e);
         let (stream, host, security) = match (dialled, uri) {
             (Dialled::Tcp(stream), LdapUri::Tcp { host, security, .. }) => {
                 stream.set_nonblocking(true).map_err(local)?;
@@ -177,7 +183,7 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let local = |e: std::io::Error| Error::Local(format!("{name}: {}", e.kind()));
+        let local = |e| local(&name, &e);
         let (near, far) = UnixStream::pair().map_err(local)?;
         near.set_nonblocking(true).map_err(local)?;
         let near = tokio::net::UnixStream::from_std(near).map_err(local)?;
@@ -303,4 +309,24 @@ fn failed(line: &Line, name: &str, error: &LdapError) -> Error {
         LdapError::FilterParsing => Error::Local(String::from("filter is not an LDAP filter")),
         _ => Error::Outage(format!("{name}: what it sends is not LDAP")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_keeps_its_number() {
+        let full = std::io::Error::from_raw_os_error(24);
+        let expected = "no runtime: Too many open files (os error 24)";
+        assert_eq!(
+            local("no runtime", &full),
+            Error::Local(expected.to_owned())
+        );
+        let low = std::io::Error::from_raw_os_error(12);
+        assert_eq!(
+            relay::broken("x", &low),
+            Error::Local(String::from("x: Cannot allocate memory (os error 12)"))
+        );
+    }
 }
