@@ -154,14 +154,17 @@ impl fmt::Display for Fault {
             Self::NothingToProtect => {
                 f.write_str("true protects nothing: none of ldap.uris begins with ldap://")
             }
-            Self::CallerWithoutStack { service } => write!(
-                f,
-                "\"caller\" is allowed only with password.source = \"stack\", which service {} does \
-                 not have",
-                service.escape_debug()
-            ),
+            Self::CallerWithoutStack { service } => without_stack(f, service),
         }
     }
+}
+
+fn without_stack(f: &mut fmt::Formatter<'_>, service: &str) -> fmt::Result {
+    write!(
+        f,
+        "\"caller\" is allowed only with password.source = \"stack\", which service {} does not have",
+        service.escape_debug()
+    )
 }
 
 impl Error {
