@@ -23,9 +23,6 @@ pub use trust::{Content, Disk, Files, Role, Unsafe};
 
 use crate::{phone::Region, secret::Secret};
 
-/// Where the settings are, unless `config=` says otherwise.
-pub const PATH: &str = "/etc/security/sms_otp.toml";
-
 /// Reads the settings at `path` that count for a login at `service`. `source` is the PAM line's
 /// `password=`, which beats what the file says.
 pub fn load(

@@ -42,8 +42,12 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// What an input or output error with this peer means.
-    fn io(place: &str, error: &io::Error) -> Self {
+    /// What an input or output error with this peer means; on a stream under TLS too.
+    pub(crate) fn io(place: &str, error: &io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(error) = inner {
+            return tls::classify(place, error);
+        }
         if is_local(error) {
             return Self::Local(format!("{place}: {error}"));
         }
@@ -53,6 +57,10 @@ impl Error {
             }
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 Self::Outage(format!("{place}: cut off"))
+            }
+            // rustls says it at length when there was no close_notify.
+            io::ErrorKind::UnexpectedEof => {
+                Self::Outage(format!("{place}: it closed the connection"))
             }
             _ => Self::Outage(printable(&format!("{place}: {error}"))),
         }

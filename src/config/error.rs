@@ -74,6 +74,8 @@ pub enum Fault {
     },
     /// `ldap://` to another machine without TLS.
     InTheClear,
+    /// A proxy on another machine, for a plain `http://`.
+    ProxyInTheClear,
     /// `start_tls` without an `ldap://`.
     NothingToProtect,
     /// The caller's code for this service, with a first factor that is not the stack's.
@@ -145,17 +147,24 @@ impl fmt::Display for Fault {
                 "ldap:// would show passwords to everybody on the way; without start_tls = true \
                  it is allowed for loopback hosts only",
             ),
+            Self::ProxyInTheClear => f.write_str(
+                "would be shown token and codes, as twilio.api_url is http://; with that it is \
+                 allowed on loopback hosts only",
+            ),
             Self::NothingToProtect => {
                 f.write_str("true protects nothing: none of ldap.uris begins with ldap://")
             }
-            Self::CallerWithoutStack { service } => write!(
-                f,
-                "\"caller\" is allowed only with password.source = \"stack\", which service {} does \
-                 not have",
-                service.escape_debug()
-            ),
+            Self::CallerWithoutStack { service } => without_stack(f, service),
         }
     }
+}
+
+fn without_stack(f: &mut fmt::Formatter<'_>, service: &str) -> fmt::Result {
+    write!(
+        f,
+        "\"caller\" is allowed only with password.source = \"stack\", which service {} does not have",
+        service.escape_debug()
+    )
 }
 
 impl Error {
@@ -188,6 +197,7 @@ impl Error {
             Fault::Without { other } => format!("add {other} or remove this"),
             Fault::Content { .. } => "correct that file, or name another".into(),
             Fault::InTheClear => "write ldaps://, or start_tls = true".into(),
+            Fault::ProxyInTheClear => "write https:// in twilio.api_url, or remove it".into(),
             Fault::NothingToProtect => "remove it: ldaps:// is protected without it".into(),
             Fault::CallerWithoutStack { service } => format!(
                 "set password.source = \"stack\" in [service.{}], or policy.subject = \"user\"",

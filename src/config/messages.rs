@@ -242,8 +242,8 @@ impl Text {
     }
 
     /// The template as it stands in the settings.
-    #[must_use]
-    pub fn template(&self) -> &str {
+    #[cfg(test)]
+    fn template(&self) -> &str {
         &self.template
     }
 }

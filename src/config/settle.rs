@@ -8,7 +8,7 @@ use super::{
     ApiUrl, Code, Content, Error, Fault, Files, Ldap, LdapUri, Password, Policy, Role, Security,
     Sender, Settings, Source, Subject, Twilio,
     address::{LdapAddress, LdapAddresses, is_loopback},
-    draft::{self, At, Draft, Layers, Slot},
+    draft::{self, At, Draft, Layers, Overlay, Slot},
     file,
     keys::allowed,
     messages::Messages,
@@ -29,8 +29,8 @@ pub(super) fn load(
         .map_err(|why| desk.error(None, "", Fault::Unread(why)))?;
     let draft = file::parse(path, &content.bytes)?;
     desk.keeps_secrets(&draft, &content)?;
-    desk.callers(&draft)?;
     let layers = draft.layers(service);
+    desk.callers(&draft, layers)?;
     desk.caller(layers, argument, service)?;
     let code = code(layers);
     Ok(Settings {
@@ -153,8 +153,11 @@ impl Desk<'_> {
     }
 
     /// Every `[service.X]`, whoever logs in: what is wrong there must not wait for its first user.
-    fn callers(&self, draft: &Draft) -> Result<(), Error> {
-        draft.services.iter().try_for_each(|(service, own)| {
+    /// But for the one that counts now, which is judged with what its PAM line says.
+    fn callers(&self, draft: &Draft, now: Layers<'_>) -> Result<(), Error> {
+        let counts = |own: &Overlay| now.own.is_some_and(|now| std::ptr::eq(now, own));
+        let mut others = draft.services.iter().filter(|(_, own)| !counts(own));
+        others.try_for_each(|(service, own)| {
             let layers = Layers {
                 own: Some(own),
                 common: &draft.common,
@@ -252,12 +255,20 @@ impl Desk<'_> {
                 return Err(self.error(section, key, Fault::Missing { allowed }));
             }
         };
+        let api_url = twilio.api_url.map_or_else(ApiUrl::twilio, |at| at.value);
+        // A tunnel would carry the token in clear to wherever the proxy is.
+        match &twilio.proxy {
+            Some(at) if !api_url.tls && !is_loopback(&at.value.host) => {
+                return Err(self.at(at.spot(), Fault::ProxyInTheClear));
+            }
+            Some(_) | None => (),
+        }
         Ok(Twilio {
             auth_user: key.unwrap_or_else(|| account_sid.clone()),
             account_sid,
             auth_secret: self.open(kept)?,
             sender,
-            api_url: twilio.api_url.map_or_else(ApiUrl::twilio, |at| at.value),
+            api_url,
             ca_file: self.bundle(twilio.ca_file)?,
             proxy: twilio.proxy.map(|at| at.value),
             timeout: twilio

@@ -66,16 +66,12 @@ impl<'a> Ldap<'a> {
         });
         let tls = wants_tls
             .then(|| net::tls_config(settings.ca_file.as_deref()))
-            .transpose()
-            .map_err(|e| match e {
-                net::Error::Outage(what) | net::Error::Local(what) => Error::Local(what),
-                net::Error::Untrusted(what) => session::untrusted(what),
-            })?;
+            .transpose()?;
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|e| Error::Local(format!("no runtime: {}", e.kind())))?;
+            .map_err(|e| session::local("no runtime", &e))?;
         Ok(Self {
             settings,
             tls,
@@ -276,11 +272,7 @@ fn check_dn(dn: &str, name: &str) -> Result<(), Error> {
 /// Several servers' failures as one. It is no outage if anything else was wrong: waiting will not
 /// help then.
 fn together(misses: Vec<Error>) -> Error {
-    let text = misses
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ");
+    let text = listed(&misses);
     if misses.iter().any(|miss| matches!(miss, Error::Local(_))) {
         return Error::Local(text);
     }
@@ -292,5 +284,77 @@ fn together(misses: Vec<Error>) -> Error {
         Some(remedy) => Error::Refused { what: text, remedy },
         None if text.is_empty() => Error::Outage(String::from("no time was left to ask")),
         None => Error::Outage(text),
+    }
+}
+
+/// Most servers whose failures are told.
+const MOST_TOLD: usize = 4;
+
+/// What they share, in bytes. The remedy stands behind them in one value of the log, which is cut
+/// off at 400.
+const ROOM: usize = 256;
+
+/// What happened at several servers, short enough to be read to its end.
+fn listed(misses: &[Error]) -> String {
+    let told = misses.len().min(MOST_TOLD);
+    let share = ROOM.checked_div(told).unwrap_or(ROOM);
+    let texts = misses.iter().take(told);
+    let mut texts: Vec<_> = texts
+        .map(|miss| said::cut(&miss.to_string(), share))
+        .collect();
+    let more = misses.len().saturating_sub(told);
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    texts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remedy_stands_within_what_the_log_keeps() {
+        let remedies = [
+            Error::Outage(String::new()),
+            Error::Local(String::new()),
+            net::Error::Untrusted(String::new()).into(),
+        ];
+        for count in [1, 2, 3, 4, 5, 12, 1000] {
+            for last in &remedies {
+                for letter in ["x", "\u{e4}"] {
+                    let text = |at: usize| format!("ldap{at}:636: {}", letter.repeat(200));
+                    let mut misses: Vec<_> =
+                        (1..=count).map(|at| Error::Outage(text(at))).collect();
+                    misses.pop();
+                    misses.push(match last {
+                        Error::Outage(_) => Error::Outage(text(0)),
+                        Error::Local(_) => Error::Local(text(0)),
+                        Error::Refused { remedy, .. } => Error::Refused {
+                            what: text(0),
+                            remedy,
+                        },
+                    });
+                    let error = together(misses);
+                    assert_eq!(error.remedy(), last.remedy());
+                    let mut line = String::new();
+                    let detail = format!("{error}: {}", error.remedy());
+                    wire::logfmt::field(&mut line, "detail", detail.as_bytes());
+                    let kept = format!("{}\"", last.remedy());
+                    assert!(line.ends_with(&kept), "{count}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn four_servers_are_told_and_the_others_counted() {
+        let down = |at| Error::Outage(format!("ldap{at}:636: timed out"));
+        let told = together((1..=6).map(down).collect()).to_string();
+        let four = "ldap1:636: timed out; ldap2:636: timed out; ldap3:636: timed out; \
+                    ldap4:636: timed out; and 2 more";
+        assert_eq!(told, four);
+        let nobody = Error::Outage(String::from("no time was left to ask"));
+        assert_eq!(together(vec![]), nobody);
     }
 }

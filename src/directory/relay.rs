@@ -23,8 +23,8 @@ use zeroize::Zeroizing;
 use super::{
     Error,
     gate::{self, Awaited, Breach},
-    said,
 };
+use crate::net;
 
 /// A request is sent in one piece, hence in one TLS record, if it is no longer than this.
 const REQUEST: usize = 16 * 1024;
@@ -198,38 +198,5 @@ where
 
 /// A connection that failed, in a handshake or later.
 pub fn broken(name: &str, error: &io::Error) -> Error {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match tls {
-        Some(
-            e @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented),
-        ) => Error::Refused {
-            what: format!("{name}: {}", said::printable(&e.to_string())),
-            remedy: "Check ca_file in [ldap], and name and dates of the server's certificate.",
-        },
-        Some(e @ (rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_))) => {
-            Error::Refused {
-                what: format!("{name}: {}", said::printable(&e.to_string())),
-                remedy: "Check the server's TLS versions, and whether it asks for a certificate.",
-            }
-        }
-        Some(e) => Error::Outage(format!("{name}: {}", said::printable(&e.to_string()))),
-        None if is_local(error) => Error::Local(format!("{name}: {}", error.kind())),
-        None => Error::Outage(match error.kind() {
-            // rustls says it at length when there was no close_notify.
-            io::ErrorKind::UnexpectedEof => format!("{name}: it closed the connection"),
-            kind => format!("{name}: {kind}"),
-        }),
-    }
-}
-
-/// Whether it is this machine that cannot: out of memory, or forbidden by the kernel (filter,
-/// LSM). Whoever is logged in here can bring that about, and must not be able to pass it for an
-/// outage, which some stacks forgive.
-fn is_local(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory
-    ) || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOBUFS)
+    net::Error::io(name, error).into()
 }

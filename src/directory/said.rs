@@ -27,6 +27,30 @@ pub fn printable(text: &str) -> String {
     line
 }
 
+/// A text that takes no more than so many bytes in the log, where a letter beyond ASCII takes four
+/// for each of its own; one that was cut off ends in `...`.
+pub fn cut(text: &str, room: usize) -> String {
+    const DOTS: &str = "...";
+    let cost = |c: char| match c {
+        '"' | '\\' => 2,
+        c if c.is_ascii() => 1,
+        c => c.len_utf8().saturating_mul(4),
+    };
+    let sum = |text: &str| text.chars().map(cost).fold(0, usize::saturating_add);
+    if sum(text) <= room {
+        return text.to_owned();
+    }
+    let room = room.saturating_sub(DOTS.len());
+    let mut taken = 0_usize;
+    let fits = |c: &char| {
+        taken = taken.saturating_add(cost(*c));
+        taken <= room
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    short.push_str(DOTS);
+    short
+}
+
 /// Stands for a text that repeats what it must not.
 const WITHHELD: &str = "(text withheld: it repeats what was sent)";
 
@@ -65,6 +89,16 @@ mod tests {
         let long = printable(&"x".repeat(10_000));
         assert_eq!(long, format!("{}...", "x".repeat(LONGEST)));
         assert_eq!(printable(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
+    }
+
+    #[test]
+    fn what_is_cut_is_no_longer_than_its_room() {
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abc...");
+        assert_eq!(cut("\u{e4}\u{e4}", 15), "\u{e4}...");
+        assert_eq!(cut("\u{e4}\u{e4}", 16), "\u{e4}\u{e4}");
+        assert_eq!(cut("\"\"\"", 5), "\"...");
+        assert_eq!(cut("", 0), "");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::{
     Error, answer,
     gate::Awaited,
     relay::{self, Line},
+    said,
 };
 use crate::{
     config::{LdapUri, Security},
@@ -88,19 +89,30 @@ pub fn dial(uri: &LdapUri, pace: Pace) -> Result<Dialled, Error> {
         LdapUri::Tcp { host, port, .. } => net::dial(host, *port, pace.step()).map(Dialled::Tcp),
         LdapUri::Unix(path) => net::dial_unix(path, pace.step()).map(Dialled::Unix),
     }
-    .map_err(|e| match e {
-        // These texts name the server already.
-        net::Error::Outage(what) => Error::Outage(what),
-        net::Error::Untrusted(what) => untrusted(what),
-        net::Error::Local(what) => Error::Local(what),
-    })
+    // These texts name the server already.
+    .map_err(Error::from)
+}
+
+impl From<net::Error> for Error {
+    fn from(error: net::Error) -> Self {
+        match error {
+            net::Error::Outage(what) => Self::Outage(what),
+            net::Error::Untrusted(what) => untrusted(what),
+            net::Error::Local(what) => Self::Local(what),
+        }
+    }
+}
+
+/// What this machine lacks, with the number by which the system names it.
+pub fn local(what: &str, error: &std::io::Error) -> Error {
+    Error::Local(format!("{what}: {}", said::printable(&error.to_string())))
 }
 
 /// A certificate, or what should have been one.
-pub const fn untrusted(what: String) -> Error {
+const fn untrusted(what: String) -> Error {
     Error::Refused {
         what,
-        remedy: "Check ca_file in [ldap], and the names that the server's certificate has.",
+        remedy: "Check ca_file in [ldap], and name and dates of the server's certificate.",
     }
 }
 
@@ -137,7 +149,7 @@ impl Session {
         name: String,
         pace: Pace,
     ) -> Result<Self, Error> {
-        let local = |e: std::io::Error| Error::Local(format!("{name}: {}", e.kind()));
+        let local = |e| local(&name, &e);
         let (stream, host, security) = match (dialled, uri) {
             (Dialled::Tcp(stream), LdapUri::Tcp { host, security, .. }) => {
                 stream.set_nonblocking(true).map_err(local)?;
@@ -171,7 +183,7 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let local = |e: std::io::Error| Error::Local(format!("{name}: {}", e.kind()));
+        let local = |e| local(&name, &e);
         let (near, far) = UnixStream::pair().map_err(local)?;
         near.set_nonblocking(true).map_err(local)?;
         let near = tokio::net::UnixStream::from_std(near).map_err(local)?;
@@ -297,4 +309,24 @@ fn failed(line: &Line, name: &str, error: &LdapError) -> Error {
         LdapError::FilterParsing => Error::Local(String::from("filter is not an LDAP filter")),
         _ => Error::Outage(format!("{name}: what it sends is not LDAP")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_keeps_its_number() {
+        let full = std::io::Error::from_raw_os_error(24);
+        let expected = "no runtime: Too many open files (os error 24)";
+        assert_eq!(
+            local("no runtime", &full),
+            Error::Local(expected.to_owned())
+        );
+        let low = std::io::Error::from_raw_os_error(12);
+        assert_eq!(
+            relay::broken("x", &low),
+            Error::Local(String::from("x: Cannot allocate memory (os error 12)"))
+        );
+    }
 }

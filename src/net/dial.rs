@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs},
     os::unix::net::UnixStream,
     path::Path,
     sync::mpsc,
@@ -52,10 +52,11 @@ fn connect_any(addresses: &[SocketAddr], place: &str, by: Deadline) -> Result<Tc
         };
         let error = match tried.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)) {
             Ok(tcp) => return Ok(tcp),
-            Err(error) => told(address, place, &error),
+            Err(error) => error,
         };
-        if !matches!(failure, Error::Local(_)) {
-            failure = error;
+        let says_little = is_no_such_loopback(address, &error) && addresses.len() > 1;
+        if !says_little && !matches!(failure, Error::Local(_)) {
+            failure = told(address, place, &error);
         }
     }
     Err(failure)
@@ -69,21 +70,32 @@ fn told(address: &SocketAddr, host: &str, error: &io::Error) -> Error {
     } else {
         format!("{host} ({})", address.ip())
     };
-    // With IPv6 switched off "localhost" may still have the address ::1. Connecting to it fails
-    // so, and that says nothing about this machine's health.
-    let no_such_loopback = Errno::from_io_error(error) == Some(Errno::ADDRNOTAVAIL)
-        && address.is_ipv6()
-        && address.ip().is_loopback();
-    if no_such_loopback {
+    if is_no_such_loopback(address, error) {
         return Error::Outage(format!("{place}: {error}"));
     }
     Error::io(&place, error)
 }
 
-/// What `host` stands for. Asks nobody when it is an address already.
+/// With IPv6 switched off "localhost" still stands for `::1` too. Connecting to it fails so, and
+/// that says nothing about this machine's health.
+fn is_no_such_loopback(address: &SocketAddr, error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::ADDRNOTAVAIL)
+        && address.is_ipv6()
+        && address.ip().is_loopback()
+}
+
+/// What `host` stands for. Asks nobody when it is an address already, or this machine's own name.
 fn addresses(host: &str, port: u16, place: &str, by: Deadline) -> Result<Vec<SocketAddr>, Error> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    if host.eq_ignore_ascii_case("localhost") {
+        // The settings let this name go without TLS, so no name service says what it stands for
+        // (RFC 6761 section 6.3).
+        return Ok(vec![
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
+            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
+        ]);
     }
     let name = host.to_owned();
     let answer = within(by, move || {
@@ -188,6 +200,18 @@ mod tests {
             let tcp = dial(host, port, soon()).unwrap();
             assert!(tcp.nodelay().unwrap(), "{host}");
         }
+    }
+
+    #[test]
+    fn localhost_is_this_machine_whatever_a_name_service_says() {
+        // With no time left there is no look-up, and still an answer.
+        let over = Deadline::within(Duration::ZERO);
+        for host in ["localhost", "LocalHost"] {
+            let found = addresses(host, 389, "x:1", over).unwrap();
+            let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(shown, ["127.0.0.1:389", "[::1]:389"], "{host}");
+        }
+        assert!(addresses("localhost.example.org", 389, "x:1", over).is_err());
     }
 
     #[test]

