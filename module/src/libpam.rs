@@ -28,7 +28,7 @@ unsafe extern "C" {
 const PAM_SUCCESS: c_int = PamResultCode::PAM_SUCCESS as c_int;
 const PAM_AUTHTOK: c_int = items::ItemType::AuthTok as c_int;
 
-/// The key says which build has put the value there, so that its type is the one of this build.
+/// The key says which version has put the value there, so that its type is the one of this one.
 const MEMORY_KEY: &str = concat!("pam_sms_otp ", env!("CARGO_PKG_VERSION"));
 
 /// `PAM_USER`, as bytes (pam-bindings refuses what is not UTF-8), asked for where the host has
@@ -42,7 +42,7 @@ pub fn user(pamh: &mut PamHandle) -> Option<Vec<u8>> {
         return None;
     }
     // SAFETY: on success libpam hands out a string of its own, or null.
-    unsafe { bytes_of(user, wire::most::NAME) }.filter(|user| !user.is_empty())
+    unsafe { bytes_of(user, wire::most::NAME) }
 }
 
 /// Whether an earlier module has left a password.
