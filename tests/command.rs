@@ -36,7 +36,8 @@ fn transcripts(bench: &Bench) {
             .lines()
             .next()
             .and_then(|line| line.strip_prefix("$ "));
-        let typed = typed.unwrap_or_else(|| panic!("{} says not what was typed", file.path().display()));
+        let typed =
+            typed.unwrap_or_else(|| panic!("{} says not what was typed", file.path().display()));
         let seen = transcript(bench, typed);
         assert_eq!(seen, expected, "{}", file.path().display());
     }

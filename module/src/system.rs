@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 
+// SAFETY: libc declares it just so.
 unsafe extern "C" {
     /// The name that syslog(3) writes when its host has chosen none: glibc and musl have it.
     static __progname: *const c_char;
