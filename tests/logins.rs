@@ -1,9 +1,25 @@
 //! Whole logins on a private machine: sshd, sudo, su and login, with a person at a terminal.
 
+mod console;
 mod lab_itself;
+mod ssh_gone;
+mod ssh_password;
+mod ssh_proved;
+mod steps;
+mod su;
+mod sudo;
 
 use crate::Case;
 
 pub fn cases() -> Vec<Case> {
-    lab_itself::CASES.to_vec()
+    [
+        lab_itself::CASES,
+        ssh_password::CASES,
+        ssh_proved::CASES,
+        ssh_gone::CASES,
+        sudo::CASES,
+        su::CASES,
+        console::CASES,
+    ]
+    .concat()
 }

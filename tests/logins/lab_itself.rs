@@ -1,5 +1,6 @@
 //! The private machine lets people in and keeps them out as a real one does, with pam_unix alone.
 
+use super::steps::Service;
 use crate::Case;
 use lab::bench::Bench;
 use lab::process::program;
@@ -89,7 +90,7 @@ fn ssh_asks_for_key_and_password(bench: &Bench) {
 fn sudo_asks_for_the_password(bench: &Bench) {
     let world = bench.world();
     let alice = world.add(&User::new("sudo-alice").password("right horse"));
-    world.stack("sudo", UNIX);
+    let _stack = Service::hold(bench, "sudo", UNIX);
     let rule = "sudo-alice ALL=(ALL) ALL\n";
     lab::scratch::write("/etc/sudoers.d/sudo-alice".as_ref(), 0o440, rule);
     let start = || Pty::spawn_as(Command::new(program("sudo")).arg("id"), &alice);
@@ -118,7 +119,7 @@ fn su_asks_for_the_target_s_password(bench: &Bench) {
     let world = bench.world();
     let caller = world.add(&User::new("su-caller"));
     world.add(&User::new("su-target").password("right horse"));
-    world.stack("su", UNIX);
+    let _stack = Service::hold(bench, "su", UNIX);
     let mut su = Command::new(program("su"));
     let mut terminal = Pty::spawn_as(su.args(["su-target", "-c", "id -un"]), &caller);
     terminal.expect("Password: ");
@@ -130,7 +131,7 @@ fn su_asks_for_the_target_s_password(bench: &Bench) {
 fn login_asks_for_name_and_password(bench: &Bench) {
     let world = bench.world();
     world.add(&User::new("login-alice").password("right horse"));
-    world.stack("login", UNIX);
+    let _stack = Service::hold(bench, "login", UNIX);
     let mut terminal = Pty::spawn(&mut Command::new(program("login")));
     terminal.expect("login: ");
     terminal.type_line("login-alice");

@@ -16,7 +16,7 @@ pub struct Options {
     pub service: String,
     /// sshd's `AuthenticationMethods`.
     pub methods: String,
-    /// Further lines of `sshd_config`.
+    /// Further lines of `sshd_config`. They beat the lab's own: sshd takes the first value it reads.
     pub lines: Vec<String>,
 }
 
@@ -49,7 +49,12 @@ impl Sshd {
         drop(socket);
         let known = std::fs::read_to_string(folder.join("host_key.pub")).expect("a public key");
         folder.write("known_hosts", 0o644, format!("[127.0.0.1]:{port} {known}"));
-        let mut config = format!(
+        let mut config: String = options
+            .lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect();
+        config.push_str(&format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {}\nPidFile none\nUsePAM yes\n\
              KbdInteractiveAuthentication yes\nPasswordAuthentication no\nUseDNS no\n\
              AuthenticationMethods {}\nAuthorizedKeysFile {}\nStrictModes no\nPrintMotd no\n\
@@ -57,15 +62,11 @@ impl Sshd {
             host_key.display(),
             options.methods,
             folder.join("user_key.pub").display(),
-        );
+        ));
         // The service is the program's own name; since OpenSSH 9.8 it can be set.
         let settable = version() >= (9, 8);
         if settable {
             config.push_str(&format!("PAMServiceName {}\n", options.service));
-        }
-        for line in &options.lines {
-            config.push_str(line);
-            config.push('\n');
         }
         let config = folder.write("sshd_config", 0o600, config);
         let real = program("sshd");

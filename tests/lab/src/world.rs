@@ -62,6 +62,12 @@ impl World {
         self.accounts.lock().expect("the accounts").add(user)
     }
 
+    /// Gives an account that is there another local password, to root too.
+    pub fn password(&self, name: &str, password: &str) {
+        let mut accounts = self.accounts.lock().expect("the accounts");
+        accounts.set_password(name, password);
+    }
+
     /// Writes the PAM stack of a service, `/etc/pam.d/SERVICE`.
     pub fn stack(&self, service: &str, text: &str) {
         scratch::write(&Path::new("/etc/pam.d").join(service), 0o644, text);

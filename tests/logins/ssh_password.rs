@@ -1,0 +1,332 @@
+//! ssh with the directory's password: `pam.d/sshd-ldap`.
+
+use super::steps::{self, PASSWORD, Service, Somebody, another, told};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pty::Pty;
+use lab::slapd::Person;
+use lab::sshd::{Key, Options, Sshd};
+use lab::world::User;
+use std::path::Path;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "logins::ssh_password::opens_and_says_every_prompt",
+        opens_and_says_every_prompt,
+    ),
+    (
+        "logins::ssh_password::wrong_codes_end_it",
+        wrong_codes_end_it,
+    ),
+    (
+        "logins::ssh_password::an_expired_code_is_replaced",
+        an_expired_code_is_replaced,
+    ),
+    (
+        "logins::ssh_password::asking_for_too_many_sms_ends_it",
+        asking_for_too_many_sms_ends_it,
+    ),
+    (
+        "logins::ssh_password::the_phone_is_not_verified",
+        the_phone_is_not_verified,
+    ),
+    (
+        "logins::ssh_password::wrong_password_or_name_sends_nothing",
+        wrong_password_or_name_sends_nothing,
+    ),
+    (
+        "logins::ssh_password::whom_sshd_refuses_nobody_is_asked_about",
+        whom_sshd_refuses_nobody_is_asked_about,
+    ),
+    (
+        "logins::ssh_password::the_variant_lets_local_accounts_in",
+        the_variant_lets_local_accounts_in,
+    ),
+    (
+        "logins::ssh_password::a_client_of_one_password_fails_cleanly",
+        a_client_of_one_password_fails_cleanly,
+    ),
+];
+
+const STACK: &str = "sshd-ldap";
+
+/// An sshd with the shipped stack and these settings.
+fn sshd(bench: &Bench, settings: &Path) -> (Service, Sshd) {
+    sshd_with(bench, STACK, settings, &[])
+}
+
+fn sshd_with(bench: &Bench, service: &str, settings: &Path, lines: &[&str]) -> (Service, Sshd) {
+    let text = steps::shipped(bench, STACK, settings);
+    let held = Service::hold(bench, service, &text);
+    let sshd = Sshd::start(&Options {
+        service: service.to_owned(),
+        lines: lines.iter().map(|&line| line.to_owned()).collect(),
+        ..Options::default()
+    });
+    (held, sshd)
+}
+
+fn give_password(sshd: &Sshd, user: &str, password: &str) -> Pty {
+    let mut terminal = sshd.login(user, Key::None);
+    terminal.expect("Password: ");
+    terminal.type_line(password);
+    terminal
+}
+
+fn refused(mut terminal: Pty) -> String {
+    terminal.expect("Permission denied");
+    assert!(!terminal.wait().success());
+    assert!(!terminal.screen().contains("WELCOME"));
+    terminal.screen()
+}
+
+fn opens_and_says_every_prompt(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-prompts");
+    let (_stack, sshd) = sshd_with(bench, "sshd", steps::shared(bench), &[]);
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    terminal.expect(&alice.sent());
+    let code = alice.code(bench);
+    terminal.type_line(&another(&code));
+    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.type_line("r");
+    terminal.expect("Code sent again. SMS code: ");
+    assert_eq!(alice.code(bench), code, "the same code goes out again");
+    terminal.type_line("not yet");
+    terminal.expect("That is not a 6-digit code. SMS code: ");
+    terminal.type_line("");
+    terminal.expect("Code sent again. SMS code: ");
+    terminal.type_line(&another(&code));
+    terminal.expect("Wrong code, 1 try left. SMS code: ");
+    terminal.type_line(&format!(" {}-{} ", &code[..3], &code[3..]));
+    terminal.expect("WELCOME ssh-prompts");
+    assert!(terminal.wait().success());
+    assert!(
+        terminal.screen().contains(&code[..3]),
+        "what is typed at the code prompt is shown"
+    );
+    assert!(!terminal.screen().contains(PASSWORD), "the password is not");
+
+    let lines = told(bench, alice.name(), &["sent", "sent", "sent", "granted"]);
+    let logins: Vec<_> = lines.iter().map(|line| line.field("login")).collect();
+    assert!(logins.windows(2).all(|two| two[0] == two[1]), "{lines:#?}");
+    for line in &lines {
+        assert!(
+            line.message.starts_with("pam_sms_otp(sshd:auth): "),
+            "{}",
+            line.raw
+        );
+        // OpenSSH 9.8 made it sshd-session.
+        assert!(line.tag.starts_with("sshd"), "{}", line.raw);
+        assert_eq!(
+            (line.facility, line.field("rhost")),
+            (10, Some("127.0.0.1"))
+        );
+        assert!(line.pid.is_some(), "{}", line.raw);
+    }
+    assert_eq!(lines[0].field("phone"), Some(alice.masked().as_str()));
+    assert!(
+        lines[0]
+            .field("sid")
+            .is_some_and(|sid| sid.starts_with("SM"))
+    );
+    assert_eq!(alice.sms(bench), 3);
+}
+
+fn wrong_codes_end_it(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-wrong");
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    terminal.expect(&alice.sent());
+    let wrong = another(&alice.code(bench));
+    terminal.type_line(&wrong);
+    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.type_line(&wrong);
+    terminal.expect("Wrong code, 1 try left. SMS code: ");
+    terminal.type_line(&wrong);
+    let screen = refused(terminal);
+    let lines = told(bench, alice.name(), &["sent", "denied wrong-code password"]);
+    let login = lines[1].field("login").expect("a login");
+    let text = format!("Too many wrong codes. (login {login})");
+    assert!(screen.contains(&text), "{screen}");
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn an_expired_code_is_replaced(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-expired");
+    let settings = steps::settings(bench)
+        .text("code.lifetime", "5s")
+        .set("code.resends", "1");
+    let settings = steps::written(bench, "expired", &settings);
+    let text = steps::shipped(bench, STACK, &settings);
+    let _stack = Service::hold(bench, "sshd-short", &text);
+    let sshd = Sshd::start(&Options {
+        service: "sshd-short".to_owned(),
+        ..Options::default()
+    });
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    terminal.expect(&alice.sent());
+    let first = alice.code(bench);
+    std::thread::sleep(Duration::from_millis(5200));
+    terminal.type_line(&first);
+    terminal.expect("The code has expired; a new one was sent. SMS code: ");
+    let second = alice.code(bench);
+    std::thread::sleep(Duration::from_millis(5200));
+    terminal.type_line(&second);
+    let screen = refused(terminal);
+    let lines = told(
+        bench,
+        alice.name(),
+        &["sent", "sent", "denied expired-code password"],
+    );
+    let login = lines[2].field("login").expect("a login");
+    let text = format!("The code has expired. (login {login})");
+    assert!(screen.contains(&text), "{screen}");
+}
+
+fn asking_for_too_many_sms_ends_it(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-resend");
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    terminal.expect(&alice.sent());
+    for _ in 0..2 {
+        terminal.type_line("r");
+        terminal.expect("Code sent again. SMS code: ");
+    }
+    for _ in 0..2 {
+        terminal.type_line("r");
+        terminal.expect("No more SMS in this login. SMS code: ");
+    }
+    terminal.type_line("r");
+    refused(terminal);
+    let end = "denied no-code password";
+    told(bench, alice.name(), &["sent", "sent", "sent", end]);
+    assert_eq!(alice.sms(bench), 3);
+}
+
+fn the_phone_is_not_verified(bench: &Bench) {
+    let name = "ssh-unverified";
+    let number = bench.number();
+    bench.world().add(&User::new(name));
+    let person = Person::new(name).password(PASSWORD).verified("FALSE");
+    bench.slapd().add(&person.attr("mobile", &number));
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let screen = refused(give_password(&sshd, name, PASSWORD));
+    let lines = told(bench, name, &["denied not-verified password"]);
+    let login = lines[0].field("login").expect("a login");
+    let text = format!("No verified phone number on file. Ask your administrator. (login {login})");
+    assert!(screen.contains(&text), "{screen}");
+    assert_eq!(bench.twilio().sms_to(&number).len(), 0);
+}
+
+fn wrong_password_or_name_sends_nothing(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-badpass");
+    bench.world().add(&User::new("ssh-nobody"));
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let wrong = refused(give_password(&sshd, alice.name(), "wrong horse"));
+    told(bench, alice.name(), &["denied wrong-password"]);
+    let unknown = refused(give_password(&sshd, "ssh-nobody", PASSWORD));
+    told(bench, "ssh-nobody", &["denied no-such-user"]);
+    let same = |screen: String, name| screen.replace(name, "NAME");
+    assert_eq!(
+        same(wrong, alice.name()),
+        same(unknown, "ssh-nobody"),
+        "the screen tells no names"
+    );
+    // An empty one is refused before any bind.
+    refused(give_password(&sshd, alice.name(), ""));
+    told(
+        bench,
+        alice.name(),
+        &["denied wrong-password", "denied wrong-password"],
+    );
+    assert_eq!(bench.slapd().binds(&alice.person.dn()), 1);
+    assert_eq!(alice.sms(bench), 0);
+}
+
+fn whom_sshd_refuses_nobody_is_asked_about(bench: &Bench) {
+    // On the machine and in the directory, with the right password; but not through this sshd.
+    let barred = Somebody::new(bench, "ssh-barred");
+    // In the directory only: sshd knows no such user.
+    let number = bench.number();
+    let stranger = Person::new("ssh-stranger")
+        .password(PASSWORD)
+        .phone(&number);
+    bench.slapd().add(&stranger);
+    let settings = steps::written(bench, "barred", &steps::settings(bench));
+    let (_stack, sshd) = sshd_with(
+        bench,
+        "sshd-barred",
+        &settings,
+        &["DenyUsers ssh-barred", "PermitRootLogin no"],
+    );
+    refused(give_password(&sshd, barred.name(), PASSWORD));
+    told(bench, barred.name(), &["denied wrong-password"]);
+    refused(give_password(&sshd, "ssh-stranger", PASSWORD));
+    refused(give_password(&sshd, "root", PASSWORD));
+    let log = bench.world().log();
+    let line = log.wait_for(
+        &["pam_sms_otp(sshd-barred:auth): denied", "user=?"],
+        Duration::from_secs(10),
+    );
+    assert_eq!(line.field("reason"), Some("wrong-password"), "{}", line.raw);
+    let lines = log.lines_with(&["pam_sms_otp(sshd-barred:auth)", "ssh-stranger"]);
+    assert!(lines.is_empty(), "{lines:#?}");
+    assert_eq!(bench.slapd().binds(&barred.person.dn()), 0);
+    assert_eq!(bench.slapd().binds(&stranger.dn()), 0);
+    let asked = bench.slapd().log();
+    assert!(
+        !asked.contains("(uid=ssh-barred)"),
+        "the directory was asked"
+    );
+    assert!(
+        !asked.contains("(uid=ssh-stranger)"),
+        "the directory was asked"
+    );
+    assert_eq!(barred.sms(bench), 0);
+    assert_eq!(bench.twilio().sms_to(&number).len(), 0);
+}
+
+fn the_variant_lets_local_accounts_in(bench: &Bench) {
+    let local = User::new("ssh-local").password(steps::LOCAL);
+    bench.world().add(&local);
+    let alice = Somebody::with_local_password(bench, "ssh-both");
+    let text = steps::shipped(bench, STACK, steps::shared(bench));
+    let _stack = Service::hold(bench, "sshd-variant", &steps::variant(&text));
+    let sshd = Sshd::start(&Options {
+        service: "sshd-variant".to_owned(),
+        ..Options::default()
+    });
+    let mut terminal = give_password(&sshd, "ssh-local", steps::LOCAL);
+    terminal.expect("WELCOME ssh-local");
+    told(bench, "ssh-local", &["denied no-such-user"]);
+    refused(give_password(&sshd, "ssh-local", "wrong horse"));
+    // Whoever is in the directory needs its password and a code.
+    refused(give_password(&sshd, alice.name(), steps::LOCAL));
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("WELCOME ssh-both");
+    let all = ["denied wrong-password", "sent", "granted"];
+    told(bench, alice.name(), &all);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// `PasswordAuthentication yes`: the one password answers the first prompt, and nobody the second.
+fn a_client_of_one_password_fails_cleanly(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-onepass");
+    let text = steps::shipped(bench, STACK, steps::shared(bench));
+    let _stack = Service::hold(bench, "sshd-onepass", &text);
+    let sshd = Sshd::start(&Options {
+        service: "sshd-onepass".to_owned(),
+        methods: "password".to_owned(),
+        lines: vec!["PasswordAuthentication yes".to_owned()],
+    });
+    let mut ssh = sshd.ssh(alice.name(), Key::None);
+    ssh.args(["-o", "PreferredAuthentications=password"]);
+    let mut terminal = Pty::spawn(ssh.arg("echo WELCOME"));
+    terminal.expect("password: ");
+    terminal.type_line(PASSWORD);
+    refused(terminal);
+    told(bench, alice.name(), &["sent", "denied abandoned password"]);
+    assert_eq!(alice.sms(bench), 1);
+}

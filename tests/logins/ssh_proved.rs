@@ -1,0 +1,116 @@
+//! ssh where something else proves the first factor: sshd a key (`sshd-key`, `sshd-auto`), or
+//! `pam_unix` a password (`sshd-stack`).
+
+use super::steps::{LOCAL, PASSWORD, Service, Somebody, told};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pty::Pty;
+use lab::slapd::Person;
+use lab::sshd::{Key, Options, Sshd};
+use lab::world::User;
+
+pub const CASES: &[Case] = &[
+    ("logins::ssh_proved::a_key_and_a_code", a_key_and_a_code),
+    ("logins::ssh_proved::no_key_no_sms", no_key_no_sms),
+    (
+        "logins::ssh_proved::auto_asks_each_for_what_is_missing",
+        auto_asks_each_for_what_is_missing,
+    ),
+    (
+        "logins::ssh_proved::pam_unix_proves_the_password",
+        pam_unix_proves_the_password,
+    ),
+];
+
+/// An sshd with the shipped stack of this name.
+fn sshd(bench: &Bench, stack: &str, methods: &str) -> (Service, Sshd) {
+    let held = Service::shipped(bench, stack);
+    let sshd = Sshd::start(&Options {
+        service: stack.to_owned(),
+        methods: methods.to_owned(),
+        ..Options::default()
+    });
+    (held, sshd)
+}
+
+fn opens(mut terminal: Pty, bench: &Bench, who: &Somebody) -> String {
+    who.type_code(bench, &mut terminal);
+    terminal.expect(&format!("WELCOME {}", who.name()));
+    assert!(terminal.wait().success());
+    terminal.screen()
+}
+
+fn refused(mut terminal: Pty) -> String {
+    terminal.expect("Permission denied");
+    assert!(!terminal.wait().success());
+    terminal.screen()
+}
+
+fn a_key_and_a_code(bench: &Bench) {
+    let alice = Somebody::new(bench, "key-code");
+    let (_stack, sshd) = sshd(bench, "sshd-key", "publickey,keyboard-interactive");
+    let screen = opens(sshd.login(alice.name(), Key::Right), bench, &alice);
+    assert!(!screen.contains("Password"), "{screen}");
+    told(bench, alice.name(), &["sent", "granted"]);
+    assert_eq!(bench.slapd().binds(&alice.person.dn()), 0);
+    // Without the key sshd does not come to us.
+    refused(sshd.login(alice.name(), Key::None));
+    told(bench, alice.name(), &["sent", "granted"]);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// A forgotten `AuthenticationMethods`: the code never stands alone.
+fn no_key_no_sms(bench: &Bench) {
+    let alice = Somebody::new(bench, "key-none");
+    let (_stack, sshd) = sshd(bench, "sshd-key", "keyboard-interactive");
+    let screen = refused(sshd.login(alice.name(), Key::None));
+    assert!(!screen.contains("SMS"), "{screen}");
+    assert!(!screen.contains("Password"), "{screen}");
+    told(bench, alice.name(), &["denied no-first-factor"]);
+    assert_eq!(alice.sms(bench), 0);
+}
+
+fn auto_asks_each_for_what_is_missing(bench: &Bench) {
+    let with_key = Somebody::new(bench, "auto-key");
+    let without = Somebody::new(bench, "auto-password");
+    let methods = "publickey,keyboard-interactive keyboard-interactive";
+    let (_stack, sshd) = sshd(bench, "sshd-auto", methods);
+    let screen = opens(sshd.login(with_key.name(), Key::Right), bench, &with_key);
+    assert!(!screen.contains("Password"), "{screen}");
+    told(bench, with_key.name(), &["sent", "granted"]);
+
+    let give = |password| {
+        let mut terminal = sshd.login(without.name(), Key::None);
+        terminal.expect("Password: ");
+        terminal.type_line(password);
+        terminal
+    };
+    refused(give("wrong horse"));
+    opens(give(PASSWORD), bench, &without);
+    let all = ["denied wrong-password", "sent", "granted"];
+    told(bench, without.name(), &all);
+    assert_eq!(without.sms(bench), 1);
+}
+
+fn pam_unix_proves_the_password(bench: &Bench) {
+    let alice = Somebody::with_local_password(bench, "stack-alice");
+    let unverified = Person::new("stack-bob").password(PASSWORD);
+    bench.slapd().add(&unverified);
+    bench.world().add(&User::new("stack-bob").password(LOCAL));
+    let (_stack, sshd) = sshd(bench, "sshd-stack", "keyboard-interactive");
+    let give = |name, password| {
+        let mut terminal = sshd.login(name, Key::None);
+        terminal.expect("Password: ");
+        terminal.type_line(password);
+        terminal
+    };
+    // The directory's password is not this machine's, and the stack ends before us.
+    refused(give(alice.name(), PASSWORD));
+    told(bench, alice.name(), &[]);
+    assert_eq!(alice.sms(bench), 0);
+    opens(give(alice.name(), LOCAL), bench, &alice);
+    told(bench, alice.name(), &["sent", "granted"]);
+    let screen = refused(give("stack-bob", LOCAL));
+    assert!(screen.contains("No verified phone number"), "{screen}");
+    told(bench, "stack-bob", &["denied not-verified stack"]);
+}

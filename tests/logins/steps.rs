@@ -1,0 +1,291 @@
+//! What the cases of this wing have in common: people, the shipped stacks, what is asked, and what
+//! can be seen from outside when it is over.
+
+use lab::bench::Bench;
+use lab::log::Line;
+use lab::process::program;
+use lab::pty::Pty;
+use lab::settings::Settings;
+use lab::slapd::Person;
+use lab::world::{Account, User};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Condvar, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// In the directory.
+pub const PASSWORD: &str = "right horse";
+/// In the private machine's `/etc/shadow`.
+pub const LOCAL: &str = "local horse";
+/// Of the private machine's root.
+pub const ROOT: &str = "root horse";
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Somebody with an account and a phone.
+pub struct Somebody {
+    pub account: Account,
+    pub person: Person,
+    pub number: String,
+}
+
+impl Somebody {
+    /// In the directory, with a verified phone; on the machine, with no password of its own.
+    pub fn new(bench: &Bench, name: &str) -> Self {
+        Self::on(bench, &User::new(name), name)
+    }
+
+    /// The same, with a password in `/etc/shadow` too.
+    pub fn with_local_password(bench: &Bench, name: &str) -> Self {
+        Self::on(bench, &User::new(name).password(LOCAL), name)
+    }
+
+    fn on(bench: &Bench, user: &User, name: &str) -> Self {
+        let number = bench.number();
+        let person = Person::new(name).password(PASSWORD).phone(&number);
+        bench.slapd().add(&person);
+        Self {
+            account: bench.world().add(user),
+            person,
+            number,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.account.name
+    }
+
+    /// The first code prompt.
+    pub fn sent(&self) -> String {
+        format!("Code sent to {}. SMS code: ", self.masked())
+    }
+
+    pub fn masked(&self) -> String {
+        masked(&self.number)
+    }
+
+    /// The code of the oldest SMS that was not read yet.
+    pub fn code(&self, bench: &Bench) -> String {
+        bench.twilio().wait_for_sms(&self.number, SOON).code()
+    }
+
+    /// Reads the SMS and types the code.
+    pub fn type_code(&self, bench: &Bench, terminal: &mut Pty) {
+        terminal.expect(&self.sent());
+        terminal.type_line(&self.code(bench));
+    }
+
+    pub fn sms(&self, bench: &Bench) -> usize {
+        bench.twilio().sms_to(&self.number).len()
+    }
+
+    /// Lets the user run everything with sudo, with these lines of sudoers besides.
+    pub fn may_sudo(&self, more: &str) {
+        let name = self.name();
+        let rule = format!("{name} ALL=(ALL) ALL\n{more}\n");
+        lab::scratch::write(&Path::new("/etc/sudoers.d").join(name), 0o440, rule);
+    }
+
+    /// Starts a program on a terminal of this user's.
+    pub fn runs(&self, name: &str, arguments: &[&str]) -> Pty {
+        Pty::spawn_as(Command::new(program(name)).args(arguments), &self.account)
+    }
+}
+
+/// A British number as a prompt and the log show it.
+pub fn masked(number: &str) -> String {
+    format!("+44*******{}", &number[number.len() - 2..])
+}
+
+/// A code that is not this one.
+pub fn another(code: &str) -> String {
+    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
+    code.chars().map(turn).collect()
+}
+
+/// The settings that most cases share: all defaults, `[service.su]` as the sample has it, and
+/// refusals that do not make a test wait.
+pub fn settings(bench: &Bench) -> Settings {
+    let sample = fs::read_to_string(repository().join("conf/sms_otp.toml")).expect("the sample");
+    let section = sample.split("\n[service.su]\n").nth(1);
+    let section = section.expect("[service.su] in the sample");
+    section
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_once(" = "))
+        .fold(bench.settings(), |settings, (key, value)| {
+            settings.set(&format!("service.su.{key}"), value)
+        })
+        .text("password.refuse_after", "100ms")
+}
+
+/// The file with the shared settings.
+pub fn shared(bench: &Bench) -> &'static Path {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| written(bench, "shared", &settings(bench)))
+}
+
+/// Writes the settings of one case.
+pub fn written(bench: &Bench, case: &str, settings: &Settings) -> PathBuf {
+    let path = bench.folder(&format!("logins-{case}")).join("sms_otp.toml");
+    settings.write(&path);
+    path
+}
+
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A stack that the repository ships, `pam.d/NAME`, with nothing changed but where our module, its
+/// helper and its settings lie.
+pub fn shipped(bench: &Bench, name: &str, settings: &Path) -> String {
+    stack(name, &bench.product().line(settings))
+}
+
+/// The same, with this for `pam_sms_otp.so`.
+pub fn stack(name: &str, ours: &str) -> String {
+    let path = repository().join("pam.d").join(name);
+    let text = fs::read_to_string(&path).expect("a sample stack");
+    let found = text.contains("pam_sms_otp.so") || name == "su-l";
+    assert!(found, "{} does not name our module", path.display());
+    text.replace("pam_sms_otp.so", ours)
+}
+
+/// A PAM service of the private machine. Cases that want the same stack share it; one that wants
+/// another waits until they are done.
+pub struct Service(String);
+
+type Services = BTreeMap<String, (String, usize)>;
+static SERVICES: (Mutex<Services>, Condvar) = (Mutex::new(BTreeMap::new()), Condvar::new());
+
+impl Service {
+    /// `/etc/pam.d/SERVICE`, for as long as this lives.
+    pub fn hold(bench: &Bench, service: &str, text: &str) -> Self {
+        let (services, freed) = &SERVICES;
+        let guard = services.lock().expect("the services");
+        let taken = |services: &mut Services| {
+            let other = |(held, users): &(String, usize)| *users > 0 && held != text;
+            services.get(service).is_some_and(other)
+        };
+        let mut guard = freed.wait_while(guard, taken).expect("the services");
+        let entry = guard.entry(service.to_owned()).or_default();
+        if entry.0 != text {
+            common(bench);
+            bench.world().stack(service, text);
+            text.clone_into(&mut entry.0);
+        }
+        entry.1 += 1;
+        Self(service.to_owned())
+    }
+
+    /// The shipped stack of this name, with the shared settings.
+    pub fn shipped(bench: &Bench, name: &str) -> Self {
+        Self::hold(bench, name, &shipped(bench, name, shared(bench)))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // A case that failed has not hurt the table.
+        let mut services = match SERVICES.0.lock() {
+            Ok(services) => services,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some(entry) = services.get_mut(&self.0) {
+            entry.1 -= 1;
+        }
+        SERVICES.1.notify_all();
+    }
+}
+
+/// What the samples include of a Debian: local accounts, and nothing else.
+fn common(bench: &Bench) {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let world = bench.world();
+        world.stack("common-account", "account required pam_unix.so\n");
+        world.stack("common-password", "password required pam_deny.so\n");
+        for name in ["common-session", "common-session-noninteractive"] {
+            world.stack(name, "session required pam_unix.so\n");
+        }
+    });
+}
+
+/// Our lines about this user, each cut down to its event, reason and first factor.
+fn story(bench: &Bench, user: &str) -> (Vec<String>, Vec<Line>) {
+    let mut lines = bench.world().log().lines_for(user);
+    lines.retain(|line| line.message.starts_with("pam_sms_otp("));
+    let brief = |line: &Line| {
+        let event = line.message.split_whitespace().nth(1).unwrap_or_default();
+        let fields = ["stage", "reason", "first"].map(|name| line.field(name));
+        let fields = fields.into_iter().flatten();
+        [event]
+            .into_iter()
+            .chain(fields)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    (lines.iter().map(brief).collect(), lines)
+}
+
+/// Waits until exactly this was logged about this user, and returns the lines. Nothing secret may
+/// be among them.
+pub fn told(bench: &Bench, user: &str, expected: &[&str]) -> Vec<Line> {
+    let until = Instant::now() + SOON;
+    loop {
+        let (brief, lines) = story(bench, user);
+        if brief.len() >= expected.len() || Instant::now() > until {
+            assert_eq!(brief, expected, "{lines:#?}");
+            keep_quiet(bench, &lines);
+            return lines;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Never in any log: a code, a password, a whole phone number.
+fn keep_quiet(bench: &Bench, lines: &[Line]) {
+    let sms = bench.twilio().all_sms();
+    let secrets = [PASSWORD, LOCAL, ROOT].into_iter();
+    let secrets = secrets.chain(sms.iter().map(|sms| sms.to.as_str()));
+    for secret in secrets {
+        let seen = lines.iter().any(|line| line.raw.contains(secret));
+        assert!(!seen, "{secret} was logged: {lines:#?}");
+    }
+    for code in sms.iter().map(lab::twilio::Sms::code) {
+        let is_it = |number: &str| number == code;
+        let digits = |line: &Line| line.message.split(|c: char| !c.is_ascii_digit()).any(is_it);
+        assert!(!lines.iter().any(digits), "{code} was logged: {lines:#?}");
+    }
+}
+
+/// The stack's commented-out variant: its `#auth` lines in the place of the one above them.
+pub fn variant(text: &str) -> String {
+    let turn = |line: &str| match line.strip_prefix("#auth") {
+        Some(rest) => format!("auth{rest}\n"),
+        None if line.starts_with("auth") => String::new(),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(turn).collect()
+}
+
+/// Asserts that no process runs this program, or that soon none does.
+pub fn soon_gone(program: &Path) {
+    let until = Instant::now() + SOON;
+    loop {
+        let running: Vec<PathBuf> = fs::read_dir("/proc")
+            .expect("/proc")
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| fs::read_link(path.join("exe")).is_ok_and(|exe| exe == program))
+            .collect();
+        if running.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "{running:?} still run");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

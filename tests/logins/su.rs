@@ -1,0 +1,194 @@
+//! su: `pam.d/su` and `pam.d/su-l`, with the sample's `[service.su]`. The target's password, and a
+//! code to the caller's phone.
+
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, another, told};
+use crate::Case;
+use lab::bench::Bench;
+use lab::process::program;
+use lab::pty::Pty;
+use lab::slapd::Person;
+use lab::world::User;
+use std::process::Command;
+
+pub const CASES: &[Case] = &[
+    ("logins::su::to_root", to_root),
+    ("logins::su::to_another_user", to_another_user),
+    (
+        "logins::su::the_caller_s_password_does_not_open",
+        the_caller_s_password_does_not_open,
+    ),
+    (
+        "logins::su::a_caller_who_is_not_in_the_directory",
+        a_caller_who_is_not_in_the_directory,
+    ),
+    ("logins::su::a_caller_of_the_system", a_caller_of_the_system),
+    ("logins::su::last_words_are_seen", last_words_are_seen),
+    ("logins::su::in_a_login_shell", in_a_login_shell),
+    ("logins::su::root_is_not_asked", root_is_not_asked),
+    ("logins::su::ctrl_c_ends_it", ctrl_c_ends_it),
+];
+
+/// The target's password, no phone of his own.
+fn target(bench: &Bench, name: &str) {
+    bench.world().add(&User::new(name).password(LOCAL));
+}
+
+fn give_password(terminal: &mut Pty, password: &str) {
+    terminal.expect("Password: ");
+    terminal.type_line(password);
+}
+
+fn refused(mut terminal: Pty, words: &str) -> String {
+    terminal.expect(words);
+    assert!(!terminal.wait().success());
+    assert!(!terminal.screen().contains("I AM"), "{}", terminal.screen());
+    terminal.screen()
+}
+
+const WHO: &str = "echo I AM $(id -un)";
+
+fn to_root(bench: &Bench) {
+    let alice = Somebody::new(bench, "su-root");
+    bench.world().password("root", ROOT);
+    let _stack = Service::shipped(bench, "su");
+    let mut terminal = alice.runs("su", &["-c", WHO]);
+    give_password(&mut terminal, ROOT);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("I AM root");
+    assert!(terminal.wait().success());
+    let line = bench.world().log().wait_for(
+        &["pam_sms_otp(su:auth): granted", "su-root"],
+        std::time::Duration::from_secs(10),
+    );
+    assert_eq!(line.field("user"), Some("root"), "{}", line.raw);
+    assert_eq!(line.field("caller"), Some("su-root"), "{}", line.raw);
+    assert_eq!(line.tag, "su", "{}", line.raw);
+}
+
+fn to_another_user(bench: &Bench) {
+    let alice = Somebody::new(bench, "su-alice");
+    target(bench, "su-bob");
+    let _stack = Service::shipped(bench, "su");
+    let mut terminal = alice.runs("su", &["su-bob", "-c", WHO]);
+    give_password(&mut terminal, LOCAL);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("I AM su-bob");
+    assert!(terminal.wait().success());
+    told(bench, "su-bob", &["sent", "granted"]);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn the_caller_s_password_does_not_open(bench: &Bench) {
+    let alice = Somebody::with_local_password(bench, "su-own");
+    // The target is in the directory too: neither his phone nor his password there counts.
+    let bob = Somebody::new(bench, "su-other");
+    let _stack = Service::shipped(bench, "su");
+    for password in [LOCAL, PASSWORD] {
+        let mut terminal = alice.runs("su", &["su-other", "-c", WHO]);
+        give_password(&mut terminal, password);
+        refused(terminal, "Authentication failure");
+    }
+    told(bench, "su-other", &[]);
+    assert_eq!((alice.sms(bench), bob.sms(bench)), (0, 0));
+    bench.world().password("su-other", ROOT);
+    let mut terminal = alice.runs("su", &["su-other", "-c", WHO]);
+    give_password(&mut terminal, ROOT);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("I AM su-other");
+    assert_eq!((alice.sms(bench), bob.sms(bench)), (1, 0));
+}
+
+fn a_caller_who_is_not_in_the_directory(bench: &Bench) {
+    let caller = bench.world().add(&User::new("su-stranger"));
+    let bob = Somebody::with_local_password(bench, "su-known");
+    let _stack = Service::shipped(bench, "su");
+    let mut su = Command::new(program("su"));
+    let mut terminal = Pty::spawn_as(su.args(["su-known", "-c", WHO]), &caller);
+    give_password(&mut terminal, LOCAL);
+    refused(terminal, "Authentication failure");
+    told(bench, "su-known", &["denied no-such-user stack"]);
+    assert_eq!(bob.sms(bench), 0);
+}
+
+fn a_caller_of_the_system(bench: &Bench) {
+    let caller = bench.world().add(&User::new("su-daemon").uid(950));
+    target(bench, "su-served");
+    let phone = bench.number();
+    let entry = Person::new("su-daemon").password(PASSWORD).phone(&phone);
+    bench.slapd().add(&entry);
+    let _stack = Service::shipped(bench, "su");
+    let mut su = Command::new(program("su"));
+    let mut terminal = Pty::spawn_as(su.args(["su-served", "-c", WHO]), &caller);
+    give_password(&mut terminal, LOCAL);
+    refused(terminal, "Authentication failure");
+    told(bench, "su-served", &["denied system-user"]);
+    assert_eq!(bench.twilio().sms_to(&phone).len(), 0);
+}
+
+fn last_words_are_seen(bench: &Bench) {
+    let alice = Somebody::new(bench, "su-words");
+    target(bench, "su-goal");
+    let _stack = Service::shipped(bench, "su");
+    let mut terminal = alice.runs("su", &["su-goal", "-c", WHO]);
+    give_password(&mut terminal, LOCAL);
+    terminal.expect(&alice.sent());
+    let wrong = another(&alice.code(bench));
+    for left in ["2 tries left", "1 try left"] {
+        terminal.type_line(&wrong);
+        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+    }
+    terminal.type_line(&wrong);
+    terminal.expect("Too many wrong codes. (login ");
+    refused(terminal, "su: ");
+    told(bench, "su-goal", &["sent", "denied wrong-code stack"]);
+
+    bench
+        .slapd()
+        .replace(&alice.person, "phoneNumberVerified", &["FALSE"]);
+    let mut terminal = alice.runs("su", &["su-goal", "-c", WHO]);
+    give_password(&mut terminal, LOCAL);
+    let screen = refused(terminal, "Authentication failure");
+    let words = "No verified phone number on file. Ask your administrator. (login ";
+    assert!(screen.contains(words), "{screen}");
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// `su -` is the service su-l, which `[service.su]` covers.
+fn in_a_login_shell(bench: &Bench) {
+    let alice = Somebody::new(bench, "su-shell");
+    target(bench, "su-home");
+    let _stack = Service::shipped(bench, "su");
+    let _login = Service::shipped(bench, "su-l");
+    let mut terminal = alice.runs("su", &["-", "su-home", "-c", WHO]);
+    give_password(&mut terminal, LOCAL);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("I AM su-home");
+    let lines = told(bench, "su-home", &["sent", "granted"]);
+    let head = "pam_sms_otp(su-l:auth): granted";
+    assert!(lines[1].message.starts_with(head), "{lines:#?}");
+}
+
+fn root_is_not_asked(bench: &Bench) {
+    target(bench, "su-below");
+    let _stack = Service::shipped(bench, "su");
+    let mut su = Command::new(program("su"));
+    let mut terminal = Pty::spawn(su.args(["su-below", "-c", WHO]));
+    terminal.expect("I AM su-below");
+    assert!(terminal.wait().success());
+    assert!(!terminal.screen().contains("Password"));
+    told(bench, "su-below", &[]);
+}
+
+fn ctrl_c_ends_it(bench: &Bench) {
+    let alice = Somebody::new(bench, "su-ctrl-c");
+    target(bench, "su-quiet");
+    let stack = steps::shipped(bench, "su", steps::shared(bench));
+    let _stack = Service::hold(bench, "su", &stack);
+    let mut terminal = alice.runs("su", &["su-quiet", "-c", WHO]);
+    give_password(&mut terminal, LOCAL);
+    terminal.expect(&alice.sent());
+    terminal.interrupt();
+    assert!(!terminal.wait().success());
+    assert!(!terminal.screen().contains("I AM"), "{}", terminal.screen());
+    told(bench, "su-quiet", &["sent", "denied abandoned stack"]);
+}

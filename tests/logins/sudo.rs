@@ -1,0 +1,258 @@
+//! sudo: `pam.d/sudo`. It asks three times on one PAM handle, and shows no text but the prompts.
+
+use super::steps::{self, PASSWORD, Service, Somebody, another, told};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pty::Pty;
+use lab::world::User;
+
+pub const CASES: &[Case] = &[
+    ("logins::sudo::opens", opens),
+    (
+        "logins::sudo::the_login_shell_has_sudo_s_settings",
+        the_login_shell_has_sudo_s_settings,
+    ),
+    (
+        "logins::sudo::a_wrong_password_is_asked_for_again",
+        a_wrong_password_is_asked_for_again,
+    ),
+    (
+        "logins::sudo::wrong_codes_are_remembered",
+        wrong_codes_are_remembered,
+    ),
+    (
+        "logins::sudo::tries_and_sms_count_over_all_asks",
+        tries_and_sms_count_over_all_asks,
+    ),
+    ("logins::sudo::ctrl_c_ends_it", ctrl_c_ends_it),
+    (
+        "logins::sudo::is_not_asked_again_for_a_while",
+        is_not_asked_again_for_a_while,
+    ),
+    ("logins::sudo::after_pam_unix", after_pam_unix),
+    (
+        "logins::sudo::the_variant_lets_local_accounts_in",
+        the_variant_lets_local_accounts_in,
+    ),
+];
+
+fn prompt(who: &Somebody) -> String {
+    format!("[sudo] password for {}: ", who.name())
+}
+
+fn give_password(who: &Somebody, terminal: &mut Pty, password: &str) {
+    terminal.expect(&prompt(who));
+    terminal.type_line(password);
+}
+
+fn opens(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-opens");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&alice.sent());
+    let code = alice.code(bench);
+    terminal.type_line(&another(&code));
+    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.type_line("abc");
+    terminal.expect("That is not a 6-digit code. SMS code: ");
+    terminal.type_line("");
+    terminal.expect("Code sent again. SMS code: ");
+    terminal.type_line(&code);
+    terminal.expect("uid=0(root)");
+    assert!(terminal.wait().success());
+    let lines = told(bench, alice.name(), &["sent", "sent", "granted"]);
+    for line in &lines {
+        assert!(
+            line.message.starts_with("pam_sms_otp(sudo:auth): "),
+            "{}",
+            line.raw
+        );
+        assert_eq!((line.tag.as_str(), line.facility), ("sudo", 10));
+    }
+    // There is no forking in sudo before it has let somebody in.
+    assert_eq!(lines[0].pid, Some(terminal.pid()));
+}
+
+/// `sudo -i` is the service sudo-i, which `[service.sudo]` covers.
+fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-shell");
+    alice.may_sudo("");
+    let settings = steps::settings(bench).set("service.sudo.code.digits", "7");
+    let settings = steps::written(bench, "sudo-i", &settings);
+    let stack = steps::shipped(bench, "sudo", &settings);
+    let _stack = Service::hold(bench, "sudo-i", &stack);
+    let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&alice.sent());
+    terminal.type_line("123456");
+    terminal.expect("That is not a 7-digit code. SMS code: ");
+    let code = alice.code(bench);
+    assert_eq!(code.len(), 7);
+    terminal.type_line(&code);
+    terminal.expect("\n0\n");
+    assert!(terminal.wait().success());
+    let lines = told(bench, alice.name(), &["sent", "granted"]);
+    assert!(
+        lines[1]
+            .message
+            .starts_with("pam_sms_otp(sudo-i:auth): granted")
+    );
+}
+
+fn a_wrong_password_is_asked_for_again(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-badpass");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = alice.runs("sudo", &["id"]);
+    for _ in 0..3 {
+        give_password(&alice, &mut terminal, "wrong horse");
+    }
+    terminal.expect("3 incorrect password attempts");
+    assert!(!terminal.wait().success());
+    told(bench, alice.name(), &["denied wrong-password"; 3]);
+    assert_eq!(bench.slapd().binds(&alice.person.dn()), 3);
+    assert_eq!(alice.sms(bench), 0);
+
+    // Right at the second asking.
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, "wrong horse");
+    give_password(&alice, &mut terminal, PASSWORD);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("uid=0(root)");
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn wrong_codes_are_remembered(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-wrong");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&alice.sent());
+    let wrong = another(&alice.code(bench));
+    for left in ["2 tries left", "1 try left"] {
+        terminal.type_line(&wrong);
+        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+    }
+    terminal.type_line(&wrong);
+    // sudo asks twice more, and is answered without a prompt.
+    assert!(!terminal.wait().success());
+    let screen = terminal.screen();
+    assert_eq!(screen.matches(&prompt(&alice)).count(), 1, "{screen}");
+    assert_eq!(screen.matches("SMS code: ").count(), 3, "{screen}");
+    assert!(
+        !screen.contains("Too many wrong codes"),
+        "sudo is silent: {screen}"
+    );
+    assert!(!screen.contains("uid=0"), "{screen}");
+    let all = ["sent", "denied wrong-code password"];
+    told(bench, alice.name(), &all);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn tries_and_sms_count_over_all_asks(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-counts");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&alice.sent());
+    let wrong = another(&alice.code(bench));
+    terminal.type_line(&wrong);
+    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    for _ in 0..2 {
+        terminal.type_line("abc");
+        terminal.expect("That is not a 6-digit code. SMS code: ");
+    }
+    terminal.type_line("abc");
+    // The second ask: another SMS, one try less than three, and no answer more that is no code.
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&alice.sent());
+    let wrong = another(&alice.code(bench));
+    terminal.type_line(&wrong);
+    terminal.expect("Wrong code, 1 try left. SMS code: ");
+    terminal.type_line("r");
+    terminal.expect("Code sent again. SMS code: ");
+    terminal.type_line("abc");
+    // The third: no SMS is left.
+    give_password(&alice, &mut terminal, PASSWORD);
+    assert!(!terminal.wait().success());
+    let no_code = "denied no-code password";
+    let limited = "denied limited password";
+    let all = ["sent", no_code, "sent", "sent", no_code, limited];
+    told(bench, alice.name(), &all);
+    assert_eq!(alice.sms(bench), 3, "1 + resends, over all asks");
+}
+
+fn ctrl_c_ends_it(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-ctrl-c");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = alice.runs("sudo", &["id"]);
+    terminal.expect(&prompt(&alice));
+    terminal.interrupt();
+    assert!(!terminal.wait().success());
+    told(bench, alice.name(), &["denied cancelled"]);
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&alice.sent());
+    terminal.interrupt();
+    assert!(!terminal.wait().success());
+    assert!(!terminal.screen().contains("uid=0"));
+    let all = ["denied cancelled", "sent", "denied abandoned password"];
+    told(bench, alice.name(), &all);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn is_not_asked_again_for_a_while(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-again");
+    alice.may_sudo("Defaults:sudo-again timestamp_timeout=5");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = alice.runs("sh", &["-c", "sudo id -u; sudo id -un"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("\n0\n");
+    terminal.expect("root");
+    assert!(terminal.wait().success());
+    told(bench, alice.name(), &["sent", "granted"]);
+}
+
+fn after_pam_unix(bench: &Bench) {
+    let alice = Somebody::with_local_password(bench, "sudo-stack");
+    alice.may_sudo("");
+    let stack = steps::shipped(bench, "sudo-stack", steps::shared(bench));
+    let _stack = Service::hold(bench, "sudo", &stack);
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    terminal.expect(&prompt(&alice));
+    assert_eq!(alice.sms(bench), 0, "the directory's is not this machine's");
+    terminal.type_line(steps::LOCAL);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("uid=0(root)");
+    assert!(terminal.wait().success());
+    told(bench, alice.name(), &["sent", "granted"]);
+}
+
+fn the_variant_lets_local_accounts_in(bench: &Bench) {
+    let alice = Somebody::with_local_password(bench, "sudo-both");
+    alice.may_sudo("");
+    let local = User::new("sudo-local").password(steps::LOCAL);
+    let local = bench.world().add(&local);
+    let rule = "sudo-local ALL=(ALL) ALL\n";
+    lab::scratch::write("/etc/sudoers.d/sudo-local".as_ref(), 0o440, rule);
+    let stack = steps::shipped(bench, "sudo", steps::shared(bench));
+    let _stack = Service::hold(bench, "sudo", &steps::variant(&stack));
+    let mut sudo = std::process::Command::new(lab::process::program("sudo"));
+    let mut terminal = Pty::spawn_as(sudo.arg("id"), &local);
+    terminal.expect("[sudo] password for sudo-local: ");
+    terminal.type_line(steps::LOCAL);
+    terminal.expect("uid=0(root)");
+    told(bench, "sudo-local", &["denied no-such-user"]);
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, steps::LOCAL);
+    give_password(&alice, &mut terminal, PASSWORD);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("uid=0(root)");
+}
