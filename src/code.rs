@@ -1,7 +1,7 @@
 //! A one-time code: drawn, compared, wiped.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use subtle::ConstantTimeEq;
@@ -81,8 +81,11 @@ impl Code {
             if number < even {
                 let code = number.checked_rem(codes).ok_or(NoRandomness)?;
                 let width = usize::from(digits);
+                // As much room as is needed: growing would leave a copy behind.
+                let mut text = Zeroizing::new(String::with_capacity(width));
+                write!(text, "{code:0width$}").map_err(|_| NoRandomness)?;
                 return Ok(Self {
-                    digits: Zeroizing::new(format!("{code:0width$}")),
+                    digits: text,
                     login,
                     dies: now.after(lifetime),
                 });

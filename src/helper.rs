@@ -7,7 +7,7 @@ mod rooms;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -52,7 +52,10 @@ pub fn run() -> ExitCode {
         }
         return ExitCode::FAILURE;
     };
-    let (code, counts) = serve(&request, &remote, settled);
+    // Without a verdict the module gives this handle up: nobody knows the counts any more.
+    let Some((code, counts)) = serve(&request, &remote, settled) else {
+        return ExitCode::FAILURE;
+    };
     let counts = counts.write();
     let verdict = Verdict {
         code,
@@ -62,32 +65,33 @@ pub fn run() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// From the request to what PAM is told.
+/// From the request to what PAM is told. `None`: it ended in a panic.
 fn serve(
     request: &wire::Request,
     remote: &Arc<Remote>,
     settled: Result<(), String>,
-) -> (Pam, Counts) {
+) -> Option<(Pam, Counts)> {
     let started = Moment::now();
     let texts = Texts::of(request);
-    let log = Arc::new(Log::open(&Subject {
-        login: LoginId(request.login),
-        service: &texts.service,
-        user: request.user,
-        rhost: &texts.rhost,
-        tag: &texts.tag,
-        pid: request.pid,
-        debug: request.debug,
-    }));
+    let shared = Arc::new(OnceLock::new());
+    let watched = settled.and_then(|()| leave_with_host(remote, &shared));
+    let log = shared.get_or_init(|| {
+        Log::open(&Subject {
+            login: LoginId(request.login),
+            service: &texts.service,
+            user: request.user,
+            rhost: &texts.rhost,
+            tag: &texts.tag,
+            pid: request.pid,
+            debug: request.debug,
+        })
+    });
     let Some(counts) = Counts::read(request.counts) else {
-        return fail(
-            &log,
-            helper_fault("the module sent counts that are none"),
-            Counts::default(),
-        );
+        let failed = helper_fault("the module sent counts that are none");
+        return Some(fail(log, failed, Counts::default()));
     };
-    if let Err(why) = settled.and_then(|()| leave_with_host(remote, &log)) {
-        return fail(&log, local(why), counts);
+    if let Err(why) = watched {
+        return Some(fail(log, local(why), counts));
     }
     let host = Host::look_up(request.user);
     if host.is_known() {
@@ -95,7 +99,7 @@ fn serve(
     }
     let settings = match load(request, &texts) {
         Ok(settings) => settings,
-        Err(failed) => return fail(&log, failed, counts),
+        Err(failed) => return Some(fail(log, failed, counts)),
     };
     remote.set_wait(longest_wait(&settings));
     remote.send(&FromHelper::Working, longest_wait(&settings));
@@ -105,14 +109,15 @@ fn serve(
     }));
     let told = catch_unwind(AssertUnwindSafe(|| {
         tell(
-            request, &texts, &settings, counts, remote, &log, &host, started,
+            request, &texts, &settings, counts, remote, log, &host, started,
         )
     }));
     match told {
-        Ok(ended) => conclude(&ended, &settings, remote, &log),
+        Ok(ended) => Some(conclude(ended, &settings, remote, log)),
         Err(payload) => {
             std::mem::forget(payload);
-            fail(&log, helper_fault(panicked()), counts)
+            log.failed(&helper_fault(panicked()));
+            None
         }
     }
 }
@@ -188,7 +193,10 @@ fn tell(
 }
 
 /// The last line, the last words, and the time at which a refusal leaves.
-fn conclude(ended: &Ended, settings: &Settings, remote: &Remote, log: &Log) -> (Pam, Counts) {
+fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -> (Pam, Counts) {
+    if let Outcome::Failed(failed) = &mut ended.outcome {
+        remote.blame_this_machine(failed);
+    }
     match &ended.outcome {
         Outcome::Granted(_) => log.granted(),
         Outcome::Denied(denied) => log.denied(*denied, ended.first, ended.detail.as_deref()),
@@ -222,14 +230,16 @@ fn longest_wait(settings: &Settings) -> Duration {
 
 /// Ends this process with its host, in every state: in the middle of LDAP or HTTP, too. A thread
 /// is enough for that here, because no other thread lets go of anything that outlives a process.
-fn leave_with_host(remote: &Arc<Remote>, log: &Arc<Log>) -> Result<(), String> {
+fn leave_with_host(remote: &Arc<Remote>, log: &Arc<OnceLock<Log>>) -> Result<(), String> {
     let (remote, log) = (Arc::clone(remote), Arc::clone(log));
     std::thread::Builder::new()
         .name("host".into())
         .stack_size(256 * 1024)
         .spawn(move || {
             remote.wait_for_end();
-            log.hung_up();
+            if let Some(log) = log.get() {
+                log.hung_up();
+            }
             sys::leave();
         })
         .map(drop)

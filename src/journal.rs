@@ -58,19 +58,43 @@ pub struct Log {
 
 struct Out {
     to: Option<Logger<LoggerBackend, Line>>,
+    line: Line,
     /// The login's last line is written.
     ended: bool,
 }
 
 impl Out {
     fn write(&mut self, severity: Severity, line: &str) {
-        if let Some(logger) = &mut self.to {
-            let _ = logger
-                .formatter
-                .clone()
-                .format(&mut logger.backend, severity, line);
+        // A log that was restarted meanwhile has a new socket: once more, as syslog(3) does.
+        for _ in 0..2 {
+            let Some(logger) = &mut self.to else { return };
+            if self
+                .line
+                .format(&mut logger.backend, severity, line)
+                .is_ok()
+            {
+                return;
+            }
+            self.to = connect(&self.line);
         }
     }
+}
+
+/// Connects to the system's log. In a thread, because a stream whose reader hangs has no bound on
+/// that; the thread ends with the process.
+fn connect(line: &Line) -> Option<Logger<LoggerBackend, Line>> {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let line = line.clone();
+    let thread = std::thread::Builder::new().stack_size(128 * 1024);
+    let connecting = move || tell.send(syslog::unix(line).ok());
+    thread.spawn(connecting).ok()?;
+    let logger = told.recv_timeout(PATIENCE).ok()??;
+    let _ = match &logger.backend {
+        LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(PATIENCE)),
+        LoggerBackend::UnixStream(stream) => stream.get_ref().set_write_timeout(Some(PATIENCE)),
+        LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => Ok(()),
+    };
+    Some(logger)
 }
 
 impl Log {
@@ -81,17 +105,12 @@ impl Log {
             tag: clean(subject.tag),
             pid: subject.pid,
         };
-        let to = syslog::unix(line).ok().inspect(|logger| {
-            let _ = match &logger.backend {
-                LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(PATIENCE)),
-                LoggerBackend::UnixStream(stream) => {
-                    stream.get_ref().set_write_timeout(Some(PATIENCE))
-                }
-                LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => Ok(()),
-            };
-        });
         Self {
-            out: Mutex::new(Out { to, ended: false }),
+            out: Mutex::new(Out {
+                to: connect(&line),
+                line,
+                ended: false,
+            }),
             head: format!("pam_sms_otp({}:auth):", clean(subject.service)),
             login: subject.login,
             user: subject.user.to_vec(),

@@ -210,7 +210,10 @@ impl Login<'_> {
         let first = match source {
             Source::Ldap | Source::Auto => return Ok(None),
             Source::Ssh => First::Ssh(self.ssh_proof().ok_or(Denied::NoFirstFactor)?),
-            Source::Stack => First::Stack(StackProof::by_settings(self.request.id)),
+            Source::Stack => {
+                let proof = StackProof::read(&self.settings.password, self.request.id);
+                First::Stack(proof.ok_or(Denied::NoFirstFactor)?)
+            }
         };
         self.is_proved(&first);
         Ok(Some(first))
@@ -221,16 +224,24 @@ impl Login<'_> {
         let by = self.patience.deadline();
         match self.cast.directory.find(person.name(), by) {
             Ok(Found::One(entry)) => {
-                self.cast.journal.known();
+                self.is_known();
                 self.cast.journal.step("one entry found");
                 Ok(entry)
             }
             Ok(Found::None) => Err(Denied::NoSuchUser(self.whose()).into()),
             Ok(Found::Several) => {
-                self.cast.journal.known();
+                self.is_known();
                 Err(Denied::Ambiguous.into())
             }
             Err(error) => Err(of_directory(&error)),
+        }
+    }
+
+    /// The directory knows the name, so it may be logged; the caller's entry says nothing of the
+    /// user's.
+    fn is_known(&mut self) {
+        if self.whose() == Whose::User {
+            self.cast.journal.known();
         }
     }
 

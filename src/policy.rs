@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{
-    config::{Policy, Subject},
+    config::{Password, Policy, Source, Subject},
     id::LoginId,
 };
 
@@ -113,8 +113,9 @@ impl SshProof {
 
 impl StackProof {
     /// `password.source = "stack"`: the administrator vouches for the stack.
-    pub const fn by_settings(login: LoginId) -> Self {
-        Self { login }
+    #[must_use]
+    pub fn read(settings: &Password, login: LoginId) -> Option<Self> {
+        (settings.source == Source::Stack).then_some(Self { login })
     }
 
     /// The login it belongs to.

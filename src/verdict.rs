@@ -26,10 +26,11 @@
 //! let forged = Granted { login: LoginId([0; 4]) };
 //! ```
 //! ```compile_fail,E0061
-//! use sms_otp::{policy::StackProof, id::LoginId, verdict::{First, Granted}};
+//! use sms_otp::{id::LoginId, verdict::{First, Granted}};
 //! // One factor is not enough.
-//! let login = LoginId([0; 4]);
-//! let half = Granted::new(First::Stack(StackProof::by_settings(login)));
+//! fn half(login: LoginId, first: &First) {
+//!     let _ = Granted::new(login, first);
+//! }
 //! ```
 //! ```compile_fail,E0382
 //! use sms_otp::{code::{Code, Typed}, deadline::Moment};

@@ -13,6 +13,9 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod command;
+mod drift;
+mod install;
 mod logins;
 mod module;
 
@@ -56,7 +59,10 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
             .with_ignored_flag(skip)
         })
     };
-    wing(module::cases(), false)
+    wing(drift::cases(), false)
+        .chain(wing(command::cases(), false))
+        .chain(wing(install::cases(), false))
+        .chain(wing(module::cases(), false))
         .chain(wing(logins::cases(), closed))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Between `fork` and `exec`: a copy of the host becomes the helper.
 //!
-//! The host may have threads, handlers, limits, ids and a terminal that its caller has chosen.
-//! The copy gives up all of it before the helper's file is even looked for. Until `exec` it makes
+//! The host may have threads, handlers, ids and a terminal that its caller has chosen. The copy
+//! gives up all of it before the helper's file is even looked for (its limits are the helper's first act). Until `exec` it makes
 //! system calls only: another thread of the host may have held any lock at the moment of the copy,
 //! so nothing here allocates or calls into libc's own state. What fails is told on the wire.
 
@@ -168,18 +168,39 @@ fn ids(host: u32) -> Result<(), ()> {
     Ok(())
 }
 
-/// `exec` keeps what is ignored and what is blocked: both go.
+/// Bytes of a set of signals in the kernel.
+#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+const SIGNAL_SET: usize = 16;
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+const SIGNAL_SET: usize = 8;
+
+/// `exec` keeps what is ignored and what is blocked: both go. Raw calls here too: since glibc 2.41
+/// `sigaction(3)` takes a lock that another thread of the host may have held.
 fn signals() {
-    // SAFETY: an all-zero sigaction is SIG_DFL without flags; libc refuses the numbers it keeps
-    // for itself, and SIGKILL and SIGSTOP cannot be changed nor need be.
+    // A kernel sigaction of zeros is SIG_DFL without flags (64 bytes hold every architecture's),
+    // and a kernel sigset of zeros is empty.
+    let nothing = [0_u64; 8];
+    let no_old = ptr::null_mut::<u64>();
+    // SAFETY: the kernel reads at most the array and writes nothing; SIGKILL and SIGSTOP cannot be
+    // changed, nor need be.
     unsafe {
-        let default: libc::sigaction = std::mem::zeroed();
         for signal in 1..=64 {
-            libc::sigaction(signal, &raw const default, ptr::null_mut());
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                nothing.as_ptr(),
+                no_old,
+                SIGNAL_SET,
+            );
         }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        let set = libc::SIG_SETMASK;
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            set,
+            nothing.as_ptr(),
+            no_old,
+            SIGNAL_SET,
+        );
     }
 }
 
@@ -303,6 +324,12 @@ impl System {
     }
 }
 
+// Where inode numbers do not fit 32 bits, glibc's plain fstat fails on 32-bit machines.
+#[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
+use libc::{fstat, stat as FileStat};
+#[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
+use libc::{fstat64 as fstat, stat64 as FileStat};
+
 impl Calls for System {
     type Fd = OwnedFd;
 
@@ -325,9 +352,9 @@ impl Calls for System {
 
     fn stat(&self, fd: &OwnedFd) -> Result<Stat, Errno> {
         // SAFETY: all-zero is a valid stat; fstat(2) only writes to it.
-        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        let mut stat: FileStat = unsafe { std::mem::zeroed() };
         // SAFETY: an open descriptor and a valid place.
-        if unsafe { libc::fstat(fd.as_raw_fd(), &raw mut stat) } != 0 {
+        if unsafe { fstat(fd.as_raw_fd(), &raw mut stat) } != 0 {
             return Err(Errno(errno()));
         }
         Ok(Stat {

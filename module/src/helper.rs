@@ -97,7 +97,7 @@ impl Helper {
             if left.is_zero() {
                 return Err(Loss::Late);
             }
-            let dead = self.child.poll(Some(wire), left);
+            let dead = self.child.poll(Some(wire), left).map_err(Loss::Errno)?;
             // SAFETY: writes at most the buffer's length; MSG_TRUNC tells the message's own.
             let length = unsafe {
                 libc::recv(
@@ -128,7 +128,8 @@ impl Helper {
         self.end(FAREWELL);
     }
 
-    /// What to say of one that was lost.
+    /// What to say of one that was lost. One that is late or talks nonsense is killed before the
+    /// wire is closed: it would take that for a host that hung up, and log so.
     pub fn obituary(mut self, loss: &Loss) -> Trouble {
         let detail = match loss {
             Loss::Late => "the helper is late and was ended".to_owned(),
@@ -150,6 +151,9 @@ impl Helper {
     /// Closes the wire, which ends the helper in every state, and reaps it; one that is still
     /// there after `grace` is killed.
     fn end(&mut self, grace: Duration) -> Option<(c_int, c_int)> {
+        if grace.is_zero() {
+            self.child.kill();
+        }
         self.wire = None;
         self.child.reap(grace)
     }
@@ -164,7 +168,7 @@ impl Drop for Helper {
 impl Child {
     /// Waits until the wire speaks or the process is dead, at most so long; says whether it is
     /// dead. Signals that interrupt are the host's business: the caller looks at the clock.
-    fn poll(&self, wire: Option<c_int>, patience: Duration) -> bool {
+    fn poll(&self, wire: Option<c_int>, patience: Duration) -> Result<bool, c_int> {
         let end = |fd: Option<c_int>| libc::pollfd {
             fd: fd.unwrap_or(-1),
             events: libc::POLLIN,
@@ -176,30 +180,39 @@ impl Child {
             .unwrap_or(c_int::MAX)
             .saturating_add(1);
         // SAFETY: two valid pollfd; a negative descriptor is skipped (poll(2)).
-        unsafe { libc::poll(ends.as_mut_ptr(), 2, millis) };
-        ends[1].revents != 0
+        let result = unsafe { libc::poll(ends.as_mut_ptr(), 2, millis) };
+        match errno() {
+            error if result < 0 && error != libc::EINTR => Err(error),
+            _ => Ok(result > 0 && ends[1].revents != 0),
+        }
     }
 
+    /// Takes the process off the table, within bounds: one that hangs in the kernel (a disk that
+    /// does not answer) cannot be ended by anybody, and its host does not wait for it.
     fn reap(&mut self, grace: Duration) -> Option<(c_int, c_int)> {
         if self.reaped {
             return None;
         }
         if self.pidfd.is_some() {
-            if grace.is_zero() || !self.dead_within(grace) {
+            if !self.dead_within(grace) {
                 self.kill();
+                self.dead_within(FAREWELL);
             }
-            return self.wait(0);
+            let status = self.wait();
+            self.reaped = true;
+            return status;
         }
-        // Without a pidfd nobody can be killed safely. Its end of the wire is closed: wait for it
-        // as long as a deadline can be, by looking.
+        // Without a pidfd nobody can be killed safely. Its end of the wire is closed, which ends
+        // it: look whether it has.
         let start = now();
         while now().saturating_sub(start) < FAREWELL {
-            let status = self.wait(libc::WNOHANG);
+            let status = self.wait();
             if self.reaped {
                 return status;
             }
-            self.poll(None, Duration::from_millis(5));
+            let _ = self.poll(None, Duration::from_millis(5));
         }
+        self.reaped = true;
         None
     }
 
@@ -210,8 +223,10 @@ impl Child {
             if left.is_zero() {
                 return false;
             }
-            if self.poll(None, left) {
-                return true;
+            match self.poll(None, left) {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(_) => return false,
             }
         }
     }
@@ -233,18 +248,18 @@ impl Child {
 
     /// Takes the process off the table. A host that ignores SIGCHLD, or reaps whatever ends, was
     /// quicker (ECHILD): then it is just as gone.
-    fn wait(&mut self, options: c_int) -> Option<(c_int, c_int)> {
+    fn wait(&mut self) -> Option<(c_int, c_int)> {
         loop {
             // SAFETY: all-zero is a valid siginfo_t; waitid(2) only writes to it.
             let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
             let id = libc::id_t::try_from(self.pid).unwrap_or_default();
-            // SAFETY: `info` is valid; __WALL: a child that died before its exec has no signal.
+            // SAFETY: `info` is valid.
             let result = unsafe {
                 libc::waitid(
                     libc::P_PID,
                     id,
                     &raw mut info,
-                    libc::WEXITED | libc::__WALL | options,
+                    libc::WEXITED | libc::__WALL | libc::WNOHANG,
                 )
             };
             if result != 0 && errno() == libc::EINTR {

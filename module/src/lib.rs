@@ -38,6 +38,7 @@ use wire::Code;
 
 use crate::{
     arguments::Arguments,
+    helper::Helper,
     journal::{Line, Trouble},
     memory::Past,
 };
@@ -90,9 +91,10 @@ fn authenticate(
             ));
         }
     };
-    // Until a verdict is in, this handle and name count as broken, whatever happens in between.
+    let helper = Helper::start(&arguments.helper)?;
+    // From here until a verdict is in, this handle and name count as broken, whatever happens.
     memory::keep(pamh, &user, Past::Broken)?;
-    let ended = relay::run(pamh, &arguments, flags, line, &user, &counts)?;
+    let ended = relay::run(pamh, &arguments, flags, line, helper, &user, &counts)?;
     let past = match ended.code {
         Code::MaxTries | Code::AuthinfoUnavail => Past::Ended(ended.code),
         Code::Success

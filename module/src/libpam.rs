@@ -9,8 +9,9 @@ use pam::{constants::PamResultCode, items, module::PamHandle};
 
 use crate::memory::Memory;
 
-// Linked by pam-bindings (`-lpam`). Signatures from <security/pam_ext.h> and
-// <security/pam_modules.h>; they are the same in every Linux-PAM since 1.1.
+// Linked by pam-bindings (`-lpam`).
+// SAFETY: signatures from <security/pam_ext.h> and <security/pam_modules.h>; they are the same in
+// every Linux-PAM since 1.1.
 unsafe extern "C" {
     fn pam_get_user(pamh: *mut PamHandle, user: *mut *const c_char, prompt: *const c_char)
     -> c_int;
@@ -27,7 +28,7 @@ unsafe extern "C" {
 const PAM_SUCCESS: c_int = PamResultCode::PAM_SUCCESS as c_int;
 const PAM_AUTHTOK: c_int = items::ItemType::AuthTok as c_int;
 
-/// The key says which build has put the value there, so that its type is the one of this build.
+/// The key says which version has put the value there, so that its type is the one of this one.
 const MEMORY_KEY: &str = concat!("pam_sms_otp ", env!("CARGO_PKG_VERSION"));
 
 /// `PAM_USER`, as bytes (pam-bindings refuses what is not UTF-8), asked for where the host has
@@ -41,7 +42,7 @@ pub fn user(pamh: &mut PamHandle) -> Option<Vec<u8>> {
         return None;
     }
     // SAFETY: on success libpam hands out a string of its own, or null.
-    unsafe { bytes_of(user, wire::most::NAME) }.filter(|user| !user.is_empty())
+    unsafe { bytes_of(user, wire::most::NAME) }
 }
 
 /// Whether an earlier module has left a password.

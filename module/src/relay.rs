@@ -33,11 +33,11 @@ pub fn run(
     arguments: &Arguments,
     flags: PamFlag,
     line: &Line,
+    helper: Helper,
     user: &[u8],
     counts: &[u8],
 ) -> Result<Ended, Trouble> {
     let request = request(pamh, arguments, line, user, counts)?;
-    let helper = Helper::start(&arguments.helper)?;
     // If it did not get the request, what it has said instead is more interesting.
     let _ = helper.send(&request);
     let ended = relay(pamh, arguments, flags, &helper);

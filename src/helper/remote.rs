@@ -16,19 +16,31 @@ use wire::{Answer, FromHelper, Style};
 use zeroize::Zeroizing;
 
 use crate::{
-    deadline::Deadline,
+    deadline::{Deadline, Moment},
     login::{Heard, Person},
+    verdict::{Failed, Fault},
 };
 
 /// Nobody sits at one prompt for longer. The host mostly gives up before (`LoginGraceTime`,
 /// sudo's `passwd_timeout`), and a code dies sooner.
 const LONGEST_PROMPT: Duration = Duration::from_secs(3600);
 
+/// How often the wire's end is looked at, beside being told: it is told at once.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A busy machine lets a thread wait as long now and then.
+const HICCUP: Duration = Duration::from_millis(250);
+
+/// As long a standstill changes nothing.
+const FORGIVEN: Duration = Duration::from_secs(1);
+
 /// The module's end of the wire.
 pub struct Remote {
     wire: OwnedFd,
     /// What the module may have to wait after an answer, in milliseconds.
     wait: AtomicU64,
+    /// For how long this process stood still, in milliseconds.
+    stood_still: AtomicU64,
 }
 
 impl Remote {
@@ -36,6 +48,7 @@ impl Remote {
         Self {
             wire,
             wait: AtomicU64::new(wire::FIRST_WAIT_MS as u64),
+            stood_still: AtomicU64::new(0),
         }
     }
 
@@ -55,7 +68,7 @@ impl Remote {
     /// Waits for one message. `None`: it did not come, was too long, or the module is gone.
     pub fn receive(&self, patience: Duration) -> Option<Zeroizing<Vec<u8>>> {
         let by = Deadline::within(patience);
-        self.wait_for(PollFlags::IN, Some(by))?;
+        self.wait_for(PollFlags::IN, by)?;
         let mut buffer = Zeroizing::new(vec![0; wire::MAX_MESSAGE]);
         let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
         let (_, length) = rustix::net::recv(&self.wire, buffer.as_mut_slice(), flags).ok()?;
@@ -67,27 +80,54 @@ impl Remote {
         Some(buffer)
     }
 
-    /// Returns when the module is gone.
+    /// Returns when the module is gone, and notices meanwhile when this process stands still.
     pub fn wait_for_end(&self) {
-        while self.wait_for(PollFlags::RDHUP, None).is_none() {}
+        loop {
+            let began = Moment::now();
+            if self
+                .wait_for(PollFlags::RDHUP, Deadline::within(TICK))
+                .is_some()
+            {
+                return;
+            }
+            let late = Moment::now().since(began).saturating_sub(TICK);
+            if late > HICCUP {
+                let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+                self.stood_still.fetch_add(late, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// An outage is what others are to blame for. A caller who can stop this process (in a control
+    /// group of his own, say) can let every deadline pass without any of them being slow, and
+    /// administrators write `authinfo_unavail=ignore`: so that counts as a fault of this machine.
+    pub fn blame_this_machine(&self, failed: &mut Failed) {
+        let stood_still = Duration::from_millis(self.stood_still.load(Ordering::Relaxed));
+        if failed.fault == Fault::Outage && stood_still > FORGIVEN {
+            failed.fault = Fault::Local;
+            failed.detail = format!(
+                "this process stood still for {} s (stopped, or the machine overloaded or asleep), then: {}",
+                stood_still.as_secs(),
+                failed.detail
+            );
+        }
     }
 
     /// Waits for something on the wire, or its end. `None`: not in time.
-    fn wait_for(&self, events: PollFlags, by: Option<Deadline>) -> Option<()> {
+    fn wait_for(&self, events: PollFlags, by: Deadline) -> Option<()> {
         loop {
-            let left = by.map(|by| {
-                Timespec::try_from(by.left()).unwrap_or(Timespec {
-                    tv_sec: 3600,
-                    tv_nsec: 0,
-                })
+            // Longer than any of our waits, should it not fit.
+            let left = Timespec::try_from(by.left()).unwrap_or(Timespec {
+                tv_sec: 3600,
+                tv_nsec: 0,
             });
             let mut wire = [PollFd::new(&self.wire, events)];
-            match poll(&mut wire, left.as_ref()) {
-                Ok(0) if by.is_some_and(Deadline::is_over) => return None,
+            match poll(&mut wire, Some(&left)) {
+                Ok(0) if by.is_over() => return None,
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Some(()),
-                // Nothing that can be waited for: as good as the end.
-                Err(_) => return by.is_none().then_some(()),
+                // Nothing that can be waited for.
+                Err(_) => return None,
             }
         }
     }

@@ -61,7 +61,7 @@ impl Counts {
     }
 
     /// Takes the last try back.
-    pub const fn was_right(&mut self) {
+    pub const fn take_back(&mut self) {
         self.wrong = self.wrong.saturating_sub(1);
     }
 

@@ -51,8 +51,12 @@ impl Login<'_> {
                         code = same;
                         Said::Wrong
                     }
-                    // It died between the look and the comparison.
-                    Err(Unproved::Expired) => return Err(Denied::ExpiredCode.into()),
+                    // It died between the look and the comparison: no try, as above.
+                    Err(Unproved::Expired) => {
+                        self.counts.take_back();
+                        code = self.draw()?;
+                        self.send_new(phone, &code)?
+                    }
                 },
             };
         }
@@ -82,7 +86,7 @@ impl Login<'_> {
     fn compare(&mut self, code: Code, typed: &Typed) -> Result<CodeProof, Unproved> {
         self.counts.begin_try();
         let proof = code.check(typed, self.cast.clock.now())?;
-        self.counts.was_right();
+        self.counts.take_back();
         Ok(proof)
     }
 
@@ -120,12 +124,15 @@ impl Login<'_> {
 
     /// The code is dead: a new one, or the end.
     fn replace(&mut self, phone: &Phone, code: &mut Code) -> Result<Said, End> {
+        *code = self.draw()?;
+        self.send_new(phone, code)
+    }
+
+    fn send_new(&mut self, phone: &Phone, code: &Code) -> Result<Said, End> {
         if !self.counts.may_send(self.settings.code.resends) {
             return Err(Denied::ExpiredCode.into());
         }
-        let new = self.draw()?;
-        self.send(phone, &new).map_err(End::Failed)?;
-        *code = new;
+        self.send(phone, code).map_err(End::Failed)?;
         Ok(Said::Expired)
     }
 

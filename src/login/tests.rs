@@ -415,7 +415,7 @@ fn proofs_of_different_logins_open_nothing() {
     let first = First::Password(PasswordProof::for_a_test(other));
     assert!(Granted::new(LOGIN, &first, &second).is_none());
     assert!(Granted::new(other, &first, &second).is_none());
-    let first = First::Stack(StackProof::by_settings(LOGIN));
+    let first = First::Password(PasswordProof::for_a_test(LOGIN));
     assert!(Granted::new(LOGIN, &first, &second).is_some());
 }
 

@@ -10,6 +10,7 @@ use std::process::Command;
 
 pub const CASES: &[Case] = &[
     ("logins::console::opens", opens),
+    ("logins::console::wrong_codes_end_it", wrong_codes_end_it),
     (
         "logins::console::each_name_has_its_own_memory",
         each_name_has_its_own_memory,
@@ -64,9 +65,8 @@ fn opens(bench: &Bench) {
     assert_eq!(lines[1].field("rhost"), None, "{lines:#?}");
 }
 
-fn each_name_has_its_own_memory(bench: &Bench) {
-    let alice = Somebody::new(bench, "con-first");
-    let bob = Somebody::new(bench, "con-second");
+fn wrong_codes_end_it(bench: &Bench) {
+    let alice = Somebody::new(bench, "con-wrong");
     let _stack = Service::shipped(bench, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
@@ -78,22 +78,53 @@ fn each_name_has_its_own_memory(bench: &Bench) {
     }
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
+    // One login gives up at once then, another asks for a name and is answered without a prompt.
+    let ends = ["Maximum number of tries exceeded", "login: "];
+    if terminal.expect_one_of(&ends, lab::pty::PATIENCE).0 == 1 {
+        terminal.type_line(alice.name());
+        let shown = terminal.expect("Login incorrect");
+        assert!(!shown.contains("Password"), "{shown}");
+    }
+    told(bench, alice.name(), &["sent", "denied wrong-code password"]);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// Answers that are no code, until the login ends: login asks for a name again.
+fn no_code(terminal: &mut Pty, answers: usize) {
+    for _ in 1..answers {
+        terminal.type_line("abc");
+        terminal.expect("That is not a 6-digit code. SMS code: ");
+    }
+    terminal.type_line("abc");
     terminal.expect("Login incorrect");
-    // The same name again is answered at once, without a prompt.
-    give_name(&mut terminal, alice.name());
-    let shown = terminal.expect("Login incorrect");
-    assert!(!shown.contains("Password"), "{shown}");
+}
+
+fn each_name_has_its_own_memory(bench: &Bench) {
+    let alice = Somebody::new(bench, "con-first");
+    let bob = Somebody::new(bench, "con-second");
+    let _stack = Service::shipped(bench, "login");
+    let mut terminal = login();
+    let wrong_code = |terminal: &mut Pty, who: &Somebody, left: &str| {
+        give(terminal, who.name(), PASSWORD);
+        terminal.expect(&who.sent());
+        let code = who.code(bench);
+        terminal.type_line(&another(&code));
+        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+        code
+    };
+    wrong_code(&mut terminal, &alice, "2 tries left");
+    no_code(&mut terminal, 3);
     // Another name starts anew.
-    give(&mut terminal, bob.name(), "wrong horse");
-    terminal.expect("Login incorrect");
-    give(&mut terminal, bob.name(), PASSWORD);
-    bob.type_code(bench, &mut terminal);
-    is_in(terminal, "$ ", bob.name());
-    let all = ["sent", "denied wrong-code password"];
-    told(bench, alice.name(), &all);
-    let all = ["denied wrong-password", "sent", "granted"];
-    told(bench, bob.name(), &all);
-    assert_eq!((alice.sms(bench), bob.sms(bench)), (1, 1));
+    wrong_code(&mut terminal, &bob, "2 tries left");
+    no_code(&mut terminal, 3);
+    // The first one goes on where he was, with a new code.
+    let code = wrong_code(&mut terminal, &alice, "1 try left");
+    terminal.type_line(&code);
+    is_in(terminal, "$ ", alice.name());
+    let no_code = "denied no-code password";
+    told(bench, alice.name(), &["sent", no_code, "sent", "granted"]);
+    told(bench, bob.name(), &["sent", no_code]);
+    assert_eq!((alice.sms(bench), bob.sms(bench)), (2, 1));
 }
 
 fn people_need_the_directory_root_does_not(bench: &Bench) {
@@ -107,6 +138,10 @@ fn people_need_the_directory_root_does_not(bench: &Bench) {
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
     terminal.expect("Login incorrect");
+    // An outage is remembered for this name: the same answer at once, without a prompt.
+    give_name(&mut terminal, alice.name());
+    let shown = terminal.expect("Login incorrect");
+    assert!(!shown.contains("Password"), "{shown}");
     give(&mut terminal, "root", ROOT);
     is_in(terminal, "# ", "root");
     told(bench, alice.name(), &["failed directory outage"]);

@@ -91,7 +91,7 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
     let code = alice.code(bench);
     assert_eq!(code.len(), 7);
     terminal.type_line(&code);
-    terminal.expect("\n0\n");
+    terminal.expect("\n0\r\n");
     assert!(terminal.wait().success());
     let lines = told(bench, alice.name(), &["sent", "granted"]);
     assert!(
@@ -213,7 +213,7 @@ fn is_not_asked_again_for_a_while(bench: &Bench) {
     let mut terminal = alice.runs("sh", &["-c", "sudo id -u; sudo id -un"]);
     give_password(&alice, &mut terminal, PASSWORD);
     alice.type_code(bench, &mut terminal);
-    terminal.expect("\n0\n");
+    terminal.expect("\n0\r\n");
     terminal.expect("root");
     assert!(terminal.wait().success());
     told(bench, alice.name(), &["sent", "granted"]);

@@ -63,15 +63,14 @@ pub fn etc(scratch: &Scratch) {
     let etc = scratch.folder("etc");
     run(Command::new(program("cp")).args(["-a", "/etc/."]).arg(&etc));
     accounts::replace_all(&etc);
-    for folder in ["pam.d", "sudoers.d"] {
+    for folder in ["pam.d", "sudoers.d", "security"] {
         let _ = fs::remove_dir_all(etc.join(folder));
         fs::create_dir(etc.join(folder)).expect("a folder in our /etc");
         set_mode(&etc.join(folder), 0o755);
     }
-    // What libpam's own modules read there (limits.conf, pam_env.conf) is the distribution's and stays;
-    // what a product installed on this machine reads is not ours.
-    for file in ["sms_otp.toml", "sms_otp.token", "sms_otp.ldap"] {
-        let _ = fs::remove_file(etc.join("security").join(file));
+    // Some modules of a usual stack fail without their file.
+    for file in ["limits.conf", "pam_env.conf", "group.conf"] {
+        write(&etc.join("security").join(file), 0o644, "");
     }
     let deny = "auth required pam_deny.so\naccount required pam_deny.so\n";
     write(&etc.join("pam.d/other"), 0o644, deny);

@@ -1,0 +1,150 @@
+//! What a host loads: few crates, few symbols, nothing that can be rewritten.
+
+use super::repository;
+use crate::Case;
+use lab::bench::Bench;
+use lab::process::run;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub const CASES: &[Case] = &[
+    (
+        "drift::binary::the_module_depends_on_little",
+        the_module_depends_on_little,
+    ),
+    (
+        "drift::binary::the_module_exports_hooks_only",
+        the_module_exports_hooks_only,
+    ),
+    (
+        "drift::binary::the_module_is_hardened",
+        the_module_is_hardened,
+    ),
+    (
+        "drift::binary::the_module_needs_few_libraries",
+        the_module_needs_few_libraries,
+    ),
+];
+
+fn the_module_depends_on_little(_: &Bench) {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        eprintln!("cargo is not at hand: its tree was not looked at");
+        return;
+    };
+    let tree = run(Command::new(cargo)
+        .args([
+            "tree",
+            "-p",
+            "pam_sms_otp",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .args(["--offline", "--locked"])
+        .current_dir(repository()));
+    let crates: Vec<&str> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(crates.contains(&"pam_sms_otp"), "{tree}");
+    let never = [
+        "async-io",
+        "hyper",
+        "ldap3",
+        "native-tls",
+        "openssl",
+        "reqwest",
+        "ring",
+        "rustls",
+        "serde",
+        "serde_json",
+        "sms-otp",
+        "smol",
+        "tokio",
+        "toml",
+        "ureq",
+    ];
+    for name in never {
+        assert!(!crates.contains(&name), "the module loads {name}:\n{tree}");
+    }
+    assert!(crates.len() < 20, "the module loads much:\n{tree}");
+}
+
+/// A tool of binutils, which come with every C compiler.
+fn tool(name: &str, arguments: &[&str], file: &Path) -> Option<String> {
+    let places = ["/usr/bin", "/usr/local/bin", "/bin"];
+    let mut places = places.iter().map(|folder| PathBuf::from(folder).join(name));
+    let Some(program) = places.find(|path| path.is_file()) else {
+        eprintln!(
+            "{name} is not installed: {} was not looked at",
+            file.display()
+        );
+        return None;
+    };
+    Some(run(Command::new(program)
+        .args(arguments)
+        .arg(file)
+        .env("LC_ALL", "C")))
+}
+
+fn the_module_exports_hooks_only(bench: &Bench) {
+    let module = bench.product().module();
+    let Some(symbols) = tool("nm", &["-D", "--defined-only"], &module) else {
+        return;
+    };
+    let mut names: Vec<&str> = symbols
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    names.sort_unstable();
+    let hooks = [
+        "pam_sm_acct_mgmt",
+        "pam_sm_authenticate",
+        "pam_sm_chauthtok",
+        "pam_sm_close_session",
+        "pam_sm_open_session",
+        "pam_sm_setcred",
+    ];
+    assert_eq!(names, hooks);
+}
+
+fn the_module_is_hardened(bench: &Bench) {
+    let module = bench.product().module();
+    let Some(dynamic) = tool("readelf", &["-W", "-d", "-l"], &module) else {
+        return;
+    };
+    assert!(dynamic.contains("GNU_RELRO"), "{dynamic}");
+    assert!(dynamic.contains("NOW"), "not bound at once: {dynamic}");
+    assert!(dynamic.contains("NODELETE"), "{dynamic}");
+    for word in ["RPATH", "RUNPATH", "TEXTREL"] {
+        assert!(!dynamic.contains(word), "{word}: {dynamic}");
+    }
+    let stack = dynamic.lines().find(|line| line.contains("GNU_STACK"));
+    let stack = stack.expect("a GNU_STACK");
+    assert!(stack.contains(" RW ") && !stack.contains("RWE"), "{stack}");
+    for program in [bench.product().helper(), bench.product().command()] {
+        let dynamic = tool("readelf", &["-W", "-d", "-l"], &program).expect("readelf");
+        assert!(
+            dynamic.contains("GNU_RELRO") && dynamic.contains("NOW"),
+            "{dynamic}"
+        );
+        assert!(!dynamic.contains("RWE"), "{dynamic}");
+    }
+}
+
+fn the_module_needs_few_libraries(bench: &Bench) {
+    let module = bench.product().module();
+    let Some(dynamic) = tool("readelf", &["-W", "-d"], &module) else {
+        return;
+    };
+    let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
+    for line in needed {
+        let name = line.split(['[', ']']).nth(1).expect("a library's name");
+        let known = ["libpam.so.", "libc.so.", "libgcc_s.so.", "ld-linux"];
+        assert!(
+            known.iter().any(|known| name.starts_with(known)),
+            "the module loads {name}"
+        );
+    }
+}

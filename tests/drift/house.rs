@@ -1,0 +1,107 @@
+//! Rules of the house that no lint holds: where `unsafe` may stand, and what files are called.
+
+use super::{product, repository, sources};
+use crate::Case;
+use lab::bench::Bench;
+use std::path::Path;
+
+pub const CASES: &[Case] = &[
+    ("drift::house::unsafe_has_its_rooms", unsafe_has_its_rooms),
+    (
+        "drift::house::unsafe_has_its_reasons",
+        unsafe_has_its_reasons,
+    ),
+    (
+        "drift::house::files_are_called_what_they_are",
+        files_are_called_what_they_are,
+    ),
+    ("drift::house::files_are_short", files_are_short),
+];
+
+const FORBID: &str = "#![forbid(unsafe_code)]";
+
+/// Where `unsafe` may stand: the room of system calls, and what speaks to libpam and forks. `lib.rs`
+/// lies above them, and a `forbid` there would hold below.
+const MAY: &[&str] = &[
+    "src/lib.rs",
+    "src/sys.rs",
+    "module/src/birth.rs",
+    "module/src/helper.rs",
+    "module/src/lib.rs",
+    "module/src/libpam.rs",
+    "module/src/system.rs",
+];
+
+fn is_top(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["src", _] | ["src", "bin", _] | ["module", "src", _] => true,
+        [_, "src", file] => *file == "lib.rs",
+        _ => false,
+    }
+}
+
+fn unsafe_has_its_rooms(_: &Bench) {
+    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+        for (path, text) in sources(folder) {
+            let may = MAY.contains(&path.as_str());
+            if !may && is_top(&path) {
+                let forbids = text.lines().any(|line| line == FORBID);
+                assert!(forbids, "{path} lacks {FORBID}");
+            }
+            if !may {
+                let line = text.lines().find(|line| is_unsafe(line));
+                assert!(line.is_none(), "unsafe in {path}: {line:?}");
+            }
+        }
+    }
+}
+
+/// Whether a line of code says `unsafe`.
+fn is_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| word == "unsafe")
+}
+
+fn unsafe_has_its_reasons(_: &Bench) {
+    for path in MAY {
+        let text = super::read(path);
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if !is_unsafe(line) {
+                continue;
+            }
+            // On the same line, or right above the statement that it stands in.
+            let above = lines[..at].iter().rev().take(8);
+            let mut above = above.take_while(|line| !line.trim().is_empty());
+            let reasoned = line.contains("SAFETY:") || above.any(|line| line.contains("SAFETY:"));
+            assert!(reasoned, "{path}:{}: unsafe without SAFETY: {line}", at + 1);
+        }
+    }
+}
+
+fn files_are_called_what_they_are(_: &Bench) {
+    let bad = [
+        "mod", "util", "utils", "common", "helpers", "types", "manager",
+    ];
+    for folder in ["src", "module", "wire", "trust", "tests", "fuzz", "benches"] {
+        if !repository().join(folder).is_dir() {
+            continue;
+        }
+        for (path, _) in sources(folder) {
+            let parts = Path::new(&path).with_extension("");
+            let is_bad = |part: &std::ffi::OsStr| bad.iter().any(|bad| part == *bad);
+            assert!(!parts.iter().any(is_bad), "{path} says nothing by its name");
+        }
+    }
+}
+
+fn files_are_short(_: &Bench) {
+    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+        for (path, text) in product(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= 450, "{path} has {lines} lines");
+        }
+    }
+}
