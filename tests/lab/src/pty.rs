@@ -123,7 +123,7 @@ impl Pty {
     }
 
     /// Waits until the screen shows this text behind what was expected before, and returns what came
-    /// up to its end.
+    /// up to its end. A line of a terminal ends with `\r\n`; what is returned has `\n` alone.
     pub fn expect(&mut self, text: &str) -> String {
         self.expect_one_of(&[text], PATIENCE).1
     }
@@ -144,8 +144,6 @@ impl Pty {
         let mut bytes = self.seen.lock();
         loop {
             let closed = self.seen.closed.load(Ordering::SeqCst);
-            // A return that was expected may have been taken back since.
-            self.cursor = self.cursor.min(bytes.len());
             let shown = &bytes[self.cursor..];
             let found = texts
                 .iter()
@@ -253,7 +251,7 @@ fn read_all(master: &OwnedFd, seen: &Seen) {
         match rustix::io::read(master.as_fd(), &mut buffer) {
             Ok(length) if length > 0 => {
                 silent = 0;
-                show(&mut seen.lock(), &buffer[..length]);
+                seen.lock().extend_from_slice(&buffer[..length]);
                 seen.more.notify_all();
             }
             _ => {
@@ -267,17 +265,6 @@ fn read_all(master: &OwnedFd, seen: &Seen) {
     seen.more.notify_all();
 }
 
-/// Puts what was written on the screen, where a line ends with `\n` alone: the return before it is the
-/// terminal's.
-fn show(screen: &mut Vec<u8>, written: &[u8]) {
-    for byte in written {
-        if *byte == b'\n' && screen.last() == Some(&b'\r') {
-            screen.pop();
-        }
-        screen.push(*byte);
-    }
-}
-
 /// The end of the first `needle` in `hay`.
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     let at = hay
@@ -287,5 +274,5 @@ fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 fn readable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
