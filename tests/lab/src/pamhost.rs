@@ -11,6 +11,7 @@ mod snapshot;
 
 pub use snapshot::Snapshot;
 
+use crate::process::this_program;
 use crate::world::{Account, World};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -156,7 +157,7 @@ impl PamHost {
     /// A host for this service of the folder, or of `/etc/pam.d` when there is none.
     pub fn new(service: &str, folder: Option<&Path>) -> Self {
         Self {
-            program: std::env::current_exe().expect("the path of this program"),
+            program: this_program().to_owned(),
             request: json!({ "service": service, "folder": folder, "flags": 0, "items": {} }),
             steps: vec![Step::Authenticate],
             run_as: None,

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -121,6 +121,15 @@ pub fn run(command: &mut Command) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     said
+}
+
+/// The path of this very program.
+///
+/// Asked for the first time before the mount namespace changes: in a chroot the kernel gives another
+/// path afterwards.
+pub fn this_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| std::env::current_exe().expect("the path of this program"))
 }
 
 /// The first of these programs that exists, searched in `PATH` and the system folders

@@ -123,7 +123,7 @@ impl Pty {
     }
 
     /// Waits until the screen shows this text behind what was expected before, and returns what came
-    /// up to its end.
+    /// up to its end. A line of a terminal ends with `\r\n`; what is returned has `\n` alone.
     pub fn expect(&mut self, text: &str) -> String {
         self.expect_one_of(&[text], PATIENCE).1
     }

@@ -8,6 +8,7 @@ mod mounts;
 pub use accounts::{Account, User};
 
 use crate::log::Log;
+use crate::process::this_program;
 use crate::scratch::{self, Scratch};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -30,6 +31,7 @@ impl World {
         if !rustix::process::geteuid().is_root() {
             return Err("a private machine needs root".to_owned());
         }
+        this_program();
         let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
         assert_eq!(threads, 1, "World::enter comes before the first thread");
         mounts::leave_the_machine().map_err(|e| format!("no private mount namespace here: {e}"))?;
@@ -75,8 +77,8 @@ impl World {
     pub fn host_program(&self) -> &Path {
         self.host_program.get_or_init(|| {
             let copy = self.scratch.join("host");
-            let program = std::env::current_exe().expect("the path of this program");
-            std::fs::copy(&program, &copy)
+            let program = this_program();
+            std::fs::copy(program, &copy)
                 .unwrap_or_else(|e| panic!("cannot copy {}: {e}", program.display()));
             scratch::set_mode(&copy, 0o755);
             copy

@@ -107,11 +107,6 @@ fn binds_searches_policies_and_scripted_answers() {
         bind(&certs, &slapd, &Person::new("nobody"), "x").0,
         Some(49)
     );
-
-    assert_eq!(
-        bind(&certs, &slapd, &Person::new("nobody"), "x").0,
-        Some(49)
-    );
     let slow = Person::new("slow")
         .password("right horse")
         .bind_takes(1, 52);

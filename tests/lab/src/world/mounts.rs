@@ -3,11 +3,13 @@
 use crate::process::{program, run};
 use crate::scratch::{Scratch, set_mode, write};
 use crate::world::accounts;
+use rustix::fs::{Mode, OFlags};
 use rustix::io;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
-use rustix::thread::UnshareFlags;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 use std::ffi::CStr;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +19,27 @@ pub fn leave_the_machine() -> io::Result<()> {
     // SAFETY: NEWNS does not touch the table of descriptors, and there is no other thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private)
+    match mount_change("/", private) {
+        // In a chroot (a debootstrap root, say) "/" need not be a mount, and mounts above it would carry
+        // ours to the real machine.
+        Err(io::Errno::INVAL) => from_outside_the_chroot(|| mount_change("/", private)),
+        done => done,
+    }
+}
+
+/// Does something with the namespace's own root as root, and comes back. Entering a mount namespace,
+/// one's own too, leaves every chroot (setns(2)).
+fn from_outside_the_chroot(act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let read = OFlags::RDONLY | OFlags::CLOEXEC;
+    let own = fs::File::open("/proc/self/ns/mnt").map_err(|_| io::Errno::NOENT)?;
+    let inside = rustix::fs::open("/", read | OFlags::DIRECTORY, Mode::empty())?;
+    let back_in = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::Mount))?;
+    let acted = act();
+    rustix::process::fchdir(&inside)?;
+    rustix::process::chroot(".")?;
+    rustix::process::chdir(&back_in)?;
+    acted
 }
 
 /// An empty file system over this folder.

@@ -68,7 +68,8 @@ fn again_as_root() -> ExitCode {
     println!("The demo starts a real sshd with PAM in a mount namespace of its own: sudo.");
     let mut setting = std::ffi::OsString::from("LAB_PRODUCT=");
     setting.push(product);
-    let program = std::env::current_exe().expect("the path of this program");
+    // argv[0] does for a program that cargo started by its path.
+    let program = std::env::args_os().next().unwrap_or_default();
     let failed = Command::new(sudo).arg(setting).arg(program).exec();
     eprintln!("sudo does not start: {failed}");
     ExitCode::FAILURE
@@ -76,7 +77,7 @@ fn again_as_root() -> ExitCode {
 
 /// Puts the people into directory and machine, writes settings and stack, and starts sshd.
 fn open_house(bench: &Bench) -> Sshd {
-    for guest in GUESTS {
+    for guest in &GUESTS {
         bench.slapd().add(&guest.person());
         bench.world().add(&lab::world::User::new(guest.name));
     }
@@ -94,7 +95,8 @@ fn by_hand(bench: &Bench, sshd: &Sshd) {
     let mut shown = 0;
     loop {
         print!("\nLog in as [{}], or q to end: ", GUESTS[0].name);
-        std::io::stdout().flush().expect("the terminal");
+        // A terminal that is gone is noticed by the read.
+        let _ = std::io::stdout().flush();
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
         let name = match line.trim() {

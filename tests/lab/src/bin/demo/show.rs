@@ -21,7 +21,7 @@ pub fn the_house(bench: &Bench, sshd: &Sshd) {
     println!("  PAM stack  {SAMPLE_LINE}");
     println!();
     println!("  {:8}{:17}{:18}", "user", "password", "phone");
-    for guest in GUESTS {
+    for guest in &GUESTS {
         println!(
             "  {:8}{:17}{:18}{}",
             guest.name, guest.password, guest.phone, guest.outcome
