@@ -112,6 +112,8 @@ impl From<String> for Answer {
 /// Everything that can be seen of a run.
 #[derive(Clone, Debug)]
 pub struct Transcript {
+    /// The host's process id.
+    pub pid: u32,
     pub messages: Vec<Message>,
     /// The PAM code of each step that has one, and how long it took.
     pub results: Vec<(i32, Duration)>,
@@ -249,6 +251,7 @@ impl PamHost {
         writeln!(stdin, "{request}").expect("the host reads its request");
 
         let mut transcript = Transcript {
+            pid: child.id(),
             messages: Vec::new(),
             results: Vec::new(),
             user: None,
