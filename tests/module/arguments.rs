@@ -1,6 +1,6 @@
 //! The PAM line: what stands in it, and what it leads to.
 
-use super::login::{Login, Say, Seen, someone};
+use super::login::{Login, Say, Seen, copy_program, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::code;
@@ -199,7 +199,7 @@ fn settings_that_are_wrong_are_refused(bench: &Bench) {
 
 fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     let dee = someone(bench, "helper-dee");
-    let login = Login::new(bench, "helper").of(&dee);
+    let login = Login::new(bench, "own-helper").of(&dee);
     let copy = login.folder.join("helper");
     let spoils: &[Spoil] = &[
         ("0755", &|_| {}, Seen::granted()),
@@ -236,8 +236,7 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     let fresh = || {
         gone(&copy);
         gone(&copy.with_extension("other"));
-        std::fs::copy(bench.product().helper(), &copy).expect("a copy of the helper");
-        set_mode(&copy, 0o755);
+        copy_program(&bench.product().helper(), &copy);
     };
     for (what, spoil, want) in spoils {
         fresh();

@@ -8,7 +8,8 @@ use lab::slapd::Person;
 use lab::twilio::Sms;
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Everybody's password.
@@ -63,6 +64,14 @@ pub fn someone(bench: &Bench, name: &str) -> Someone {
     let person = Person::new(name).password(PASSWORD).phone(&number);
     bench.slapd().add(&person);
     Someone { person, number }
+}
+
+/// Copies a program by another process. In this one a fork of somebody else's could hold the copy open
+/// for writing, and what is so cannot be executed.
+pub fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(status.is_ok_and(|status| status.success()));
+    lab::scratch::set_mode(to, 0o755);
 }
 
 /// What an outsider sees of a run.

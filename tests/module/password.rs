@@ -242,5 +242,4 @@ fn a_conversation_that_breaks_off_is_an_end(bench: &Bench) {
     );
     assert_eq!(killed.killed_by, Some(9));
     assert_eq!(bench.slapd().binds(&ian.person.dn()), 0);
-    assert!(!bench.slapd().log().contains("break-ian,"));
 }
