@@ -38,10 +38,31 @@ pub fn settle() -> Result<(), String> {
     limits();
     rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    // A second line only: the end of the wire is the first. Nobody may look into this process.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    follow_host();
+    // Nobody may look into this process.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     Ok(())
+}
+
+/// Ends with the host, should the end of the wire not be seen: somebody else may hold the host's end
+/// of it. A second line only, and not at once: the end of the wire comes first, and leaves a line in
+/// the log before it ends this process.
+fn follow_host() {
+    /// How long that may take, in seconds.
+    const GRACE: libc::c_uint = 3;
+
+    extern "C" fn host_has_died(_: libc::c_int) {
+        // SAFETY: alarm(2) is async-signal-safe; nobody handles SIGALRM, so it ends the process.
+        unsafe { libc::alarm(GRACE) };
+    }
+    // SAFETY: an all-zero sigaction is valid, and its handler makes one async-signal-safe call.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = host_has_died as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGHUP, &raw const action, std::ptr::null_mut());
+    }
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::HUP));
 }
 
 fn is_set_id() -> bool {
