@@ -12,6 +12,7 @@ mod password;
 mod phone;
 mod policy;
 mod prompt;
+mod texts;
 
 use crate::Case;
 
@@ -25,6 +26,7 @@ pub fn cases() -> Vec<Case> {
         directory::CASES,
         carrier::CASES,
         prompt::CASES,
+        texts::CASES,
         handle::CASES,
         policy::CASES,
         hosts::CASES,

@@ -199,8 +199,8 @@ fn settings_that_are_wrong_are_refused(bench: &Bench) {
 
 fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     let dee = someone(bench, "helper-dee");
-    let login = Login::new(bench, "own-helper").of(&dee);
-    let copy = login.folder.join("helper");
+    let login = Login::new(bench, "helper").of(&dee).own_helper();
+    let copy = login.helper();
     let spoils: &[Spoil] = &[
         ("0755", &|_| {}, Seen::granted()),
         ("0775", &|path| set_mode(path, 0o775), helper()),
@@ -226,13 +226,6 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
             Seen::granted(),
         ),
     ];
-    let line = format!(
-        "{} config={} helper={}",
-        bench.product().module().display(),
-        login.config().display(),
-        copy.display()
-    );
-    let login = login.line(line);
     let fresh = || {
         gone(&copy);
         gone(&copy.with_extension("other"));

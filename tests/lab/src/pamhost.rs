@@ -146,12 +146,13 @@ impl Transcript {
 #[derive(Clone, Debug)]
 pub struct PamHost {
     program: PathBuf,
+    through: Vec<String>,
     request: Value,
     steps: Vec<Step>,
     run_as: Option<(u32, u32)>,
     real_uid: Option<u32>,
     environment: Vec<(String, String)>,
-    limits: Vec<(rustix::process::Resource, u64)>,
+    limits: Vec<(rustix::process::Resource, u64, Option<u64>)>,
 }
 
 impl PamHost {
@@ -159,6 +160,7 @@ impl PamHost {
     pub fn new(service: &str, folder: Option<&Path>) -> Self {
         Self {
             program: std::env::current_exe().expect("the path of this program"),
+            through: Vec::new(),
             request: json!({ "service": service, "folder": folder, "flags": 0, "items": {} }),
             steps: vec![Step::Authenticate],
             run_as: None,
@@ -216,6 +218,12 @@ impl PamHost {
         self
     }
 
+    /// Runs the host through this command line, which must `exec` what stands behind it.
+    pub fn through(mut self, words: &[&str]) -> Self {
+        self.through = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// A variable of the host's own environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -224,7 +232,14 @@ impl PamHost {
 
     /// A resource limit, soft and hard, that the host inherits.
     pub fn limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
-        self.limits.push((resource, value));
+        self.limits.push((resource, value, Some(value)));
+        self
+    }
+
+    /// A soft limit, under the hard one there is.
+    pub fn soft_limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
+        let hard = rustix::process::getrlimit(resource).maximum;
+        self.limits.push((resource, value, hard));
         self
     }
 
@@ -294,7 +309,14 @@ impl PamHost {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.through.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command
             .arg(child::FLAG)
             .env_clear()
@@ -309,10 +331,10 @@ impl PamHost {
         // SAFETY: between fork and exec one system call a limit is made, and nothing else.
         unsafe {
             command.pre_exec(move || {
-                for (resource, value) in &limits {
+                for (resource, value, hard) in &limits {
                     let limit = rustix::process::Rlimit {
                         current: Some(*value),
-                        maximum: Some(*value),
+                        maximum: *hard,
                     };
                     rustix::process::setrlimit(*resource, limit)?;
                 }
