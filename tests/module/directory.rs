@@ -157,7 +157,7 @@ fn what_is_out_of_reach_is_an_outage(bench: &Bench) {
                 .of(&max)
                 .set("ldap.uris", &uris(&[&uri]))
                 .set("ldap.start_tls", start_tls)
-                .text("ldap.timeout", "300ms");
+                .text("ldap.timeout", "500ms");
             let what = format!("{what} {scheme} {start_tls}");
             let seen = login.sees(&what, &IN, &outage());
             let (_, took) = seen.results[0];
@@ -166,7 +166,7 @@ fn what_is_out_of_reach_is_an_outage(bench: &Bench) {
     }
     let login = Login::new(bench, "reach")
         .of(&max)
-        .text("ldap.timeout", "300ms")
+        .text("ldap.timeout", "500ms")
         .set("ldap.uris", &uris(&["ldapi://%2Fnowhere%2Fldapi"]));
     login.sees("no socket", &IN, &outage());
     let login = Login::new(bench, "reach")

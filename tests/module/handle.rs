@@ -54,7 +54,7 @@ const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 const ABANDONED: &str = "denied first=password reason=abandoned";
 /// An answer from memory takes no helper.
-const AT_ONCE: Duration = Duration::from_millis(100);
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 fn used_up_tries_are_remembered(bench: &Bench) {
     let al = someone(bench, "used-al");

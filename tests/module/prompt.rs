@@ -3,7 +3,7 @@
 use super::login::{ASKS, Login, NOT_SENT, RESENT, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
 use lab::bench::Bench;
-use lab::pamhost::{SILENT, code};
+use lab::pamhost::code;
 use lab::twilio::Case as Answers;
 
 pub const CASES: &[Case] = &[
