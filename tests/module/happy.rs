@@ -41,7 +41,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// Our module asks pam_unix first, which knows nobody here and leaves what was typed.
+/// `pam_unix` asks first; it knows nobody here and leaves what was typed.
 const AFTER_UNIX: &str = "auth optional pam_unix.so nodelay\nauth required {}\n";
 
 fn password_and_code_open(bench: &Bench) {

@@ -206,17 +206,19 @@ fn a_killed_host_leaves_no_helper(bench: &Bench) {
     }
     let gus = someone(bench, "gone-gus");
     let login = Login::new(bench, "gone").of(&gus).own_helper();
-    let rows: [(&[Say], &[&str], &[&str], usize); 2] = [
-        (&[Say::Die], &[ASKS], &["denied user=? reason=cancelled"], 0),
+    let abandoned = &["sent", "denied first=password reason=abandoned"];
+    let rows = [
+        (
+            &[Say::Die][..],
+            Seen::new(&[], &[ASKS], &["denied user=? reason=cancelled"], 0),
+        ),
         (
             &[Say::Password, Say::Die],
-            &[ASKS, SENT],
-            &["sent", "denied first=password reason=abandoned"],
-            1,
+            Seen::new(&[], &[ASKS, SENT], abandoned, 1),
         ),
     ];
-    for (says, screen, log, sms) in rows {
-        login.sees("killed", says, &Seen::new(&[], screen, log, sms));
+    for (says, want) in rows {
+        login.sees("killed", says, &want);
         let until = Instant::now() + Duration::from_secs(5);
         while !login.helpers().is_empty() {
             assert!(Instant::now() < until, "the helper is still there");

@@ -78,7 +78,7 @@ fn the_conversation_is_seen(bench: &Bench) {
         Answer::Bytes(vec![0xff; 3000]),
         Answer::Null,
     ] {
-        let seen = host.run_with(&[answer.clone()]);
+        let seen = host.run_with(std::slice::from_ref(&answer));
         assert_eq!(seen.messages[0].style, Style::Hidden);
         assert_eq!(seen.texts()[0], "Password: ");
         assert_ne!(seen.codes(), [code::SUCCESS], "{answer:?}");

@@ -41,6 +41,9 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
+/// Makes a person what the row says.
+type Makes = fn(Person) -> Person;
+
 const WRONG: &str = "denied reason=wrong-password";
 
 fn what_is_not_right_is_wrong(bench: &Bench) {
@@ -171,7 +174,6 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
         "failed stage=directory reason=outage",
     );
     let ours = Seen::refused(code::SERVICE_ERR, "failed stage=directory reason=refused");
-    type Makes = fn(Person) -> Person;
     let ad = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data ";
     let real: [(&str, Makes, &Seen); 4] = [
         ("too old", Person::expired, &expired),

@@ -121,147 +121,101 @@ fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
 }
 
 /// A refusal that could tell names or passwords apart.
-struct Refusal<'a> {
+struct Refusal {
     what: &'static str,
-    user: &'a str,
-    says: &'a [Say],
+    user: &'static str,
+    says: &'static [Say],
     change: fn(Login) -> Login,
     code: i32,
-    reason: &'a str,
+    reason: &'static str,
 }
 
-fn refusals_leave_after_the_same_time(bench: &Bench) {
-    someone(bench, "time-ned");
-    someone(bench, "time-two");
-    bench
-        .slapd()
-        .add(&Person::new("time-two").bind_answers(0, ""));
-    let same: fn(Login) -> Login = |login| login;
-    let row = |what, user, says, code, reason| Refusal {
+const fn row(
+    what: &'static str,
+    user: &'static str,
+    says: &'static [Say],
+    code: i32,
+    reason: &'static str,
+) -> Refusal {
+    let change = |login| login;
+    Refusal {
         what,
         user,
         says,
-        change: same,
+        change,
         code,
         reason,
-    };
-    let typed: &[Say] = &[Say::Password];
-    let rows = [
-        row(
-            "time-unknown",
-            "time-nobody",
-            typed,
-            code::USER_UNKNOWN,
-            "no-such-user",
-        ),
-        row(
-            "time-system",
-            "daemon",
-            typed,
-            code::USER_UNKNOWN,
-            "system-user",
-        ),
-        row(
-            "time-wrong",
-            "time-ned",
-            &[Say::Text("wrong")],
-            code::AUTH_ERR,
-            "wrong-password",
-        ),
-        row(
-            "time-empty",
-            "time-ned",
-            &[Say::Text("")],
-            code::AUTH_ERR,
-            "wrong-password",
-        ),
-        row(
-            "time-long",
-            "time-ned",
-            &[Say::Long(70_000)],
-            code::AUTH_ERR,
-            "wrong-password",
-        ),
-        row(
-            "time-junk",
-            "time-ned",
-            &[Say::Text("\u{8}\n\r\u{7f}INCORRECT")],
-            code::AUTH_ERR,
-            "wrong-password",
-        ),
-        row("time-two", "time-two", typed, code::AUTH_ERR, "ambiguous"),
-        Refusal {
-            change: |login| login.arguments("use_first_pass"),
-            ..row(
-                "time-left",
-                "time-ned",
-                &[],
-                code::AUTH_ERR,
-                "wrong-password",
-            )
-        },
-        Refusal {
-            change: |login| login.arguments("password=ssh"),
-            ..row(
-                "time-ssh",
-                "time-ned",
-                &[],
-                code::AUTH_ERR,
-                "no-first-factor",
-            )
-        },
-        Refusal {
-            change: |login| login.set("ldap.uris", "[\"ldaps://127.0.0.1:1\"]"),
-            ..row(
-                "time-down",
-                "time-ned",
-                typed,
-                code::AUTHINFO_UNAVAIL,
-                "outage",
-            )
-        },
-    ];
-    // Each waits by itself: they wait together.
-    let times: Vec<(&str, Duration)> = std::thread::scope(|scope| {
-        let samples = |row: &Refusal| {
-            let login = Login::new(bench, row.what)
-                .user(row.user)
-                .change(|settings| settings.without("password.refuse_after"));
-            let login = (row.change)(login);
-            let times = [(); 3].map(|()| {
-                let (seen, _) = login.run(row.says, 1);
-                assert_eq!(seen.codes(), [row.code], "{}", row.what);
-                (row.what, seen.results[0].1)
-            });
-            if bench.without_world().is_none() {
-                let (head, reason) = (
-                    format!("pam_sms_otp({}:auth)", row.what),
-                    format!("reason={}", row.reason),
-                );
-                let lines = bench.world().log().lines_with(&[&head, &reason]);
-                assert_eq!(lines.len(), 3, "{}", row.what);
-            }
-            times
-        };
-        let threads: Vec<_> = rows
+    }
+}
+
+const NED: &str = "time-ned";
+const TYPED: &[Say] = &[Say::Password];
+const JUNK: &[Say] = &[Say::Text("\u{8}\n\r\u{7f}INCORRECT")];
+
+#[rustfmt::skip]
+const REFUSALS: [Refusal; 10] = [
+    row("time-unknown", "time-nobody", TYPED, code::USER_UNKNOWN, "no-such-user"),
+    row("time-system", "daemon", TYPED, code::USER_UNKNOWN, "system-user"),
+    row("time-wrong", NED, &[Say::Text("wrong")], code::AUTH_ERR, "wrong-password"),
+    row("time-empty", NED, &[Say::Text("")], code::AUTH_ERR, "wrong-password"),
+    row("time-long", NED, &[Say::Long(70_000)], code::AUTH_ERR, "wrong-password"),
+    row("time-junk", NED, JUNK, code::AUTH_ERR, "wrong-password"),
+    row("time-two", "time-two", TYPED, code::AUTH_ERR, "ambiguous"),
+    Refusal {
+        change: |login| login.arguments("use_first_pass"),
+        ..row("time-left", NED, &[], code::AUTH_ERR, "wrong-password")
+    },
+    Refusal {
+        change: |login| login.arguments("password=ssh"),
+        ..row("time-ssh", NED, &[], code::AUTH_ERR, "no-first-factor")
+    },
+    Refusal {
+        change: |login| login.set("ldap.uris", "[\"ldaps://127.0.0.1:1\"]"),
+        ..row("time-down", NED, TYPED, code::AUTHINFO_UNAVAIL, "outage")
+    },
+];
+
+fn refusals_leave_after_the_same_time(bench: &Bench) {
+    someone(bench, NED);
+    someone(bench, "time-two");
+    let second = Person::new("time-two").bind_answers(0, "");
+    bench.slapd().add(&second);
+    // Each only waits: they wait together.
+    let times: Vec<(&str, u128)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = REFUSALS
             .iter()
-            .map(|row| scope.spawn(move || samples(row)))
+            .map(|row| scope.spawn(|| samples(bench, row)))
             .collect();
         let ended = threads.into_iter().map(|t| t.join().expect("no panic"));
         ended.flatten().collect()
     });
     // Two seconds, give or take a quarter; on top of it what a busy machine takes.
-    for (what, time) in &times {
-        let millis = time.as_millis();
-        assert!((1500..=4000).contains(&millis), "{what}: {millis} ms");
+    for (what, millis) in &times {
+        assert!((1500..=4000).contains(millis), "{what}: {millis} ms");
     }
-    let shortest = times.iter().map(|(_, time)| time).min();
-    let longest = times.iter().map(|(_, time)| time).max();
-    assert!(
-        longest
-            .zip(shortest)
-            .is_some_and(|(l, s)| *l - *s > Duration::from_millis(50))
-    );
+    let all = || times.iter().map(|(_, millis)| *millis);
+    let spread = all().max().zip(all().min()).map(|(max, min)| max - min);
+    assert!(spread.is_some_and(|millis| millis > 50), "{spread:?}");
+}
+
+/// Three of these, one after the other: how many milliseconds each took.
+fn samples(bench: &Bench, row: &Refusal) -> [(&'static str, u128); 3] {
+    let login = Login::new(bench, row.what)
+        .user(row.user)
+        .change(|settings| settings.without("password.refuse_after"));
+    let login = (row.change)(login);
+    let samples = [(); 3].map(|()| {
+        let (seen, _) = login.run(row.says, 1);
+        assert_eq!(seen.codes(), [row.code], "{}", row.what);
+        (row.what, seen.results[0].1.as_millis())
+    });
+    if bench.without_world().is_none() {
+        let head = format!("pam_sms_otp({}:auth)", row.what);
+        let reason = format!("reason={}", row.reason);
+        let lines = bench.world().log().lines_with(&[&head, &reason]);
+        assert_eq!(lines.len(), 3, "{}", row.what);
+    }
+    samples
 }
 
 fn what_is_wrong_here_leaves_at_once(bench: &Bench) {

@@ -37,6 +37,8 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
+use Say::{Bytes, Code, FirstCode, HangUp, Long, Null, Password, Text, WrongCode};
+
 const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
 const ONE_LEFT: &str = ">Wrong code, 1 try left. SMS code: ";
 const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
@@ -52,7 +54,7 @@ type Row<'a> = (&'a str, &'a [Say], i32, &'a [&'a str], &'a [&'a str], usize);
 
 fn all(login: &Login, rows: &[Row]) {
     for (what, typed, pam, screen, log, sms) in rows {
-        let says = [&[Say::Password], *typed].concat();
+        let says = [&[Password], *typed].concat();
         let screen = [&[ASKS], *screen].concat();
         let (arrived, asked) = (login.arrived().len(), login.requests());
         login.sees(what, &says, &Seen::new(&[*pam], &screen, log, *sms));
@@ -64,7 +66,6 @@ fn all(login: &Login, rows: &[Row]) {
 fn wrong_codes_are_counted(bench: &Bench) {
     let ann = someone(bench, "tries-ann");
     let login = Login::new(bench, "tries").of(&ann);
-    use Say::{Code, WrongCode};
     let granted = &["sent", "granted"];
     let rows: &[Row] = &[
         (
@@ -99,7 +100,6 @@ fn wrong_codes_are_counted(bench: &Bench) {
 fn nothing_asks_for_the_same_code_again(bench: &Bench) {
     let bob = someone(bench, "resend-bob");
     let login = Login::new(bench, "resend").of(&bob);
-    use Say::{Code, FirstCode, Text, WrongCode};
     let nothing = Text("");
     let rows: &[Row] = &[
         (
@@ -191,7 +191,7 @@ fn a_resend_that_fails_is_said_so(bench: &Bench) {
     let login = Login::new(bench, "unsent").of(&cat);
     let rows: &[Row] = &[(
         "the first code still counts",
-        &[Say::Text(""), Say::Code],
+        &[Text(""), Code],
         code::SUCCESS,
         &[SENT, NO_RESEND],
         &[
@@ -207,7 +207,6 @@ fn a_resend_that_fails_is_said_so(bench: &Bench) {
 fn what_is_no_code_is_no_try(bench: &Bench) {
     let dan = someone(bench, "no-code-dan");
     let login = Login::new(bench, "no-code").of(&dan);
-    use Say::{Bytes, Code, Long, Password, Text, WrongCode};
     let ends: &[&str] = &[SENT, NOT_A_CODE, NOT_A_CODE, NOT_SENT];
     let log: &[&str] = &["sent", NO_CODE];
     let rows: &[Row] = &[
@@ -280,18 +279,11 @@ fn hanging_up_after_the_sms_is_noted(bench: &Bench) {
     let login = Login::new(bench, "hang").of(&eve);
     let log: &[&str] = &["sent", ABANDONED];
     let rows: &[Row] = &[
-        ("hangs up", &[Say::HangUp], code::CONV_ERR, &[SENT], log, 1),
-        (
-            "no answer in it",
-            &[Say::Null],
-            code::CONV_ERR,
-            &[SENT],
-            log,
-            1,
-        ),
+        ("hangs up", &[HangUp], code::CONV_ERR, &[SENT], log, 1),
+        ("no answer in it", &[Null], code::CONV_ERR, &[SENT], log, 1),
         (
             "hangs up later",
-            &[Say::WrongCode, Say::HangUp],
+            &[WrongCode, HangUp],
             code::CONV_ERR,
             &[SENT, TWO_LEFT],
             log,
@@ -300,7 +292,7 @@ fn hanging_up_after_the_sms_is_noted(bench: &Bench) {
     ];
     all(&login, rows);
     let killed = Seen::new(&[], &[ASKS, SENT], log, 1);
-    let seen = login.sees("killed", &[Say::Password, Say::Die], &killed);
+    let seen = login.sees("killed", &[Password, Say::Die], &killed);
     assert_eq!(seen.killed_by, Some(9));
 }
 
@@ -324,7 +316,7 @@ fn an_expired_code_is_replaced_once(bench: &Bench) {
     assert_ne!(sms[0].code(), sms[1].code());
     let rows: &[Row] = &[(
         "the new one is good, the old one is not",
-        &[Say::CodeAfter(6), Say::FirstCode, Say::Code],
+        &[Say::CodeAfter(6), FirstCode, Code],
         code::SUCCESS,
         &[SENT, EXPIRED, TWO_LEFT],
         &["sent", "sent", "granted"],
@@ -338,7 +330,7 @@ fn a_code_near_its_end_is_replaced(bench: &Bench) {
     let login = Login::new(bench, "near").of(&hal).lifetime(59);
     let rows: &[Row] = &[(
         "less than a minute left",
-        &[Say::Text("r"), Say::FirstCode, Say::Code],
+        &[Text("r"), FirstCode, Code],
         code::SUCCESS,
         &[SENT, EXPIRED, TWO_LEFT],
         &["sent", "sent", "granted"],

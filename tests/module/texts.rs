@@ -20,13 +20,15 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
+use Say::{Code, Password, Text, WrongCode};
+
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 
 fn settings_change_digits_echo_and_tries(bench: &Bench) {
     let fay = someone(bench, "own-fay");
     let login = || Login::new(bench, "own").of(&fay);
     let hidden = "*Code sent to PHONE. SMS code: ";
-    let says = [Say::Password, Say::Code];
+    let says = [Password, Code];
     login().set("code.echo", "false").sees(
         "echo",
         &says,
@@ -37,7 +39,7 @@ fn settings_change_digits_echo_and_tries(bench: &Bench) {
         let not = format!(">That is not {text}-digit code. SMS code: ");
         login.sees(
             text,
-            &[Say::Password, Say::Text("123456"), Say::Code],
+            &[Password, Text("123456"), Code],
             &Seen::new(&[code::SUCCESS], &[ASKS, SENT, &not], GRANTED, 1),
         );
         let sms = login.arrived();
@@ -45,7 +47,7 @@ fn settings_change_digits_echo_and_tries(bench: &Bench) {
     }
     login().set("service.own.code.tries", "1").sees(
         "one try",
-        &[Say::Password, Say::WrongCode],
+        &[Password, WrongCode],
         &Seen::new(
             &[code::MAXTRIES],
             &[ASKS, SENT, TOO_MANY],
@@ -76,7 +78,6 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
             "{{}} opens texts for texts-ida +44*******{} \u{2713}",
             &ida.number[11..]
         ));
-    use Say::{Password, Text, WrongCode};
     login.sees(
         "ours",
         &[
@@ -113,7 +114,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
         .text("service.texts.messages.sent", "For one.");
     own.sees(
         "service",
-        &[Password, Say::Code],
+        &[Password, Code],
         &Seen::new(
             &[code::SUCCESS],
             &[ASKS, ">For one. SMS code: "],
@@ -128,7 +129,6 @@ fn silence_leaves_the_prompts(bench: &Bench) {
     let login = Login::new(bench, "silent")
         .of(&jan)
         .host(|host| host.flags(SILENT));
-    use Say::{Password, WrongCode};
     let prompts = [
         ASKS,
         SENT,
