@@ -137,7 +137,7 @@ const fn row(
     code: i32,
     reason: &'static str,
 ) -> Refusal {
-    let change = |login| login;
+    let change: fn(Login) -> Login = |login| login;
     Refusal {
         what,
         user,
