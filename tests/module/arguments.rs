@@ -58,7 +58,10 @@ fn an_unknown_argument_refuses(bench: &Bench) {
         "[debug use_first_pass]",
         "\u{1b}[2J",
     ] {
-        let login = Login::new(bench, "argument").of(&ada).arguments(argument);
+        let login = Login::new(bench, "argument")
+            .of(&ada)
+            .arguments(argument)
+            .rhost("192.0.2.9");
         login.sees(argument, &IN, &refused);
     }
 }

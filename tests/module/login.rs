@@ -81,6 +81,7 @@ pub struct Login<'b> {
     line: Option<String>,
     host: PamHost,
     tag: Option<&'static str>,
+    rhost: Option<&'static str>,
     user: String,
     number: String,
     lifetime: u32,
@@ -107,6 +108,7 @@ impl<'b> Login<'b> {
             line: None,
             host: PamHost::new(case, Some(&folder)),
             tag: None,
+            rhost: None,
             user: String::new(),
             number: String::new(),
             lifetime: 300,
@@ -169,6 +171,12 @@ impl<'b> Login<'b> {
     pub fn host(mut self, change: impl FnOnce(PamHost) -> PamHost) -> Self {
         self.host = change(self.host);
         self
+    }
+
+    /// Where the person comes from.
+    pub fn rhost(mut self, rhost: &'static str) -> Self {
+        self.rhost = Some(rhost);
+        self.host(|host| host.item("rhost", rhost))
     }
 
     /// The name that the host's program has.

@@ -107,7 +107,7 @@ fn who_is_not_there_is_unknown(bench: &Bench) {
         "\u{1b}]0;owned\u{7}",
         &long,
     ] {
-        let login = Login::new(bench, "unknown").user(name);
+        let login = Login::new(bench, "unknown").user(name).rhost("2001:db8::7");
         login.sees(name, &[Say::Password], &unknown);
         login.sees(name, &[Say::Text("")], &unknown);
     }

@@ -61,7 +61,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
     let ida = someone(bench, "texts-ida");
     let login = Login::new(bench, "texts")
         .of(&ida)
-        .host(|host| host.item("rhost", "192.0.2.7"))
+        .rhost("192.0.2.7")
         .text("messages.password", "Pass for {user} at {service}: ")
         .text("messages.code", "Code, {left} left: ")
         .text("messages.sent", "Sent to {phone}, good for {minutes}.")
@@ -69,7 +69,10 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
         .text("messages.wrong", "No.")
         .text("messages.not_a_code", "What?")
         .text("messages.no_resend", "Enough.")
-        .text("messages.too_many", "Out, {user} from {rhost}. {login}")
+        .text(
+            "messages.too_many",
+            "Out, {user} from {rhost}. (login {login})",
+        )
         .text(
             "messages.sms",
             "{code} opens {service} for {user} {phone} \u{2713}",
@@ -101,7 +104,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
                 ">Enough. Code, 3 tries left: ",
                 ">No. Code, 2 tries left: ",
                 ">No. Code, 1 try left: ",
-                "!Out, texts-ida from 192.0.2.7. LOGIN",
+                "!Out, texts-ida from 192.0.2.7. (login LOGIN)",
             ],
             &["sent", "sent", "sent", WRONG_CODE],
             3,

@@ -96,6 +96,7 @@ impl Login<'_> {
             };
             assert_eq!(line.severity, severity, "{case}: {raw}");
             assert_eq!(line.tag, self.tag.unwrap_or(&program), "{case}: {raw}");
+            assert_eq!(line.field("rhost"), self.rhost, "{case}: {raw}");
             // The module's own line goes through syslog(3), whose pid is for the host to ask for.
             let own = line.field("stage") == Some("helper");
             assert!(
