@@ -113,6 +113,8 @@ impl From<String> for Answer {
 /// Everything that can be seen of a run.
 #[derive(Clone, Debug)]
 pub struct Transcript {
+    /// The host's process id.
+    pub pid: u32,
     pub messages: Vec<Message>,
     /// The PAM code of each step that has one, and how long it took.
     pub results: Vec<(i32, Duration)>,
@@ -145,12 +147,13 @@ impl Transcript {
 #[derive(Clone, Debug)]
 pub struct PamHost {
     program: PathBuf,
+    through: Vec<String>,
     request: Value,
     steps: Vec<Step>,
     run_as: Option<(u32, u32)>,
     real_uid: Option<u32>,
     environment: Vec<(String, String)>,
-    limits: Vec<(rustix::process::Resource, u64)>,
+    limits: Vec<(rustix::process::Resource, u64, Option<u64>)>,
 }
 
 impl PamHost {
@@ -158,6 +161,7 @@ impl PamHost {
     pub fn new(service: &str, folder: Option<&Path>) -> Self {
         Self {
             program: this_program().to_owned(),
+            through: Vec::new(),
             request: json!({ "service": service, "folder": folder, "flags": 0, "items": {} }),
             steps: vec![Step::Authenticate],
             run_as: None,
@@ -215,6 +219,12 @@ impl PamHost {
         self
     }
 
+    /// Runs the host through this command line, which must `exec` what stands behind it.
+    pub fn through(mut self, words: &[&str]) -> Self {
+        self.through = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// A variable of the host's own environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -223,7 +233,14 @@ impl PamHost {
 
     /// A resource limit, soft and hard, that the host inherits.
     pub fn limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
-        self.limits.push((resource, value));
+        self.limits.push((resource, value, Some(value)));
+        self
+    }
+
+    /// A soft limit, under the hard one there is.
+    pub fn soft_limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
+        let hard = rustix::process::getrlimit(resource).maximum;
+        self.limits.push((resource, value, hard));
         self
     }
 
@@ -250,6 +267,7 @@ impl PamHost {
         writeln!(stdin, "{request}").expect("the host reads its request");
 
         let mut transcript = Transcript {
+            pid: child.id(),
             messages: Vec::new(),
             results: Vec::new(),
             user: None,
@@ -292,7 +310,14 @@ impl PamHost {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.through.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command
             .arg(child::FLAG)
             .env_clear()
@@ -307,10 +332,10 @@ impl PamHost {
         // SAFETY: between fork and exec one system call a limit is made, and nothing else.
         unsafe {
             command.pre_exec(move || {
-                for (resource, value) in &limits {
+                for (resource, value, hard) in &limits {
                     let limit = rustix::process::Rlimit {
                         current: Some(*value),
-                        maximum: Some(*value),
+                        maximum: *hard,
                     };
                     rustix::process::setrlimit(*resource, limit)?;
                 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const MODULE: &str = "libpam_sms_otp.so";
+/// Its name once installed: libpam logs a module's lines under its file's name.
+const INSTALLED: &str = "pam_sms_otp.so";
 const HELPER: &str = "sms-otp-helper";
 const COMMAND: &str = "sms-otp";
 
@@ -58,8 +60,8 @@ impl Product {
     /// Takes copies from the folder that [`Product::find`] found.
     pub fn take(from: &Path) -> Self {
         let folder = Scratch::new("product");
-        for name in [MODULE, HELPER, COMMAND] {
-            let copy = folder.join(name);
+        for (name, installed) in [(MODULE, INSTALLED), (HELPER, HELPER), (COMMAND, COMMAND)] {
+            let copy = folder.join(installed);
             fs::copy(from.join(name), &copy)
                 .unwrap_or_else(|e| panic!("cannot copy {name} from {}: {e}", from.display()));
             set_mode(&copy, 0o755);
@@ -68,7 +70,7 @@ impl Product {
     }
 
     pub fn module(&self) -> PathBuf {
-        self.folder.join(MODULE)
+        self.folder.join(INSTALLED)
     }
 
     pub fn helper(&self) -> PathBuf {

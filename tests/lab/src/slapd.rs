@@ -126,6 +126,11 @@ impl Slapd {
         format!("ldap://127.0.0.1:{}", self.plain_port)
     }
 
+    /// `ldapi://%2F…`, the socket.
+    pub fn ldapi(&self) -> String {
+        socket_url(&self.folder)
+    }
+
     /// The base that the module's own account searches.
     pub fn people() -> String {
         format!("ou=people,{SUFFIX}")

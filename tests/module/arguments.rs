@@ -1,0 +1,251 @@
+//! The PAM line: what stands in it, and what it leads to.
+
+use super::login::{Login, Say, Seen, copy_program, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+use lab::scratch::{set_mode, write};
+use std::os::unix::fs::{chown, symlink};
+use std::path::Path;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::arguments::an_unknown_argument_refuses",
+        an_unknown_argument_refuses,
+    ),
+    (
+        "module::arguments::settings_that_others_could_write_are_refused",
+        settings_that_others_could_write_are_refused,
+    ),
+    (
+        "module::arguments::settings_that_are_wrong_are_refused",
+        settings_that_are_wrong_are_refused,
+    ),
+    (
+        "module::arguments::a_helper_that_others_could_write_is_refused",
+        a_helper_that_others_could_write_is_refused,
+    ),
+];
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+fn settings() -> Seen {
+    let line = "failed user=? stage=settings reason=bad-settings";
+    Seen::at_once(code::SERVICE_ERR, line)
+}
+
+fn helper() -> Seen {
+    let line = "failed user=? stage=helper reason=helper";
+    Seen::at_once(code::SERVICE_ERR, line)
+}
+
+fn an_unknown_argument_refuses(bench: &Bench) {
+    let ada = someone(bench, "argument-ada");
+    let line = "failed user=? stage=helper reason=bad-settings";
+    let refused = Seen::at_once(code::SERVICE_ERR, line);
+    for argument in [
+        "Debug",
+        "nullok",
+        "password=",
+        "password=none",
+        "password=LDAP",
+        "config=sms_otp.toml",
+        "config=",
+        "helper=./helper",
+        "helper=",
+        "try_first_pas",
+        "debug=1",
+        "[debug use_first_pass]",
+        "\u{1b}[2J",
+    ] {
+        let login = Login::new(bench, "argument")
+            .of(&ada)
+            .arguments(argument)
+            .rhost("192.0.2.9");
+        login.sees(argument, &IN, &refused);
+    }
+}
+
+/// What is done to a file, and what becomes of the login.
+type Spoil<'a> = (&'a str, &'a dyn Fn(&Path), Seen);
+
+fn settings_that_others_could_write_are_refused(bench: &Bench) {
+    let bob = someone(bench, "config-bob");
+    let login = Login::new(bench, "config").of(&bob);
+    let good = login.folder.join("good.toml");
+    let root = bench.without_world().is_none();
+    let spoils: &[Spoil] = &[
+        ("0600", &|_| {}, Seen::granted()),
+        (
+            "0644 with secrets",
+            &|path| set_mode(path, 0o644),
+            settings(),
+        ),
+        ("0660", &|path| set_mode(path, 0o660), settings()),
+        ("0602", &|path| set_mode(path, 0o602), settings()),
+        ("missing", &|path| gone(path), settings()),
+        (
+            "a folder",
+            &|path| {
+                gone(path);
+                std::fs::create_dir(path).unwrap();
+            },
+            settings(),
+        ),
+        (
+            "a link to a good one",
+            &|path| {
+                let other = path.with_extension("other");
+                std::fs::rename(path, &other).unwrap();
+                symlink(other, path).unwrap();
+            },
+            Seen::granted(),
+        ),
+        (
+            "a link in circles",
+            &|path| {
+                gone(path);
+                symlink(path, path).unwrap();
+            },
+            settings(),
+        ),
+        ("empty", &|path| write(path, 0o600, ""), settings()),
+        (
+            "2 MB",
+            &|path| write(path, 0o600, vec![b'#'; 2 << 20]),
+            settings(),
+        ),
+        (
+            "not UTF-8",
+            &|path| write(path, 0o600, b"\xff\xfe"),
+            settings(),
+        ),
+    ];
+    let line = format!(
+        "{} config={} helper={}",
+        bench.product().module().display(),
+        good.display(),
+        bench.product().helper().display()
+    );
+    let login = login.line(line);
+    let fresh = || {
+        gone(&good);
+        gone(&good.with_extension("other"));
+        login.settings.write(&good);
+    };
+    for (what, spoil, want) in spoils {
+        fresh();
+        spoil(&good);
+        login.sees(what, &IN, want);
+    }
+    if root {
+        fresh();
+        chown(&good, Some(20_999), None).expect("root may chown");
+        login.sees("somebody else's", &IN, &settings());
+        fresh();
+        chown(&login.folder, Some(20_999), None).expect("root may chown");
+        login.sees("in somebody else's folder", &IN, &settings());
+        chown(&login.folder, Some(0), None).expect("root may chown");
+    }
+    fresh();
+    set_mode(&login.folder, 0o777);
+    login.sees("in a folder for all", &IN, &settings());
+    set_mode(&login.folder, 0o755);
+    login.sees("all is well again", &IN, &Seen::granted());
+}
+
+fn gone(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    let _ = std::fs::remove_dir(path);
+}
+
+fn settings_that_are_wrong_are_refused(bench: &Bench) {
+    let cat = someone(bench, "wrong-cat");
+    for (key, value) in [
+        ("code.digit", "6"),
+        ("code.digits", "4"),
+        ("code.digits", "\"6\""),
+        ("code.lifetime", "\"1h\""),
+        ("deadline", "\"0s\""),
+        ("password.source", "\"none\""),
+        ("policy.subject", "\"caller\""),
+        ("policy.remember", "\"15m\""),
+        ("limits.sms", "[\"5/15m\"]"),
+        ("ledger.path", "\"/var/lib/pam_sms_otp\""),
+        ("twilio.preconnect", "true"),
+        ("policy.outage", "\"skip\""),
+        ("ldap.uris", "[\"ldap://192.0.2.1\"]"),
+        ("ldap.filter", "\"(uid=*)\""),
+        ("twilio.api_url", "\"http://192.0.2.1\""),
+        ("messages.sms", "\"no code in it\""),
+        ("messages.sent", "\"two\\nlines\""),
+        ("service.wrong.twilio.timeout", "\"1s\""),
+    ] {
+        let login = Login::new(bench, "wrong").of(&cat).set(key, value);
+        login.sees(&format!("{key} = {value}"), &IN, &settings());
+    }
+    // The line names file, line, key and what is allowed.
+    if bench.without_world().is_none() {
+        let log = bench.world().log();
+        let line = log.wait_for(
+            &["pam_sms_otp(wrong:auth)", "code.digit", "sms_otp.toml"],
+            std::time::Duration::from_secs(1),
+        );
+        assert!(line.message.contains("code.digits"), "{}", line.raw);
+    }
+    // Those of another service do not matter.
+    let login = Login::new(bench, "wrong")
+        .of(&cat)
+        .text("service.other.password.source", "stack");
+    login.sees("another service", &IN, &Seen::granted());
+}
+
+fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
+    let dee = someone(bench, "helper-dee");
+    let login = Login::new(bench, "helper").of(&dee).own_helper();
+    let copy = login.helper();
+    let spoils: &[Spoil] = &[
+        ("0755", &|_| {}, Seen::granted()),
+        ("0775", &|path| set_mode(path, 0o775), helper()),
+        ("0757", &|path| set_mode(path, 0o757), helper()),
+        ("0644", &|path| set_mode(path, 0o644), helper()),
+        ("missing", &|path| gone(path), helper()),
+        ("no program", &|path| write(path, 0o755, "what?"), helper()),
+        (
+            "a folder",
+            &|path| {
+                gone(path);
+                std::fs::create_dir(path).unwrap();
+            },
+            helper(),
+        ),
+        (
+            "a link to a good one",
+            &|path| {
+                let other = path.with_extension("other");
+                std::fs::rename(path, &other).unwrap();
+                symlink(other, path).unwrap();
+            },
+            Seen::granted(),
+        ),
+    ];
+    let fresh = || {
+        gone(&copy);
+        gone(&copy.with_extension("other"));
+        copy_program(&bench.product().helper(), &copy);
+    };
+    for (what, spoil, want) in spoils {
+        fresh();
+        spoil(&copy);
+        login.sees(what, &IN, want);
+    }
+    if bench.without_world().is_none() {
+        fresh();
+        chown(&copy, Some(20_999), None).expect("root may chown");
+        login.sees("somebody else's", &IN, &helper());
+    }
+    fresh();
+    set_mode(&login.folder, 0o777);
+    login.sees("in a folder for all", &IN, &helper());
+    set_mode(&login.folder, 0o755);
+}

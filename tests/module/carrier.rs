@@ -1,0 +1,285 @@
+//! Twilio: what each of its answers becomes, and what goes out to it.
+
+use super::login::{ASKS, Login, NOT_SENT, SENT, Say, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::certs::Identity;
+use lab::listeners::{Listener, Manner, Refused};
+use lab::pamhost::code;
+use lab::twilio::cases::{self, RetryAfter, TABLE};
+use lab::twilio::{Case as Answers, Twilio};
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::carrier::each_answer_has_its_meaning",
+        each_answer_has_its_meaning,
+    ),
+    (
+        "module::carrier::later_is_waited_for_within_the_deadline",
+        later_is_waited_for_within_the_deadline,
+    ),
+    (
+        "module::carrier::out_of_reach_is_an_outage",
+        out_of_reach_is_an_outage,
+    ),
+    (
+        "module::carrier::a_certificate_that_does_not_verify_is_refused",
+        a_certificate_that_does_not_verify_is_refused,
+    ),
+    (
+        "module::carrier::accounts_are_proved_in_two_ways",
+        accounts_are_proved_in_two_ways,
+    ),
+    (
+        "module::carrier::an_account_that_is_wrong_is_ours_to_repair",
+        an_account_that_is_wrong_is_ours_to_repair,
+    ),
+];
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+/// What a row of the stand-in's table becomes.
+enum Becomes {
+    /// The SMS is out, and its number is not known.
+    SentUnread,
+    /// PAM code, reason, Twilio's error.
+    Fails(i32, &'static str, Option<u32>),
+}
+use Becomes::{Fails, SentUnread};
+
+const fn number(error: u32) -> Becomes {
+    Fails(code::AUTH_ERR, "number-refused", Some(error))
+}
+
+const fn ours(error: u32) -> Becomes {
+    Fails(code::SERVICE_ERR, "refused", Some(error))
+}
+
+const OURS: Becomes = Fails(code::SERVICE_ERR, "refused", None);
+const LIMITED: Becomes = Fails(code::MAXTRIES, "limited", Some(20429));
+const OUTAGE: Becomes = Fails(code::AUTHINFO_UNAVAIL, "outage", None);
+
+#[rustfmt::skip]
+const MEANINGS: &[(u8, Becomes)] = &[
+    (1, ours(20003)), (2, ours(20404)), (3, ours(20005)),
+    // The deadline of these logins is shorter than what 5, 6 and 7 ask for.
+    (4, LIMITED), (5, LIMITED), (6, LIMITED), (7, LIMITED), (8, LIMITED),
+    (11, number(21211)), (12, ours(21212)), (13, number(21408)), (14, ours(21606)),
+    (15, number(21608)), (16, number(21610)), (17, number(21612)), (18, number(21614)),
+    (19, ours(21617)), (20, ours(21703)), (21, ours(30034)), (22, ours(30450)),
+    (23, ours(99_999)), (24, OURS), (25, number(21211)), (26, number(21211)), (27, OURS),
+    (28, OURS), (29, OURS),
+    (30, ours(30034)), (31, ours(30450)), (32, number(21610)), (33, OURS),
+    (34, SentUnread), (35, SentUnread), (36, SentUnread), (37, SentUnread), (38, SentUnread),
+    (39, SentUnread),
+    (60, Fails(code::AUTHINFO_UNAVAIL, "outage", Some(20500))), (61, OUTAGE), (62, OUTAGE),
+    (63, OUTAGE), (64, OURS), (65, OURS), (66, OURS), (67, OURS), (68, OUTAGE), (69, OUTAGE),
+    (70, OURS),
+    (71, SentUnread), (72, OURS), (73, SentUnread), (74, OUTAGE), (75, OUTAGE), (76, OUTAGE),
+    (77, OUTAGE), (78, OUTAGE), (79, OUTAGE), (80, OUTAGE),
+];
+
+fn fails(pam: i32, reason: &str, error: Option<u32>, arrived: usize) -> Seen {
+    let error = error.map_or(String::new(), |error| format!(" error={error}"));
+    let line = format!("failed stage=twilio reason={reason}{error}");
+    Seen::new(&[pam], &[ASKS, NOT_SENT], &[&line], arrived)
+}
+
+fn each_answer_has_its_meaning(bench: &Bench) {
+    let rows: Vec<u8> = TABLE.iter().map(|row| row.0).collect();
+    let known: Vec<u8> = MEANINGS.iter().map(|row| row.0).collect();
+    assert_eq!(rows, known, "each row has a meaning");
+    for ((digits, what, answers), (_, becomes)) in TABLE.iter().zip(MEANINGS) {
+        let person = lab::slapd::Person::new(&format!("answer-{digits}"))
+            .password(super::login::PASSWORD)
+            .phone(&cases::number(*digits));
+        bench.slapd().add(&person);
+        let login = Login::new(bench, "answer")
+            .user(person.uid())
+            .number(&cases::number(*digits))
+            .text("deadline", "6s")
+            .text("twilio.timeout", "2s");
+        let unread = ["sent sid=?", "granted"];
+        let want = match becomes {
+            SentUnread => Seen::new(&[code::SUCCESS], &[ASKS, SENT], &unread, 1),
+            Fails(pam, reason, error) => {
+                fails(*pam, reason, *error, usize::from(answers.delivers()))
+            }
+        };
+        let seen = login.sees(what, &IN, &want);
+        let (_, took) = seen.results[0];
+        assert!(took < Duration::from_secs(6), "{what}: {took:?}");
+        assert_eq!(login.requests(), 1, "{what}: asked once");
+    }
+}
+
+fn later_is_waited_for_within_the_deadline(bench: &Bench) {
+    let busy = |retry| Answers::Busy(retry);
+    let soon = busy(RetryAfter::Text("1"));
+    let limited = fails(code::MAXTRIES, "limited", Some(20429), 0);
+    // What Twilio answers in turn, what becomes of it, how often it was asked.
+    let rows: [(&str, &[Answers], Seen, usize); 6] = [
+        ("a second", &[soon, Answers::Sent], Seen::granted(), 2),
+        (
+            "a date",
+            &[busy(RetryAfter::Date(2)), Answers::Sent],
+            Seen::granted(),
+            2,
+        ),
+        (
+            "at once",
+            &[busy(RetryAfter::Text("0")), Answers::Sent],
+            Seen::granted(),
+            2,
+        ),
+        ("twice", &[soon, soon, Answers::Sent], Seen::granted(), 3),
+        (
+            "then a refusal",
+            &[
+                soon,
+                Answers::Refused {
+                    http: 400,
+                    code: 21610,
+                },
+            ],
+            fails(code::AUTH_ERR, "number-refused", Some(21610), 0),
+            2,
+        ),
+        ("for ever", &[soon], limited, 4),
+    ];
+    std::thread::scope(|scope| {
+        for (index, (what, answers, want, asked)) in rows.iter().enumerate() {
+            // They only wait: let them wait together.
+            let cases = [
+                "later-0", "later-1", "later-2", "later-3", "later-4", "later-5",
+            ];
+            let case = cases[index];
+            scope.spawn(move || {
+                let who = someone(bench, case);
+                bench.twilio().on(&who.number, answers);
+                let login = Login::new(bench, case).of(&who).text("deadline", "20s");
+                login.sees(what, &IN, want);
+                assert_eq!(login.requests(), *asked, "{what}");
+            });
+        }
+    });
+}
+
+fn out_of_reach_is_an_outage(bench: &Bench) {
+    let rae = someone(bench, "out-rae");
+    let outage = fails(code::AUTHINFO_UNAVAIL, "outage", None, 0);
+    let login = |scheme: &str, port: u16| {
+        Login::new(bench, "out")
+            .of(&rae)
+            .text("twilio.timeout", "1s")
+            .text("twilio.api_url", &format!("{scheme}://127.0.0.1:{port}"))
+    };
+    let dead = Refused::new();
+    login("https", dead.port()).sees("closed port", &IN, &outage);
+    for manner in [
+        Manner::Silent,
+        Manner::Closes,
+        Manner::Resets,
+        Manner::Garbage,
+        Manner::Flood,
+    ] {
+        for scheme in ["https", "http"] {
+            let listener = Listener::start(manner);
+            let login = login(scheme, listener.port());
+            let what = format!("{manner:?} {scheme}");
+            let seen = login.sees(&what, &IN, &outage);
+            assert!(seen.results[0].1 < Duration::from_secs(5), "{what}");
+            // Before a request was written, a second try is allowed; after it, none.
+            let most = if scheme == "https" { 2 } else { 1 };
+            assert!((1..=most).contains(&listener.taken()), "{what}");
+        }
+    }
+    let lost = Login::new(bench, "out")
+        .of(&rae)
+        .text("twilio.api_url", "https://twilio.invalid");
+    lost.sees("no such host", &IN, &outage);
+    assert_eq!(login("https", 1).requests(), 0);
+}
+
+fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
+    let sue = someone(bench, "twilio-certs-sue");
+    let refused = fails(code::SERVICE_ERR, "refused", None, 0);
+    for identity in Identity::ALL {
+        if identity == Identity::Good {
+            continue;
+        }
+        let server = Twilio::start_as(bench.certs(), identity);
+        let login = Login::new(bench, "twilio-certs")
+            .of(&sue)
+            .text("twilio.api_url", &server.url());
+        login.sees(&format!("{identity:?}"), &IN, &refused);
+        assert!(server.requests().is_empty(), "{identity:?}");
+    }
+    let login = Login::new(bench, "twilio-certs")
+        .of(&sue)
+        .change(|settings| settings.without("twilio.ca_file"));
+    login.sees("our CA is not the system's", &IN, &refused);
+}
+
+fn accounts_are_proved_in_two_ways(bench: &Bench) {
+    let tom = someone(bench, "account-tom");
+    let account = bench.twilio().account();
+    let login = || Login::new(bench, "account").of(&tom);
+    let key = login()
+        .change(|settings| settings.without("twilio.twilio_token"))
+        .text("twilio.api_key_sid", &account.key_sid)
+        .text("twilio.api_key_secret", &account.key_secret);
+    key.sees("API key", &IN, &Seen::granted());
+    let service = login()
+        .change(|settings| settings.without("twilio.from_number"))
+        .text("twilio.messaging_service_sid", &account.service);
+    service.sees("Messaging Service", &IN, &Seen::granted());
+    let sms = service.arrived();
+    let sms = sms.last().expect("an SMS");
+    assert_eq!(sms.service.as_ref(), Some(&account.service));
+    assert_eq!(sms.from, None);
+    assert_eq!(service.arrived()[0].from.as_ref(), Some(&account.from));
+
+    // Secrets in files of their own, read at each login.
+    let token = service.folder.join("token");
+    lab::scratch::write(&token, 0o600, format!("{}\n", account.token));
+    let file = login()
+        .change(|settings| settings.without("twilio.twilio_token"))
+        .text("twilio.twilio_token_file", &token.display().to_string());
+    file.sees("token in a file", &IN, &Seen::granted());
+    lab::scratch::set_mode(&token, 0o644);
+    let line = "failed user=? stage=settings reason=bad-settings";
+    let refused = Seen::at_once(code::SERVICE_ERR, line);
+    file.sees("token for all to read", &IN, &refused);
+    lab::scratch::write(&token, 0o600, "00000000000000000000000000000000");
+    let refused = fails(code::SERVICE_ERR, "refused", Some(20003), 0);
+    file.sees("token that was changed", &IN, &refused);
+}
+
+fn an_account_that_is_wrong_is_ours_to_repair(bench: &Bench) {
+    let uma = someone(bench, "accounts-uma");
+    let login = || Login::new(bench, "accounts").of(&uma);
+    let sid = "AC00000000000000000000000000000000";
+    let service = "MG00000000000000000000000000000000";
+    let rows = [
+        ("token", login().text("twilio.twilio_token", "wrong"), 20003),
+        ("account", login().text("twilio.twilio_sid", sid), 20003),
+        (
+            "sender",
+            login().text("twilio.from_number", "+12025550198"),
+            21606,
+        ),
+        (
+            "service",
+            login()
+                .change(|settings| settings.without("twilio.from_number"))
+                .text("twilio.messaging_service_sid", service),
+            21701,
+        ),
+    ];
+    for (what, login, error) in rows {
+        let refused = fails(code::SERVICE_ERR, "refused", Some(error), 0);
+        login.sees(what, &IN, &refused);
+    }
+}

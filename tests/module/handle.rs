@@ -1,0 +1,327 @@
+//! Several asks on one PAM handle, as sudo and login make them.
+
+use super::login::{
+    ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, TOO_MANY, copy_program, someone,
+};
+use crate::Case;
+use lab::bench::Bench;
+use lab::listeners::Refused;
+use lab::pamhost::{Step, code};
+use lab::slapd::Person;
+use lab::twilio::Case as Answers;
+use lab::twilio::cases::RetryAfter;
+use std::path::Path;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::handle::used_up_tries_are_remembered",
+        used_up_tries_are_remembered,
+    ),
+    (
+        "module::handle::an_outage_is_remembered",
+        an_outage_is_remembered,
+    ),
+    (
+        "module::handle::each_name_has_its_own_past",
+        each_name_has_its_own_past,
+    ),
+    (
+        "module::handle::tries_and_answers_are_counted_on",
+        tries_and_answers_are_counted_on,
+    ),
+    ("module::handle::sms_are_counted_on", sms_are_counted_on),
+    (
+        "module::handle::waiting_is_counted_on",
+        waiting_is_counted_on,
+    ),
+    (
+        "module::handle::a_helper_without_a_verdict_is_remembered",
+        a_helper_without_a_verdict_is_remembered,
+    ),
+    (
+        "module::handle::a_program_that_is_no_helper_is_an_error",
+        a_program_that_is_no_helper_is_an_error,
+    ),
+];
+
+use Say::{Code, HangUp, Password, Text, WrongCode};
+
+const ASK: Step = Step::Authenticate;
+const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
+const ONE_LEFT: &str = ">Wrong code, 1 try left. SMS code: ";
+const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
+const WRONG_CODE: &str = "denied first=password reason=wrong-code";
+const ABANDONED: &str = "denied first=password reason=abandoned";
+/// An answer from memory takes no helper.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+fn used_up_tries_are_remembered(bench: &Bench) {
+    let al = someone(bench, "used-al");
+    let steps = [ASK, ASK, Step::Restart, ASK];
+    let login = Login::new(bench, "used")
+        .of(&al)
+        .host(|host| host.steps(&steps));
+    let seen = login.sees(
+        "the second is not asked, a new handle is",
+        &[Password, WrongCode, WrongCode, WrongCode, Password, Code],
+        &Seen::new(
+            &[code::MAXTRIES, code::MAXTRIES, code::SUCCESS],
+            &[ASKS, SENT, TWO_LEFT, ONE_LEFT, TOO_MANY, ASKS, SENT],
+            &["sent", WRONG_CODE, "sent", "granted"],
+            2,
+        ),
+    );
+    assert!(seen.results[1].1 < AT_ONCE);
+}
+
+fn an_outage_is_remembered(bench: &Bench) {
+    let bo = someone(bench, "outage-bo");
+    let dead = Refused::new();
+    let login = || {
+        Login::new(bench, "outage")
+            .of(&bo)
+            .host(|host| host.steps(&[ASK, ASK, ASK]))
+    };
+    let codes = [code::AUTHINFO_UNAVAIL; 3];
+    let directory = login().set(
+        "ldap.uris",
+        &format!("[\"ldaps://127.0.0.1:{}\"]", dead.port()),
+    );
+    let line = "failed user=? stage=directory reason=outage";
+    let seen = directory.sees(
+        "directory",
+        &[Password],
+        &Seen::new(&codes, &[ASKS], &[line], 0),
+    );
+    assert!(seen.results[1].1 < AT_ONCE && seen.results[2].1 < AT_ONCE);
+    let twilio = login().text(
+        "twilio.api_url",
+        &format!("https://127.0.0.1:{}", dead.port()),
+    );
+    let line = "failed stage=twilio reason=outage";
+    twilio.sees(
+        "twilio",
+        &[Password],
+        &Seen::new(&codes, &[ASKS, NOT_SENT], &[line], 0),
+    );
+    // What is wrong here is tried again.
+    let ours = login().text("ldap.bind_password", "wrong");
+    let line = "failed user=? stage=directory reason=refused";
+    ours.sees(
+        "ours",
+        &[Password, Password, Password],
+        &Seen::new(&[code::SERVICE_ERR; 3], &[ASKS; 3], &[line; 3], 0),
+    );
+}
+
+fn each_name_has_its_own_past(bench: &Bench) {
+    let cy = someone(bench, "past-cy");
+    // The two share a phone.
+    let di = Person::new("past-di").password(PASSWORD).phone(&cy.number);
+    bench.slapd().add(&di);
+    let name = |name: &str| Step::User(name.to_owned());
+    let steps = [
+        ASK,
+        name("past-di"),
+        ASK,
+        name("past-cy"),
+        ASK,
+        name("past-nobody"),
+        ASK,
+    ];
+    let login = Login::new(bench, "past")
+        .of(&cy)
+        .host(|host| host.steps(&steps));
+    login.sees(
+        "login with another name",
+        &[
+            Password, WrongCode, WrongCode, WrongCode, Password, Code, Password,
+        ],
+        &Seen::new(
+            &[
+                code::MAXTRIES,
+                code::SUCCESS,
+                code::MAXTRIES,
+                code::USER_UNKNOWN,
+            ],
+            &[ASKS, SENT, TWO_LEFT, ONE_LEFT, TOO_MANY, ASKS, SENT, ASKS],
+            &[
+                "sent",
+                WRONG_CODE,
+                "sent user=past-di",
+                "granted user=past-di",
+                "denied user=? reason=no-such-user",
+            ],
+            2,
+        ),
+    );
+}
+
+fn tries_and_answers_are_counted_on(bench: &Bench) {
+    let ed = someone(bench, "counts-ed");
+    let login = Login::new(bench, "counts")
+        .of(&ed)
+        .host(|host| host.steps(&[ASK, ASK]));
+    login.sees(
+        "two wrong, then one left",
+        &[Password, WrongCode, WrongCode, HangUp, Password, WrongCode],
+        &Seen::new(
+            &[code::CONV_ERR, code::MAXTRIES],
+            &[ASKS, SENT, TWO_LEFT, ONE_LEFT, ASKS, SENT, TOO_MANY],
+            &["sent", ABANDONED, "sent", WRONG_CODE],
+            2,
+        ),
+    );
+    login.sees(
+        "a wrong password takes nothing back",
+        &[Password, WrongCode, HangUp, Text("wrong")],
+        &Seen::new(
+            &[code::CONV_ERR, code::AUTH_ERR],
+            &[ASKS, SENT, TWO_LEFT, ASKS],
+            &["sent", ABANDONED, "denied reason=wrong-password"],
+            1,
+        ),
+    );
+    login.sees(
+        "answers that are no code",
+        &[Password, Text("x"), Text("y"), HangUp, Password, Text("z")],
+        &Seen::new(
+            &[code::CONV_ERR, code::AUTH_ERR],
+            &[ASKS, SENT, NOT_A_CODE, NOT_A_CODE, ASKS, SENT, NOT_SENT],
+            &[
+                "sent",
+                ABANDONED,
+                "sent",
+                "denied first=password reason=no-code",
+            ],
+            2,
+        ),
+    );
+}
+
+fn sms_are_counted_on(bench: &Bench) {
+    let flo = someone(bench, "sms-flo");
+    let login = Login::new(bench, "sms")
+        .of(&flo)
+        .host(|host| host.steps(&[ASK, ASK, ASK, ASK, ASK]));
+    let limited = "denied first=password reason=limited";
+    let seen = login.sees(
+        "one and two resends",
+        &[
+            Password, HangUp, Password, HangUp, Password, HangUp, Password,
+        ],
+        &Seen::new(
+            &[
+                code::CONV_ERR,
+                code::CONV_ERR,
+                code::CONV_ERR,
+                code::MAXTRIES,
+                code::MAXTRIES,
+            ],
+            &[ASKS, SENT, ASKS, SENT, ASKS, SENT, ASKS, NOT_SENT],
+            &[
+                "sent", ABANDONED, "sent", ABANDONED, "sent", ABANDONED, limited,
+            ],
+            3,
+        ),
+    );
+    assert!(seen.results[4].1 < AT_ONCE);
+    // Successes count, too; so does an SMS that was refused.
+    let again = Login::new(bench, "sms")
+        .of(&flo)
+        .set("code.resends", "1")
+        .host(|host| host.steps(&[ASK, ASK, ASK]));
+    again.sees(
+        "sudo and sudo and sudo",
+        &[Password, Code, Password, Code, Password],
+        &Seen::new(
+            &[code::SUCCESS, code::SUCCESS, code::MAXTRIES],
+            &[ASKS, SENT, ASKS, SENT, ASKS, NOT_SENT],
+            &["sent", "granted", "sent", "granted", limited],
+            2,
+        ),
+    );
+    let refused = Answers::Refused {
+        http: 400,
+        code: 21610,
+    };
+    bench.twilio().on(&flo.number, &[refused]);
+    let line = "failed stage=twilio reason=number-refused error=21610";
+    again.sees(
+        "refused",
+        &[Password, Password, Password],
+        &Seen::new(
+            &[code::AUTH_ERR, code::AUTH_ERR, code::MAXTRIES],
+            &[ASKS, NOT_SENT, ASKS, NOT_SENT, ASKS, NOT_SENT],
+            &[line, line, limited],
+            0,
+        ),
+    );
+}
+
+fn waiting_is_counted_on(bench: &Bench) {
+    let gil = someone(bench, "waits-gil");
+    let busy = Answers::Busy(RetryAfter::Text("3"));
+    bench
+        .twilio()
+        .on(&gil.number, &[busy, Answers::Sent, busy, Answers::Sent]);
+    let login = Login::new(bench, "waits")
+        .of(&gil)
+        .text("deadline", "5s")
+        .host(|host| host.steps(&[ASK, ASK]));
+    // Once there is time for what Twilio asks for, twice there is not.
+    login.sees(
+        "three seconds of five",
+        &[Password, HangUp, Password],
+        &Seen::new(
+            &[code::CONV_ERR, code::MAXTRIES],
+            &[ASKS, SENT, ASKS, NOT_SENT],
+            &[
+                "sent",
+                ABANDONED,
+                "failed stage=twilio reason=limited error=20429",
+            ],
+            1,
+        ),
+    );
+    assert_eq!(login.requests(), 3);
+}
+
+fn a_helper_without_a_verdict_is_remembered(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Root alone sees which process is whose helper.
+    }
+    let hal = someone(bench, "killed-hal");
+    let login = Login::new(bench, "killed")
+        .of(&hal)
+        .own_helper()
+        .host(|host| host.steps(&[ASK, ASK, Step::Restart, ASK]));
+    let line = "failed user=? stage=helper reason=helper";
+    let seen = login.sees(
+        "killed",
+        &[Say::KilledHelper, Password, Code],
+        &Seen::new(
+            &[code::SERVICE_ERR, code::SERVICE_ERR, code::SUCCESS],
+            &[ASKS, ASKS, SENT],
+            &[line, line, "sent", "granted"],
+            1,
+        ),
+    );
+    assert!(seen.results[1].1 < AT_ONCE);
+    assert!(login.helpers().is_empty());
+}
+
+fn a_program_that_is_no_helper_is_an_error(bench: &Bench) {
+    let ivy = someone(bench, "none-ivy");
+    let login = Login::new(bench, "none")
+        .of(&ivy)
+        .own_helper()
+        .host(|host| host.steps(&[ASK, ASK]));
+    let line = "failed user=? stage=helper reason=helper";
+    let want = Seen::new(&[code::SERVICE_ERR; 2], &[], &[line; 2], 0);
+    for program in ["/bin/true", "/bin/false"] {
+        copy_program(Path::new(program), &login.helper());
+        login.sees(program, &[Password, Code], &want);
+    }
+}

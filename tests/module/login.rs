@@ -1,0 +1,385 @@
+//! One login through the module, and everything that an outsider sees of it, put together.
+
+mod seen;
+
+pub use seen::{ASKS, GRANTED, NOT_SENT, NOT_VERIFIED, RESENT, SENT, Seen, TOO_MANY};
+
+use lab::bench::Bench;
+use lab::log::Line;
+use lab::pamhost::{Answer, PamHost, Transcript};
+use lab::settings::Settings;
+use lab::slapd::Person;
+use lab::twilio::Sms;
+use rustix::process::Pid;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse, battery";
+
+/// What a person types at a prompt.
+#[derive(Clone, Copy, Debug)]
+pub enum Say {
+    /// The right password.
+    Password,
+    /// The code of the newest SMS.
+    Code,
+    /// The code of the first SMS of this run.
+    FirstCode,
+    /// The code of the newest SMS, as it is read aloud.
+    SpacedCode,
+    /// As many digits as a code has, and not those.
+    WrongCode,
+    /// Nothing, after so many seconds.
+    NothingAfter(u64),
+    /// The right password, when the helper has been killed.
+    KilledHelper,
+    Text(&'static str),
+    Bytes(&'static [u8]),
+    /// One letter so many times.
+    Long(usize),
+    /// The code of the newest SMS, typed after so many seconds.
+    CodeAfter(u64),
+    Null,
+    HangUp,
+    Die,
+}
+
+/// Somebody with an entry in the directory and a phone.
+pub struct Someone {
+    pub person: Person,
+    pub number: String,
+}
+
+/// Adds a person with the password and a verified phone of his own.
+pub fn someone(bench: &Bench, name: &str) -> Someone {
+    let number = bench.number();
+    let person = Person::new(name).password(PASSWORD).phone(&number);
+    bench.slapd().add(&person);
+    Someone { person, number }
+}
+
+/// Copies a program by another process. In this one a fork of somebody else's could hold the copy open
+/// for writing, and what is so cannot be executed.
+pub fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(status.is_ok_and(|status| status.success()));
+    lab::scratch::set_mode(to, 0o755);
+}
+
+/// A PAM service with settings of its own, and who comes to it. The case's name is the service's, so
+/// that its lines can be told from others in the log.
+pub struct Login<'b> {
+    pub bench: &'b Bench,
+    pub case: &'static str,
+    pub folder: PathBuf,
+    pub settings: Settings,
+    arguments: String,
+    stack: &'static str,
+    line: Option<String>,
+    host: PamHost,
+    tag: Option<&'static str>,
+    rhost: Option<&'static str>,
+    user: String,
+    number: String,
+    lifetime: u32,
+    sms: Option<String>,
+    owner: Option<u32>,
+}
+
+impl<'b> Login<'b> {
+    /// Settings that work and do not wait, and a stack of our module alone.
+    pub fn new(bench: &'b Bench, case: &'static str) -> Self {
+        let folder = bench.folder(case);
+        // libpam logs that there is none, each time.
+        bench.stack(&folder, "other", "auth required pam_deny.so\n");
+        Self {
+            bench,
+            case,
+            settings: bench
+                .settings()
+                .text("password.refuse_after", "0s")
+                .text("ldap.timeout", "20s")
+                .text("twilio.timeout", "20s"),
+            arguments: String::new(),
+            stack: "auth required {}\n",
+            line: None,
+            host: PamHost::new(case, Some(&folder)),
+            tag: None,
+            rhost: None,
+            user: String::new(),
+            number: String::new(),
+            lifetime: 300,
+            sms: None,
+            owner: None,
+            folder,
+        }
+    }
+
+    /// Who comes.
+    pub fn of(self, someone: &Someone) -> Self {
+        self.user(someone.person.uid()).number(&someone.number)
+    }
+
+    pub fn user(mut self, name: &str) -> Self {
+        self.host = self.host.user(name);
+        name.clone_into(&mut self.user);
+        self
+    }
+
+    /// On whose phone the SMS are counted.
+    pub fn number(mut self, number: &str) -> Self {
+        number.clone_into(&mut self.number);
+        self
+    }
+
+    /// A setting, as text.
+    pub fn text(self, key: &str, value: &str) -> Self {
+        self.change(|settings| settings.text(key, value))
+    }
+
+    /// A setting, as TOML.
+    pub fn set(self, key: &str, value: &str) -> Self {
+        self.change(|settings| settings.set(key, value))
+    }
+
+    pub fn change(mut self, change: impl FnOnce(Settings) -> Settings) -> Self {
+        self.settings = change(self.settings);
+        self
+    }
+
+    /// What stands behind `config=` and `helper=`.
+    pub fn arguments(mut self, arguments: &str) -> Self {
+        arguments.clone_into(&mut self.arguments);
+        self
+    }
+
+    /// The stack; `{}` stands for our module's line.
+    pub fn stack(mut self, stack: &'static str) -> Self {
+        self.stack = stack;
+        self
+    }
+
+    /// The module's whole line.
+    pub fn line(mut self, line: String) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    pub fn host(mut self, change: impl FnOnce(PamHost) -> PamHost) -> Self {
+        self.host = change(self.host);
+        self
+    }
+
+    /// Where the person comes from.
+    pub fn rhost(mut self, rhost: &'static str) -> Self {
+        self.rhost = Some(rhost);
+        self.host(|host| host.item("rhost", rhost))
+    }
+
+    /// The name that the host's program has.
+    pub fn tag(mut self, tag: &'static str) -> Self {
+        self.tag = Some(tag);
+        self
+    }
+
+    /// The code's lifetime in seconds.
+    pub fn lifetime(mut self, seconds: u32) -> Self {
+        self.lifetime = seconds;
+        self.text("code.lifetime", &format!("{seconds}s"))
+    }
+
+    /// What the SMS says, with `{}` for the code; otherwise it is the standard text.
+    pub fn sms(mut self, text: &str) -> Self {
+        self.sms = Some(text.to_owned());
+        self
+    }
+
+    /// The settings file belongs to this user.
+    pub fn owner(mut self, uid: u32) -> Self {
+        self.owner = Some(uid);
+        self
+    }
+
+    /// With a copy of the helper that no other login uses.
+    pub fn own_helper(self) -> Self {
+        let copy = self.helper();
+        copy_program(&self.bench.product().helper(), &copy);
+        let line = format!(
+            "{} config={} helper={}",
+            self.bench.product().module().display(),
+            self.config().display(),
+            copy.display()
+        );
+        self.line(line)
+    }
+
+    /// Where [`Login::own_helper`] puts it.
+    pub fn helper(&self) -> PathBuf {
+        self.folder.join("own-helper")
+    }
+
+    /// The processes that run it now. Root alone may look.
+    pub fn helpers(&self) -> Vec<Pid> {
+        let own = self.helper();
+        std::fs::read_dir("/proc")
+            .expect("/proc")
+            .flatten()
+            .filter(|entry| {
+                std::fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == own)
+            })
+            .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+            .collect()
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("sms_otp.toml")
+    }
+
+    /// The module's line, without the arguments of the case.
+    pub fn product_line(&self) -> String {
+        self.bench.product().line(&self.config())
+    }
+
+    /// Runs it and compares all that is seen.
+    pub fn sees(&self, what: &str, says: &[Say], want: &Seen) -> Transcript {
+        let (transcript, mut seen) = self.run(says, want.log.len());
+        if self.bench.without_world().is_some() {
+            // The real machine's log is not ours to read.
+            seen.log.clone_from(&want.log);
+        }
+        assert_eq!(&seen, want, "{}: {what}", self.case);
+        transcript
+    }
+
+    /// Runs it, waiting for so many lines in the log at least.
+    pub fn run(&self, says: &[Say], lines: usize) -> (Transcript, Seen) {
+        let config = self.config();
+        self.settings.write(&config);
+        if self.owner.is_some() {
+            std::os::unix::fs::chown(&config, self.owner, self.owner).expect("root may chown");
+        }
+        let line = match &self.line {
+            Some(line) => line.clone(),
+            None => format!("{} {}", self.product_line(), self.arguments),
+        };
+        let stack = self.stack.replace("{}", &line);
+        self.bench.stack(&self.folder, self.case, &stack);
+        let logged = self.logged().len();
+        let arrived = self.arrived().len();
+        let mut says = says.iter();
+        let transcript = self.host.run(|_| match says.next() {
+            Some(say) => self.answer(*say, arrived),
+            None => Answer::HangUp,
+        });
+        let lines: Vec<Line> = self.settle(logged + lines).split_off(logged);
+        let sms = self.arrived().split_off(arrived);
+        self.judge(&transcript, &lines, &sms);
+        let seen = Seen {
+            codes: transcript.codes(),
+            screen: transcript
+                .messages
+                .iter()
+                .map(|message| self.shown(message, &lines))
+                .collect(),
+            log: lines.iter().map(|line| self.told(line)).collect(),
+            sms: sms.len(),
+        };
+        (transcript, seen)
+    }
+
+    fn answer(&self, say: Say, arrived: usize) -> Answer {
+        let newest = || {
+            let sms = self.arrived();
+            let sms = sms.get(arrived..).and_then(<[Sms]>::last);
+            sms.unwrap_or_else(|| panic!("{}: no SMS to {}", self.case, self.number))
+                .code()
+        };
+        match say {
+            Say::Password => PASSWORD.into(),
+            Say::Code => newest().into(),
+            Say::FirstCode => self.arrived()[arrived].code().into(),
+            Say::SpacedCode => {
+                let code = newest();
+                format!(" {} - {} ", &code[..3], &code[3..]).into()
+            }
+            Say::NothingAfter(seconds) => {
+                std::thread::sleep(Duration::from_secs(seconds));
+                "".into()
+            }
+            Say::KilledHelper => {
+                for pid in self.helpers() {
+                    rustix::process::kill_process(pid, rustix::process::Signal::KILL)
+                        .expect("the helper is there");
+                }
+                PASSWORD.into()
+            }
+            Say::WrongCode => wrong(&newest()).into(),
+            Say::Text(text) => text.into(),
+            Say::Bytes(bytes) => Answer::Bytes(bytes.to_vec()),
+            Say::Long(length) => "x".repeat(length).into(),
+            Say::CodeAfter(seconds) => {
+                std::thread::sleep(Duration::from_secs(seconds));
+                newest().into()
+            }
+            Say::Null => Answer::Null,
+            Say::HangUp => Answer::HangUp,
+            Say::Die => Answer::Die,
+        }
+    }
+
+    /// Every SMS that reached this login's phone.
+    pub fn arrived(&self) -> Vec<Sms> {
+        self.bench.twilio().sms_to(&self.number)
+    }
+
+    /// How often Twilio was asked to send to this phone.
+    pub fn requests(&self) -> usize {
+        let number = self.number.trim_start_matches('+');
+        let asked = |body: &[u8]| String::from_utf8_lossy(body).contains(number);
+        let requests = self.bench.twilio().requests();
+        requests.iter().filter(|post| asked(&post.body)).count()
+    }
+
+    /// The lines of this service so far.
+    fn logged(&self) -> Vec<Line> {
+        if self.bench.without_world().is_some() {
+            return Vec::new();
+        }
+        let head = format!("pam_sms_otp({}:auth): ", self.case);
+        let mut lines = self.bench.world().log().lines_with(&[&head]);
+        // What libpam itself says in the name of whoever asked.
+        lines.retain(|line| !line.message.ends_with(": conversation failed"));
+        lines
+    }
+
+    /// The lines, when there are so many and all that was written is read.
+    fn settle(&self, wanted: usize) -> Vec<Line> {
+        if self.bench.without_world().is_some() {
+            return Vec::new();
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        while self.logged().len() < wanted && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mark = format!("the end of {} at {until:?}", self.case);
+        let socket = UnixDatagram::unbound().expect("a socket");
+        socket
+            .send_to(mark.as_bytes(), "/dev/log")
+            .expect("our /dev/log");
+        self.bench
+            .world()
+            .log()
+            .wait_for(&[&mark], Duration::from_secs(10));
+        self.logged()
+    }
+}
+
+/// As many digits, and others.
+fn wrong(code: &str) -> String {
+    let last = code.len() - 1;
+    let digit = if code.ends_with('0') { '1' } else { '0' };
+    format!("{}{digit}", &code[..last])
+}

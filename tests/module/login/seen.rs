@@ -1,0 +1,217 @@
+//! What an outsider sees of a login: codes, screen, log and SMS, brought into a form that can be compared.
+
+use super::{Login, PASSWORD};
+use lab::log::Line;
+use lab::pamhost::{Message, Style, Transcript, code};
+use lab::slapd::Slapd;
+use lab::twilio::Sms;
+use std::collections::BTreeSet;
+
+/// What stands on screen. A sign tells how: `*` a prompt whose answer is hidden, `>` a prompt whose
+/// answer is shown, `!` an error, `-` a text. A masked number is `PHONE`, a login's number `LOGIN`.
+pub const ASKS: &str = "*Password: ";
+pub const SENT: &str = ">Code sent to PHONE. SMS code: ";
+pub const RESENT: &str = ">Code sent again. SMS code: ";
+pub const NOT_SENT: &str = "!The code could not be sent. Try again later. (login LOGIN)";
+pub const NOT_VERIFIED: &str =
+    "!No verified phone number on file. Ask your administrator. (login LOGIN)";
+pub const TOO_MANY: &str = "!Too many wrong codes. (login LOGIN)";
+
+/// The lines of a login that went well.
+pub const GRANTED: &[&str] = &["sent", "granted"];
+
+/// What an outsider sees of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What PAM was told, for each step that has a code.
+    pub(super) codes: Vec<i32>,
+    pub(super) screen: Vec<String>,
+    /// Event and fields of each line, without those that every line has. `user=?` stands where the
+    /// name was not written.
+    pub(super) log: Vec<String>,
+    /// How many SMS arrived.
+    pub(super) sms: usize,
+}
+
+impl Seen {
+    pub fn new(codes: &[i32], screen: &[&str], log: &[&str], sms: usize) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        Self {
+            codes: codes.to_vec(),
+            screen: owned(screen),
+            log: owned(log),
+            sms,
+        }
+    }
+
+    /// Password, SMS, code, in.
+    pub fn granted() -> Self {
+        Self::new(&[code::SUCCESS], &[ASKS, SENT], GRANTED, 1)
+    }
+
+    /// In, without being asked for a password.
+    pub fn granted_by_code() -> Self {
+        Self::new(&[code::SUCCESS], &[SENT], GRANTED, 1)
+    }
+
+    /// Refused after the password prompt, with this line and no word.
+    pub fn refused(code: i32, line: &str) -> Self {
+        Self::new(&[code], &[ASKS], &[line], 0)
+    }
+
+    /// Refused before any prompt.
+    pub fn at_once(code: i32, line: &str) -> Self {
+        Self::new(&[code], &[], &[line], 0)
+    }
+
+    /// Refused after the right password, with a last word, before any SMS.
+    pub fn unsent(code: i32, text: &str, line: &str) -> Self {
+        Self::new(&[code], &[ASKS, text], &[line], 0)
+    }
+}
+
+impl Login<'_> {
+    /// What has to be so in every login.
+    pub(super) fn judge(&self, seen: &Transcript, lines: &[Line], sms: &[Sms]) {
+        let case = self.case;
+        assert_eq!(seen.stray, "", "{case}: stray output");
+        if seen.killed_by.is_none() {
+            let changes = seen.before.changes(&seen.after);
+            assert_eq!(changes, Vec::<String>::new(), "{case}: left behind");
+        }
+        for one in sms {
+            self.judge_sms(one);
+        }
+        let program = std::env::current_exe().expect("the path of this program");
+        let program = program.file_name().expect("its name").to_string_lossy();
+        let codes: Vec<String> = sms.iter().map(Sms::code).collect();
+        for line in lines {
+            let raw = &line.raw;
+            assert_eq!(line.facility, 10, "{case}: {raw}");
+            let severity = match line.message.split(' ').nth(1) {
+                Some("sent" | "granted") => 6,
+                Some("denied") => 5,
+                Some("debug") => 7,
+                _ => 3,
+            };
+            assert_eq!(line.severity, severity, "{case}: {raw}");
+            assert_eq!(line.tag, self.tag.unwrap_or(&program), "{case}: {raw}");
+            assert_eq!(line.field("rhost"), self.rhost, "{case}: {raw}");
+            // The module's own line goes through syslog(3), whose pid is for the host to ask for.
+            let own = line.field("stage") == Some("helper");
+            assert!(
+                line.pid == Some(seen.pid) || own && line.pid.is_none(),
+                "{case}: {raw}"
+            );
+            let printable = line.message.bytes().all(|b| (b' '..=b'~').contains(&b));
+            assert!(printable, "{case}: {raw}");
+            let account = self.bench.twilio().account();
+            let bind = Slapd::BIND_PASSWORD;
+            for secret in [PASSWORD, &self.number, &account.token, bind] {
+                assert!(
+                    secret.is_empty() || !raw.contains(secret),
+                    "{case}: {secret} in {raw}"
+                );
+            }
+            for code in &codes {
+                // As a word: a login's or a message's own number may hold the same digits.
+                let has = raw.split(|c: char| !c.is_ascii_alphanumeric());
+                assert!(!has.into_iter().any(|word| word == code), "{case}: {raw}");
+            }
+        }
+    }
+
+    fn judge_sms(&self, sms: &Sms) {
+        let case = self.case;
+        let validity = sms.validity.expect("a validity period");
+        assert!(
+            (1..=self.lifetime).contains(&validity),
+            "{case}: {validity}"
+        );
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
+        let minutes = self.lifetime.div_ceil(60);
+        let standard = format!(
+            "{{}} is your login code for {}. It expires in {minutes} minutes. Not you? Change \
+             your password.",
+            host.trim()
+        );
+        let text = self.sms.as_ref().unwrap_or(&standard);
+        assert_eq!(sms.body, text.replace("{}", &sms.code()), "{case}");
+    }
+
+    pub(super) fn shown(&self, message: &Message, lines: &[Line]) -> String {
+        let sign = match message.style {
+            Style::Hidden => '*',
+            Style::Shown => '>',
+            Style::Error => '!',
+            Style::Info => '-',
+        };
+        let mut text = message.text.replace(&masked(&self.number), "PHONE");
+        let logins: BTreeSet<&str> = lines.iter().filter_map(|l| l.field("login")).collect();
+        for login in logins {
+            text = text.replace(login, "LOGIN");
+        }
+        if self.bench.without_world().is_some() {
+            // Without a log nobody knows which number it is.
+            if let Some((before, rest)) = text.split_once("(login ") {
+                let end = rest.find(')').unwrap_or(rest.len());
+                text = format!("{before}(login LOGIN{}", &rest[end..]);
+            }
+        }
+        format!("{sign}{text}")
+    }
+
+    /// A line without what every line has: the module's name, login, user, rhost, and what differs
+    /// each time.
+    pub(super) fn told(&self, line: &Line) -> String {
+        let case = self.case;
+        let login = line.field("login").unwrap_or_default();
+        let hex = login.len() == 8 && login.bytes().all(|b| b.is_ascii_hexdigit());
+        assert!(hex, "{case}: {}", line.raw);
+        let mut words = vec![
+            line.message
+                .split(' ')
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned(),
+        ];
+        let user = line.field("user").unwrap_or_default();
+        if user != self.user {
+            words.push(format!("user={user}"));
+        }
+        for name in ["caller", "first", "stage", "reason", "error"] {
+            if let Some(value) = line.field(name) {
+                words.push(format!("{name}={value}"));
+            }
+        }
+        if words[0] == "sent" {
+            assert_eq!(
+                line.field("phone"),
+                Some(masked(&self.number).as_str()),
+                "{case}"
+            );
+            assert!(line.field("ms").is_some_and(|ms| ms.parse::<u32>().is_ok()));
+            if !line.field("sid").is_some_and(|sid| sid.starts_with("SM")) {
+                words.push(format!("sid={}", line.field("sid").unwrap_or_default()));
+            }
+        }
+        if words[0] == "failed" {
+            let detail = line.field("detail").unwrap_or_default();
+            assert!(detail.len() > 10, "{case}: what to do? {}", line.raw);
+        }
+        words.join(" ")
+    }
+}
+
+/// Country code, seven stars, two digits.
+fn masked(number: &str) -> String {
+    if number.len() < 5 {
+        return "no number".to_owned();
+    }
+    let country = if number.starts_with("+1") { 2 } else { 3 };
+    format!(
+        "{}*******{}",
+        &number[..country],
+        &number[number.len() - 2..]
+    )
+}

@@ -1,0 +1,247 @@
+//! The password prompt: everything that is no right password, and what the directory says to it.
+
+use super::login::{ASKS, Login, PASSWORD, Say, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::{SILENT, code};
+use lab::slapd::Person;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::password::what_is_not_right_is_wrong",
+        what_is_not_right_is_wrong,
+    ),
+    (
+        "module::password::sshds_junk_asks_nobody",
+        sshds_junk_asks_nobody,
+    ),
+    (
+        "module::password::who_is_not_there_is_unknown",
+        who_is_not_there_is_unknown,
+    ),
+    (
+        "module::password::the_system_s_own_are_never_the_directory_s",
+        the_system_s_own_are_never_the_directory_s,
+    ),
+    (
+        "module::password::two_entries_are_nobody",
+        two_entries_are_nobody,
+    ),
+    (
+        "module::password::names_are_names_and_no_filters",
+        names_are_names_and_no_filters,
+    ),
+    (
+        "module::password::the_directory_s_word_is_kept",
+        the_directory_s_word_is_kept,
+    ),
+    (
+        "module::password::a_conversation_that_breaks_off_is_an_end",
+        a_conversation_that_breaks_off_is_an_end,
+    ),
+];
+
+/// Makes a person what the row says.
+type Makes = fn(Person) -> Person;
+
+const WRONG: &str = "denied reason=wrong-password";
+
+fn what_is_not_right_is_wrong(bench: &Bench) {
+    let amy = someone(bench, "wrong-amy");
+    let binds = || bench.slapd().binds(&amy.person.dn());
+    let refused = Seen::refused(code::AUTH_ERR, WRONG);
+    // What is typed, and whether the directory is asked about it.
+    let rows = [
+        ("wrong", Say::Text("battery horse"), 1),
+        ("in capitals", Say::Text("CORRECT HORSE, BATTERY"), 1),
+        ("with a blank", Say::Text("correct horse, battery "), 1),
+        ("empty", Say::Text(""), 0),
+        ("not UTF-8", Say::Bytes(b"correct \xff horse"), 0),
+        ("a NUL ends it", Say::Bytes(b"\0correct horse, battery"), 0),
+        ("70 KB", Say::Long(70_000), 0),
+        ("control characters", Say::Text("\u{1b}[2J\r\n"), 1),
+        ("*", Say::Text("*"), 1),
+    ];
+    for (what, say, asked) in rows {
+        let before = binds();
+        let login = Login::new(bench, "wrong-password").of(&amy);
+        login.sees(what, &[say, Say::Code], &refused);
+        assert_eq!(binds() - before, asked, "{what}");
+    }
+    let login = Login::new(bench, "wrong-password")
+        .of(&amy)
+        .host(|host| host.flags(SILENT));
+    login.sees("in silence", &[Say::Text("wrong")], &refused);
+}
+
+fn sshds_junk_asks_nobody(bench: &Bench) {
+    let bea = someone(bench, "junk-bea");
+    let searches = || {
+        let log = bench.slapd().log();
+        log.lines().filter(|line| line.contains("junk-bea")).count()
+    };
+    let before = searches();
+    let login = Login::new(bench, "junk").of(&bea);
+    let refused = Seen::refused(code::AUTH_ERR, "denied user=? reason=wrong-password");
+    for junk in [
+        "\u{8}\n\r\u{7f}INCORRECT",
+        "\u{8}\n\r\u{7f}INCORRECT\u{8}\n\r\u{7f}INC",
+        "\u{8}\n\r",
+        "\u{8}",
+    ] {
+        login.sees(junk, &[Say::Text(junk), Say::Code], &refused);
+    }
+    assert_eq!(searches(), before);
+}
+
+fn who_is_not_there_is_unknown(bench: &Bench) {
+    let unknown = Seen::refused(code::USER_UNKNOWN, "denied user=? reason=no-such-user");
+    let long = "x".repeat(300);
+    for name in [
+        "nobody-of-this-name",
+        PASSWORD,
+        "*",
+        "*)(uid=*",
+        "unknown-\u{e9}\u{1f511}",
+        "a\nb granted login=00000000",
+        "\u{1b}]0;owned\u{7}",
+        &long,
+    ] {
+        let login = Login::new(bench, "unknown").user(name).rhost("2001:db8::7");
+        login.sees(name, &[Say::Password], &unknown);
+        login.sees(name, &[Say::Text("")], &unknown);
+    }
+}
+
+fn the_system_s_own_are_never_the_directory_s(bench: &Bench) {
+    let root = someone(bench, "root");
+    let daemon = someone(bench, "daemon");
+    let unknown = Seen::refused(code::USER_UNKNOWN, "denied reason=system-user");
+    for own in [&root, &daemon] {
+        let login = Login::new(bench, "system").of(own);
+        login.sees(own.person.uid(), &[Say::Password, Say::Code], &unknown);
+        assert_eq!(login.requests(), 0);
+        assert_eq!(bench.slapd().binds(&own.person.dn()), 0);
+        let asked = format!("(uid={})", own.person.uid());
+        assert!(!bench.slapd().log().contains(&asked), "asked for {asked}");
+    }
+    let nobody = Login::new(bench, "system").user("nobody");
+    nobody.sees("nobody", &[Say::Password], &unknown);
+    // min_uid says who is the system's own.
+    if bench.without_world().is_none() {
+        let user = lab::world::User::new("system-gil").uid(1500);
+        bench.world().add(&user);
+        let gil = someone(bench, "system-gil");
+        let login = |min: &str| {
+            Login::new(bench, "system")
+                .of(&gil)
+                .set("policy.min_uid", min)
+        };
+        let says = [Say::Password, Say::Code];
+        login("1500").sees("at min_uid", &says, &Seen::granted());
+        login("1501").sees("below min_uid", &says, &unknown);
+    }
+}
+
+fn two_entries_are_nobody(bench: &Bench) {
+    let one = someone(bench, "twice-hal");
+    // Another one below the same base.
+    bench
+        .slapd()
+        .add(&Person::new("twice-hal").bind_answers(0, ""));
+    let login = Login::new(bench, "twice").of(&one);
+    let refused = Seen::refused(code::AUTH_ERR, "denied reason=ambiguous");
+    login.sees("two", &[Say::Password, Say::Code], &refused);
+    assert_eq!(bench.slapd().binds(&one.person.dn()), 0);
+}
+
+fn names_are_names_and_no_filters(bench: &Bench) {
+    for name in ["*)(uid=*)(cn=odd", "o'neil, (odd) \\2a", "odd \u{e9}"] {
+        let odd = someone(bench, name);
+        let login = Login::new(bench, "odd").of(&odd);
+        let (seen, _) = login.run(&[Say::Password, Say::Code], 2);
+        assert_eq!(seen.codes(), [code::SUCCESS], "{name}: {:?}", seen.texts());
+        assert_eq!(login.arrived().len(), 1, "{name}");
+    }
+}
+
+fn the_directory_s_word_is_kept(bench: &Bench) {
+    let expired = Seen::refused(code::AUTH_ERR, "denied reason=password-expired");
+    let locked = Seen::refused(code::AUTH_ERR, "denied reason=directory-locked");
+    let wrong = Seen::refused(code::AUTH_ERR, WRONG);
+    let outage = Seen::refused(
+        code::AUTHINFO_UNAVAIL,
+        "failed stage=directory reason=outage",
+    );
+    let ours = Seen::refused(code::SERVICE_ERR, "failed stage=directory reason=refused");
+    let ad = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data ";
+    let real: [(&str, Makes, &Seen); 4] = [
+        ("too old", Person::expired, &expired),
+        ("must change", Person::must_change, &expired),
+        ("locked", Person::locked, &locked),
+        ("well", |person| person, &Seen::granted()),
+    ];
+    let scripted: [(u32, &str, &Seen); 18] = [
+        (49, "", &wrong),
+        (48, "", &wrong),
+        (49, "52e, v4563", &wrong),
+        (49, "525, v4563", &wrong),
+        (49, "532, v4563", &expired),
+        (49, "701, v4563", &expired),
+        (49, "773, v4563", &expired),
+        (49, "530, v4563", &locked),
+        (49, "531, v4563", &locked),
+        (49, "533, v4563", &locked),
+        (49, "775, v4563", &locked),
+        (19, "too many", &locked),
+        (50, "", &locked),
+        (53, "account inactivated", &locked),
+        (51, "", &outage),
+        (52, "", &outage),
+        (3, "", &outage),
+        (80, "\u{1b}[2J\nodd", &ours),
+    ];
+    let mut people = Vec::new();
+    for (index, (what, makes, want)) in real.into_iter().enumerate() {
+        let person = Person::new(&format!("word-{index}")).password(PASSWORD);
+        people.push((what.to_owned(), makes(person), want));
+    }
+    for (index, (result, text, want)) in scripted.into_iter().enumerate() {
+        let active_directory = result == 49 && !text.is_empty();
+        let text = if active_directory {
+            format!("{ad}{text}")
+        } else {
+            text.to_owned()
+        };
+        let person = Person::new(&format!("word-ad-{index}")).bind_answers(result, &text);
+        people.push((format!("{result} {text}"), person, want));
+    }
+    for (what, person, want) in people {
+        let number = bench.number();
+        let person = person.phone(&number);
+        bench.slapd().add(&person);
+        let login = Login::new(bench, "word").user(person.uid()).number(&number);
+        login.sees(&what, &[Say::Password, Say::Code], want);
+        assert_eq!(bench.slapd().binds(&person.dn()), 1, "{what}");
+    }
+}
+
+fn a_conversation_that_breaks_off_is_an_end(bench: &Bench) {
+    let ian = someone(bench, "break-ian");
+    let login = Login::new(bench, "break").of(&ian);
+    let cancelled = "denied user=? reason=cancelled";
+    for say in [Say::HangUp, Say::Null] {
+        login.sees(
+            &format!("{say:?}"),
+            &[say],
+            &Seen::refused(code::CONV_ERR, cancelled),
+        );
+    }
+    let killed = login.sees(
+        "killed",
+        &[Say::Die],
+        &Seen::new(&[], &[ASKS], &[cancelled], 0),
+    );
+    assert_eq!(killed.killed_by, Some(9));
+    assert_eq!(bench.slapd().binds(&ian.person.dn()), 0);
+}

@@ -1,0 +1,342 @@
+//! Which phone is verified, and which number it has.
+
+use super::login::{Login, NOT_VERIFIED, PASSWORD, Say, Seen};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+use lab::slapd::Person;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::phone::a_true_boolean_vouches_for_the_phone_attributes",
+        a_true_boolean_vouches_for_the_phone_attributes,
+    ),
+    (
+        "module::phone::a_false_boolean_is_not_verified",
+        a_false_boolean_is_not_verified,
+    ),
+    (
+        "module::phone::numbers_may_be_the_verified_attribute_s_values",
+        numbers_may_be_the_verified_attribute_s_values,
+    ),
+    (
+        "module::phone::a_mixture_is_not_verified",
+        a_mixture_is_not_verified,
+    ),
+    (
+        "module::phone::what_cannot_be_read_is_no_number",
+        what_cannot_be_read_is_no_number,
+    ),
+    (
+        "module::phone::numbers_are_read_as_people_write_them",
+        numbers_are_read_as_people_write_them,
+    ),
+    (
+        "module::phone::attributes_with_options_do_not_count",
+        attributes_with_options_do_not_count,
+    ),
+];
+
+/// A person, the settings beside those of the lab, and the number that gets an SMS, if one does.
+struct Row<'a> {
+    what: &'a str,
+    attributes: &'a [(&'a str, &'a str)],
+    settings: &'a [(&'a str, &'a str)],
+}
+
+impl Row<'_> {
+    /// A login of such a person; `N` in a value stands for the number, without its `+`.
+    fn login<'b>(&self, bench: &'b Bench, case: &'static str, index: usize) -> Login<'b> {
+        let number = bench.number();
+        let mut person = Person::new(&format!("{case}-{index}")).password(PASSWORD);
+        for (name, value) in self.attributes {
+            person = person.attr(name, &value.replace('N', &number[1..]));
+        }
+        bench.slapd().add(&person);
+        let login = Login::new(bench, case).user(person.uid()).number(&number);
+        self.settings
+            .iter()
+            .fold(login, |login, (key, value)| login.set(key, value))
+    }
+}
+
+fn row<'a>(
+    what: &'a str,
+    attributes: &'a [(&'a str, &'a str)],
+    settings: &'a [(&'a str, &'a str)],
+) -> Row<'a> {
+    Row {
+        what,
+        attributes,
+        settings,
+    }
+}
+
+fn all(bench: &Bench, case: &'static str, rows: &[Row], want: &Seen) {
+    for (index, row) in rows.iter().enumerate() {
+        let login = row.login(bench, case, index);
+        login.sees(row.what, &[Say::Password, Say::Code], want);
+        let sent = usize::from(want == &Seen::granted());
+        assert_eq!(login.requests(), sent, "{}", row.what);
+    }
+}
+
+fn not_verified() -> Seen {
+    let line = "denied first=password reason=not-verified";
+    Seen::unsent(code::AUTH_ERR, NOT_VERIFIED, line)
+}
+
+fn no_number() -> Seen {
+    let line = "denied first=password reason=no-number";
+    Seen::unsent(code::AUTH_ERR, NOT_VERIFIED, line)
+}
+
+const TRUE: (&str, &str) = ("phoneNumberVerified", "TRUE");
+const TEXT: (&str, &str) = ("ldap.verified_attribute", "\"verifiedPhone\"");
+const CASA: (&str, &str) = ("ldap.verified_attribute", "\"mobile\"");
+const GLUU: (&str, &str) = (
+    "ldap.phone_attributes",
+    "[\"employeeNumber\", \"mobile\", \"telephoneNumber\"]",
+);
+
+const DESCRIPTION: (&str, &str) = ("ldap.phone_attributes", "[\"description\"]");
+
+fn a_true_boolean_vouches_for_the_phone_attributes(bench: &Bench) {
+    let rows = [
+        row("mobile", &[TRUE, ("mobile", "+N")], &[]),
+        row("telephoneNumber", &[TRUE, ("telephoneNumber", "+N")], &[]),
+        row(
+            "the first attribute wins",
+            &[
+                TRUE,
+                ("mobile", "+N"),
+                ("telephoneNumber", "+44 7700 900999"),
+            ],
+            &[],
+        ),
+        row(
+            "what is no number is passed over",
+            &[TRUE, ("mobile", "ask the desk"), ("telephoneNumber", "+N")],
+            &[],
+        ),
+        row(
+            "of several the lowest as text",
+            &[
+                TRUE,
+                ("mobile", "+447700900999"),
+                ("mobile", "+N"),
+                ("mobile", "+999"),
+            ],
+            &[],
+        ),
+        row("employeeNumber", &[TRUE, ("employeeNumber", "+N")], &[GLUU]),
+        row(
+            "Gluu's order",
+            &[
+                TRUE,
+                ("telephoneNumber", "+44 7700 900999"),
+                ("employeeNumber", "+N"),
+            ],
+            &[GLUU],
+        ),
+        row(
+            "true",
+            &[("verifiedPhone", "true"), ("mobile", "+N")],
+            &[TEXT],
+        ),
+        row(
+            "True",
+            &[("verifiedPhone", "True"), ("mobile", "+N")],
+            &[TEXT],
+        ),
+    ];
+    all(bench, "vouched", &rows, &Seen::granted());
+}
+
+fn a_false_boolean_is_not_verified(bench: &Bench) {
+    let rows = [
+        row(
+            "FALSE",
+            &[("phoneNumberVerified", "FALSE"), ("mobile", "+N")],
+            &[],
+        ),
+        row("absent", &[("mobile", "+N")], &[]),
+        row(
+            "both",
+            &[TRUE, ("phoneNumberVerified", "FALSE"), ("mobile", "+N")],
+            &[],
+        ),
+        row(
+            "false",
+            &[("verifiedPhone", "false"), ("mobile", "+N")],
+            &[TEXT],
+        ),
+        row(
+            "yes",
+            &[("verifiedPhone", "yes"), ("mobile", "+N")],
+            &[TEXT],
+        ),
+        row("1", &[("verifiedPhone", "1"), ("mobile", "+N")], &[TEXT]),
+        row(
+            "TRUE and blank",
+            &[("verifiedPhone", "TRUE!"), ("mobile", "+N")],
+            &[TEXT],
+        ),
+        row(
+            "an attribute that nobody has",
+            &[TRUE, ("mobile", "+N")],
+            &[("ldap.verified_attribute", "\"phoneNumberChecked\"")],
+        ),
+    ];
+    all(bench, "unverified", &rows, &not_verified());
+}
+
+fn numbers_may_be_the_verified_attribute_s_values(bench: &Bench) {
+    let rows = [
+        row("the number", &[("verifiedPhone", "+N")], &[TEXT]),
+        row(
+            "of two the lowest as text",
+            &[("verifiedPhone", "+N"), ("verifiedPhone", "+447700900999")],
+            &[TEXT],
+        ),
+        row(
+            "not the phone attribute's",
+            &[("verifiedPhone", "+N"), ("mobile", "+447700900999")],
+            &[TEXT],
+        ),
+        row("Casa", &[("mobile", "+N")], &[CASA]),
+        row(
+            "Casa, and the boolean does not matter",
+            &[("mobile", "+N"), ("phoneNumberVerified", "FALSE")],
+            &[CASA],
+        ),
+    ];
+    all(bench, "numbers", &rows, &Seen::granted());
+}
+
+fn a_mixture_is_not_verified(bench: &Bench) {
+    let rows = [
+        row(
+            "TRUE and a number",
+            &[
+                ("verifiedPhone", "TRUE"),
+                ("verifiedPhone", "+N"),
+                ("mobile", "+N"),
+            ],
+            &[TEXT],
+        ),
+        row(
+            "a number and a word",
+            &[("verifiedPhone", "+N"), ("verifiedPhone", "mine")],
+            &[TEXT],
+        ),
+        row(
+            "Casa with an unreadable one",
+            &[("mobile", "+N"), ("mobile", "0")],
+            &[CASA],
+        ),
+        row(
+            "Casa without a number",
+            &[("telephoneNumber", "+N")],
+            &[CASA],
+        ),
+        row("a filter", &[("verifiedPhone", "*)(uid=*")], &[TEXT]),
+        row(
+            "control characters",
+            &[("verifiedPhone", "+N\u{7}")],
+            &[TEXT],
+        ),
+        row(
+            "a number and more behind a line's end",
+            &[("verifiedPhone", "+N\n+447700900999")],
+            &[TEXT],
+        ),
+    ];
+    all(bench, "mixture", &rows, &not_verified());
+    let long = "+44 7700 900999 ".repeat(640);
+    assert!(long.len() > 10_000);
+    let long = [("verifiedPhone", long.as_str())];
+    all(
+        bench,
+        "mixture-10kb",
+        &[row("10 kB", &long, &[TEXT])],
+        &not_verified(),
+    );
+}
+
+fn what_cannot_be_read_is_no_number(bench: &Bench) {
+    let long = "7".repeat(10_240);
+    let rows = [
+        row("none", &[TRUE], &[]),
+        row("words", &[TRUE, ("mobile", "ask the desk")], &[]),
+        row("no country", &[TRUE, ("mobile", "07700 900123")], &[]),
+        row("too short", &[TRUE, ("mobile", "+44 7")], &[]),
+        row("too long", &[TRUE, ("mobile", "+4477009001234567")], &[]),
+        row("no such country", &[TRUE, ("mobile", "+999 12345678")], &[]),
+        row("an extension", &[TRUE, ("mobile", "+N ext. 5")], &[]),
+        row("two in one", &[TRUE, ("mobile", "+N / +N")], &[]),
+        row(
+            "control characters",
+            &[TRUE, ("description", "+N\u{1b}[2J")],
+            &[DESCRIPTION],
+        ),
+        row(
+            "a filter",
+            &[TRUE, ("description", "*)(uid=*")],
+            &[DESCRIPTION],
+        ),
+        row(
+            "other digits",
+            &[TRUE, ("description", "+\u{664}\u{664}7700900999")],
+            &[DESCRIPTION],
+        ),
+        row(
+            "a header",
+            &[TRUE, ("description", "+N\r\nTo: +447700900999")],
+            &[DESCRIPTION],
+        ),
+    ];
+    all(bench, "unreadable", &rows, &no_number());
+    let long = [TRUE, ("description", long.as_str())];
+    let long = row("10 kB", &long, &[DESCRIPTION]);
+    all(bench, "unreadable-10kb", &[long], &no_number());
+}
+
+fn numbers_are_read_as_people_write_them(bench: &Bench) {
+    // (202) 555-0142 with the region, and the same number as the phone knows it.
+    let rows = [
+        ("(202) 555-0142", "US", "+12025550142"),
+        ("202.555.0143", "US", "+12025550143"),
+        ("1-202-555-0144", "US", "+12025550144"),
+        ("+1 (202) 555 0145", "GB", "+12025550145"),
+        ("+1 202-555-0146", "", "+12025550146"),
+    ];
+    for (index, (written, region, number)) in rows.into_iter().enumerate() {
+        let person = Person::new(&format!("written-{index}"))
+            .password(PASSWORD)
+            .phone(written);
+        bench.slapd().add(&person);
+        let mut login = Login::new(bench, "written")
+            .user(person.uid())
+            .number(number);
+        if !region.is_empty() {
+            login = login.text("ldap.default_region", region);
+        }
+        login.sees(written, &[Say::Password, Say::Code], &Seen::granted());
+    }
+}
+
+fn attributes_with_options_do_not_count(bench: &Bench) {
+    let rows = [row(
+        "only with an option",
+        &[TRUE, ("mobile;lang-en", "+N")],
+        &[],
+    )];
+    all(bench, "options", &rows, &no_number());
+    let casa = [row(
+        "only with an option",
+        &[("mobile;lang-en", "+N")],
+        &[CASA],
+    )];
+    all(bench, "options-casa", &casa, &not_verified());
+}

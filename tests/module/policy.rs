@@ -1,0 +1,270 @@
+//! Who is to prove himself, and how long a refusal takes.
+
+use super::login::{ASKS, Login, NOT_SENT, SENT, Say, Seen, TOO_MANY, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::listeners::Refused;
+use lab::pamhost::code;
+use lab::slapd::Person;
+use lab::world::{Account, User};
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::policy::the_caller_proves_himself",
+        the_caller_proves_himself,
+    ),
+    (
+        "module::policy::a_caller_who_is_nobody_is_refused",
+        a_caller_who_is_nobody_is_refused,
+    ),
+    (
+        "module::policy::refusals_leave_after_the_same_time",
+        refusals_leave_after_the_same_time,
+    ),
+    (
+        "module::policy::what_is_wrong_here_leaves_at_once",
+        what_is_wrong_here_leaves_at_once,
+    ),
+];
+
+/// As su has it: the target's password was proved, the caller's phone is asked.
+fn su<'b>(bench: &'b Bench, target: &str, caller: &Account) -> Login<'b> {
+    Login::new(bench, "caller")
+        .user(target)
+        .text("service.caller.password.source", "stack")
+        .text("service.caller.policy.subject", "caller")
+        .host(|host| host.setuid_for(caller))
+}
+
+fn the_caller_proves_himself(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let account = bench.world().add(&User::new("caller-kai"));
+    bench.world().add(&User::new("target-leo"));
+    let kai = someone(bench, "caller-kai");
+    let leo = someone(bench, "target-leo");
+    for target in ["root", "target-leo"] {
+        let login = su(bench, target, &account).number(&kai.number);
+        login.sees(
+            target,
+            &[Say::Code],
+            &Seen::new(
+                &[code::SUCCESS],
+                &[SENT],
+                &["sent caller=caller-kai", "granted caller=caller-kai"],
+                1,
+            ),
+        );
+        login.sees(
+            target,
+            &[Say::WrongCode, Say::WrongCode, Say::WrongCode],
+            &Seen::new(
+                &[code::MAXTRIES],
+                &[
+                    SENT,
+                    ">Wrong code, 2 tries left. SMS code: ",
+                    ">Wrong code, 1 try left. SMS code: ",
+                    TOO_MANY,
+                ],
+                &[
+                    "sent caller=caller-kai",
+                    "denied caller=caller-kai first=stack reason=wrong-code",
+                ],
+                1,
+            ),
+        );
+    }
+    assert!(bench.twilio().sms_to(&leo.number).is_empty());
+    // The environment names nobody.
+    let login = su(bench, "root", &account)
+        .number(&kai.number)
+        .host(|host| {
+            host.env("USER", "target-leo")
+                .env("LOGNAME", "target-leo")
+                .env("SUDO_UID", "0")
+        });
+    let (seen, _) = login.run(&[Say::Code], 2);
+    assert_eq!(seen.codes(), [code::SUCCESS]);
+}
+
+fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let mia = bench.world().add(&User::new("caller-mia"));
+    someone(bench, "target-of-mia");
+    bench.world().add(&User::new("target-of-mia"));
+    let other = |uid: u32| Account {
+        name: String::new(),
+        uid,
+        gid: uid,
+        home: mia.home.clone(),
+    };
+    let system = "denied reason=system-user";
+    let told = "denied caller=caller-mia first=stack reason=no-such-user";
+    // The target's password was proved when the directory is asked: then the person is told.
+    let rows = [
+        ("not in the directory", mia.clone(), &[NOT_SENT][..], told),
+        ("root", other(0), &[], system),
+        ("daemon", other(1), &[], system),
+        ("nobody", other(65534), &[], system),
+        ("no name", other(29_999), &[], "denied reason=no-such-user"),
+    ];
+    for (what, caller, screen, line) in rows {
+        for target in ["root", "target-of-mia"] {
+            let want = Seen::new(&[code::AUTH_ERR], screen, &[line], 0);
+            su(bench, target, &caller).sees(what, &[Say::Code], &want);
+        }
+    }
+}
+
+/// A refusal that could tell names or passwords apart.
+struct Refusal {
+    what: &'static str,
+    user: &'static str,
+    says: &'static [Say],
+    change: fn(Login) -> Login,
+    code: i32,
+    reason: &'static str,
+}
+
+const fn row(
+    what: &'static str,
+    user: &'static str,
+    says: &'static [Say],
+    code: i32,
+    reason: &'static str,
+) -> Refusal {
+    let change: fn(Login) -> Login = |login| login;
+    Refusal {
+        what,
+        user,
+        says,
+        change,
+        code,
+        reason,
+    }
+}
+
+const NED: &str = "time-ned";
+const TYPED: &[Say] = &[Say::Password];
+const JUNK: &[Say] = &[Say::Text("\u{8}\n\r\u{7f}INCORRECT")];
+
+#[rustfmt::skip]
+const REFUSALS: [Refusal; 10] = [
+    row("time-unknown", "time-nobody", TYPED, code::USER_UNKNOWN, "no-such-user"),
+    row("time-system", "daemon", TYPED, code::USER_UNKNOWN, "system-user"),
+    row("time-wrong", NED, &[Say::Text("wrong")], code::AUTH_ERR, "wrong-password"),
+    row("time-empty", NED, &[Say::Text("")], code::AUTH_ERR, "wrong-password"),
+    row("time-long", NED, &[Say::Long(70_000)], code::AUTH_ERR, "wrong-password"),
+    row("time-junk", NED, JUNK, code::AUTH_ERR, "wrong-password"),
+    row("time-two", "time-two", TYPED, code::AUTH_ERR, "ambiguous"),
+    Refusal {
+        change: |login| login.arguments("use_first_pass"),
+        ..row("time-left", NED, &[], code::AUTH_ERR, "wrong-password")
+    },
+    Refusal {
+        change: |login| login.arguments("password=ssh"),
+        ..row("time-ssh", NED, &[], code::AUTH_ERR, "no-first-factor")
+    },
+    Refusal {
+        change: |login| login.set("ldap.uris", "[\"ldaps://127.0.0.1:1\"]"),
+        ..row("time-down", NED, TYPED, code::AUTHINFO_UNAVAIL, "outage")
+    },
+];
+
+fn refusals_leave_after_the_same_time(bench: &Bench) {
+    someone(bench, NED);
+    someone(bench, "time-two");
+    let second = Person::new("time-two").bind_answers(0, "");
+    bench.slapd().add(&second);
+    // Each only waits: they wait together.
+    let times: Vec<(&str, u128)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = REFUSALS
+            .iter()
+            .map(|row| scope.spawn(|| samples(bench, row)))
+            .collect();
+        let ended = threads.into_iter().map(|t| t.join().expect("no panic"));
+        ended.flatten().collect()
+    });
+    // Two seconds, give or take a quarter; on top of it what a busy machine takes.
+    for (what, millis) in &times {
+        assert!((1500..=4000).contains(millis), "{what}: {millis} ms");
+    }
+    let all = || times.iter().map(|(_, millis)| *millis);
+    let spread = all().max().zip(all().min()).map(|(max, min)| max - min);
+    assert!(spread.is_some_and(|millis| millis > 50), "{spread:?}");
+}
+
+/// Three of these, one after the other: how many milliseconds each took.
+fn samples(bench: &Bench, row: &Refusal) -> [(&'static str, u128); 3] {
+    let login = Login::new(bench, row.what)
+        .user(row.user)
+        .change(|settings| settings.without("password.refuse_after"));
+    let login = (row.change)(login);
+    let samples = [(); 3].map(|()| {
+        let (seen, _) = login.run(row.says, 1);
+        assert_eq!(seen.codes(), [row.code], "{}", row.what);
+        (row.what, seen.results[0].1.as_millis())
+    });
+    if bench.without_world().is_none() {
+        let head = format!("pam_sms_otp({}:auth)", row.what);
+        let reason = format!("reason={}", row.reason);
+        let lines = bench.world().log().lines_with(&[&head, &reason]);
+        assert_eq!(lines.len(), 3, "{}", row.what);
+    }
+    samples
+}
+
+fn what_is_wrong_here_leaves_at_once(bench: &Bench) {
+    let oli = someone(bench, "once-oli");
+    let dead = Refused::new();
+    let login = || {
+        Login::new(bench, "once")
+            .of(&oli)
+            .text("password.refuse_after", "10s")
+    };
+    let bad = "failed user=? stage=settings reason=bad-settings";
+    let wrong = "failed user=? stage=directory reason=refused";
+    let cancelled = "denied user=? reason=cancelled";
+    let rows = [
+        (
+            "settings",
+            login().set("code.digit", "6"),
+            &[][..],
+            Seen::at_once(code::SERVICE_ERR, bad),
+        ),
+        (
+            "service account",
+            login().text("ldap.bind_password", "wrong"),
+            &[Say::Password],
+            Seen::refused(code::SERVICE_ERR, wrong),
+        ),
+        (
+            "hung up",
+            login(),
+            &[Say::HangUp],
+            Seen::new(&[code::CONV_ERR], &[ASKS], &[cancelled], 0),
+        ),
+        (
+            "after the password",
+            login().text(
+                "twilio.api_url",
+                &format!("https://127.0.0.1:{}", dead.port()),
+            ),
+            &[Say::Password],
+            Seen::new(
+                &[code::AUTHINFO_UNAVAIL],
+                &[ASKS, NOT_SENT],
+                &["failed stage=twilio reason=outage"],
+                0,
+            ),
+        ),
+    ];
+    for (what, login, says, want) in rows {
+        let seen = login.sees(what, says, &want);
+        assert!(seen.results[0].1 < Duration::from_secs(5), "{what}");
+    }
+}

@@ -1,0 +1,340 @@
+//! The code prompt: what may be typed there, and what becomes of it.
+
+use super::login::{ASKS, Login, NOT_SENT, RESENT, SENT, Say, Seen, TOO_MANY, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+use lab::twilio::Case as Answers;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::prompt::wrong_codes_are_counted",
+        wrong_codes_are_counted,
+    ),
+    (
+        "module::prompt::nothing_asks_for_the_same_code_again",
+        nothing_asks_for_the_same_code_again,
+    ),
+    (
+        "module::prompt::a_resend_that_fails_is_said_so",
+        a_resend_that_fails_is_said_so,
+    ),
+    (
+        "module::prompt::what_is_no_code_is_no_try",
+        what_is_no_code_is_no_try,
+    ),
+    (
+        "module::prompt::hanging_up_after_the_sms_is_noted",
+        hanging_up_after_the_sms_is_noted,
+    ),
+    (
+        "module::prompt::an_expired_code_is_replaced_once",
+        an_expired_code_is_replaced_once,
+    ),
+    (
+        "module::prompt::a_code_near_its_end_is_replaced",
+        a_code_near_its_end_is_replaced,
+    ),
+];
+
+use Say::{Bytes, Code, FirstCode, HangUp, Long, Null, Password, Text, WrongCode};
+
+const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
+const ONE_LEFT: &str = ">Wrong code, 1 try left. SMS code: ";
+const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
+const NO_RESEND: &str = ">No more SMS in this login. SMS code: ";
+const EXPIRED: &str = ">The code has expired; a new one was sent. SMS code: ";
+
+const WRONG_CODE: &str = "denied first=password reason=wrong-code";
+const NO_CODE: &str = "denied first=password reason=no-code";
+const ABANDONED: &str = "denied first=password reason=abandoned";
+
+/// What is typed after the password, and what is seen then.
+type Row<'a> = (&'a str, &'a [Say], i32, &'a [&'a str], &'a [&'a str], usize);
+
+fn all(login: &Login, rows: &[Row]) {
+    for (what, typed, pam, screen, log, sms) in rows {
+        let says = [&[Password], *typed].concat();
+        let screen = [&[ASKS], *screen].concat();
+        let (arrived, asked) = (login.arrived().len(), login.requests());
+        login.sees(what, &says, &Seen::new(&[*pam], &screen, log, *sms));
+        assert_eq!(login.arrived().len() - arrived, *sms, "{what}");
+        assert!(login.requests() - asked >= *sms, "{what}");
+    }
+}
+
+fn wrong_codes_are_counted(bench: &Bench) {
+    let ann = someone(bench, "tries-ann");
+    let login = Login::new(bench, "tries").of(&ann);
+    let granted = &["sent", "granted"];
+    let rows: &[Row] = &[
+        (
+            "three",
+            &[WrongCode, WrongCode, WrongCode, Code],
+            code::MAXTRIES,
+            &[SENT, TWO_LEFT, ONE_LEFT, TOO_MANY],
+            &["sent", WRONG_CODE],
+            1,
+        ),
+        (
+            "two, then right",
+            &[WrongCode, WrongCode, Code],
+            code::SUCCESS,
+            &[SENT, TWO_LEFT, ONE_LEFT],
+            granted,
+            1,
+        ),
+        (
+            "one, then right",
+            &[WrongCode, Code],
+            code::SUCCESS,
+            &[SENT, TWO_LEFT],
+            granted,
+            1,
+        ),
+    ];
+    all(&login, rows);
+    assert_eq!(bench.slapd().binds(&ann.person.dn()), 3);
+}
+
+fn nothing_asks_for_the_same_code_again(bench: &Bench) {
+    let bob = someone(bench, "resend-bob");
+    let login = Login::new(bench, "resend").of(&bob);
+    let nothing = Text("");
+    let rows: &[Row] = &[
+        (
+            "nothing",
+            &[nothing, Code],
+            code::SUCCESS,
+            &[SENT, RESENT],
+            &["sent", "sent", "granted"],
+            2,
+        ),
+        (
+            "r, and the first SMS is as good",
+            &[Text("r"), Text("R"), FirstCode],
+            code::SUCCESS,
+            &[SENT, RESENT, RESENT],
+            &["sent", "sent", "sent", "granted"],
+            3,
+        ),
+        (
+            "blanks",
+            &[Text(" - "), Code],
+            code::SUCCESS,
+            &[SENT, RESENT],
+            &["sent", "sent", "granted"],
+            2,
+        ),
+        (
+            "more than there are",
+            &[nothing, nothing, nothing, Code],
+            code::SUCCESS,
+            &[SENT, RESENT, RESENT, NO_RESEND],
+            &["sent", "sent", "sent", "granted"],
+            3,
+        ),
+        (
+            "for ever",
+            &[nothing, nothing, nothing, nothing, nothing, Code],
+            code::AUTH_ERR,
+            &[SENT, RESENT, RESENT, NO_RESEND, NO_RESEND, NOT_SENT],
+            &["sent", "sent", "sent", NO_CODE],
+            3,
+        ),
+        (
+            "tries are not given back",
+            &[WrongCode, nothing, WrongCode, nothing, WrongCode],
+            code::MAXTRIES,
+            &[SENT, TWO_LEFT, RESENT, ONE_LEFT, RESENT, TOO_MANY],
+            &["sent", "sent", "sent", WRONG_CODE],
+            3,
+        ),
+    ];
+    all(&login, rows);
+    let codes: Vec<String> = login.arrived().iter().map(lab::twilio::Sms::code).collect();
+    assert_eq!(codes[0], codes[1]);
+    // It may wait at Twilio for as long as the code lives, and no longer.
+    let rows: &[Row] = &[(
+        "later",
+        &[Say::NothingAfter(2), Code],
+        code::SUCCESS,
+        &[SENT, RESENT],
+        &["sent", "sent", "granted"],
+        2,
+    )];
+    all(&login, rows);
+    let last = login.arrived().pop().expect("an SMS");
+    assert!(last.validity.is_some_and(|seconds| seconds <= 298));
+    assert_eq!(codes[2], codes[4]);
+    let none = Login::new(bench, "resend")
+        .of(&bob)
+        .set("code.resends", "0");
+    let rows: &[Row] = &[(
+        "none at all",
+        &[nothing, Code],
+        code::SUCCESS,
+        &[SENT, NO_RESEND],
+        &["sent", "granted"],
+        1,
+    )];
+    all(&none, rows);
+}
+
+fn a_resend_that_fails_is_said_so(bench: &Bench) {
+    let cat = someone(bench, "unsent-cat");
+    let refused = Answers::Refused {
+        http: 500,
+        code: 20500,
+    };
+    bench.twilio().on(&cat.number, &[Answers::Sent, refused]);
+    let login = Login::new(bench, "unsent").of(&cat);
+    let rows: &[Row] = &[(
+        "the first code still counts",
+        &[Text(""), Code],
+        code::SUCCESS,
+        &[SENT, NO_RESEND],
+        &[
+            "sent",
+            "failed stage=twilio reason=outage error=20500",
+            "granted",
+        ],
+        1,
+    )];
+    all(&login, rows);
+}
+
+fn what_is_no_code_is_no_try(bench: &Bench) {
+    let dan = someone(bench, "no-code-dan");
+    let login = Login::new(bench, "no-code").of(&dan);
+    let ends: &[&str] = &[SENT, NOT_A_CODE, NOT_A_CODE, NOT_SENT];
+    let log: &[&str] = &["sent", NO_CODE];
+    let rows: &[Row] = &[
+        (
+            "letters",
+            &[Text("abcdef"), Text("12345x"), Text("help")],
+            code::AUTH_ERR,
+            ends,
+            log,
+            1,
+        ),
+        (
+            "too few, too many",
+            &[Text("12345"), Text("1234567"), Text("0")],
+            code::AUTH_ERR,
+            ends,
+            log,
+            1,
+        ),
+        (
+            "10,000 characters",
+            &[Long(10_000), Long(70_000), Long(10_000)],
+            code::AUTH_ERR,
+            ends,
+            log,
+            1,
+        ),
+        (
+            "the password fed back",
+            &[Password, Password, Password],
+            code::AUTH_ERR,
+            ends,
+            log,
+            1,
+        ),
+        (
+            "bytes",
+            &[
+                Bytes(b"\xff\xfe"),
+                Bytes("１２３４５６".as_bytes()),
+                Text("\u{1b}[2J"),
+            ],
+            code::AUTH_ERR,
+            ends,
+            log,
+            1,
+        ),
+        (
+            "two, then right",
+            &[Text("what?"), Text("-12345"), Code],
+            code::SUCCESS,
+            &[SENT, NOT_A_CODE, NOT_A_CODE],
+            &["sent", "granted"],
+            1,
+        ),
+        (
+            "tries are counted apart",
+            &[WrongCode, Text("x"), WrongCode, Text("x"), WrongCode],
+            code::MAXTRIES,
+            &[SENT, TWO_LEFT, NOT_A_CODE, ONE_LEFT, NOT_A_CODE, TOO_MANY],
+            &["sent", WRONG_CODE],
+            1,
+        ),
+    ];
+    all(&login, rows);
+}
+
+fn hanging_up_after_the_sms_is_noted(bench: &Bench) {
+    let eve = someone(bench, "hang-eve");
+    let login = Login::new(bench, "hang").of(&eve);
+    let log: &[&str] = &["sent", ABANDONED];
+    let rows: &[Row] = &[
+        ("hangs up", &[HangUp], code::CONV_ERR, &[SENT], log, 1),
+        ("no answer in it", &[Null], code::CONV_ERR, &[SENT], log, 1),
+        (
+            "hangs up later",
+            &[WrongCode, HangUp],
+            code::CONV_ERR,
+            &[SENT, TWO_LEFT],
+            log,
+            1,
+        ),
+    ];
+    all(&login, rows);
+    let killed = Seen::new(&[], &[ASKS, SENT], log, 1);
+    let seen = login.sees("killed", &[Password, Say::Die], &killed);
+    assert_eq!(seen.killed_by, Some(9));
+}
+
+fn an_expired_code_is_replaced_once(bench: &Bench) {
+    let gus = someone(bench, "expiry-gus");
+    let login = Login::new(bench, "expiry")
+        .of(&gus)
+        .lifetime(5)
+        .set("code.resends", "1");
+    let rows: &[Row] = &[(
+        "twice too late",
+        // The right code, too late, is no try; a new one comes; too late again is the end.
+        &[Say::CodeAfter(6), Say::CodeAfter(6)],
+        code::MAXTRIES,
+        &[SENT, EXPIRED, "!The code has expired. (login LOGIN)"],
+        &["sent", "sent", "denied first=password reason=expired-code"],
+        2,
+    )];
+    all(&login, rows);
+    let sms = login.arrived();
+    assert_ne!(sms[0].code(), sms[1].code());
+    let rows: &[Row] = &[(
+        "the new one is good, the old one is not",
+        &[Say::CodeAfter(6), FirstCode, Code],
+        code::SUCCESS,
+        &[SENT, EXPIRED, TWO_LEFT],
+        &["sent", "sent", "granted"],
+        2,
+    )];
+    all(&login, rows);
+}
+
+fn a_code_near_its_end_is_replaced(bench: &Bench) {
+    let hal = someone(bench, "near-hal");
+    let login = Login::new(bench, "near").of(&hal).lifetime(59);
+    let rows: &[Row] = &[(
+        "less than a minute left",
+        &[Text("r"), FirstCode, Code],
+        code::SUCCESS,
+        &[SENT, EXPIRED, TWO_LEFT],
+        &["sent", "sent", "granted"],
+        2,
+    )];
+    all(&login, rows);
+}

@@ -1,0 +1,146 @@
+//! Whatever settings and flags change of what a person sees.
+
+use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, TOO_MANY, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::{SILENT, code};
+
+pub const CASES: &[Case] = &[
+    (
+        "module::texts::settings_change_digits_echo_and_tries",
+        settings_change_digits_echo_and_tries,
+    ),
+    (
+        "module::texts::every_text_can_be_put_otherwise",
+        every_text_can_be_put_otherwise,
+    ),
+    (
+        "module::texts::silence_leaves_the_prompts",
+        silence_leaves_the_prompts,
+    ),
+];
+
+use Say::{Code, Password, Text, WrongCode};
+
+const WRONG_CODE: &str = "denied first=password reason=wrong-code";
+
+fn settings_change_digits_echo_and_tries(bench: &Bench) {
+    let fay = someone(bench, "own-fay");
+    let login = || Login::new(bench, "own").of(&fay);
+    let hidden = "*Code sent to PHONE. SMS code: ";
+    let says = [Password, Code];
+    login().set("code.echo", "false").sees(
+        "echo",
+        &says,
+        &Seen::new(&[code::SUCCESS], &[ASKS, hidden], GRANTED, 1),
+    );
+    for (digits, text) in [(8, "an 8"), (10, "a 10")] {
+        let login = login().set("code.digits", &digits.to_string());
+        let not = format!(">That is not {text}-digit code. SMS code: ");
+        login.sees(
+            text,
+            &[Password, Text("123456"), Code],
+            &Seen::new(&[code::SUCCESS], &[ASKS, SENT, &not], GRANTED, 1),
+        );
+        let sms = login.arrived();
+        assert_eq!(sms.last().map(|sms| sms.code().len()), Some(digits));
+    }
+    login().set("service.own.code.tries", "1").sees(
+        "one try",
+        &[Password, WrongCode],
+        &Seen::new(
+            &[code::MAXTRIES],
+            &[ASKS, SENT, TOO_MANY],
+            &["sent", WRONG_CODE],
+            1,
+        ),
+    );
+}
+
+fn every_text_can_be_put_otherwise(bench: &Bench) {
+    let ida = someone(bench, "texts-ida");
+    let login = Login::new(bench, "texts")
+        .of(&ida)
+        .rhost("192.0.2.7")
+        .text("messages.password", "Pass for {user} at {service}: ")
+        .text("messages.code", "Code, {left} left: ")
+        .text("messages.sent", "Sent to {phone}, good for {minutes}.")
+        .text("messages.resent", "Again.")
+        .text("messages.wrong", "No.")
+        .text("messages.not_a_code", "What?")
+        .text("messages.no_resend", "Enough.")
+        .text(
+            "messages.too_many",
+            "Out, {user} from {rhost}. (login {login})",
+        )
+        .text(
+            "messages.sms",
+            "{code} opens {service} for {user} {phone} \u{2713}",
+        )
+        .sms(&format!(
+            "{{}} opens texts for texts-ida +44*******{} \u{2713}",
+            &ida.number[11..]
+        ));
+    login.sees(
+        "ours",
+        &[
+            Password,
+            Text(""),
+            Text("x"),
+            Text(""),
+            Text(""),
+            WrongCode,
+            WrongCode,
+            WrongCode,
+        ],
+        &Seen::new(
+            &[code::MAXTRIES],
+            &[
+                "*Pass for texts-ida at texts: ",
+                ">Sent to PHONE, good for 5. Code, 3 tries left: ",
+                ">Again. Code, 3 tries left: ",
+                ">What? Code, 3 tries left: ",
+                ">Again. Code, 3 tries left: ",
+                ">Enough. Code, 3 tries left: ",
+                ">No. Code, 2 tries left: ",
+                ">No. Code, 1 try left: ",
+                "!Out, texts-ida from 192.0.2.7. (login LOGIN)",
+            ],
+            &["sent", "sent", "sent", WRONG_CODE],
+            3,
+        ),
+    );
+    // A service's own words win.
+    let own = Login::new(bench, "texts")
+        .of(&ida)
+        .text("messages.sent", "For all.")
+        .text("service.texts.messages.sent", "For one.");
+    own.sees(
+        "service",
+        &[Password, Code],
+        &Seen::new(
+            &[code::SUCCESS],
+            &[ASKS, ">For one. SMS code: "],
+            GRANTED,
+            1,
+        ),
+    );
+}
+
+fn silence_leaves_the_prompts(bench: &Bench) {
+    let jan = someone(bench, "silent-jan");
+    let login = Login::new(bench, "silent")
+        .of(&jan)
+        .host(|host| host.flags(SILENT));
+    let prompts = [
+        ASKS,
+        SENT,
+        ">Wrong code, 2 tries left. SMS code: ",
+        ">Wrong code, 1 try left. SMS code: ",
+    ];
+    login.sees(
+        "no last words",
+        &[Password, WrongCode, WrongCode, WrongCode],
+        &Seen::new(&[code::MAXTRIES], &prompts, &["sent", WRONG_CODE], 1),
+    );
+}
