@@ -74,17 +74,14 @@ impl Plan {
         digits: Digits<'a>,
         fits: impl Fn(&Self, &str) -> bool,
     ) -> impl Iterator<Item = &'a str> {
-        // "(0)" is a trunk prefix and nothing else, and only where it stands first. Where the
+        // "(0)" begins a trunk prefix and nothing else, and only where it stands first. Where the
         // country has none (in Italy a 0 belongs to the number) it could mean either.
         let bare = Some(digits.text).filter(|number| digits.zero.is_none() && fits(self, number));
+        let first = matches!(digits.zero, None | Some(0));
+        let sure = first && !self.carrier(digits.text);
         let trunks = self.trunks.iter().filter_map(move |(trunk, _)| {
-            let whole = match digits.zero {
-                None => true,
-                Some(at) => at == 0 && *trunk == "0",
-            };
             let number = digits.text.strip_prefix(trunk)?;
-            let sure = whole && !self.carrier(digits.text) && self.expected(number);
-            sure.then_some(number)
+            (sure && self.expected(number)).then_some(number)
         });
         // A number that begins like a trunk prefix, where no number does, has one too many.
         bare.into_iter().chain(trunks).filter(|number| {
