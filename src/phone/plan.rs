@@ -22,7 +22,8 @@ pub(super) struct Plan {
     /// same digits for everybody; else nothing.
     pub abroad: &'static str,
     /// Up to three digits with which a choice of phone company begins, for calls at home or
-    /// abroad (what begins with "00" is not listed). Nothing behind them is certain.
+    /// abroad (what begins with "00" is not listed), or an Argentine mobile number, which is
+    /// another one at home than abroad. Nothing behind them is certain.
     pub carriers: &'static [&'static str],
     /// For each first digit, how long the national numbers that begin with it may be: bit n stands
     /// for n digits. Kinds of number that can have an SMS count, no others: mobile, fixed
@@ -41,7 +42,7 @@ impl Plan {
     /// been opened since may be as long as any other.
     pub fn possible(&self, number: &str) -> bool {
         match self.beginning(number) {
-            Some(0) => has(self.all(), number),
+            Some(0) => has(self.all(), number) && !self.carrier(number),
             _ => self.expected(number),
         }
     }

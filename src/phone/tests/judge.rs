@@ -124,6 +124,12 @@ fn luxembourg_needs_a_plus() {
         Some(format!("+352{number}"))
     );
     assert_eq!(ours(&format!("352{number}"), "LU"), None);
+    // No number begins with 1, but companies' prefixes do.
+    assert_eq!(
+        ours(&format!("+352 1{number}"), "LU"),
+        Some(format!("+3521{number}"))
+    );
+    assert_eq!(ours(&format!("+352 154 {number}"), "LU"), None);
 }
 
 /// Wherever we read a number, the judge reads the same; else one of the two is excused.
