@@ -22,7 +22,8 @@ pub(super) struct Plan {
     /// same digits for everybody; else nothing.
     pub abroad: &'static str,
     /// Up to three digits with which a choice of phone company begins, for calls at home or
-    /// abroad (what begins with "00" is not listed). Nothing behind them is certain.
+    /// abroad (what begins with "00" is not listed), or an Argentine mobile number, which is
+    /// another one at home than abroad. Nothing behind them is certain.
     pub carriers: &'static [&'static str],
     /// For each first digit, how long the national numbers that begin with it may be: bit n stands
     /// for n digits. Kinds of number that can have an SMS count, no others: mobile, fixed
@@ -41,7 +42,7 @@ impl Plan {
     /// been opened since may be as long as any other.
     pub fn possible(&self, number: &str) -> bool {
         match self.beginning(number) {
-            Some(0) => has(self.all(), number),
+            Some(0) => has(self.all(), number) && !self.carrier(number),
             _ => self.expected(number),
         }
     }
@@ -74,17 +75,14 @@ impl Plan {
         digits: Digits<'a>,
         fits: impl Fn(&Self, &str) -> bool,
     ) -> impl Iterator<Item = &'a str> {
-        // "(0)" is a trunk prefix and nothing else, and only where it stands first. Where the
+        // "(0)" begins a trunk prefix and nothing else, and only where it stands first. Where the
         // country has none (in Italy a 0 belongs to the number) it could mean either.
         let bare = Some(digits.text).filter(|number| digits.zero.is_none() && fits(self, number));
+        let first = matches!(digits.zero, None | Some(0));
+        let sure = first && !self.carrier(digits.text);
         let trunks = self.trunks.iter().filter_map(move |(trunk, _)| {
-            let whole = match digits.zero {
-                None => true,
-                Some(at) => at == 0 && *trunk == "0",
-            };
             let number = digits.text.strip_prefix(trunk)?;
-            let sure = whole && !self.carrier(digits.text) && self.expected(number);
-            sure.then_some(number)
+            (sure && self.expected(number)).then_some(number)
         });
         // A number that begins like a trunk prefix, where no number does, has one too many.
         bare.into_iter().chain(trunks).filter(|number| {

@@ -4,9 +4,6 @@
 /// Longer values are not looked at: a number with its punctuation has 20 to 30 bytes.
 const LONGEST: usize = 64;
 
-/// E.164 allows 15 digits; with the longest trunk or international prefix no number has more.
-const MOST_DIGITS: usize = 20;
-
 /// What was written, without what only helps the eye.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Written {
@@ -20,7 +17,7 @@ pub(super) struct Written {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digits<'a> {
     pub text: &'a str,
-    /// Where among them a 0 stood alone in parentheses.
+    /// Where among them a 0 stood alone in parentheses, first time.
     pub zero: Option<usize>,
 }
 
@@ -105,14 +102,11 @@ impl Pen {
                     return None;
                 }
             }
-            ')' => {
-                let inside = self.text.get(self.open.take()?..)?;
-                let zero = (inside == "0").then(|| self.text.len().saturating_sub(1));
-                if inside.is_empty() || zero.is_some() && self.zero.is_some() {
-                    return None;
-                }
-                self.zero = zero.or(self.zero);
-            }
+            ')' => match self.text.get(self.open.take()?..)? {
+                "" => return None,
+                "0" => self.zero = self.zero.or(self.text.len().checked_sub(1)),
+                _ => {}
+            },
             '/' => self.slash()?,
             '-' | '.' | '\u{2010}'..='\u{2013}' => {}
             _ if is_space(character) => {}
@@ -129,7 +123,7 @@ impl Pen {
             self.groups = self.groups.checked_add(1)?;
         }
         self.text.push(digit);
-        (self.text.len() <= MOST_DIGITS).then_some(())
+        Some(())
     }
 
     /// A slash ends an area code ("0171/1234567", "+49 (0)30/123456"), but stands between two

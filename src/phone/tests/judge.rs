@@ -109,6 +109,29 @@ fn italy_keeps_its_zero() {
     assert_eq!(ours(&format!("(0){rest}"), "IT"), None);
 }
 
+/// Numbers of four to eleven digits, some of which begin with the country's own code.
+#[test]
+fn luxembourg_needs_a_plus() {
+    let meta = DATABASE.by_id("LU").unwrap();
+    let number = meta
+        .descriptors()
+        .fixed_line()
+        .and_then(Descriptor::example)
+        .unwrap();
+    assert_eq!(ours(number, "LU"), Some(format!("+352{number}")));
+    assert_eq!(
+        ours(&format!("00352{number}"), "LU"),
+        Some(format!("+352{number}"))
+    );
+    assert_eq!(ours(&format!("352{number}"), "LU"), None);
+    // No number begins with 1, but companies' prefixes do.
+    assert_eq!(
+        ours(&format!("+352 1{number}"), "LU"),
+        Some(format!("+3521{number}"))
+    );
+    assert_eq!(ours(&format!("+352 154 {number}"), "LU"), None);
+}
+
 /// Wherever we read a number, the judge reads the same; else one of the two is excused.
 #[test]
 fn the_judge_reads_the_same() {
@@ -170,13 +193,14 @@ fn written(dice: &mut Dice, plan: &Plan, meta: &Metadata) -> String {
     let trunk = plan.trunks.first().map_or("", |(trunk, _)| trunk);
     let code = plan.code;
     let plus = format!("+{code} ");
-    let before = match dice.roll(8) {
+    let before = match dice.roll(9) {
         0 => plus,
         1 => format!("tel:{plus}"),
         2 => format!("{plus}({trunk})").replace("()", ""),
         3 => format!("{}{code} ", plan.abroad),
         4 => format!("{code} "),
         5 => String::new(),
+        6 if !plan.carriers.is_empty() => dice.pick(plan.carriers).to_owned(),
         _ => trunk.to_owned(),
     };
     let separators = ["", "", "", " ", " ", "-", ".", "\u{a0}", "\u{2011}", "/"];

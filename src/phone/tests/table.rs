@@ -135,16 +135,28 @@ fn trunks(meta: &Metadata) -> Vec<String> {
     found
 }
 
-/// Up to three digits with which what people dial to choose a phone company begins.
+/// Up to three digits with which what people dial to choose a phone company begins; or an
+/// Argentine mobile number, which has a 15 in its middle at home and a 9 at its front abroad.
 fn carriers(meta: &Metadata) -> Vec<String> {
-    // With a rule for what becomes of the rest, there is a number behind the company.
+    let trunks = trunks(meta);
+    let goes_on = |pattern: &str| {
+        let numbers = Language::of(pattern);
+        trunks
+            .iter()
+            .any(|trunk| numbers.lengths(trunk) >> trunk.len() > 1)
+    };
     let home = meta.national_prefix_for_parsing();
-    let home = home.filter(|_| meta.national_prefix_transform_rule().is_none());
+    let home = home.filter(|home| match meta.national_prefix_transform_rule() {
+        None => true,
+        Some(rule) => {
+            rule.starts_with(|first: char| first.is_ascii_digit()) && goes_on(home.as_str())
+        }
+    });
+    let ruled = home.is_some() && meta.national_prefix_transform_rule().is_some();
     let patterns = [meta.international_prefix(), home].into_iter().flatten();
     let patterns: Vec<_> = patterns.map(|pattern| format!("{pattern}")).collect();
     let patterns = patterns.iter().filter(|pattern| !plain(pattern));
     let languages: Vec<_> = patterns.map(|pattern| Language::of(pattern)).collect();
-    let trunks = trunks(meta);
     let mut found = BTreeSet::new();
     for digits in (0..1000).map(|n| format!("{n:03}")) {
         for language in &languages {
@@ -158,9 +170,8 @@ fn carriers(meta: &Metadata) -> Vec<String> {
     }
     // Ten of a kind are one.
     for length in [2, 1] {
-        for start in
-            (0..10_u32.pow(length)).map(|n| format!("{n:0>width$}", width = length as usize))
-        {
+        for start in (0..10_u32.pow(length)).map(|n| format!("{n:03}")) {
+            let start = start[3 - length as usize..].to_owned();
             let tens: Vec<_> = (0..10).map(|n| format!("{start}{n}")).collect();
             if tens.iter().all(|one| found.contains(one)) || found.contains(&start) {
                 found.retain(|one| !one.starts_with(&start));
@@ -169,6 +180,9 @@ fn carriers(meta: &Metadata) -> Vec<String> {
         }
     }
     found.retain(|digits| !digits.starts_with("00"));
+    if ruled {
+        found.retain(|digits| trunks.iter().any(|trunk| digits.starts_with(trunk)));
+    }
     found.into_iter().collect()
 }
 
