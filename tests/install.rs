@@ -37,8 +37,11 @@ fn puts_all_in_its_place(bench: &Bench) {
     let built = bench.folder("install-built").join("release");
     fs::create_dir_all(&built).expect("a folder for what was built");
     let product = bench.product();
-    for file in [product.module(), product.command()] {
-        fs::copy(&file, built.join(file.file_name().expect("a name"))).expect("a copy");
+    for (file, name) in [
+        (product.module(), "libpam_sms_otp.so"),
+        (product.command(), "sms-otp"),
+    ] {
+        fs::copy(file, built.join(name)).expect("a copy");
     }
     fs::copy(product.helper(), built.join("sms-otp-helper")).expect("a copy");
 
