@@ -78,8 +78,13 @@ fn wrong_codes_end_it(bench: &Bench) {
     }
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
-    // One login gives up at once then, another asks for a name and is answered without a prompt.
-    let ends = ["Maximum number of tries exceeded", "login: "];
+    // One login gives up at once then (shadow's and util-linux's say so in their own words), another
+    // asks for a name and is answered without a prompt.
+    let ends = [
+        "Maximum number of tries exceeded",
+        "login: ",
+        "Login incorrect",
+    ];
     if terminal.expect_one_of(&ends, lab::pty::PATIENCE).0 == 1 {
         terminal.type_line(alice.name());
         let shown = terminal.expect("Login incorrect");

@@ -15,7 +15,7 @@ pub const CASES: &[Case] = &[
 /// An sshd whose helper is a program that no other case runs.
 fn sshd(bench: &Bench, service: &str) -> (Service, Sshd, PathBuf) {
     let helper = bench.folder(&format!("logins-{service}")).join("helper");
-    std::fs::copy(bench.product().helper(), &helper).expect("a copy of the helper");
+    lab::scratch::copy_program(&bench.product().helper(), &helper);
     let text = steps::shipped(bench, "sshd-ldap", steps::shared(bench));
     let path = |path: &Path| path.display().to_string();
     let text = text.replace(&path(&bench.product().helper()), &path(&helper));

@@ -1,8 +1,7 @@
 //! What is under test: the module, the helper and the command, as a release builds them.
 #![forbid(unsafe_code)]
 
-use crate::scratch::{Scratch, set_mode};
-use std::fs;
+use crate::scratch::{Scratch, copy_program, set_mode};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,8 +61,7 @@ impl Product {
         let folder = Scratch::new("product");
         for (name, installed) in [(MODULE, INSTALLED), (HELPER, HELPER), (COMMAND, COMMAND)] {
             let copy = folder.join(installed);
-            fs::copy(from.join(name), &copy)
-                .unwrap_or_else(|e| panic!("cannot copy {name} from {}: {e}", from.display()));
+            copy_program(&from.join(name), &copy);
             set_mode(&copy, 0o755);
         }
         Self { folder }

@@ -89,3 +89,9 @@ pub fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .unwrap_or_else(|e| panic!("cannot chmod {}: {e}", path.display()));
 }
+
+/// Copies a program that is going to be run. Another process does it: a thread of ours that forks
+/// while the copy is open for writing would keep it busy, and `exec` refuses it then (ETXTBSY).
+pub fn copy_program(from: &Path, to: &Path) {
+    crate::process::run(std::process::Command::new("cp").arg("--").args([from, to]));
+}

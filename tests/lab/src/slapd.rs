@@ -60,7 +60,7 @@ impl Slapd {
         folder.folder("scripted");
         // A copy: Ubuntu's AppArmor profile goes by the path and would keep slapd out of our folder.
         let slapd = folder.join("slapd");
-        fs::copy(program("slapd"), &slapd).unwrap_or_else(|e| panic!("cannot copy slapd: {e}"));
+        crate::scratch::copy_program(&program("slapd"), &slapd);
         let conf = folder.join("slapd.conf");
         fs::write(
             &conf,

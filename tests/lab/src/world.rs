@@ -78,8 +78,7 @@ impl World {
         self.host_program.get_or_init(|| {
             let copy = self.scratch.join("host");
             let program = this_program();
-            std::fs::copy(program, &copy)
-                .unwrap_or_else(|e| panic!("cannot copy {}: {e}", program.display()));
+            scratch::copy_program(program, &copy);
             scratch::set_mode(&copy, 0o755);
             copy
         })
