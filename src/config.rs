@@ -19,7 +19,7 @@ use std::{fmt, time::Duration};
 pub use error::{Error, Fault};
 pub use keys::{Part, keys};
 pub use messages::{Field, Messages, Text, a_while, tries_left};
-pub use trust::{Content, Disk, Files, Role, Unsafe};
+pub use trust::{Content, Disk, Files, Kernel, Role, Unsafe};
 
 use crate::{phone::Region, secret::Secret};
 
@@ -45,6 +45,8 @@ pub struct Settings {
     pub password: Password,
     pub code: Code,
     pub messages: Messages,
+    pub limits: Limits,
+    pub ledger: Ledger,
     pub policy: Policy,
 }
 
@@ -208,12 +210,121 @@ pub struct Code {
     pub echo: bool,
 }
 
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// SMS per person, and per phone.
+    pub sms: Vec<Rule>,
+    /// SMS of the whole ledger.
+    pub sms_total: Option<Rule>,
+    /// Between two SMS of one login.
+    pub pause: Duration,
+    /// Wrong codes since the last success that lock.
+    pub failures: u32,
+    /// For so long; doubled with each further wrong code, up to a day.
+    pub lock: Duration,
+    /// Wrong codes since the last success after which only an administrator unlocks.
+    pub disable_after: u32,
+    /// Numbers begin with one of these. Empty: with anything.
+    pub allowed_prefixes: Vec<String>,
+}
+
+/// At most so many in any span of that length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    pub most: u32,
+    pub within: Duration,
+}
+
+/// As it is written in the settings: `5/15m`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.within.as_secs();
+        let units = [(86400, "d"), (3600, "h"), (60, "m")];
+        let whole = units
+            .iter()
+            .find(|(unit, _)| seconds > 0 && seconds.checked_rem(*unit) == Some(0));
+        let (number, unit) = match whole {
+            Some((unit, name)) => (seconds.checked_div(*unit).unwrap_or(seconds), *name),
+            None => (seconds, "s"),
+        };
+        write!(f, "{}/{number}{unit}", self.most)
+    }
+}
+
+/// `[ledger]`
+#[derive(Debug)]
+pub struct Ledger {
+    /// The folder of this host's own.
+    pub path: String,
+    /// One for a fleet.
+    pub redis: Option<Redis>,
+}
+
+/// Redis or Valkey.
+pub struct Redis {
+    pub site: RedisSite,
+    /// In the order in which they are tried; never empty. IPv6 without brackets.
+    pub hosts: Vec<(String, u16)>,
+    pub tls: bool,
+    /// PEM bundle; `None`: the system's.
+    pub ca_file: Option<Vec<u8>>,
+    /// The number of the database; 0 in a cluster.
+    pub database: u32,
+    /// ACL user (`None`: the default one) and password.
+    pub login: Option<(Option<String>, Secret)>,
+    /// What all hosts of the fleet hash with.
+    pub key: Secret,
+    pub timeout: Duration,
+    pub unreachable: Unreachable,
+}
+
+/// How the servers hang together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisSite {
+    /// Any of the hosts, if it is a master.
+    Single,
+    /// The hosts are Sentinels that know where the master of this name is.
+    Sentinel { master: String },
+    /// The hosts are nodes of one cluster.
+    Cluster,
+}
+
+/// What becomes of a login while the fleet's ledger is out of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreachable {
+    /// This host's own counts.
+    Local,
+    /// It is refused.
+    Deny,
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("site", &self.site)
+            .field("hosts", &self.hosts)
+            .field("tls", &self.tls)
+            .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
+            .field("database", &self.database)
+            .field("login", &self.login)
+            .field("key", &self.key)
+            .field("timeout", &self.timeout)
+            .field("unreachable", &self.unreachable)
+            .finish()
+    }
+}
+
 /// `[policy]`
 #[derive(Debug)]
 pub struct Policy {
     /// Names that NSS knows with a lower uid are never the directory's.
     pub min_uid: u32,
     pub subject: Subject,
+    /// The same person, target and service need no new code from the same origin for so long.
+    pub remember: Option<Duration>,
+    /// A number that is new for its person waits so long. Nothing: it does not wait.
+    pub new_phone: Duration,
 }
 
 /// Whose phone.

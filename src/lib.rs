@@ -8,9 +8,9 @@
 //!                  login                       the story of one login
 //!                    │
 //!                 verdict                      outcomes, and the proofs that a success is made of
-//!    ┌───────┬───────┴─┬────────┬───────┐
-//!  policy directory   code     sms   journal   each knows one thing; none knows another
-//!    └───────┴───────┬─┴────────┴───────┘
+//!    ┌───────┬───────┬─┴─────┬───────┬───────┐
+//!  policy directory ledger code     sms   journal   each knows one thing; none knows another
+//!    └───────┴───────┴─┬─────┴───────┴───────┘
 //!  phone config net sys deadline secret id     the ground: facts and tools without opinions
 //! ```
 //!
@@ -42,6 +42,8 @@ pub mod helper;
 pub mod id;
 /// What is logged, and what never is.
 pub mod journal;
+/// What was sent and tried.
+pub mod ledger;
 /// The story of one login.
 pub mod login;
 /// Connections and TLS roots.

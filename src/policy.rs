@@ -157,6 +157,8 @@ mod tests {
         let policy = Policy {
             min_uid: 1000,
             subject,
+            remember: None,
+            new_phone: std::time::Duration::ZERO,
         };
         person(&policy, user, caller, &Hosts)
     }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    ApiUrl, Code, Content, Error, Fault, Files, Ldap, LdapUri, Password, Policy, Role, Security,
-    Sender, Settings, Source, Subject, Twilio,
+    ApiUrl, Code, Content, Error, Fault, Files, Ldap, LdapUri, Ledger, Limits, Password, Policy,
+    Role, Rule, Security, Sender, Settings, Source, Subject, Twilio,
     address::{LdapAddress, LdapAddresses, is_loopback},
     draft::{self, At, Draft, Layers, Overlay, Slot},
     file,
@@ -48,6 +48,13 @@ pub(super) fn load(
         policy: Policy {
             min_uid: layers.value(|own| &own.min_uid).map_or(1000, |uid| uid.0),
             subject: subject(layers),
+            remember: None,
+            new_phone: Duration::ZERO,
+        },
+        limits: limits(),
+        ledger: Ledger {
+            path: "/var/lib/pam_sms_otp".into(),
+            redis: None,
         },
         code,
         twilio: desk.twilio(draft.twilio, draft.sections.get("twilio").copied())?,
@@ -63,6 +70,22 @@ fn source(layers: Layers<'_>, argument: Option<Source>) -> Source {
 
 fn subject(layers: Layers<'_>) -> Subject {
     layers.value(|own| &own.subject).unwrap_or(Subject::User)
+}
+
+fn limits() -> Limits {
+    let rule = |most, seconds| Rule {
+        most,
+        within: Duration::from_secs(seconds),
+    };
+    Limits {
+        sms: vec![rule(5, 900), rule(20, 86400)],
+        sms_total: None,
+        pause: Duration::from_secs(30),
+        failures: 10,
+        lock: Duration::from_secs(900),
+        disable_after: 100,
+        allowed_prefixes: Vec::new(),
+    }
 }
 
 fn code(layers: Layers<'_>) -> Code {

@@ -184,7 +184,7 @@ impl Files for Disk {
     fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe> {
         let name = CString::new(path).map_err(|_| Unsafe::Nul)?;
         let host = rustix::process::geteuid().as_raw();
-        let found = trust::walk(&Kernel, &name, host, role.kind())
+        let found = trust::walk(&Kernel { write: false }, &name, host, role.kind())
             .map_err(|refusal| Unsafe::walk(path, refusal))?;
         let most = role.most();
         if found.stat.size > most {
@@ -221,7 +221,11 @@ fn whole(mut file: File, size: u64) -> Result<Zeroizing<Vec<u8>>, Unsafe> {
 }
 
 /// The system calls of a walk.
-struct Kernel;
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel {
+    /// The file at its end is opened to be written, too.
+    pub write: bool,
+}
 
 impl Kernel {
     fn open_at(folder: impl std::os::fd::AsFd, name: &CStr, how: OFlags) -> Result<OwnedFd, Errno> {
@@ -245,7 +249,12 @@ impl Calls for Kernel {
     }
 
     fn open(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
-        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let access = if self.write {
+            OFlags::RDWR
+        } else {
+            OFlags::RDONLY
+        };
+        let how = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         Self::open_at(folder, name, how)
     }
 

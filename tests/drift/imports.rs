@@ -24,6 +24,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "verdict",
             "policy",
             "directory",
+            "ledger",
             "sms",
             "journal",
             "phone",
@@ -34,7 +35,20 @@ const PICTURE: &[(&str, &[&str])] = &[
             "id",
         ],
     ),
-    ("admin", &[]),
+    (
+        "admin",
+        &[
+            "policy",
+            "directory",
+            "ledger",
+            "phone",
+            "config",
+            "sys",
+            "deadline",
+            "secret",
+            "id",
+        ],
+    ),
     // The story. It says nothing in any log but through a trait of its own.
     (
         "login",
@@ -42,6 +56,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "verdict",
             "policy",
             "directory",
+            "ledger",
             "code",
             "sms",
             "phone",
@@ -58,6 +73,10 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "directory",
         &["config", "deadline", "id", "net", "phone", "secret"],
+    ),
+    (
+        "ledger",
+        &["config", "deadline", "id", "net", "phone", "secret", "sys"],
     ),
     ("code", &["deadline", "id"]),
     ("sms", &["config", "deadline", "net", "phone", "secret"]),

@@ -282,10 +282,10 @@ fn descriptors_are_not_inherited() {
     let folder = Folder::new().file("f", 0o600);
     let name = CString::new(folder.path("f").to_str().unwrap()).unwrap();
     let host = rustix::process::geteuid().as_raw();
-    let found = ::trust::walk(&Kernel, &name, host, Kind::Plain).unwrap();
+    let found = ::trust::walk(&Kernel { write: false }, &name, host, Kind::Plain).unwrap();
     let flags = rustix::io::fcntl_getfd(&found.file).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
-    let root = Kernel.root().unwrap();
+    let root = Kernel { write: false }.root().unwrap();
     let flags = rustix::io::fcntl_getfd(&root).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
 }

@@ -1,0 +1,227 @@
+//! What was sent and tried: limits, locks, remembered logins, known phones.
+//!
+//! A [`Store`] keeps it, on this host ([`file`]) or for a fleet ([`redis`]); both answer the same
+//! questions by the same arithmetic ([`window`]), and one set of tests asks both. Each question is
+//! one step that nothing can come in between: what is asked for parallel logins at once is answered
+//! one by one. Nothing is counted against anybody before his first factor is proved: the story sees
+//! to that.
+#![forbid(unsafe_code)]
+
+pub mod file;
+#[cfg(test)]
+pub mod model;
+pub mod redis;
+pub mod window;
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    config::{Limits, Rule},
+    deadline::Deadline,
+    id::LoginId,
+    phone::Phone,
+};
+
+/// Whose login it is, and where he stands.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub login: LoginId,
+    /// The directory entry, by a name that is the same however it was typed.
+    pub person: String,
+    /// What he is called here. Kept only while wrong codes are counted against him.
+    pub name: String,
+    /// Where the code goes.
+    pub phone: Phone,
+    /// All his verified numbers, `phone` among them.
+    pub numbers: Vec<Phone>,
+    /// When his password was changed, as the directory writes it. Empty: it does not say.
+    pub password_changed: String,
+    /// Target, service and origin, as one text: what a remembered login is remembered for.
+    /// `None`: from here none is remembered.
+    pub place: Option<String>,
+    /// Parts that one SMS of this login is paid as.
+    pub segments: u16,
+}
+
+/// What governs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    pub limits: &'a Limits,
+    /// A login is remembered for so long. `None`: not at all.
+    pub remember: Option<Duration>,
+    /// A new number waits for so long. Nothing: it does not wait.
+    pub new_phone: Duration,
+}
+
+/// What becomes of a person whose first factor is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    pub answer: Answer,
+    /// Those of his numbers that were in no earlier set of them. Of somebody who was never here,
+    /// none: there is nothing that they could have been put in the place of.
+    pub new_numbers: Vec<Phone>,
+}
+
+/// Whether he needs a code, and may have one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// An SMS is his.
+    Reserved(Slot),
+    /// That login was granted from the same place not long ago.
+    Remembered { earned_by: LoginId },
+    /// Not now.
+    Refused(Refusal),
+}
+
+/// A reserved SMS: to be sent, or given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Slot {
+    /// When, by the ledger's own clock, in milliseconds.
+    pub(crate) at: u64,
+    /// Which of this login's, from 1 on.
+    pub(crate) number: u32,
+}
+
+/// Why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Too many wrong codes. `None`: until an administrator unlocks.
+    Locked { wait: Option<Duration> },
+    /// Too many SMS.
+    Limited {
+        wait: Duration,
+        whose: Whose,
+        rule: Rule,
+    },
+    /// The number is too new.
+    NewPhone { wait: Duration },
+}
+
+/// Whose limit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    Person,
+    Phone,
+    /// The whole ledger's.
+    All,
+}
+
+/// A try is counted as failed. The lock that it has brought, unless it was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try {
+    Counted,
+    /// As [`Refusal::Locked`].
+    Last {
+        wait: Option<Duration>,
+    },
+}
+
+/// One person, as an administrator sees him.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the ledger knows him.
+    pub known: bool,
+    /// Wrong codes since the last success.
+    pub failures: u32,
+    /// What is left of a lock.
+    pub locked: Option<Duration>,
+    /// How long ago SMS went out, oldest first, and how many of them.
+    pub sms: Vec<(Duration, u32)>,
+    /// Logins that are remembered: which, and how long ago.
+    pub remembered: Vec<(LoginId, Duration)>,
+    /// How many numbers are known as his.
+    pub numbers: usize,
+}
+
+/// Somebody against whom wrong codes are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    pub name: String,
+    pub failures: u32,
+    /// What is left of a lock.
+    pub locked: Option<Duration>,
+}
+
+/// The whole ledger, as an administrator sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// Sent in the last 24 hours, by hours.
+    pub sms: u64,
+    pub segments: u64,
+    /// People and phones that are known.
+    pub people: u64,
+    pub phones: u64,
+    /// Remembered logins that are not older than 30 days.
+    pub remembered: u64,
+    pub suspects: Vec<Suspect>,
+    /// How much room it takes, in bytes. `None`: on another machine.
+    pub size: Option<u64>,
+}
+
+/// Whoever keeps it.
+pub trait Store {
+    /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
+    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
+    /// Reserves a further SMS of the same login.
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, Error>;
+    /// Gives an SMS back that was surely not sent.
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error>;
+    /// Counts a try as failed, before it is compared.
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, Error>;
+    /// The try was right: takes it back, clears the count, and remembers the login where there is
+    /// a place to remember it for and the rules say so.
+    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error>;
+    /// One person.
+    fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error>;
+    /// Everything.
+    fn overview(&mut self, by: Deadline) -> Result<Overview, Error>;
+    /// Ends lock and count, and with `forget` the remembered logins too. Says how it was before.
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error>;
+}
+
+/// Why it does not answer. One printable line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// The fleet's is out of reach.
+    Outage(String),
+    /// The fleet's refuses us, or its certificate does not verify.
+    Refused { what: String, remedy: String },
+    /// Something is wrong on this machine.
+    Local { what: String, remedy: String },
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        match self {
+            Self::Outage(_) => {
+                "check that the servers in [ledger] redis run, and that this host reaches them"
+            }
+            Self::Refused { remedy, .. } | Self::Local { remedy, .. } => remedy,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outage(what) | Self::Refused { what, .. } | Self::Local { what, .. } => {
+                f.write_str(what)
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,2 @@
+//! This host's own ledger: one file.
+#![forbid(unsafe_code)]

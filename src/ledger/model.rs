@@ -1,0 +1,332 @@
+//! The plainest ledger there is, for tests: lists in memory, nothing forgotten, a clock that is set
+//! by hand. What the real ones are measured against, and what the story is tested with.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use super::*;
+
+/// A lock does not grow beyond this.
+const LONGEST_LOCK: u64 = 86_400_000;
+
+/// Clones share what they know: two logins at once.
+#[derive(Clone, Default)]
+pub struct Model(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    now: u64,
+    people: BTreeMap<String, Person>,
+    phones: BTreeMap<String, Vec<u64>>,
+    all: Vec<(u64, u16)>,
+    reserved: u32,
+    down: Option<Error>,
+}
+
+#[derive(Default)]
+struct Person {
+    failures: u32,
+    locked_until: u64,
+    name: String,
+    password_changed: String,
+    /// Since when; those of the first time since ever.
+    numbers: BTreeMap<String, u64>,
+    remembered: Vec<(String, u64, LoginId)>,
+    sms: Vec<u64>,
+}
+
+impl Model {
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.0.borrow_mut().now += millis(time);
+    }
+
+    /// From now on it answers this.
+    pub fn fail(&self, error: Option<Error>) {
+        self.0.borrow_mut().down = error;
+    }
+
+    fn state(&self) -> Result<std::cell::RefMut<'_, State>, Error> {
+        let state = self.0.borrow_mut();
+        match &state.down {
+            Some(error) => Err(error.clone()),
+            None => Ok(state),
+        }
+    }
+}
+
+impl State {
+    fn locked(&self, who: &Account, rules: Rules<'_>) -> Option<Refusal> {
+        let person = self.people.get(&who.person)?;
+        if person.failures >= rules.limits.disable_after {
+            return Some(Refusal::Locked { wait: None });
+        }
+        let left = person.locked_until.saturating_sub(self.now);
+        (left > 0).then(|| Refusal::Locked {
+            wait: Some(Duration::from_millis(left)),
+        })
+    }
+
+    /// The limit that keeps him waiting longest.
+    fn limited(&self, who: &Account, rules: Rules<'_>) -> Option<Refusal> {
+        let nothing = Vec::new();
+        let person = self.people.get(&who.person).map_or(&nothing, |p| &p.sms);
+        let phone = self.phones.get(who.phone.e164()).unwrap_or(&nothing);
+        let all: Vec<u64> = self.all.iter().map(|(at, _)| *at).collect();
+        let mut longest: Option<(u64, Whose, Rule)> = None;
+        let mut look = |whose, sent: &[u64], rule: &Rule| {
+            let wait = wait(sent, *rule, self.now);
+            if wait > longest.map_or(0, |(longest, _, _)| longest) {
+                longest = Some((wait, whose, *rule));
+            }
+        };
+        for rule in &rules.limits.sms {
+            look(Whose::Person, person, rule);
+        }
+        for rule in &rules.limits.sms {
+            look(Whose::Phone, phone, rule);
+        }
+        if let Some(rule) = &rules.limits.sms_total {
+            look(Whose::All, &all, rule);
+        }
+        longest.map(|(wait, whose, rule)| Refusal::Limited {
+            wait: Duration::from_millis(wait),
+            whose,
+            rule,
+        })
+    }
+
+    fn take(&mut self, who: &Account) -> Slot {
+        let now = self.now;
+        self.people
+            .entry(who.person.clone())
+            .or_default()
+            .sms
+            .push(now);
+        self.phones
+            .entry(who.phone.e164().into())
+            .or_default()
+            .push(now);
+        self.all.push((now, who.segments));
+        self.reserved += 1;
+        Slot {
+            at: now,
+            number: self.reserved,
+        }
+    }
+}
+
+/// How long until one more fits. An SMS counts for exactly as long as the rule's span.
+fn wait(sent: &[u64], rule: Rule, now: u64) -> u64 {
+    let span = millis(rule.within);
+    let mut leaves: Vec<u64> = sent
+        .iter()
+        .map(|at| at + span)
+        .filter(|at| *at > now)
+        .collect();
+    leaves.sort_unstable();
+    let most = rule.most as usize;
+    if leaves.len() < most {
+        return 0;
+    }
+    // When so many have left that there is room for one.
+    leaves[leaves.len() - most] - now
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap()
+}
+
+impl Store for Model {
+    fn admit(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<Admission, Error> {
+        let mut state = self.state()?;
+        let now = state.now;
+        let person = state.people.entry(who.person.clone()).or_default();
+        let first_time = person.numbers.is_empty();
+        let mut new_numbers = Vec::new();
+        for number in &who.numbers {
+            if !person.numbers.contains_key(number.e164()) {
+                let since = if first_time { 0 } else { now };
+                person.numbers.insert(number.e164().into(), since);
+                if !first_time {
+                    new_numbers.push(number.clone());
+                }
+            }
+        }
+        let changed = &who.password_changed;
+        let other_password = !changed.is_empty()
+            && !person.password_changed.is_empty()
+            && person.password_changed != *changed;
+        if !changed.is_empty() {
+            person.password_changed = changed.clone();
+        }
+        if other_password || !new_numbers.is_empty() {
+            person.remembered.clear();
+        }
+        let since = person.numbers.get(who.phone.e164()).copied().unwrap_or(0);
+        let remembered = person.remembered.iter().find(|(place, at, _)| {
+            let span = rules.remember.map_or(0, millis);
+            who.place.as_deref() == Some(place) && at + span > now
+        });
+        let remembered = remembered.map(|(_, _, login)| *login);
+        let new = match since {
+            0 => 0,
+            since => (since + millis(rules.new_phone)).saturating_sub(now),
+        };
+        let answer = if let Some(locked) = state.locked(who, rules) {
+            Answer::Refused(locked)
+        } else if new > 0 {
+            Answer::Refused(Refusal::NewPhone {
+                wait: Duration::from_millis(new),
+            })
+        } else if let Some(earned_by) = remembered {
+            Answer::Remembered { earned_by }
+        } else if let Some(limited) = state.limited(who, rules) {
+            Answer::Refused(limited)
+        } else {
+            Answer::Reserved(state.take(who))
+        };
+        Ok(Admission {
+            answer,
+            new_numbers,
+        })
+    }
+
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        _: Deadline,
+    ) -> Result<Result<Slot, Refusal>, Error> {
+        let mut state = self.state()?;
+        let refusal = state
+            .locked(who, rules)
+            .or_else(|| state.limited(who, rules));
+        Ok(match refusal {
+            Some(refusal) => Err(refusal),
+            None => Ok(state.take(who)),
+        })
+    }
+
+    fn give_back(&mut self, who: &Account, slot: Slot, _: Deadline) -> Result<(), Error> {
+        let mut state = self.state()?;
+        let drop_one = |sent: &mut Vec<u64>| {
+            if let Some(place) = sent.iter().position(|at| *at == slot.at) {
+                sent.remove(place);
+            }
+        };
+        drop_one(&mut state.people.entry(who.person.clone()).or_default().sms);
+        drop_one(state.phones.entry(who.phone.e164().into()).or_default());
+        let same = |sent: &(u64, u16)| *sent == (slot.at, who.segments);
+        if let Some(place) = state.all.iter().position(same) {
+            state.all.remove(place);
+        }
+        Ok(())
+    }
+
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        _: Deadline,
+    ) -> Result<Result<Try, Refusal>, Error> {
+        let mut state = self.state()?;
+        if let Some(locked) = state.locked(who, rules) {
+            return Ok(Err(locked));
+        }
+        let now = state.now;
+        let person = state.people.entry(who.person.clone()).or_default();
+        person.failures += 1;
+        person.name = who.name.clone();
+        let limits = rules.limits;
+        let disabled = person.failures >= limits.disable_after;
+        let Some(beyond) = person.failures.checked_sub(limits.failures) else {
+            if !disabled {
+                return Ok(Ok(Try::Counted));
+            }
+            person.remembered.clear();
+            return Ok(Ok(Try::Last { wait: None }));
+        };
+        person.remembered.clear();
+        let doubled = millis(limits.lock).saturating_mul(1 << beyond.min(40));
+        let lock = doubled.min(LONGEST_LOCK);
+        person.locked_until = now + lock;
+        let wait = (!disabled).then(|| Duration::from_millis(lock));
+        Ok(Ok(Try::Last { wait }))
+    }
+
+    fn succeed(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<(), Error> {
+        let mut state = self.state()?;
+        let now = state.now;
+        let person = state.people.entry(who.person.clone()).or_default();
+        person.failures = 0;
+        person.locked_until = 0;
+        person.name.clear();
+        if let (Some(place), Some(_)) = (&who.place, rules.remember) {
+            person.remembered.retain(|(other, _, _)| other != place);
+            person.remembered.push((place.clone(), now, who.login));
+        }
+        Ok(())
+    }
+
+    fn standing(&mut self, person: &str, _: Deadline) -> Result<Standing, Error> {
+        let state = self.state()?;
+        let ago = |at: u64| Duration::from_millis(state.now - at);
+        let Some(person) = state.people.get(person) else {
+            return Ok(Standing::default());
+        };
+        let left = person.locked_until.saturating_sub(state.now);
+        let remembered = person.remembered.iter();
+        Ok(Standing {
+            known: true,
+            failures: person.failures,
+            locked: (left > 0).then(|| Duration::from_millis(left)),
+            sms: person.sms.iter().map(|at| (ago(*at), 1)).collect(),
+            remembered: remembered.map(|(_, at, by)| (*by, ago(*at))).collect(),
+            numbers: person.numbers.len(),
+        })
+    }
+
+    fn overview(&mut self, _: Deadline) -> Result<Overview, Error> {
+        let state = self.state()?;
+        let today = |sent: &&(u64, u16)| sent.0 + 86_400_000 > state.now;
+        let suspects = state.people.values().filter(|person| person.failures > 0);
+        let count = |number: usize| u64::try_from(number).unwrap();
+        Ok(Overview {
+            sms: count(state.all.iter().filter(today).count()),
+            segments: state
+                .all
+                .iter()
+                .filter(today)
+                .map(|sent| u64::from(sent.1))
+                .sum(),
+            people: count(state.people.len()),
+            phones: count(state.phones.len()),
+            remembered: count(state.people.values().map(|p| p.remembered.len()).sum()),
+            suspects: suspects
+                .map(|person| Suspect {
+                    name: person.name.clone(),
+                    failures: person.failures,
+                    locked: match person.locked_until.saturating_sub(state.now) {
+                        0 => None,
+                        left => Some(Duration::from_millis(left)),
+                    },
+                })
+                .collect(),
+            size: None,
+        })
+    }
+
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
+        let before = self.standing(person, by)?;
+        let mut state = self.state()?;
+        if let Some(person) = state.people.get_mut(person) {
+            person.failures = 0;
+            person.locked_until = 0;
+            person.name.clear();
+            if forget {
+                person.remembered.clear();
+            }
+        }
+        Ok(before)
+    }
+}

@@ -1,0 +1,2 @@
+//! One ledger for a fleet, in Redis or Valkey.
+#![forbid(unsafe_code)]
