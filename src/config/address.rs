@@ -1,6 +1,7 @@
 //! Where servers are: URLs, of which only scheme, host and port are allowed.
 #![forbid(unsafe_code)]
 
+mod redis;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,8 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
+
+pub(super) use redis::RedisAddress;
 
 use super::{
     ApiUrl, Proxy,

@@ -19,7 +19,6 @@ use super::{
 pub enum Part {
     /// It works.
     Now,
-    Ledger,
     Speed,
     People,
 }
@@ -28,7 +27,6 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Now => "present",
-            Self::Ledger => "ledger",
             Self::Speed => "speed",
             Self::People => "people",
         })
@@ -76,7 +74,7 @@ impl Key {
     }
 }
 
-/// Whether a section may stand below `[service.X]`. `[limits]` may, once it is there.
+/// Whether a section may stand below `[service.X]`.
 pub(super) fn is_per_service(section: &str) -> bool {
     matches!(
         section,
@@ -102,14 +100,4 @@ pub(super) fn allowed(path: &str) -> &'static str {
 /// Whether a name is that of a section.
 pub(super) fn is_section(name: &str) -> bool {
     KEYS.iter().any(|key| key.section() == name) && !name.is_empty()
-}
-
-/// The part that a whole section comes with.
-pub(super) fn later(section: &str) -> Option<Part> {
-    let mut parts = KEYS
-        .iter()
-        .filter(|key| key.section() == section)
-        .map(Key::part);
-    let first = parts.next().filter(|part| *part != Part::Now)?;
-    parts.all(|part| part == first).then_some(first)
 }

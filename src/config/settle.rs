@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod ldap;
+mod ledger;
 mod twilio;
 
 use std::time::Duration;
 
 use super::{
-    Code, Content, Error, Fault, Files, Ledger, Limits, Password, Policy, Role, Rule, Settings,
-    Source, Subject,
+    Code, Content, Error, Fault, Files, Password, Policy, Role, Settings, Source, Subject,
     draft::{At, Draft, Layers, Overlay, Slot},
     file,
     keys::allowed,
@@ -50,17 +50,16 @@ pub(super) fn load(
         policy: Policy {
             min_uid: layers.value(|own| &own.min_uid).map_or(1000, |uid| uid.0),
             subject: subject(layers),
-            remember: None,
-            new_phone: Duration::ZERO,
+            remember: layers.value(|own| &own.remember).map(|while_| while_.0),
+            new_phone: layers
+                .value(|own| &own.new_phone)
+                .map_or(Duration::ZERO, |wait| wait.0),
         },
-        limits: limits(),
-        ledger: Ledger {
-            path: "/var/lib/pam_sms_otp".into(),
-            redis: None,
-        },
+        limits: ledger::limits(layers),
         code,
         twilio: desk.twilio(draft.twilio, draft.sections.get("twilio").copied())?,
         ldap: desk.ldap(draft.ldap, draft.sections.get("ldap").copied())?,
+        ledger: desk.ledger(draft.ledger)?,
     })
 }
 
@@ -72,22 +71,6 @@ fn source(layers: Layers<'_>, argument: Option<Source>) -> Source {
 
 fn subject(layers: Layers<'_>) -> Subject {
     layers.value(|own| &own.subject).unwrap_or(Subject::User)
-}
-
-fn limits() -> Limits {
-    let rule = |most, seconds| Rule {
-        most,
-        within: Duration::from_secs(seconds),
-    };
-    Limits {
-        sms: vec![rule(5, 900), rule(20, 86400)],
-        sms_total: None,
-        pause: Duration::from_secs(30),
-        failures: 10,
-        lock: Duration::from_secs(900),
-        disable_after: 100,
-        allowed_prefixes: Vec::new(),
-    }
 }
 
 fn code(layers: Layers<'_>) -> Code {

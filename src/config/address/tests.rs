@@ -176,3 +176,130 @@ fn directories() {
     assert!(ldap_address(&format!("ldapi://%2F{}", "x".repeat(106))).is_ok());
     assert!(ldap_address(&format!("ldapi://%2F{}", "x".repeat(107))).is_err());
 }
+
+mod redis {
+    use super::*;
+    use crate::config::RedisSite::{self, Cluster, Single};
+
+    fn read(url: &str) -> Result<RedisAddress, Why> {
+        RedisAddress::check(url.into())
+    }
+
+    fn hosts(names: &[(&str, u16)]) -> Vec<(String, u16)> {
+        let hosts = names.iter().map(|(host, port)| ((*host).to_owned(), *port));
+        hosts.collect()
+    }
+
+    #[test]
+    fn one_or_several() {
+        let of = |names, tls, database| {
+            Ok(RedisAddress {
+                site: Single,
+                hosts: hosts(names),
+                tls,
+                database,
+            })
+        };
+        assert_eq!(
+            read("rediss://a.example"),
+            of(&[("a.example", 6379)], true, 0)
+        );
+        assert_eq!(read("REDISS://a/"), of(&[("a", 6379)], true, 0));
+        assert_eq!(read("rediss://a:1/7"), of(&[("a", 1)], true, 7));
+        assert_eq!(read("rediss://a/7/"), of(&[("a", 6379)], true, 7));
+        assert_eq!(
+            read("rediss://a,[2001:DB8::1]:2/3"),
+            of(&[("a", 6379), ("2001:db8::1", 2)], true, 3)
+        );
+        assert_eq!(
+            read("redis://localhost,127.0.0.1:2,[::1]"),
+            of(
+                &[("localhost", 6379), ("127.0.0.1", 2), ("::1", 6379)],
+                false,
+                0
+            )
+        );
+    }
+
+    #[test]
+    fn sentinels_and_clusters() {
+        let sentinel = |names, tls, database| {
+            Ok(RedisAddress {
+                site: RedisSite::Sentinel {
+                    master: "my.login_1-x".into(),
+                },
+                hosts: hosts(names),
+                tls,
+                database,
+            })
+        };
+        assert_eq!(
+            read("rediss+sentinel://a,b:1/my.login_1-x"),
+            sentinel(&[("a", 26379), ("b", 1)], true, 0)
+        );
+        assert_eq!(
+            read("redis+Sentinel://localhost/my.login_1-x/4/"),
+            sentinel(&[("localhost", 26379)], false, 4)
+        );
+        let cluster = |names, tls| {
+            Ok(RedisAddress {
+                site: Cluster,
+                hosts: hosts(names),
+                tls,
+                database: 0,
+            })
+        };
+        assert_eq!(
+            read("rediss+cluster://a,b:7000/"),
+            cluster(&[("a", 6379), ("b", 7000)], true)
+        );
+        assert_eq!(
+            read("redis+cluster://[::1]:7000"),
+            cluster(&[("::1", 7000)], false)
+        );
+    }
+
+    #[test]
+    fn neither() {
+        for url in [
+            "",
+            "a",
+            "a:6379",
+            "rediss:a",
+            "rediss:///0",
+            "rediss://",
+            "rediss://a,",
+            "rediss://,a",
+            "rediss://a,,b",
+            "rediss://a, b",
+            "rediss://a//0",
+            "rediss://a/0/1",
+            "rediss://a/x",
+            "rediss://a/-1",
+            "rediss://a/4294967296",
+            "rediss://a?x",
+            "rediss://a/0#x",
+            "rediss+unix:///run/redis",
+            "unix:///run/redis",
+            "redis://a",
+            "redis://127.0.0.1,a",
+            "redis+cluster://a",
+            "redis+sentinel://a/m",
+            "rediss+sentinel://a",
+            "rediss+sentinel://a/",
+            "rediss+sentinel://a//0",
+            "rediss+sentinel://a/m/x",
+            "rediss+sentinel://a/m/0/1",
+            "rediss+sentinel://a/m n",
+            "rediss+sentinel://a/é",
+            "rediss+cluster://a/0",
+        ] {
+            assert!(read(url).is_err(), "{url}");
+        }
+        for url in ["rediss://u:p@a", "rediss://a,:p@b", "redis://u@localhost"] {
+            assert_eq!(read(url), Err(USERINFO), "{url}");
+        }
+        let long = "m".repeat(256);
+        assert!(read(&format!("rediss+sentinel://a/{long}")).is_err());
+    }
+}

@@ -28,11 +28,6 @@ const fn each(
     Key { path, allowed, set }
 }
 
-const fn ledger(path: &'static str, allowed: &'static str) -> Key {
-    let set = Set::Later(Part::Ledger);
-    Key { path, allowed, set }
-}
-
 const fn people(path: &'static str, allowed: &'static str) -> Key {
     let set = Set::Later(Part::People);
     Key { path, allowed, set }
@@ -42,6 +37,11 @@ const TIMEOUT: &str = "a duration from 100ms to 60s in quotes, such as \"5s\"";
 const SECRET: &str = "one line of text in quotes, in a file of mode 0600 (or root's, 0640)";
 const SECRET_FILE: &str =
     "the absolute path of a file of mode 0600 (or root's, 0640) with one line, the secret";
+const KEY_FILE: &str = "the absolute path of a file of mode 0600 (or root's, 0640) with one line of \
+                        at least 32 characters, the same on all hosts";
+const REDIS: &str = "in quotes rediss://HOST[:PORT][/DB], rediss+sentinel://HOST[:PORT]/MASTER[/DB] \
+                     or rediss+cluster://HOST[:PORT], of several hosts with commas between them \
+                     (redis without the second s for loopback hosts only)";
 const CA_FILE: &str = "the absolute path of a PEM file with certificates of authorities";
 const PROMPT: &str = "one line of printable ASCII in quotes, up to 200 characters, with any of \
                       {host} {service} {rhost} {user} {phone} {minutes} {left} {wait} {login}";
@@ -228,8 +228,16 @@ pub static KEYS: &[Key] = &[
     each("policy.subject", "\"user\" or \"caller\"", |o, v| {
         put(&mut o.subject, v)
     }),
-    ledger("policy.remember", "a duration from 1s to 30d in quotes"),
-    ledger("policy.new_phone", "\"allow\" or a duration in quotes"),
+    each(
+        "policy.remember",
+        "a duration from 1s to 30d in quotes, such as \"15m\"",
+        |o, v| put(&mut o.remember, v),
+    ),
+    each(
+        "policy.new_phone",
+        "\"allow\", or a duration from 1s to 30d in quotes, such as \"1d\"",
+        |o, v| put(&mut o.new_phone, v),
+    ),
     people("policy.groups", "a list in brackets of groups"),
     people("policy.exempt_groups", "a list in brackets of groups"),
     people("policy.exempt_users", "a list in brackets of users"),
@@ -239,22 +247,66 @@ pub static KEYS: &[Key] = &[
         "\"deny\" or \"skip until YYYY-MM-DD\"",
     ),
     people("policy.outage", "\"deny\" or \"skip\""),
-    ledger("limits.sms", "a list in brackets of NUMBER/DURATION"),
-    ledger("limits.pause", "a duration from 0s to 5m in quotes"),
-    ledger("limits.failures", "a whole number from 1 to 100"),
-    ledger("limits.lock", "a duration from 1s to 1d in quotes"),
-    ledger("limits.disable_after", "a whole number from 1 to 100"),
-    ledger("limits.sms_total", "NUMBER/DURATION in quotes"),
-    ledger(
-        "limits.allowed_prefixes",
-        "a list in brackets of + and digits",
+    each(
+        "limits.sms",
+        "a list in brackets of one to eight NUMBER/DURATION, such as \"5/15m\": a whole number \
+         from 1 to 1000, and 1s to 30d in whole seconds",
+        |o, v| put(&mut o.sms, v),
     ),
-    ledger("ledger.path", "the absolute path of a folder"),
-    ledger("ledger.redis", "rediss://HOST[:PORT] in quotes"),
-    ledger("ledger.redis_user", "a name in quotes"),
-    ledger("ledger.redis_password_file", SECRET_FILE),
-    ledger("ledger.ca_file", CA_FILE),
-    ledger("ledger.key_file", SECRET_FILE),
-    ledger("ledger.timeout", TIMEOUT),
-    ledger("ledger.unreachable", "\"local\" or \"deny\""),
+    each(
+        "limits.sms_total",
+        "NUMBER/DURATION in quotes, such as \"500/1d\": a whole number from 1 to 1000000, and 1s \
+         to 30d in whole seconds",
+        |o, v| put(&mut o.sms_total, v),
+    ),
+    each(
+        "limits.pause",
+        "a duration from 0s (none) to 5m in quotes, such as \"30s\"",
+        |o, v| put(&mut o.pause, v),
+    ),
+    each("limits.failures", "a whole number from 1 to 100", |o, v| {
+        put(&mut o.failures, v)
+    }),
+    each(
+        "limits.lock",
+        "a duration from 1s to 1d in quotes, such as \"15m\"",
+        |o, v| put(&mut o.lock, v),
+    ),
+    each(
+        "limits.disable_after",
+        "a whole number from 1 to 100",
+        |o, v| put(&mut o.disable_after, v),
+    ),
+    each(
+        "limits.allowed_prefixes",
+        "a list in brackets of at least one + and 1 to 15 digits, the first of them not 0, such \
+         as \"+44\"",
+        |o, v| put(&mut o.allowed_prefixes, v),
+    ),
+    once(
+        "ledger.path",
+        "the absolute path in quotes of a folder of its own",
+        |d, v| put(&mut d.ledger.path, v),
+    ),
+    once("ledger.redis", REDIS, |d, v| put(&mut d.ledger.redis, v)),
+    once(
+        "ledger.redis_user",
+        "the name of an ACL user in quotes, without spaces",
+        |d, v| put(&mut d.ledger.redis_user, v),
+    ),
+    once("ledger.redis_password_file", SECRET_FILE, |d, v| {
+        put(&mut d.ledger.redis_password_file, v)
+    }),
+    once("ledger.ca_file", CA_FILE, |d, v| {
+        put(&mut d.ledger.ca_file, v)
+    }),
+    once("ledger.key_file", KEY_FILE, |d, v| {
+        put(&mut d.ledger.key_file, v)
+    }),
+    once("ledger.timeout", TIMEOUT, |d, v| {
+        put(&mut d.ledger.timeout, v)
+    }),
+    once("ledger.unreachable", "\"local\" or \"deny\"", |d, v| {
+        put(&mut d.ledger.unreachable, v)
+    }),
 ];
