@@ -1,4 +1,4 @@
-//! `[limits]`, `[ledger]` and what of `[policy]` the ledger keeps.
+//! `[limits]` and `[ledger]`: what one may use up, and where it is kept.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
