@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ApiUrl, Proxy, Source, Subject,
-    address::LdapAddresses,
+    ApiUrl, Proxy, Source, Subject, Unreachable,
+    address::{LdapAddresses, RedisAddress},
     file::Given,
     filter::Filter,
     messages::{Last, Prompt, Sms},
     values::{
         Attribute, Attributes, Base, FilePath, FromNumber, Lasting, Leaf, Line, Sid, Whole, Why,
+        ledger::{Folder, MONTH, NewPhone, Prefixes, Rate, Rates, RedisUser},
         read,
     },
 };
@@ -38,7 +39,7 @@ pub(super) fn put<T: Leaf>(slot: &mut Slot<T>, given: Given<'_>) -> Result<(), W
     Ok(())
 }
 
-/// `twilio.timeout`, `ldap.timeout`
+/// `twilio.timeout`, `ldap.timeout`, `ledger.timeout`
 pub(super) type Timeout = Lasting<100, 60_000>;
 
 /// The whole file.
@@ -47,7 +48,8 @@ pub(super) struct Draft {
     pub deadline: Slot<Lasting<1_000, 120_000>>,
     pub twilio: Twilio,
     pub ldap: Ldap,
-    /// `[password]`, `[code]`, `[messages]`, `[policy]`
+    pub ledger: Ledger,
+    /// `[password]`, `[code]`, `[messages]`, `[limits]`, `[policy]`
     pub common: Overlay,
     /// `[service.X]`, by X in lower case.
     pub services: BTreeMap<String, Overlay>,
@@ -87,6 +89,18 @@ pub(super) struct Ldap {
     pub default_region: Slot<Region>,
 }
 
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub path: Slot<Folder>,
+    pub redis: Slot<RedisAddress>,
+    pub redis_user: Slot<RedisUser>,
+    pub redis_password_file: Slot<FilePath>,
+    pub ca_file: Slot<FilePath>,
+    pub key_file: Slot<FilePath>,
+    pub timeout: Slot<Timeout>,
+    pub unreachable: Slot<Unreachable>,
+}
+
 /// What may differ by service.
 #[derive(Default)]
 pub(super) struct Overlay {
@@ -100,6 +114,15 @@ pub(super) struct Overlay {
     pub messages: Texts,
     pub min_uid: Slot<Whole<1, { u32::MAX }>>,
     pub subject: Slot<Subject>,
+    pub remember: Slot<Lasting<1_000, MONTH>>,
+    pub new_phone: Slot<NewPhone>,
+    pub sms: Slot<Rates>,
+    pub sms_total: Slot<Rate<1_000_000>>,
+    pub pause: Slot<Lasting<0, 300_000>>,
+    pub failures: Slot<Whole<1, 100>>,
+    pub lock: Slot<Lasting<1_000, 86_400_000>>,
+    pub disable_after: Slot<Whole<1, 100>>,
+    pub allowed_prefixes: Slot<Prefixes>,
 }
 
 #[derive(Default)]

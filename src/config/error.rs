@@ -124,7 +124,8 @@ impl fmt::Display for Fault {
                  /etc/pam.d, once",
             ),
             Self::NotPerService => f.write_str(
-                "cannot differ by service; allowed are keys of password, code, messages and policy",
+                "cannot differ by service; allowed are keys of password, code, messages, \
+                 limits and policy",
             ),
             Self::Later(part) => write!(
                 f,
@@ -137,7 +138,7 @@ impl fmt::Display for Fault {
                 write!(f, "stands beside {other}; allowed is one of them")
             }
             Self::Without { other } => {
-                write!(f, "stands without {other}; allowed are both or neither")
+                write!(f, "stands without {other}; allowed only beside that")
             }
             Self::File(why) => write!(f, "the file it names is not read: {why}"),
             Self::Content { why, allowed } => {

@@ -164,15 +164,9 @@ impl Reader<'_> {
                 .sections
                 .insert(name.clone(), place(self.text, at).0);
         }
-        if table.is_empty() {
+        if table.is_empty() && overlay.is_some() && !keys::is_per_service(&name) {
             // No key of it is there to be blamed.
-            let fault = match (&overlay, keys::later(&name)) {
-                (Some(_), _) if !keys::is_per_service(&name) => Some(Fault::NotPerService),
-                (_, part) => part.map(Fault::Later),
-            };
-            if let Some(fault) = fault {
-                return self.blame(at, whole, fault);
-            }
+            return self.blame(at, whole, Fault::NotPerService);
         }
         for entry in entries(table) {
             self.key(prefix, overlay.as_deref_mut(), &name, entry);
@@ -195,13 +189,8 @@ impl Reader<'_> {
         let whole = format!("{prefix}{section}{dot}{}", shown(&name));
         let per_service = overlay.is_some();
         let Some(key) = known else {
-            let fault = match keys::later(section) {
-                Some(part) => Fault::Later(part),
-                None => Fault::Unknown {
-                    nearest: nearest(prefix, section, &name, per_service),
-                },
-            };
-            return self.blame(at, whole, fault);
+            let nearest = nearest(prefix, section, &name, per_service);
+            return self.blame(at, whole, Fault::Unknown { nearest });
         };
         if per_service && !keys::is_per_service(section) {
             return self.blame(at, whole, Fault::NotPerService);
@@ -334,7 +323,12 @@ mod tests {
     fn the_nearest_key() {
         for (section, name, per_service, found) in [
             ("twilio", "timout", false, Some("twilio.timeout")),
-            ("", "timeout", false, Some("twilio.timeout or ldap.timeout")),
+            (
+                "",
+                "timeout",
+                false,
+                Some("twilio.timeout or ldap.timeout or ledger.timeout"),
+            ),
             ("", "twillio", false, Some("[twilio]")),
             ("", "services", false, Some("[service]")),
             ("", "deadlin", false, Some("deadline")),

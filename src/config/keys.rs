@@ -2,10 +2,14 @@
 //! source of what the man page, the sample file and the errors say.
 #![forbid(unsafe_code)]
 
+mod table;
+
 use std::fmt;
 
+pub(super) use table::KEYS;
+
 use super::{
-    draft::{Draft, Overlay, put},
+    draft::{Draft, Overlay},
     file::Given,
     values::Why,
 };
@@ -15,7 +19,6 @@ use super::{
 pub enum Part {
     /// It works.
     Now,
-    Ledger,
     Speed,
     People,
 }
@@ -24,7 +27,6 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Now => "present",
-            Self::Ledger => "ledger",
             Self::Speed => "speed",
             Self::People => "people",
         })
@@ -72,7 +74,7 @@ impl Key {
     }
 }
 
-/// Whether a section may stand below `[service.X]`. `[limits]` may, once it is there.
+/// Whether a section may stand below `[service.X]`.
 pub(super) fn is_per_service(section: &str) -> bool {
     matches!(
         section,
@@ -99,262 +101,3 @@ pub(super) fn allowed(path: &str) -> &'static str {
 pub(super) fn is_section(name: &str) -> bool {
     KEYS.iter().any(|key| key.section() == name) && !name.is_empty()
 }
-
-/// The part that a whole section comes with.
-pub(super) fn later(section: &str) -> Option<Part> {
-    let mut parts = KEYS
-        .iter()
-        .filter(|key| key.section() == section)
-        .map(Key::part);
-    let first = parts.next().filter(|part| *part != Part::Now)?;
-    parts.all(|part| part == first).then_some(first)
-}
-
-const fn once(
-    path: &'static str,
-    allowed: &'static str,
-    set: fn(&mut Draft, Given<'_>) -> Result<(), Why>,
-) -> Key {
-    let set = Set::Once(set);
-    Key { path, allowed, set }
-}
-
-const fn each(
-    path: &'static str,
-    allowed: &'static str,
-    set: fn(&mut Overlay, Given<'_>) -> Result<(), Why>,
-) -> Key {
-    let set = Set::Each(set);
-    Key { path, allowed, set }
-}
-
-const fn ledger(path: &'static str, allowed: &'static str) -> Key {
-    let set = Set::Later(Part::Ledger);
-    Key { path, allowed, set }
-}
-
-const fn people(path: &'static str, allowed: &'static str) -> Key {
-    let set = Set::Later(Part::People);
-    Key { path, allowed, set }
-}
-
-const TIMEOUT: &str = "a duration from 100ms to 60s in quotes, such as \"5s\"";
-const SECRET: &str = "one line of text in quotes, in a file of mode 0600 (or root's, 0640)";
-const SECRET_FILE: &str =
-    "the absolute path of a file of mode 0600 (or root's, 0640) with one line, the secret";
-const CA_FILE: &str = "the absolute path of a PEM file with certificates of authorities";
-const PROMPT: &str = "one line of printable ASCII in quotes, up to 200 characters, with any of \
-                      {host} {service} {rhost} {user} {phone} {minutes} {left} {wait} {login}";
-const LAST: &str = "one line in quotes, up to 500 characters, with any of {host} {service} \
-                    {rhost} {user} {phone} {minutes} {left} {wait} {login}";
-
-pub(super) static KEYS: &[Key] = &[
-    once(
-        "deadline",
-        "a duration from 1s to 2m in quotes, such as \"30s\"",
-        |d, v| put(&mut d.deadline, v),
-    ),
-    once(
-        "twilio.twilio_sid",
-        "the account's SID in quotes: AC and 32 hexadecimal digits",
-        |d, v| put(&mut d.twilio.sid, v),
-    ),
-    once("twilio.twilio_token", SECRET, |d, v| {
-        put(&mut d.twilio.token, v)
-    }),
-    once("twilio.twilio_token_file", SECRET_FILE, |d, v| {
-        put(&mut d.twilio.token_file, v)
-    }),
-    once(
-        "twilio.api_key_sid",
-        "an API key's SID in quotes: SK and 32 hexadecimal digits",
-        |d, v| put(&mut d.twilio.key_sid, v),
-    ),
-    once("twilio.api_key_secret", SECRET, |d, v| {
-        put(&mut d.twilio.key_secret, v)
-    }),
-    once("twilio.api_key_secret_file", SECRET_FILE, |d, v| {
-        put(&mut d.twilio.key_secret_file, v)
-    }),
-    once(
-        "twilio.from_number",
-        "in quotes: + and 8 to 15 digits, a short code of 3 to 8 digits, or a sender id of up to \
-         11 letters, digits, spaces, + - _ & with at least one letter",
-        |d, v| put(&mut d.twilio.from, v),
-    ),
-    once(
-        "twilio.messaging_service_sid",
-        "a Messaging Service's SID in quotes: MG and 32 hexadecimal digits",
-        |d, v| put(&mut d.twilio.service, v),
-    ),
-    once(
-        "twilio.api_url",
-        "https://HOST or https://HOST:PORT in quotes (http:// for loopback hosts only)",
-        |d, v| put(&mut d.twilio.api_url, v),
-    ),
-    once("twilio.ca_file", CA_FILE, |d, v| {
-        put(&mut d.twilio.ca_file, v)
-    }),
-    once(
-        "twilio.proxy",
-        "http://HOST:PORT in quotes, without user and password",
-        |d, v| put(&mut d.twilio.proxy, v),
-    ),
-    once("twilio.timeout", TIMEOUT, |d, v| {
-        put(&mut d.twilio.timeout, v)
-    }),
-    Key {
-        path: "twilio.preconnect",
-        allowed: "true or false",
-        set: Set::Later(Part::Speed),
-    },
-    once(
-        "ldap.uris",
-        "a list in brackets of ldaps://HOST[:PORT], ldap://HOST[:PORT] or ldapi://%2FPATH",
-        |d, v| put(&mut d.ldap.uris, v),
-    ),
-    once("ldap.start_tls", "true or false", |d, v| {
-        put(&mut d.ldap.start_tls, v)
-    }),
-    once("ldap.ca_file", CA_FILE, |d, v| put(&mut d.ldap.ca_file, v)),
-    once("ldap.timeout", TIMEOUT, |d, v| put(&mut d.ldap.timeout, v)),
-    once(
-        "ldap.bind_dn",
-        "the service account's name in quotes",
-        |d, v| put(&mut d.ldap.bind_dn, v),
-    ),
-    once("ldap.bind_password", SECRET, |d, v| {
-        put(&mut d.ldap.bind_password, v)
-    }),
-    once("ldap.bind_password_file", SECRET_FILE, |d, v| {
-        put(&mut d.ldap.bind_password_file, v)
-    }),
-    once(
-        "ldap.base",
-        "the DN in quotes below which people are, such as \"ou=people,dc=example,dc=org\"",
-        |d, v| put(&mut d.ldap.base, v),
-    ),
-    once(
-        "ldap.filter",
-        "a search filter in quotes and one pair of parentheses that compares an attribute with \
-         {user}, such as \"(uid={user})\"",
-        |d, v| put(&mut d.ldap.filter, v),
-    ),
-    once(
-        "ldap.verified_attribute",
-        "the name of an attribute in quotes",
-        |d, v| put(&mut d.ldap.verified_attribute, v),
-    ),
-    once(
-        "ldap.phone_attributes",
-        "a list in brackets of names of attributes, at least one",
-        |d, v| put(&mut d.ldap.phone_attributes, v),
-    ),
-    once(
-        "ldap.default_region",
-        "the two capital letters of a country (ISO 3166-1) in quotes, such as \"US\"",
-        |d, v| put(&mut d.ldap.default_region, v),
-    ),
-    each(
-        "password.source",
-        "\"ldap\", \"ssh\", \"auto\" or \"stack\"",
-        |o, v| put(&mut o.source, v),
-    ),
-    each(
-        "password.refuse_after",
-        "a duration from 0s (no wait) to 10s in quotes, such as \"2s\"",
-        |o, v| put(&mut o.refuse_after, v),
-    ),
-    each("code.digits", "a whole number from 6 to 10", |o, v| {
-        put(&mut o.digits, v)
-    }),
-    each(
-        "code.lifetime",
-        "a duration from 5s to 10m in quotes, such as \"5m\"",
-        |o, v| put(&mut o.lifetime, v),
-    ),
-    each("code.tries", "a whole number from 1 to 10", |o, v| {
-        put(&mut o.tries, v)
-    }),
-    each("code.resends", "a whole number from 0 to 10", |o, v| {
-        put(&mut o.resends, v)
-    }),
-    each("code.echo", "true or false", |o, v| put(&mut o.echo, v)),
-    each(
-        "messages.sms",
-        "one line in quotes, up to 600 characters, with {code} and any of {host} {service} \
-         {rhost} {user} {phone} {minutes} {left} {wait} {login}",
-        |o, v| put(&mut o.messages.sms, v),
-    ),
-    each("messages.password", PROMPT, |o, v| {
-        put(&mut o.messages.password, v)
-    }),
-    each("messages.code", PROMPT, |o, v| put(&mut o.messages.code, v)),
-    each("messages.sent", PROMPT, |o, v| put(&mut o.messages.sent, v)),
-    each("messages.resent", PROMPT, |o, v| {
-        put(&mut o.messages.resent, v)
-    }),
-    each("messages.wrong", PROMPT, |o, v| {
-        put(&mut o.messages.wrong, v)
-    }),
-    each("messages.expired", PROMPT, |o, v| {
-        put(&mut o.messages.expired, v)
-    }),
-    each("messages.not_a_code", PROMPT, |o, v| {
-        put(&mut o.messages.not_a_code, v)
-    }),
-    each("messages.no_resend", PROMPT, |o, v| {
-        put(&mut o.messages.no_resend, v)
-    }),
-    each("messages.wait", PROMPT, |o, v| put(&mut o.messages.wait, v)),
-    each("messages.too_many", LAST, |o, v| {
-        put(&mut o.messages.too_many, v)
-    }),
-    each("messages.too_late", LAST, |o, v| {
-        put(&mut o.messages.too_late, v)
-    }),
-    each("messages.not_verified", LAST, |o, v| {
-        put(&mut o.messages.not_verified, v)
-    }),
-    each("messages.not_sent", LAST, |o, v| {
-        put(&mut o.messages.not_sent, v)
-    }),
-    each("messages.later", LAST, |o, v| put(&mut o.messages.later, v)),
-    each(
-        "policy.min_uid",
-        "a whole number from 1 (0 is root, for whom no directory may vouch) to 4294967295",
-        |o, v| put(&mut o.min_uid, v),
-    ),
-    each("policy.subject", "\"user\" or \"caller\"", |o, v| {
-        put(&mut o.subject, v)
-    }),
-    ledger("policy.remember", "a duration from 1s to 30d in quotes"),
-    ledger("policy.new_phone", "\"allow\" or a duration in quotes"),
-    people("policy.groups", "a list in brackets of groups"),
-    people("policy.exempt_groups", "a list in brackets of groups"),
-    people("policy.exempt_users", "a list in brackets of users"),
-    people("policy.exempt_networks", "a list in brackets of networks"),
-    people(
-        "policy.missing_phone",
-        "\"deny\" or \"skip until YYYY-MM-DD\"",
-    ),
-    people("policy.outage", "\"deny\" or \"skip\""),
-    ledger("limits.sms", "a list in brackets of NUMBER/DURATION"),
-    ledger("limits.pause", "a duration from 0s to 5m in quotes"),
-    ledger("limits.failures", "a whole number from 1 to 100"),
-    ledger("limits.lock", "a duration from 1s to 1d in quotes"),
-    ledger("limits.disable_after", "a whole number from 1 to 100"),
-    ledger("limits.sms_total", "NUMBER/DURATION in quotes"),
-    ledger(
-        "limits.allowed_prefixes",
-        "a list in brackets of + and digits",
-    ),
-    ledger("ledger.path", "the absolute path of a folder"),
-    ledger("ledger.redis", "rediss://HOST[:PORT] in quotes"),
-    ledger("ledger.redis_user", "a name in quotes"),
-    ledger("ledger.redis_password_file", SECRET_FILE),
-    ledger("ledger.ca_file", CA_FILE),
-    ledger("ledger.key_file", SECRET_FILE),
-    ledger("ledger.timeout", TIMEOUT),
-    ledger("ledger.unreachable", "\"local\" or \"deny\""),
-];

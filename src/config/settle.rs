@@ -2,13 +2,15 @@
 //! files that they name.
 #![forbid(unsafe_code)]
 
+mod ldap;
+mod ledger;
+mod twilio;
+
 use std::time::Duration;
 
 use super::{
-    ApiUrl, Code, Content, Error, Fault, Files, Ldap, LdapUri, Ledger, Limits, Password, Policy,
-    Role, Rule, Security, Sender, Settings, Source, Subject, Twilio,
-    address::{LdapAddress, LdapAddresses, is_loopback},
-    draft::{self, At, Draft, Layers, Overlay, Slot},
+    Code, Content, Error, Fault, Files, Password, Policy, Role, Settings, Source, Subject,
+    draft::{At, Draft, Layers, Overlay, Slot},
     file,
     keys::allowed,
     messages::Messages,
@@ -48,17 +50,16 @@ pub(super) fn load(
         policy: Policy {
             min_uid: layers.value(|own| &own.min_uid).map_or(1000, |uid| uid.0),
             subject: subject(layers),
-            remember: None,
-            new_phone: Duration::ZERO,
+            remember: layers.value(|own| &own.remember).map(|while_| while_.0),
+            new_phone: layers
+                .value(|own| &own.new_phone)
+                .map_or(Duration::ZERO, |wait| wait.0),
         },
-        limits: limits(),
-        ledger: Ledger {
-            path: "/var/lib/pam_sms_otp".into(),
-            redis: None,
-        },
+        limits: ledger::limits(layers),
         code,
         twilio: desk.twilio(draft.twilio, draft.sections.get("twilio").copied())?,
         ldap: desk.ldap(draft.ldap, draft.sections.get("ldap").copied())?,
+        ledger: desk.ledger(draft.ledger)?,
     })
 }
 
@@ -70,22 +71,6 @@ fn source(layers: Layers<'_>, argument: Option<Source>) -> Source {
 
 fn subject(layers: Layers<'_>) -> Subject {
     layers.value(|own| &own.subject).unwrap_or(Subject::User)
-}
-
-fn limits() -> Limits {
-    let rule = |most, seconds| Rule {
-        most,
-        within: Duration::from_secs(seconds),
-    };
-    Limits {
-        sms: vec![rule(5, 900), rule(20, 86400)],
-        sms_total: None,
-        pause: Duration::from_secs(30),
-        failures: 10,
-        lock: Duration::from_secs(900),
-        disable_after: 100,
-        allowed_prefixes: Vec::new(),
-    }
 }
 
 fn code(layers: Layers<'_>) -> Code {
@@ -261,150 +246,5 @@ impl Desk<'_> {
         let why = "it holds no certificate";
         let allowed = "PEM, with -----BEGIN CERTIFICATE-----";
         Err(self.at(at.spot(), Fault::Content { why, allowed }))
-    }
-
-    fn twilio(&self, mut twilio: draft::Twilio, section: Option<usize>) -> Result<Twilio, Error> {
-        let account_sid = self
-            .need(twilio.sid.take(), section, "twilio.twilio_sid")?
-            .0;
-        let (key, kept) = self.credentials(&mut twilio, section)?;
-        let sender = match (twilio.from, twilio.service) {
-            (Some(from), None) => Sender::Number(from.value.0),
-            (None, Some(service)) => Sender::Service(service.value.0),
-            (Some(from), Some(service)) => return Err(self.beside(from.spot(), service.spot())),
-            (None, None) => {
-                let allowed = "this, or messaging_service_sid";
-                let key = "twilio.from_number";
-                return Err(self.error(section, key, Fault::Missing { allowed }));
-            }
-        };
-        let api_url = twilio.api_url.map_or_else(ApiUrl::twilio, |at| at.value);
-        // A tunnel would carry the token in clear to wherever the proxy is.
-        match &twilio.proxy {
-            Some(at) if !api_url.tls && !is_loopback(&at.value.host) => {
-                return Err(self.at(at.spot(), Fault::ProxyInTheClear));
-            }
-            Some(_) | None => (),
-        }
-        Ok(Twilio {
-            auth_user: key.unwrap_or_else(|| account_sid.clone()),
-            account_sid,
-            auth_secret: self.open(kept)?,
-            sender,
-            api_url,
-            ca_file: self.bundle(twilio.ca_file)?,
-            proxy: twilio.proxy.map(|at| at.value),
-            timeout: twilio
-                .timeout
-                .map_or(Duration::from_secs(10), |at| at.value.0),
-        })
-    }
-
-    /// The API key, if it is not the account itself, and what proves it.
-    fn credentials(
-        &self,
-        twilio: &mut draft::Twilio,
-        section: Option<usize>,
-    ) -> Result<(Option<String>, Kept), Error> {
-        let token = self.kept(twilio.token.take(), twilio.token_file.take())?;
-        let secret = self.kept(twilio.key_secret.take(), twilio.key_secret_file.take())?;
-        match (token, twilio.key_sid.take(), secret) {
-            (Some(token), None, None) => Ok((None, token)),
-            (None, Some(key), Some(secret)) => Ok((Some(key.value.0), secret)),
-            (Some(token), Some(key), _) => Err(self.beside(token.spot(), key.spot())),
-            (Some(token), None, Some(secret)) => Err(self.beside(token.spot(), secret.spot())),
-            (None, Some(key), None) => {
-                let other = "twilio.api_key_secret_file";
-                Err(self.at(key.spot(), Fault::Without { other }))
-            }
-            (None, None, Some(secret)) => {
-                let other = "twilio.api_key_sid";
-                Err(self.at(secret.spot(), Fault::Without { other }))
-            }
-            (None, None, None) => {
-                let allowed = "this, or twilio_token, or api_key_sid with api_key_secret_file";
-                let key = "twilio.twilio_token_file";
-                Err(self.error(section, key, Fault::Missing { allowed }))
-            }
-        }
-    }
-
-    fn ldap(&self, ldap: draft::Ldap, section: Option<usize>) -> Result<Ldap, Error> {
-        let uris = self.uris(ldap.uris, ldap.start_tls, section)?;
-        let base = self.need(ldap.base, section, "ldap.base")?.0;
-        let kept = self.kept(ldap.bind_password, ldap.bind_password_file)?;
-        let bind = match (ldap.bind_dn, kept) {
-            (Some(dn), Some(kept)) => Some((dn.value.0, self.open(kept)?)),
-            (None, None) => None,
-            (Some(dn), None) => {
-                let other = "ldap.bind_password_file";
-                return Err(self.at(dn.spot(), Fault::Without { other }));
-            }
-            (None, Some(kept)) => {
-                let other = "ldap.bind_dn";
-                return Err(self.at(kept.spot(), Fault::Without { other }));
-            }
-        };
-        Ok(Ldap {
-            uris,
-            ca_file: self.bundle(ldap.ca_file)?,
-            timeout: ldap.timeout.map_or(Duration::from_secs(5), |at| at.value.0),
-            bind,
-            base,
-            filter: ldap.filter.map_or_else(
-                || "(&(objectClass=person)(uid={user}))".into(),
-                |at| at.value.0,
-            ),
-            verified_attribute: ldap
-                .verified_attribute
-                .map_or_else(|| "phoneNumberVerified".into(), |at| at.value.0),
-            phone_attributes: ldap.phone_attributes.map_or_else(
-                || vec!["mobile".into(), "telephoneNumber".into()],
-                |at| at.value.0,
-            ),
-            default_region: ldap.default_region.map(|at| at.value),
-        })
-    }
-
-    /// The servers, each with what protects the passwords on their way.
-    fn uris(
-        &self,
-        uris: Slot<LdapAddresses>,
-        start_tls: Slot<bool>,
-        section: Option<usize>,
-    ) -> Result<Vec<LdapUri>, Error> {
-        let line = uris.as_ref().map(|at| at.line);
-        let uris = self.need(uris, section, "ldap.uris")?.0;
-        let start_tls = start_tls.filter(|at| at.value);
-        if let Some(at) = &start_tls {
-            let plain = |uri: &LdapAddress| matches!(uri, LdapAddress::Ldap { .. });
-            if !uris.iter().any(plain) {
-                return Err(self.at(at.spot(), Fault::NothingToProtect));
-            }
-        }
-        uris.into_iter()
-            .map(|uri| match uri {
-                LdapAddress::Ldapi(path) => Ok(LdapUri::Unix(path)),
-                LdapAddress::Ldaps { host, port } => Ok(LdapUri::Tcp {
-                    host,
-                    port,
-                    security: Security::Tls,
-                }),
-                LdapAddress::Ldap { host, port } => {
-                    let security = if start_tls.is_some() {
-                        Security::StartTls
-                    } else if is_loopback(&host) {
-                        Security::Loopback
-                    } else {
-                        return Err(self.error(line, "ldap.uris", Fault::InTheClear));
-                    };
-                    Ok(LdapUri::Tcp {
-                        host,
-                        port,
-                        security,
-                    })
-                }
-            })
-            .collect()
     }
 }

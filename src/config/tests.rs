@@ -2,6 +2,8 @@
 //! that are accepted, each with what comes of them. The file's name is the case.
 #![forbid(unsafe_code)]
 
+mod sample;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -30,6 +32,17 @@ impl Memory {
             .file(FILE, mode, settings.as_bytes())
             .file("/etc/security/sms_otp.token", 0o600, b"do-not-print-me\n")
             .file("/etc/security/sms_otp.ldap", 0o640, b"do-not-print-me")
+            .file("/etc/security/sms_otp.redis", 0o600, b"do-not-print-me")
+            .file(
+                "/etc/security/sms_otp.key",
+                0o600,
+                b"do-not-print-me/do-not-print-me/\n",
+            )
+            .file(
+                "/etc/security/short.key",
+                0o600,
+                b"do-not-print-me/do-not-print-me\n",
+            )
             .file("/etc/security/readable", 0o644, b"do-not-print-me\n")
             .file("/etc/security/empty", 0o600, b"\n")
             .file("/etc/security/two-lines", 0o600, b"do-not-print-me\nx\n")
@@ -271,6 +284,39 @@ fn secrets_reach_those_who_need_them() {
     assert!(bundle.starts_with(b"CA\n"));
 }
 
+#[test]
+fn secrets_reach_the_ledger() {
+    let case = Case::all("good")
+        .into_iter()
+        .find(|case| case.name == "ledger-highest.toml");
+    let redis = case.unwrap().load().unwrap().ledger.redis.unwrap();
+    let (user, password) = redis.login.unwrap();
+    assert_eq!(
+        (user.as_deref(), password.reveal()),
+        (Some("writer"), MARKER)
+    );
+    assert_eq!(redis.key.reveal(), "do-not-print-me/do-not-print-me/");
+    assert!(redis.ca_file.unwrap().starts_with(b"CA\n"));
+}
+
+/// Whoever is refused for a limit reads it in the log as it stands in the settings.
+#[test]
+fn a_rule_is_shown_as_it_was_written() {
+    for (most, seconds, shown) in [
+        (5, 900, "5/15m"),
+        (20, 86400, "20/1d"),
+        (500, 86400, "500/1d"),
+        (1, 1, "1/1s"),
+        (3, 90, "3/90s"),
+        (7, 7200, "7/2h"),
+        (7, 5400, "7/90m"),
+        (9, 2_592_000, "9/30d"),
+    ] {
+        let within = std::time::Duration::from_secs(seconds);
+        assert_eq!(super::Rule { most, within }.to_string(), shown);
+    }
+}
+
 /// Every slip of one letter, at every place: nothing panics, and nothing repeats the token.
 #[test]
 fn slips_of_the_pen() {
@@ -296,120 +342,5 @@ fn slips_of_the_pen() {
                 }
             }
         }
-    }
-}
-
-mod sample {
-    use super::*;
-
-    fn text() -> String {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/sms_otp.toml");
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    /// `key = value`, if a line is one that was commented out.
-    fn commented(line: &str) -> Option<&str> {
-        let line = line.strip_prefix("# ")?;
-        let (key, _) = line.split_once(" = ")?;
-        let is_key = |byte: u8| byte.is_ascii_lowercase() || b"_.".contains(&byte);
-        key.bytes().all(is_key).then_some(line)
-    }
-
-    fn key(line: &str) -> Option<&str> {
-        line.split_once(" = ").map(|(key, _)| key)
-    }
-
-    fn settings(text: &str, service: &str) -> Result<Settings, Error> {
-        load(&Memory::with(text, 0o600), FILE, service, None)
-    }
-
-    /// Keys that replace others: those are taken out, or put in, with them.
-    fn companions(key: &str) -> (&'static [&'static str], &'static [&'static str]) {
-        match key {
-            "twilio_token" => (&["twilio_token_file"], &[]),
-            "api_key_sid" => (&["twilio_token_file"], &["api_key_secret_file"]),
-            "api_key_secret" | "api_key_secret_file" => (&["twilio_token_file"], &["api_key_sid"]),
-            "messaging_service_sid" => (&["from_number"], &[]),
-            "bind_password" => (&["bind_password_file"], &[]),
-            _ => (&[], &[]),
-        }
-    }
-
-    #[test]
-    fn holds_every_key_that_works_and_no_other() {
-        let text = text();
-        let mut section = String::new();
-        let mut found = BTreeSet::new();
-        for line in text.lines() {
-            if let Some(name) = line.strip_prefix('[') {
-                section = name.trim_end_matches(']').to_owned();
-            }
-            let active = Some(line).filter(|line| !line.starts_with('#'));
-            if let Some(key) = commented(line).or(active).and_then(key) {
-                let dot = if section.is_empty() { "" } else { "." };
-                found.insert(format!("{section}{dot}{key}"));
-            }
-        }
-        let known: BTreeSet<_> = keys()
-            .filter(|(_, _, part)| *part == Part::Now)
-            .map(|(key, _, _)| key.to_owned())
-            .collect();
-        found.retain(|key| !key.starts_with("service."));
-        assert_eq!(found, known);
-    }
-
-    #[test]
-    fn works_as_it_is() {
-        let sshd = settings(&text(), "sshd").unwrap();
-        assert_eq!(sshd.password.source, Source::Ldap);
-        for service in ["su", "su-l"] {
-            let su = settings(&text(), service).unwrap();
-            assert_eq!(su.password.source, Source::Stack);
-            assert_eq!(su.policy.subject, super::super::Subject::Caller);
-        }
-    }
-
-    /// With each of its commented lines in turn; those that are not alternatives change nothing.
-    #[test]
-    fn works_with_each_line_that_is_commented_out() {
-        let text = text();
-        let plain = format!("{:?}", settings(&text, "sshd").unwrap());
-        let others = [
-            "twilio_token",
-            "api_key_sid",
-            "api_key_secret",
-            "api_key_secret_file",
-            "messaging_service_sid",
-            "ca_file",
-            "proxy",
-            "bind_password",
-            "default_region",
-        ];
-        let mut count = 0;
-        for (number, chosen) in text.lines().enumerate() {
-            let Some(chosen_key) = commented(chosen).and_then(key) else {
-                continue;
-            };
-            if chosen_key == "default_region" && Region::named("US").is_none() {
-                continue;
-            }
-            let (out, with) = companions(chosen_key);
-            let lines = text.lines().enumerate().filter_map(|(at, line)| {
-                let is =
-                    |names: &[&str], line: &str| key(line).is_some_and(|key| names.contains(&key));
-                match commented(line) {
-                    Some(line) if at == number || is(with, line) => Some(line),
-                    _ => (!is(out, line)).then_some(line),
-                }
-            });
-            let changed: Vec<_> = lines.collect();
-            let settings = settings(&changed.join("\n"), "sshd");
-            let settings = settings.map_err(|error| error.to_string()).expect(chosen);
-            if !others.contains(&chosen_key) {
-                assert_eq!(format!("{settings:?}"), plain, "{chosen}: not the default");
-            }
-            count += 1;
-        }
-        assert!(count > 30);
     }
 }

@@ -1,0 +1,117 @@
+//! `ledger.redis`: one server or several, Sentinels or a cluster.
+#![forbid(unsafe_code)]
+
+use super::{USERINFO, authority, behind, is_loopback};
+use crate::config::{
+    RedisSite,
+    values::{Leaf, Why},
+};
+
+/// Where the fleet's ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct RedisAddress {
+    pub site: RedisSite,
+    /// Never empty.
+    pub hosts: Vec<(String, u16)>,
+    pub tls: bool,
+    pub database: u32,
+}
+
+/// What a scheme says.
+#[derive(Clone, Copy)]
+enum Shape {
+    Single,
+    Sentinel,
+    Cluster,
+}
+
+/// The schemes, and whether they mean TLS.
+const SCHEMES: [(&str, Shape, bool); 6] = [
+    ("rediss://", Shape::Single, true),
+    ("rediss+sentinel://", Shape::Sentinel, true),
+    ("rediss+cluster://", Shape::Cluster, true),
+    ("redis://", Shape::Single, false),
+    ("redis+sentinel://", Shape::Sentinel, false),
+    ("redis+cluster://", Shape::Cluster, false),
+];
+
+impl Leaf for RedisAddress {
+    type Raw = String;
+
+    fn check(raw: String) -> Result<Self, Why> {
+        let (rest, shape, tls) = SCHEMES
+            .into_iter()
+            .find_map(|(scheme, shape, tls)| Some((behind(scheme, &raw)?, shape, tls)))
+            .ok_or(Why(
+                "it begins with none of rediss://, rediss+sentinel:// and rediss+cluster://",
+            ))?;
+        if rest.contains('@') {
+            return Err(USERINFO);
+        }
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (names, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let hosts = hosts(names, shape)?;
+        if !tls && !hosts.iter().all(|(host, _)| is_loopback(host)) {
+            return Err(Why(
+                "redis:// would show password and counts to everybody on the way",
+            ));
+        }
+        let (site, database) = site(shape, path)?;
+        Ok(Self {
+            site,
+            hosts,
+            tls,
+            database,
+        })
+    }
+}
+
+/// Hosts with commas between them. 6379 is the port of Redis, 26379 that of its Sentinels.
+fn hosts(names: &str, shape: Shape) -> Result<Vec<(String, u16)>, Why> {
+    let usual = match shape {
+        Shape::Single | Shape::Cluster => 6379,
+        Shape::Sentinel => 26379,
+    };
+    names
+        .split(',')
+        .map(|name| authority(name).map(|(host, port)| (host, port.unwrap_or(usual))))
+        .collect()
+}
+
+/// What the path says: `DB`, `MASTER/DB` behind Sentinels, nothing in a cluster, which has no
+/// databases but 0 (Redis cluster specification).
+fn site(shape: Shape, path: &str) -> Result<(RedisSite, u32), Why> {
+    match shape {
+        Shape::Single => Ok((RedisSite::Single, database(path)?)),
+        Shape::Sentinel => {
+            let (master, rest) = path.split_once('/').unwrap_or((path, ""));
+            if !is_master(master) {
+                return Err(Why(
+                    "behind the Sentinels stands /MASTER, the name that they know it by",
+                ));
+            }
+            let master = master.to_owned();
+            Ok((RedisSite::Sentinel { master }, database(rest)?))
+        }
+        Shape::Cluster if path.is_empty() => Ok((RedisSite::Cluster, 0)),
+        Shape::Cluster => Err(Why("nothing may follow the nodes of a cluster")),
+    }
+}
+
+/// What sentinel.conf allows: letters, digits and `.-_`.
+fn is_master(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+}
+
+fn database(text: &str) -> Result<u32, Why> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    Some(text)
+        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(Why("its database is no number"))
+}

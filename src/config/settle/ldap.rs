@@ -1,0 +1,94 @@
+//! `[ldap]`: the directory's servers, and how they are asked.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        Error, Fault, Ldap, LdapUri, Security,
+        address::{LdapAddress, LdapAddresses, is_loopback},
+        draft::{self, Slot},
+    },
+    Desk,
+};
+
+impl Desk<'_> {
+    pub fn ldap(&self, ldap: draft::Ldap, section: Option<usize>) -> Result<Ldap, Error> {
+        let uris = self.uris(ldap.uris, ldap.start_tls, section)?;
+        let base = self.need(ldap.base, section, "ldap.base")?.0;
+        let kept = self.kept(ldap.bind_password, ldap.bind_password_file)?;
+        let bind = match (ldap.bind_dn, kept) {
+            (Some(dn), Some(kept)) => Some((dn.value.0, self.open(kept)?)),
+            (None, None) => None,
+            (Some(dn), None) => {
+                let other = "ldap.bind_password_file";
+                return Err(self.at(dn.spot(), Fault::Without { other }));
+            }
+            (None, Some(kept)) => {
+                let other = "ldap.bind_dn";
+                return Err(self.at(kept.spot(), Fault::Without { other }));
+            }
+        };
+        Ok(Ldap {
+            uris,
+            ca_file: self.bundle(ldap.ca_file)?,
+            timeout: ldap.timeout.map_or(Duration::from_secs(5), |at| at.value.0),
+            bind,
+            base,
+            filter: ldap.filter.map_or_else(
+                || "(&(objectClass=person)(uid={user}))".into(),
+                |at| at.value.0,
+            ),
+            verified_attribute: ldap
+                .verified_attribute
+                .map_or_else(|| "phoneNumberVerified".into(), |at| at.value.0),
+            phone_attributes: ldap.phone_attributes.map_or_else(
+                || vec!["mobile".into(), "telephoneNumber".into()],
+                |at| at.value.0,
+            ),
+            default_region: ldap.default_region.map(|at| at.value),
+        })
+    }
+
+    /// The servers, each with what protects the passwords on their way.
+    fn uris(
+        &self,
+        uris: Slot<LdapAddresses>,
+        start_tls: Slot<bool>,
+        section: Option<usize>,
+    ) -> Result<Vec<LdapUri>, Error> {
+        let line = uris.as_ref().map(|at| at.line);
+        let uris = self.need(uris, section, "ldap.uris")?.0;
+        let start_tls = start_tls.filter(|at| at.value);
+        if let Some(at) = &start_tls {
+            let plain = |uri: &LdapAddress| matches!(uri, LdapAddress::Ldap { .. });
+            if !uris.iter().any(plain) {
+                return Err(self.at(at.spot(), Fault::NothingToProtect));
+            }
+        }
+        uris.into_iter()
+            .map(|uri| match uri {
+                LdapAddress::Ldapi(path) => Ok(LdapUri::Unix(path)),
+                LdapAddress::Ldaps { host, port } => Ok(LdapUri::Tcp {
+                    host,
+                    port,
+                    security: Security::Tls,
+                }),
+                LdapAddress::Ldap { host, port } => {
+                    let security = if start_tls.is_some() {
+                        Security::StartTls
+                    } else if is_loopback(&host) {
+                        Security::Loopback
+                    } else {
+                        return Err(self.error(line, "ldap.uris", Fault::InTheClear));
+                    };
+                    Ok(LdapUri::Tcp {
+                        host,
+                        port,
+                        security,
+                    })
+                }
+            })
+            .collect()
+    }
+}
