@@ -1,9 +1,12 @@
 //! Carries a text to a phone, knowing nothing of users.
 #![forbid(unsafe_code)]
 
+mod segments;
 pub mod twilio;
 
 use std::{fmt, time::Duration};
+
+pub use segments::segments;
 
 /// A text that the carrier has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
