@@ -54,16 +54,19 @@ fn parts(sizes: impl Iterator<Item = usize> + Clone, room: &Room) -> u16 {
     parts
 }
 
-/// What a character takes in GSM-7 (3GPP TS 23.038): one septet in the default alphabet (§6.2.1),
-/// two in its extension table (§6.2.1.1). `None`: it is in neither.
+/// The default alphabet (3GPP TS 23.038 §6.2.1) without the letters and digits of ASCII.
+const DEFAULT: &str = "\n\r !\"#$%&'()*+,-./:;<=>?@_\
+    ¡£¤¥§¿ÄÅÆÇÉÑÖØÜßàäåæèéìñòöøùüΓΔΘΛΞΠΣΦΨΩ";
+
+/// Its extension table (§6.2.1.1).
+const EXTENSION: &str = "\u{c}[\\]^{|}~€";
+
+/// What a character takes in GSM-7: one septet, or two with the escape before it. `None`: it
+/// cannot be written so.
 fn septets(c: char) -> Option<usize> {
-    match c {
-        'a'..='z' | 'A'..='Z' | ' '..='#' | '%'..='?' => Some(1),
-        '@' | '£' | '$' | '¥' | 'è' | 'é' | 'ù' | 'ì' | 'ò' | 'Ç' | '\n' | 'Ø' | 'ø' | '\r'
-        | 'Å' | 'å' | 'Δ' | '_' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' | 'Æ'
-        | 'æ' | 'ß' | 'É' | '¤' | '¡' | 'Ä' | 'Ö' | 'Ñ' | 'Ü' | '§' | '¿' | 'ä' | 'ö' | 'ñ'
-        | 'ü' | 'à' => Some(1),
-        '\u{c}' | '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '€' => Some(2),
-        _ => None,
+    if c.is_ascii_alphanumeric() || DEFAULT.contains(c) {
+        Some(1)
+    } else {
+        EXTENSION.contains(c).then_some(2)
     }
 }

@@ -1,19 +1,19 @@
 use super::*;
 
 /// 3GPP TS 23.038 §6.2.1, row by row as its table has it; ESC is no character.
-const DEFAULT: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+const TABLE: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 
-/// §6.2.1.1.
-const EXTENSION: &str = "\u{c}^{}\\[~]|€";
+/// §6.2.1.1, as its table has it.
+const ESCAPED: &str = "\u{c}^{}\\[~]|€";
 
 #[test]
 fn the_alphabet_is_the_tables() {
-    assert_eq!(DEFAULT.chars().count(), 127);
+    assert_eq!(TABLE.chars().count(), 127);
     for c in '\0'..='\u{ffff}' {
         let expected = match c {
-            c if DEFAULT.contains(c) => Some(1),
-            c if EXTENSION.contains(c) => Some(2),
+            c if TABLE.contains(c) => Some(1),
+            c if ESCAPED.contains(c) => Some(2),
             _ => None,
         };
         assert_eq!(septets(c), expected, "{c:?}");
