@@ -7,7 +7,10 @@
 use std::{
     fmt,
     io::Read,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -83,6 +86,15 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// No answer came, or none that is HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Whether a byte of the request has left: then nobody knows what has become of it.
+    pub asked: bool,
+    /// Why.
+    pub error: Error,
+}
+
 /// Posts a form and waits for the answer.
 ///
 /// Nothing is sent twice, whatever happens; an answer whose header came whole is an answer, even
@@ -92,12 +104,18 @@ pub fn post(
     connection: Connection,
     post: &Post<'_>,
     by: Deadline,
-) -> Result<Reply, Error> {
+) -> Result<Reply, Unanswered> {
     let place = connection.place().to_owned();
-    let request = request(server, post)
-        .map_err(|error| Error::Local(format!("{place}: cannot be asked: {error}")))?;
-    let agent = agent(connection, by);
-    let response = agent.run(request).map_err(|error| told(&place, error))?;
+    let request = request(server, post).map_err(|error| Unanswered {
+        asked: false,
+        error: Error::Local(format!("{place}: cannot be asked: {error}")),
+    })?;
+    let handed = Handed::new(connection, by);
+    let asked = Arc::clone(&handed.asked);
+    let response = agent(handed).run(request).map_err(|error| Unanswered {
+        asked: asked.load(Ordering::Relaxed),
+        error: told(&place, error),
+    })?;
     let (parts, body) = response.into_parts();
     Ok(Reply {
         status: parts.status.as_u16(),
@@ -125,7 +143,7 @@ fn request<'a>(server: &Server, post: &Post<'a>) -> Result<Request<&'a [u8]>, ur
 }
 
 /// A client that knows this one connection and nothing else.
-fn agent(connection: Connection, by: Deadline) -> Agent {
+fn agent(handed: Handed) -> Agent {
     let config = Config::builder()
         // The default is what the environment says, and whoever starts sudo says that.
         .proxy(None)
@@ -139,8 +157,7 @@ fn agent(connection: Connection, by: Deadline) -> Agent {
         .accept("application/json")
         .accept_encoding("")
         .build();
-    let handed = Once(Mutex::new(Some(Handed::new(connection, by))));
-    Agent::with_parts(config, handed, NoLookUp)
+    Agent::with_parts(config, Once(Mutex::new(Some(handed))), NoLookUp)
 }
 
 /// As much of a body as comes. What the headers said stands, so nothing here is an error.
@@ -220,6 +237,8 @@ struct Handed {
     /// ureq hands over header and body one by one; they leave together, in one write, when it
     /// turns to reading: two small writes would be two TLS records and two packets.
     waiting: Zeroizing<Vec<u8>>,
+    /// Whether a byte of it has left. Shared with [`post`]: ureq gives no connection back.
+    asked: Arc<AtomicBool>,
 }
 
 impl Handed {
@@ -229,6 +248,7 @@ impl Handed {
             by,
             pages: Pages::new(),
             waiting: Zeroizing::new(Vec::with_capacity(PAGE)),
+            asked: Arc::default(),
         }
     }
 
@@ -236,7 +256,11 @@ impl Handed {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        let before = self.connection.sent();
         let sent = self.connection.write_all(&self.waiting, self.by);
+        if self.connection.sent() > before {
+            self.asked.store(true, Ordering::Relaxed);
+        }
         self.waiting.zeroize();
         sent.map_err(wrapped)
     }
@@ -307,7 +331,8 @@ mod tests {
     /// Also run in a process whose environment names proxies, see `sms::twilio::tests`.
     #[test]
     fn no_proxy_no_pool_no_redirect() {
-        let agent = agent(open().0, Deadline::within(Duration::ZERO));
+        let handed = Handed::new(open().0, Deadline::within(Duration::ZERO));
+        let agent = agent(handed);
         assert!(agent.config().proxy().is_none());
         assert_eq!(agent.config().max_redirects(), 0);
         assert_eq!(agent.config().max_idle_connections(), 0);
@@ -325,10 +350,12 @@ mod tests {
         peer.set_nonblocking(true).unwrap();
         let mut come = [0; 16];
         assert!(peer.read(&mut come).is_err(), "left too early");
+        assert!(!handed.asked.load(Ordering::Relaxed));
         handed.send().unwrap();
         peer.set_nonblocking(false).unwrap();
         assert_eq!(peer.read(&mut come).unwrap(), 8);
         assert_eq!(&come[..8], b"headbody");
         assert!(handed.waiting.is_empty());
+        assert!(handed.asked.load(Ordering::Relaxed));
     }
 }
