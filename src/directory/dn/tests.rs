@@ -65,6 +65,7 @@ fn two_entries_are_never_one() {
         r"uid=\#020161,dc=org",
         r"uid=\02\01a,dc=org",
         r"uid=\ff,dc=org",
+        "uid=#ff,dc=org",
         r"uid=\\ff,dc=org",
         r"uid=\23ff,dc=org",
         r"uid=\ff\ff,dc=org",
