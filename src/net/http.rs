@@ -68,7 +68,7 @@ impl Connection {
         }
     }
 
-    const fn sent(&self) -> usize {
+    fn sent(&self) -> usize {
         match &self.0 {
             Wire::Plain(line) => line.sent(),
             Wire::Tls(tls) => tls.sent(),

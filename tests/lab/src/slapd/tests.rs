@@ -141,7 +141,7 @@ fn netscape_controls_can_be_had() {
     assert_eq!(bind(&certs, &slapd, &reset, "right horse").0, Some(0));
 }
 
-/// slapo-ppolicy(5) writes it into a new entry only where passwords age; the first change brings it.
+/// `pwdChangedTime` of slapo-ppolicy(5): a new entry has none here, the first change brings it.
 #[test]
 fn when_a_password_was_changed_is_told_to_those_who_ask_for_it() {
     let certs = Certs::new();
