@@ -5,6 +5,7 @@
 
 mod answer;
 mod ber;
+mod dn;
 mod entry;
 mod gate;
 pub mod ldap;

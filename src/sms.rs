@@ -1,9 +1,12 @@
 //! Carries a text to a phone, knowing nothing of users.
 #![forbid(unsafe_code)]
 
+mod segments;
 pub mod twilio;
 
 use std::{fmt, time::Duration};
+
+pub use segments::segments;
 
 /// A text that the carrier has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +43,11 @@ pub struct Error {
     pub code: Option<u32>,
     what: String,
     remedy: String,
+    may_be_sent: bool,
 }
 
 impl Error {
-    /// Puts one together.
+    /// Puts one together, of a text that may be sent: whoever knows better says so.
     pub(crate) fn new(
         kind: Kind,
         code: Option<u32>,
@@ -55,7 +59,23 @@ impl Error {
             code,
             what: what.into(),
             remedy: remedy.into(),
+            may_be_sent: true,
         }
+    }
+
+    /// The same of a text that surely was not sent.
+    pub(crate) fn not_sent(self) -> Self {
+        Self {
+            may_be_sent: false,
+            ..self
+        }
+    }
+
+    /// Whether the text may be on its way all the same: it was handed over, at least in part, and
+    /// no answer says that it was refused. Of `false` it is certain that nobody gets it.
+    #[must_use]
+    pub const fn may_be_sent(&self) -> bool {
+        self.may_be_sent
     }
 
     /// What an administrator can do about it.

@@ -6,6 +6,7 @@ mod tests;
 
 use ldap3::asn1::{PL, StructureTag};
 
+use super::dn;
 use crate::{config, phone::Phone};
 
 /// Most values of an attribute that are looked at. They have no order (RFC 4511 §4.1.7), so of
@@ -14,6 +15,20 @@ const MOST_VALUES: usize = 64;
 
 /// Longest value that may be a number or a boolean, in bytes.
 const LONGEST_VALUE: usize = 256;
+
+/// Longest value that may be a time, in bytes.
+const LONGEST_TIME: usize = 64;
+
+/// Where directories keep when a password was changed: the password policy draft
+/// (draft-behera-ldap-password-policy-11 §5.3.2; operational, and so sent only to those who ask
+/// for it by name, RFC 4511 §4.5.1.8), Active Directory, FreeIPA, Samba, RFC 2307.
+pub(super) const PASSWORD_TIMES: [&str; 5] = [
+    "pwdChangedTime",
+    "pwdLastSet",
+    "krbLastPwdChange",
+    "sambaPwdLastSet",
+    "shadowLastChange",
+];
 
 /// A value as the server sent it. No `Debug` that shows it: it may be a phone number.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,6 +77,7 @@ pub struct Entry {
     verified: Vec<Value>,
     /// For each of `phone_attributes`, in that order.
     phones: Vec<Vec<Value>>,
+    password_changed: String,
 }
 
 impl Entry {
@@ -72,6 +88,16 @@ impl Entry {
             dn,
             verified,
             phones,
+            password_changed: String::new(),
+        }
+    }
+
+    /// The same with what [`Self::password_changed`] says.
+    #[must_use]
+    pub fn with_password_changed(self, password_changed: String) -> Self {
+        Self {
+            password_changed,
+            ..self
         }
     }
 
@@ -103,6 +129,10 @@ impl Entry {
                 })
                 .collect::<Option<Vec<_>>>()
         };
+        let mut times = Vec::new();
+        for name in PASSWORD_TIMES {
+            times.extend(time(name, &values(name)?));
+        }
         Some(Self {
             verified: values(&settings.verified_attribute)?,
             phones: settings
@@ -110,31 +140,61 @@ impl Entry {
                 .iter()
                 .map(|name| values(name))
                 .collect::<Option<_>>()?,
+            password_changed: times.join(" "),
             dn,
         })
     }
 
-    /// The number that is verified to be this person's.
+    /// Whose entry it is: its DN in one form, however the server writes it, so that what is
+    /// counted for one name that a person may type is counted for all of them.
+    #[must_use]
+    pub fn person(&self) -> String {
+        dn::normal(&self.dn)
+    }
+
+    /// What the directory says about when the password was changed. It is not read, but compared:
+    /// another text is another password. Empty: it says nothing, at least not to us.
+    #[must_use]
+    pub fn password_changed(&self) -> &str {
+        &self.password_changed
+    }
+
+    /// The number that a code goes to: the first of [`Self::phones`].
+    pub fn phone(&self, settings: &config::Ldap) -> Result<Phone, NoPhone> {
+        let first = self.phones(settings)?.into_iter().next();
+        first.ok_or(NoPhone::NoNumber)
+    }
+
+    /// All numbers that are verified to be this person's, each once; at least one.
     ///
     /// `verified_attribute` holds either one `TRUE`, which vouches for the attributes in
-    /// `phone_attributes`, or the verified numbers themselves. Of several numbers in one
-    /// attribute, the one whose text, as it stands in the directory, is the lowest byte by byte.
-    pub fn phone(&self, settings: &config::Ldap) -> Result<Phone, NoPhone> {
+    /// `phone_attributes`, in that order, or the verified numbers themselves. Numbers of one
+    /// attribute stand in the order of their texts, as they are in the directory, byte by byte.
+    pub fn phones(&self, settings: &config::Ldap) -> Result<Vec<Phone>, NoPhone> {
         if let [value] = self.verified.as_slice() {
             if is_true(value) {
-                return self
-                    .phones
-                    .iter()
-                    .find_map(|values| lowest(numbers(values, settings)))
-                    .ok_or(NoPhone::NoNumber);
+                let numbers = self.phones.iter();
+                let numbers = numbers.flat_map(|values| numbers_of(values, settings));
+                return once(numbers).ok_or(NoPhone::NoNumber);
             }
         }
-        let numbers = numbers(&self.verified, settings);
+        let numbers = numbers_of(&self.verified, settings);
         if numbers.len() != self.verified.len() {
             return Err(NoPhone::NotVerified); // a mixture, or no numbers
         }
-        lowest(numbers).ok_or(NoPhone::NotVerified)
+        once(numbers).ok_or(NoPhone::NotVerified)
     }
+}
+
+/// An attribute of [`PASSWORD_TIMES`] and its one value, if it is of those that times are written
+/// with. All are single-valued; of more values nobody could tell the order.
+fn time(name: &str, values: &[Value]) -> Option<String> {
+    let [Value::Text(value)] = values else {
+        return None;
+    };
+    let sound = (1..=LONGEST_TIME).contains(&value.len());
+    let plain = value.bytes().all(|b| b.is_ascii_graphic());
+    (sound && plain).then(|| format!("{name}={value}"))
 }
 
 /// Boolean syntax (RFC 4517 §3.3.3) is upper case; Gluu's entries hold `true`.
@@ -144,21 +204,26 @@ fn is_true(value: &Value) -> bool {
         .is_some_and(|text| text.eq_ignore_ascii_case("TRUE"))
 }
 
-/// Those values that can be read as numbers.
-fn numbers<'a>(values: &'a [Value], settings: &config::Ldap) -> Vec<(&'a str, Phone)> {
+/// Those values that can be read as numbers, in the order of their texts.
+fn numbers_of(values: &[Value], settings: &config::Ldap) -> Vec<Phone> {
     if values.len() > MOST_VALUES {
         return Vec::new();
     }
-    values
-        .iter()
-        .filter_map(Value::text)
+    let texts = values.iter().filter_map(Value::text);
+    let mut numbers: Vec<_> = texts
         .filter_map(|text| Some((text, Phone::read(text, settings.default_region)?)))
-        .collect()
+        .collect();
+    numbers.sort();
+    numbers.into_iter().map(|(_, phone)| phone).collect()
 }
 
-fn lowest(numbers: Vec<(&str, Phone)>) -> Option<Phone> {
-    numbers
-        .into_iter()
-        .min_by(|(one, _), (other, _)| one.cmp(other))
-        .map(|(_, phone)| phone)
+/// Each number where it comes first; `None` of none.
+fn once(numbers: impl IntoIterator<Item = Phone>) -> Option<Vec<Phone>> {
+    let mut known = Vec::new();
+    for number in numbers {
+        if !known.contains(&number) {
+            known.push(number);
+        }
+    }
+    (!known.is_empty()).then_some(known)
 }

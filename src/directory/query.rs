@@ -1,6 +1,7 @@
 //! What a directory is asked.
 #![forbid(unsafe_code)]
 
+use super::entry::PASSWORD_TIMES;
 use crate::config;
 
 /// Where the name goes in `[ldap] filter`.
@@ -42,10 +43,12 @@ pub fn check(pattern: &str) -> Result<(), &'static str> {
         .map_err(|()| "filter is not an LDAP filter (RFC 4515)")
 }
 
-/// The attributes that are needed, each once. Their names have no case (RFC 4512 §2.5).
+/// The attributes that are needed, each once. Their names have no case (RFC 4512 §2.5), and those
+/// that a server does not know it passes over (RFC 4511 §4.5.1.8).
 pub fn attributes(settings: &config::Ldap) -> Vec<&str> {
     let mut names: Vec<&str> = vec![&settings.verified_attribute];
-    for name in &settings.phone_attributes {
+    let phones = settings.phone_attributes.iter().map(String::as_str);
+    for name in phones.chain(PASSWORD_TIMES) {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name);
         }

@@ -11,7 +11,7 @@ use rustls::ClientConfig;
 use super::{Error, Secured, dial, line::Line, place};
 use crate::deadline::Deadline;
 
-pub use exchange::{Post, Reply, post};
+pub use exchange::{Post, Reply, Unanswered, post};
 
 /// Longest answer of a proxy to CONNECT.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -65,6 +65,13 @@ impl Connection {
         match &self.0 {
             Wire::Plain(line) => line.place(),
             Wire::Tls(tls) => tls.place(),
+        }
+    }
+
+    fn sent(&self) -> usize {
+        match &self.0 {
+            Wire::Plain(line) => line.sent(),
+            Wire::Tls(tls) => tls.sent(),
         }
     }
 

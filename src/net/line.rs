@@ -24,6 +24,7 @@ pub(super) struct Line {
     tcp: TcpStream,
     place: String,
     received: usize,
+    sent: usize,
 }
 
 impl Line {
@@ -32,12 +33,18 @@ impl Line {
             tcp,
             place,
             received: 0,
+            sent: 0,
         }
     }
 
     /// Where it leads, for error texts.
     pub(super) fn place(&self) -> &str {
         &self.place
+    }
+
+    /// How many bytes have left so far.
+    pub(super) const fn sent(&self) -> usize {
+        self.sent
     }
 
     /// For what takes a reader and a writer.
@@ -110,7 +117,10 @@ impl Write for Timed<'_> {
             match rustix::net::sendmsg(&self.line.tcp, pieces, &mut nothing, SendFlags::NOSIGNAL) {
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
-                Ok(some) => return Ok(some),
+                Ok(some) => {
+                    self.line.sent = self.line.sent.saturating_add(some);
+                    return Ok(some);
+                }
             }
         }
     }

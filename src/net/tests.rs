@@ -39,7 +39,7 @@ fn ask(server: &Server, by: Deadline) -> Result<Reply, Error> {
         authorization: &authorization,
         form: &form,
     };
-    post(server, connection, &asked, by)
+    post(server, connection, &asked, by).map_err(|unanswered| unanswered.error)
 }
 
 fn outage(result: Result<Reply, Error>) -> String {

@@ -114,6 +114,11 @@ impl Secured {
         self.line.place()
     }
 
+    /// How many bytes have left so far, in whatever records.
+    pub(super) const fn sent(&self) -> usize {
+        self.line.sent()
+    }
+
     /// Reads something. 0: the other side has ended the stream properly.
     pub fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
         loop {

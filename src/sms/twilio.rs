@@ -15,7 +15,7 @@ use crate::{
     deadline::{Deadline, Moment},
     net::{
         self,
-        http::{self, Connection, Post, Server},
+        http::{self, Connection, Post, Server, Unanswered},
     },
     phone::Phone,
     secret::Secret,
@@ -44,7 +44,7 @@ impl Twilio {
         let api = &settings.api_url;
         let proxy = settings.proxy.as_ref();
         let tls = if api.tls {
-            Some(net::tls_config(settings.ca_file.as_deref()).map_err(from_net)?)
+            Some(net::tls_config(settings.ca_file.as_deref()).map_err(unasked)?)
         } else {
             None
         };
@@ -77,7 +77,7 @@ impl Twilio {
             }
             other => other,
         }
-        .map_err(from_net)
+        .map_err(unasked)
     }
 
     /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
@@ -126,7 +126,7 @@ impl Twilio {
                 form: &form,
             };
             let until = by.or_within(self.timeout);
-            let reply = http::post(&self.server, connection, &post, until).map_err(from_net)?;
+            let reply = http::post(&self.server, connection, &post, until).map_err(unanswered)?;
             let error = match outcome::of(&reply) {
                 Ok(sid) => {
                     let took = Moment::now().since(began);
@@ -154,6 +154,21 @@ fn too_slow() -> Error {
         "connecting to Twilio took longer than the code lives",
         "look at network, name service, firewall and twilio.proxy on this machine, and at code.lifetime",
     )
+    .not_sent()
+}
+
+/// Nothing was asked yet.
+fn unasked(error: net::Error) -> Error {
+    from_net(error).not_sent()
+}
+
+/// Twilio may have read the request and never have come to answer it.
+fn unanswered(Unanswered { asked, error }: Unanswered) -> Error {
+    if asked {
+        from_net(error)
+    } else {
+        unasked(error)
+    }
 }
 
 /// What a failed connection means to whoever wanted to send.

@@ -22,6 +22,20 @@ fn phone(verified: &[&str], phones: &[&[&str]]) -> Result<String, NoPhone> {
         .map(|phone| phone.e164().to_owned())
 }
 
+/// All of them.
+fn phones(verified: &[&str], phones: &[&[&str]]) -> Vec<String> {
+    let phones = phones.iter().map(|texts| values(texts)).collect();
+    let entry = Entry::new(String::from("uid=a"), values(verified), phones);
+    let (all, first) = (entry.phones(&settings()), entry.phone(&settings()));
+    assert_eq!(
+        all.as_ref().map(|all| &all[0]),
+        first.as_ref(),
+        "the code goes to the first"
+    );
+    let all = all.unwrap_or_default();
+    all.iter().map(|phone| phone.e164().to_owned()).collect()
+}
+
 const NOT_VERIFIED: Result<String, NoPhone> = Err(NoPhone::NotVerified);
 const NO_NUMBER: Result<String, NoPhone> = Err(NoPhone::NoNumber);
 const HERS: &str = "+12025550142";
@@ -47,6 +61,30 @@ fn of_several_values_the_lowest_text_as_it_stands() {
     let mobile = ["+12025550101", "+1 202 555 0142"];
     assert_eq!(phone(&["TRUE"], &[&mobile]), Ok(HERS.to_owned()));
     assert_eq!(phone(&mobile, &[]), Ok(HERS.to_owned()));
+}
+
+#[test]
+fn all_verified_numbers_each_once_and_the_chosen_one_first() {
+    const OTHER: &str = "+447700900123";
+    const THIRD: &str = "+12025550101";
+    // Of all attributes, in their order; in each in the order of the texts.
+    let both: [&[&str]; 3] = [&[], &["none", OTHER, "+1 202-555-0142"], &[THIRD]];
+    assert_eq!(phones(&["TRUE"], &both), [HERS, OTHER, THIRD]);
+    // However often a number is written, and however.
+    let same: [&[&str]; 2] = [
+        &["+44 7700 900123", "(202) 555-0142"],
+        &[HERS, OTHER, THIRD],
+    ];
+    assert_eq!(phones(&["TRUE"], &same), [HERS, OTHER, THIRD]);
+    let twice = [OTHER, "+44 7700 900123", HERS];
+    assert_eq!(phones(&twice, &[&[THIRD]]), [HERS, OTHER]);
+    // Nothing is verified but what is.
+    assert_eq!(phones(&[OTHER], &[&[HERS]]), [OTHER]);
+    assert!(phones(&["FALSE"], &[&[HERS]]).is_empty());
+    assert!(phones(&[HERS, "none"], &[&[OTHER]]).is_empty());
+    assert!(phones(&["TRUE"], &[&["none"]]).is_empty());
+    let many = vec![OTHER; MOST_VALUES + 1];
+    assert_eq!(phones(&["TRUE"], &[&many, &[HERS]]), [HERS]);
 }
 
 #[test]
@@ -167,10 +205,9 @@ fn casa_keeps_verified_numbers_in_mobile_and_nothing_else() {
     ];
     let entry = parse("uid=a", &attributes, &casa).unwrap();
     assert_eq!(entry.phone(&casa).unwrap().e164(), HERS);
-    assert_eq!(
-        super::super::query::attributes(&casa),
-        ["mobile", "telephoneNumber"]
-    );
+    let asked = super::super::query::attributes(&casa);
+    assert_eq!(asked[..2], ["mobile", "telephoneNumber"]);
+    assert_eq!(asked[2..], PASSWORD_TIMES);
     // An attribute that is sent in two parts is still one.
     let parts: [(&str, &[&[u8]]); 2] = [("mobile", &[HERS.as_bytes()]), ("MOBILE", &[b"FALSE"])];
     let entry = parse("uid=a", &parts, &casa).unwrap();
@@ -178,6 +215,48 @@ fn casa_keeps_verified_numbers_in_mobile_and_nothing_else() {
     // A boolean among the numbers' own attribute vouches for nothing: there is no number.
     let entry = parse("uid=a", &[("mobile", &[b"TRUE"])], &casa).unwrap();
     assert_eq!(entry.phone(&casa), Err(NoPhone::NoNumber));
+}
+
+#[test]
+fn when_the_password_was_changed() {
+    let said = |attributes: &[(&str, &[&[u8]])]| {
+        let entry = parse("uid=a", attributes, &settings()).unwrap();
+        entry.password_changed().to_owned()
+    };
+    assert_eq!(said(&[]), "");
+    // In one order, whatever the server's.
+    let attributes: [(&str, &[&[u8]]); 6] = [
+        ("shadowLastChange", &[b"20727"]),
+        ("SAMBAPWDLASTSET", &[b"1790856000"]),
+        ("krbLastPwdChange", &[b"20261001120000Z"]),
+        ("pwdLastSet", &[b"134354232000000000"]),
+        ("pwdchangedtime", &[b"20261001120000.123Z"]),
+        ("pwdHistory", &[b"other"]),
+    ];
+    let all = "pwdChangedTime=20261001120000.123Z pwdLastSet=134354232000000000 \
+               krbLastPwdChange=20261001120000Z sambaPwdLastSet=1790856000 \
+               shadowLastChange=20727";
+    assert_eq!(said(&attributes), all);
+    let long = [b'7'; LONGEST_TIME + 1];
+    let longest = said(&[("pwdLastSet", &[&long[1..]])]);
+    assert_eq!(longest, format!("pwdLastSet={}", "7".repeat(LONGEST_TIME)));
+    for odd in [
+        &long[..],
+        b"",
+        b"\xff",
+        b"a b",
+        b"1\n2",
+        b"1\0",
+        "\u{e9}".as_bytes(),
+    ] {
+        assert_eq!(said(&[("pwdLastSet", &[odd])]), "", "{odd:?}");
+    }
+    assert_eq!(said(&[("pwdLastSet", &[b"1", b"2"])]), "");
+    assert_eq!(said(&[("pwdLastSet;x-old", &[b"1"])]), "");
+    let entry = Entry::new(String::from("uid=a"), vec![], vec![]);
+    assert_eq!(entry.password_changed(), "");
+    let entry = entry.with_password_changed(String::from("pwdLastSet=1"));
+    assert_eq!(entry.password_changed(), "pwdLastSet=1");
 }
 
 #[test]

@@ -50,10 +50,40 @@ fn an_anonymous_search_asks_for_what_is_needed() {
     assert_eq!(parts.take(BOOLEAN), Ok(&[0][..]), "types and values");
     assert_eq!(parts.any().unwrap().tag, 0xa0, "and");
     let mut names = Elements::of(parts.take(SEQUENCE).unwrap());
-    for name in ["phoneNumberVerified", "mobile", "telephoneNumber"] {
+    for name in [
+        "phoneNumberVerified",
+        "mobile",
+        "telephoneNumber",
+        "pwdChangedTime",
+        "pwdLastSet",
+        "krbLastPwdChange",
+        "sambaPwdLastSet",
+        "shadowLastChange",
+    ] {
         assert_eq!(names.text(OCTETS), Ok(name));
     }
     assert_eq!(names.done(), Ok(()));
+}
+
+#[test]
+fn the_entry_says_whose_it_is_and_when_the_password_was_changed() {
+    let stage = Stage::new(|asked| {
+        let attributes: [(&str, &[&[u8]]); 3] = [
+            ("phoneNumberVerified", &[b"TRUE"]),
+            ("mobile", &[b"+1 202 555 0142"]),
+            ("pwdChangedTime", &[b"20261001120000Z"]),
+        ];
+        asked.found(&[entry(
+            "UID=Alice, OU=People, DC=Example, DC=Org",
+            &attributes,
+        )])
+    });
+    let settings = settings(vec![stage.uri()]);
+    let Found::One(entry) = find(&settings).unwrap() else {
+        panic!("not one");
+    };
+    assert_eq!(entry.person(), ALICE);
+    assert_eq!(entry.password_changed(), "pwdChangedTime=20261001120000Z");
 }
 
 #[test]

@@ -4,10 +4,16 @@
 //! names up in threads that outlive their use. What is left to it is HTTP.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     io::Read,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -83,6 +89,15 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// No answer came, or none that is HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Whether a byte of the request has left: then nobody knows what has become of it.
+    pub asked: bool,
+    /// Why.
+    pub error: Error,
+}
+
 /// Posts a form and waits for the answer.
 ///
 /// Nothing is sent twice, whatever happens; an answer whose header came whole is an answer, even
@@ -92,12 +107,18 @@ pub fn post(
     connection: Connection,
     post: &Post<'_>,
     by: Deadline,
-) -> Result<Reply, Error> {
+) -> Result<Reply, Unanswered> {
     let place = connection.place().to_owned();
-    let request = request(server, post)
-        .map_err(|error| Error::Local(format!("{place}: cannot be asked: {error}")))?;
-    let agent = agent(connection, by);
-    let response = agent.run(request).map_err(|error| told(&place, error))?;
+    let request = request(server, post).map_err(|error| Unanswered {
+        asked: false,
+        error: Error::Local(format!("{place}: cannot be asked: {error}")),
+    })?;
+    let handed = Handed::new(connection, by);
+    let asked = Arc::clone(&handed.asked);
+    let response = agent(handed).run(request).map_err(|error| Unanswered {
+        asked: asked.load(Ordering::Relaxed),
+        error: told(&place, error),
+    })?;
     let (parts, body) = response.into_parts();
     Ok(Reply {
         status: parts.status.as_u16(),
@@ -125,7 +146,7 @@ fn request<'a>(server: &Server, post: &Post<'a>) -> Result<Request<&'a [u8]>, ur
 }
 
 /// A client that knows this one connection and nothing else.
-fn agent(connection: Connection, by: Deadline) -> Agent {
+fn agent(handed: Handed) -> Agent {
     let config = Config::builder()
         // The default is what the environment says, and whoever starts sudo says that.
         .proxy(None)
@@ -139,8 +160,7 @@ fn agent(connection: Connection, by: Deadline) -> Agent {
         .accept("application/json")
         .accept_encoding("")
         .build();
-    let handed = Once(Mutex::new(Some(Handed::new(connection, by))));
-    Agent::with_parts(config, handed, NoLookUp)
+    Agent::with_parts(config, Once(Mutex::new(Some(handed))), NoLookUp)
 }
 
 /// As much of a body as comes. What the headers said stands, so nothing here is an error.
@@ -220,6 +240,8 @@ struct Handed {
     /// ureq hands over header and body one by one; they leave together, in one write, when it
     /// turns to reading: two small writes would be two TLS records and two packets.
     waiting: Zeroizing<Vec<u8>>,
+    /// Whether a byte of it has left. Shared with [`post`]: ureq gives no connection back.
+    asked: Arc<AtomicBool>,
 }
 
 impl Handed {
@@ -229,6 +251,7 @@ impl Handed {
             by,
             pages: Pages::new(),
             waiting: Zeroizing::new(Vec::with_capacity(PAGE)),
+            asked: Arc::default(),
         }
     }
 
@@ -236,7 +259,11 @@ impl Handed {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        let before = self.connection.sent();
         let sent = self.connection.write_all(&self.waiting, self.by);
+        if self.connection.sent() > before {
+            self.asked.store(true, Ordering::Relaxed);
+        }
         self.waiting.zeroize();
         sent.map_err(wrapped)
     }
@@ -284,51 +311,5 @@ impl Transport for Handed {
 impl fmt::Debug for Handed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handed")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        net::{TcpListener, TcpStream},
-        time::Duration,
-    };
-
-    use super::*;
-    use crate::net::line::Line;
-
-    fn open() -> (Connection, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let connection = Connection(super::super::Wire::Plain(Line::new(tcp, String::new())));
-        (connection, listener.accept().unwrap().0)
-    }
-
-    /// Also run in a process whose environment names proxies, see `sms::twilio::tests`.
-    #[test]
-    fn no_proxy_no_pool_no_redirect() {
-        let agent = agent(open().0, Deadline::within(Duration::ZERO));
-        assert!(agent.config().proxy().is_none());
-        assert_eq!(agent.config().max_redirects(), 0);
-        assert_eq!(agent.config().max_idle_connections(), 0);
-    }
-
-    #[test]
-    fn header_and_body_leave_together() {
-        let (connection, mut peer) = open();
-        let by = Deadline::within(Duration::from_secs(5));
-        let mut handed = Handed::new(connection, by);
-        for piece in [b"head", b"body"] {
-            handed.buffers().output()[..4].copy_from_slice(piece);
-            handed.transmit_output(4, NextTimeout::default()).unwrap();
-        }
-        peer.set_nonblocking(true).unwrap();
-        let mut come = [0; 16];
-        assert!(peer.read(&mut come).is_err(), "left too early");
-        handed.send().unwrap();
-        peer.set_nonblocking(false).unwrap();
-        assert_eq!(peer.read(&mut come).unwrap(), 8);
-        assert_eq!(&come[..8], b"headbody");
-        assert!(handed.waiting.is_empty());
     }
 }

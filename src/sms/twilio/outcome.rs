@@ -38,8 +38,10 @@ pub(super) fn of(reply: &Reply) -> Result<Option<String>, Error> {
             _ => Ok(sid(&answer.sid)),
         },
         status @ 300..=399 => Err(redirected(status, reply)),
-        429 => Err(codes::explain(Kind::Limited, 429, number(&answer.code))),
+        429 => Err(codes::explain(Kind::Limited, 429, number(&answer.code)).not_sent()),
         status @ 400..=499 => Err(refused(status, number(&answer.code))),
+        // A fault may have come after the text was taken; and what is no answer of Twilio's says
+        // nothing about it.
         status @ 500..=599 => Err(codes::explain(Kind::Outage, status, number(&answer.code))),
         status => Err(codes::explain(Kind::Outage, status, None)),
     }
@@ -51,7 +53,7 @@ fn refused(status: u16, code: Option<u32>) -> Error {
         Some(code) if codes::is_about_the_number(code) => Kind::NumberRefused,
         _ => Kind::Refused,
     };
-    codes::explain(kind, status, code)
+    codes::explain(kind, status, code).not_sent()
 }
 
 fn redirected(status: u16, reply: &Reply) -> Error {
@@ -65,6 +67,7 @@ fn redirected(status: u16, reply: &Reply) -> Error {
         format!("twilio.api_url answers HTTP {status}, a redirect{to}"),
         "set twilio.api_url to where Twilio is: a redirect is not followed, as it would take the account's token along",
     )
+    .not_sent()
 }
 
 /// `SM` or `MM` and 32 hexadecimal digits; anything else might be anything else.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod replies;
+mod unsure;
 
 use std::{
     io::{Read, Write},

@@ -141,6 +141,29 @@ fn netscape_controls_can_be_had() {
     assert_eq!(bind(&certs, &slapd, &reset, "right horse").0, Some(0));
 }
 
+/// `pwdChangedTime` of slapo-ppolicy(5): a new entry has none here, the first change brings it.
+#[test]
+fn when_a_password_was_changed_is_told_to_those_who_ask_for_it() {
+    let certs = Certs::new();
+    let slapd = Slapd::start(&certs);
+    let alice = Person::new("alice").password("right horse");
+    slapd.add(&alice);
+    let (url, people) = (slapd.ldaps(), Slapd::people());
+    let asked = |attribute| {
+        let service = ["-D", Slapd::BIND_DN, "-w", Slapd::BIND_PASSWORD];
+        let search = ["-b", &people, "-LLL", "(uid=alice)", attribute];
+        let arguments = [&["-H", &url], &service[..], &search].concat();
+        let found = tool(&certs, "ldapsearch", &arguments);
+        let found = String::from_utf8_lossy(&found.stdout).into_owned();
+        assert!(found.contains("dn: uid=alice"), "{found}");
+        found.contains("pwdChangedTime: ")
+    };
+    assert!(!asked("pwdChangedTime"));
+    slapd.replace(&alice, "userPassword", &["another horse"]);
+    assert!(asked("pwdChangedTime"));
+    assert!(!asked("*"));
+}
+
 #[test]
 fn names_and_values_may_hold_anything() {
     let certs = Certs::new();
