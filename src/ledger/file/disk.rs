@@ -145,7 +145,7 @@ impl Disk {
     }
 
     /// Whether nothing was written that may not be on the disk yet.
-    pub const fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         !self.unsettled.get()
     }
 
@@ -183,17 +183,17 @@ impl Disk {
     pub fn look(&self, at: u64) -> Result<Found, Error> {
         let mut bytes = [0; SIZE];
         self.read(at, &mut bytes)?;
-        Ok(self.judge(at, bytes))
+        Ok(self.judge(at, &bytes))
     }
 
     /// What such bytes at that place are.
-    pub fn judge(&self, at: u64, bytes: Sector) -> Found {
-        if sector::is_empty(&bytes) {
+    pub fn judge(&self, at: u64, bytes: &Sector) -> Found {
+        if sector::is_empty(bytes) {
             Found::Empty
-        } else if self.keys.fits(at, &bytes) {
-            Found::Whole(bytes)
+        } else if self.keys.fits(at, bytes) {
+            Found::Whole(*bytes)
         } else {
-            Found::Damaged(bytes)
+            Found::Damaged(*bytes)
         }
     }
 

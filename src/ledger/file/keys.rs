@@ -74,6 +74,5 @@ impl Keys {
 /// Where 8 bytes are enough.
 #[must_use]
 pub fn half(name: Name) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = name;
-    [a, b, c, d, e, f, g, h]
+    name.first_chunk().copied().unwrap_or_default()
 }

@@ -58,9 +58,15 @@ pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(Disk, Anchor), Error> 
 }
 
 fn refused(path: &str, refusal: trust::Refusal) -> Error {
+    let why = Unsafe::walk(path, refusal);
     match refusal.why {
         Distrust::Call(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
-        _ => distrusted(path, &Unsafe::walk(path, refusal)),
+        Distrust::NotAFile => fault::damaged(path, "it is not a regular file"),
+        Distrust::NotAFolder => Error::Local {
+            what: format!("the ledger {}: {why}", path.escape_debug()),
+            remedy: "set ledger.path to a folder".into(),
+        },
+        _ => distrusted(path, &why),
     }
 }
 
@@ -156,7 +162,7 @@ fn read(file: OwnedFd, path: String) -> Result<(Disk, Anchor), Error> {
     let keys = key(&header, disk.path())?;
     let disk = disk.with(keys);
     let damaged = |how| fault::damaged(disk.path(), how);
-    if !matches!(disk.judge(0, *header), Found::Whole(_)) {
+    if !matches!(disk.judge(0, &header), Found::Whole(_)) {
         return Err(damaged("its header does not fit"));
     }
     let anchor = anchor(&disk)?;

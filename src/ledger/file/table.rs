@@ -11,6 +11,7 @@ mod tests;
 use super::{
     disk::{Disk, Found as Content, Held},
     fault,
+    keys::half,
     row::Row,
     sector::{self, LENGTH, Name, SIZE, Sector},
 };
@@ -40,14 +41,17 @@ pub struct Place {
 /// How long a file of so many levels is, which is where the next level begins.
 #[must_use]
 pub const fn length(levels: u32) -> u64 {
-    let buckets = BUCKETS * ((1 << (2 * levels)) - 1) / 3;
-    START + BUCKET * buckets
+    // 1 + 4 + 16 + ... of the first level's.
+    let times = 1_u64
+        .wrapping_shl(levels.saturating_mul(2))
+        .saturating_sub(1)
+        / 3;
+    START.saturating_add(BUCKET.saturating_mul(BUCKETS).saturating_mul(times))
 }
 
 /// Where a name's bucket begins in a level.
 fn bucket(level: u32, name: &Name) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *name;
-    let hash = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    let hash = u64::from_le_bytes(half(*name));
     // The number of buckets is a power of two.
     let last = BUCKETS
         .wrapping_shl(level.saturating_mul(2))
@@ -74,7 +78,7 @@ impl Table<'_> {
         let mut place = Place::default();
         for level in 0..self.levels()? {
             for (at, sector) in self.read_bucket(bucket(level, name))? {
-                let content = self.settled(at, sector)?;
+                let content = self.settled(at, &sector)?;
                 match content {
                     Content::Whole(sector) if sector::name(&sector) == name => {
                         place.row = Row::read(&sector).map(|row| (at, row));
@@ -95,7 +99,7 @@ impl Table<'_> {
     }
 
     /// What stands there, read again if somebody was just writing it.
-    fn settled(&self, at: u64, sector: Sector) -> Result<Content, Error> {
+    fn settled(&self, at: u64, sector: &Sector) -> Result<Content, Error> {
         match self.0.judge(at, sector) {
             Content::Damaged(_) => self.0.sector(at),
             content => Ok(content),
@@ -127,7 +131,7 @@ impl Table<'_> {
                 self.grow(level)?;
             }
             for (at, old) in self.read_bucket(bucket(level, name))? {
-                if self.is_free(at, old, now) {
+                if self.is_free(at, &old, now) {
                     if let Some(_held) = self.claim(at, now)? {
                         return self.0.put(at, sector);
                     }
@@ -151,7 +155,7 @@ impl Table<'_> {
         let chosen = u64::from(sys::chance()).checked_rem(buckets).unwrap_or(0);
         let bucket = START.saturating_add(chosen.saturating_mul(BUCKET));
         for (at, old) in self.read_bucket(bucket)? {
-            if sector::is_empty(&old) || !self.is_free(at, old, now) {
+            if sector::is_empty(&old) || !self.is_free(at, &old, now) {
                 continue;
             }
             if let Some(_held) = self.claim(at, now)? {
@@ -168,10 +172,10 @@ impl Table<'_> {
         };
         let mut sector = [0; SIZE];
         self.0.read(at, &mut sector)?;
-        Ok(self.is_free(at, sector, now).then_some(held))
+        Ok(self.is_free(at, &sector, now).then_some(held))
     }
 
-    fn is_free(&self, at: u64, sector: Sector, now: u64) -> bool {
+    fn is_free(&self, at: u64, sector: &Sector, now: u64) -> bool {
         match self.0.judge(at, sector) {
             Content::Empty => true,
             Content::Whole(sector) => Row::read(&sector).is_some_and(|row| row.is_over(now)),
@@ -208,7 +212,7 @@ impl Table<'_> {
             let start = data.saturating_sub(past.checked_rem(BUCKET).unwrap_or(0));
             let length = STRETCH.min(end.saturating_sub(start));
             for (at, sector) in self.read_rows(start, length)? {
-                if let Content::Whole(sector) = self.settled(at, sector)? {
+                if let Content::Whole(sector) = self.settled(at, &sector)? {
                     Row::read(&sector).into_iter().for_each(&mut see);
                 }
             }

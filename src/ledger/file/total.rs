@@ -29,6 +29,7 @@ use crate::{
 /// Behind the header's page.
 const START: u64 = 4096;
 const SHARDS: u64 = 32;
+const BYTES: usize = 32 * SIZE;
 /// Where they end.
 pub const END: u64 = START + SHARDS * LENGTH;
 
@@ -37,7 +38,8 @@ const NAME: &Name = b"ledger\0total\0\0\0\0";
 const SHARD_LOG: usize = 34;
 const HOUR: u64 = 3_600_000;
 /// The last 24 hours lie in so many.
-const HOURS: u64 = 25;
+const HOURS: usize = 25;
+const DAY: u64 = HOURS as u64;
 
 /// So long somebody waits for his turn, that those who come at once do not all take themselves out
 /// again. It is a courtesy: who does not get it goes on without.
@@ -50,7 +52,7 @@ struct Shard {
     log: Log,
     /// SMS and their segments, of the hour `latest` and those before it: an hour's place is its
     /// number by [`HOURS`].
-    hours: [(u64, u64); HOURS as usize],
+    hours: [(u64, u64); HOURS],
     latest: u64,
 }
 
@@ -58,7 +60,7 @@ impl Default for Shard {
     fn default() -> Self {
         Self {
             log: Log::new(SHARD_LOG),
-            hours: [(0, 0); HOURS as usize],
+            hours: [(0, 0); HOURS],
             latest: 0,
         }
     }
@@ -69,7 +71,7 @@ impl Shard {
         self.log.add(now, longest);
         let hour = now / HOUR;
         // Hours that have passed without an SMS.
-        let silent = hour.saturating_sub(self.latest).min(HOURS);
+        let silent = hour.saturating_sub(self.latest).min(DAY);
         for ago in 0..silent {
             if let Some(cell) = self.hour(hour.saturating_sub(ago)) {
                 *cell = (0, 0);
@@ -87,7 +89,7 @@ impl Shard {
             return false;
         }
         let hour = then / HOUR;
-        if self.latest.saturating_sub(hour) < HOURS {
+        if self.latest.saturating_sub(hour) < DAY {
             if let Some((sms, parts)) = self.hour(hour) {
                 *sms = sms.saturating_sub(1);
                 *parts = parts.saturating_sub(segments.into());
@@ -97,7 +99,7 @@ impl Shard {
     }
 
     fn hour(&mut self, hour: u64) -> Option<&mut (u64, u64)> {
-        let place = hour.checked_rem(HOURS)?;
+        let place = hour.checked_rem(DAY)?;
         self.hours.get_mut(usize::try_from(place).ok()?)
     }
 
@@ -105,13 +107,13 @@ impl Shard {
     fn day(&self, now: u64) -> (u64, u64) {
         let hour = now / HOUR;
         let mut day = (0_u64, 0_u64);
-        for (place, (sms, parts)) in (0..HOURS).zip(&self.hours) {
+        for (place, (sms, parts)) in (0..DAY).zip(&self.hours) {
             // The last hour up to `latest` that has this place.
-            let past = self.latest.saturating_add(HOURS).saturating_sub(place);
+            let past = self.latest.saturating_add(DAY).saturating_sub(place);
             let of = self
                 .latest
-                .saturating_sub(past.checked_rem(HOURS).unwrap_or(0));
-            if hour.saturating_sub(of) < HOURS {
+                .saturating_sub(past.checked_rem(DAY).unwrap_or(0));
+            if hour.saturating_sub(of) < DAY {
                 day = (day.0.saturating_add(*sms), day.1.saturating_add(*parts));
             }
         }
@@ -132,7 +134,7 @@ impl Shard {
     fn read(sector: &Sector) -> Option<Self> {
         let mut reader = Reader::new(sector);
         let latest = reader.number(4)?;
-        let mut hours = [(0, 0); HOURS as usize];
+        let mut hours = [(0, 0); HOURS];
         for hour in &mut hours {
             *hour = (reader.number(4)?, reader.number(4)?);
         }
@@ -218,11 +220,11 @@ impl Total<'_> {
 
     /// Shows every shard to somebody.
     fn each(&self, mut see: impl FnMut(&Shard)) -> Result<(), Error> {
-        let mut bytes = [0; (SHARDS * LENGTH) as usize];
+        let mut bytes = [0; BYTES];
         self.0.read(START, &mut bytes)?;
         for (at, sector) in places().zip(bytes.chunks_exact(SIZE)) {
             let sector = sector.try_into().unwrap_or([0; SIZE]);
-            let found = match self.0.judge(at, sector) {
+            let found = match self.0.judge(at, &sector) {
                 Found::Damaged(_) => self.0.sector(at)?,
                 found => found,
             };

@@ -52,9 +52,9 @@ fn history(seed: u64, most: usize) -> u32 {
             log.add(now, longest);
             list.push(now);
         } else if !list.is_empty() && dice.below(4) == 0 {
-            let last = list.pop().unwrap();
-            let counted = log.take_back(last, now);
-            assert!(counted || last + longest <= now, "{at}");
+            let then = list.pop().unwrap();
+            let counted = log.take_back(then, now);
+            assert!(counted || then + longest <= now, "{at}");
         }
         assert!(log.sent().len() <= most, "{at}");
         assert!(
