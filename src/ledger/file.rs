@@ -19,6 +19,8 @@ mod fault;
 mod keys;
 mod open;
 mod person;
+mod report;
+mod reserve;
 mod row;
 mod sector;
 mod table;
@@ -29,11 +31,9 @@ mod total;
 use std::{cell::RefCell, time::Duration};
 
 use super::{
-    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Store, Suspect,
-    Try, Whose,
-    window::{Log, longest, millis, wait},
+    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Store, Try,
 };
-use crate::{config::Rule, deadline::Deadline};
+use crate::deadline::Deadline;
 use clock::{Anchor, Clocks, Machine};
 use disk::{Disk, Held};
 use keys::half;
@@ -41,7 +41,6 @@ use person::Person;
 use row::Row;
 use sector::Name;
 use table::Table;
-use total::Total;
 
 /// Locks stand far behind the end of the file, each person's and each phone's at a place of its
 /// own.
@@ -156,18 +155,6 @@ impl File {
         }
     }
 
-    /// Finds a phone. Where it may have been lost, an administrator has to have vouched for whose
-    /// it is.
-    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<Log>, Error> {
-        let place = Table(&self.disk).find(&name)?;
-        let (at, row) = match place.row {
-            Some((at, Row::Phone(log))) => (Some(at), log),
-            None if !place.damaged || vouched => (place.remains, Log::new(row::PHONE_LOG)),
-            _ => return Err(fault::damaged_row(self.disk.path())),
-        };
-        Ok(Entry { name, at, row })
-    }
-
     fn put(
         &self,
         name: &Name,
@@ -187,84 +174,6 @@ impl File {
         // That others' dead rows cannot be wiped is no reason to refuse somebody.
         let _ = Table(&self.disk).sweep(now);
         self.disk.settle()
-    }
-
-    /// Where the total counts it.
-    fn shard(&self, slot: &Slot) -> Option<u64> {
-        let place = usize::try_from(slot.number.checked_sub(1)?).ok()?;
-        self.reserved.borrow().get(place).copied()
-    }
-
-    /// Reserves an SMS for somebody whose row is ours, within all limits. The total comes first:
-    /// who is killed on the way has counted too much, never too little.
-    fn take(
-        &self,
-        who: &Account,
-        rules: Rules<'_>,
-        person: &mut Person,
-        now: u64,
-        by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, Error> {
-        let name = self.disk.keys.phone(who.phone.e164());
-        let _held = self.hold(PHONES, &name, "this phone", by)?;
-        let mut phone = self.phone(name, person.vouched)?;
-        let limits = rules.limits;
-        let mut limited = None;
-        for rule in &limits.sms {
-            limited = longer(limited, person.log.sent(), Whose::Person, *rule, now);
-        }
-        for rule in &limits.sms {
-            limited = longer(limited, phone.row.sent(), Whose::Phone, *rule, now);
-        }
-        let total = Total(&self.disk);
-        if let Some(rule) = limits.sms_total {
-            limited = longer(limited, &total.sent()?, Whose::All, rule, now);
-        }
-        if let Some((_, refusal)) = limited {
-            return Ok(Err(refusal));
-        }
-        let span = limits.sms_total.map_or(0, |rule| millis(rule.within));
-        let shard = match total.add(limits.sms_total, span, who.segments, now, by)? {
-            Ok(shard) => shard,
-            Err(wait) => {
-                let rule = limits.sms_total.unwrap_or(Rule {
-                    most: 0,
-                    within: Duration::ZERO,
-                });
-                return Ok(Err(refusal(wait, Whose::All, rule)));
-            }
-        };
-        let longest = longest(limits);
-        phone.row.add(now, longest);
-        self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
-        person.log.add(now, longest);
-        let mut reserved = self.reserved.borrow_mut();
-        reserved.push(shard);
-        let number = u32::try_from(reserved.len()).unwrap_or(u32::MAX);
-        Ok(Ok(Slot { at: now, number }))
-    }
-}
-
-/// The refusal that keeps waiting longest, so far and with this rule.
-fn longer(
-    so_far: Option<(u64, Refusal)>,
-    sent: &[(u64, u32)],
-    whose: Whose,
-    rule: Rule,
-    now: u64,
-) -> Option<(u64, Refusal)> {
-    let wait = wait(sent, rule, now);
-    if wait <= so_far.map_or(0, |(wait, _)| wait) {
-        return so_far;
-    }
-    Some((wait, refusal(wait, whose, rule)))
-}
-
-fn refusal(wait: u64, whose: Whose, rule: Rule) -> Refusal {
-    Refusal::Limited {
-        wait: Duration::from_millis(wait),
-        whose,
-        rule,
     }
 }
 
@@ -313,17 +222,7 @@ impl Store for File {
 
     fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
         self.alone(&who.person, by, |person, _, now| {
-            person.log.take_back(slot.at, now);
-            let name = self.disk.keys.phone(who.phone.e164());
-            let _held = self.hold(PHONES, &name, "this phone", by)?;
-            let mut phone = self.phone(name, person.vouched)?;
-            if phone.row.take_back(slot.at, now) {
-                self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
-            }
-            match self.shard(&slot) {
-                Some(shard) => Total(&self.disk).take_back(shard, slot.at, who.segments, now, by),
-                None => Ok(()),
-            }
+            self.put_back(who, &slot, person, now, by)
         })
     }
 
@@ -361,31 +260,7 @@ impl Store for File {
     }
 
     fn overview(&mut self, by: Deadline) -> Result<Overview, Error> {
-        let now = self.now()?;
-        let (sms, segments) = Total(&self.disk).day(now)?;
-        let mut all = Overview {
-            sms,
-            segments,
-            size: Some(self.disk.room()?),
-            ..Overview::default()
-        };
-        Table(&self.disk).each(by, |row| match row {
-            Row::Phone(_) => all.phones = all.phones.saturating_add(1),
-            Row::Person(person) => {
-                let standing = person.standing(now);
-                let logins = u64::try_from(standing.remembered.len()).unwrap_or(u64::MAX);
-                all.people = all.people.saturating_add(1);
-                all.remembered = all.remembered.saturating_add(logins);
-                if person.failures > 0 {
-                    all.suspects.push(Suspect {
-                        name: person.name,
-                        failures: standing.failures,
-                        locked: standing.locked,
-                    });
-                }
-            }
-        })?;
-        Ok(all)
+        self.see_all(by)
     }
 
     fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {

@@ -20,8 +20,8 @@ use crate::{
     config::Rule,
     deadline::Deadline,
     ledger::{
-        Error,
-        window::{Log, Sent, wait},
+        Error, Refusal, Whose,
+        window::{Log, Sent, millis, wait},
     },
     sys,
 };
@@ -150,19 +150,19 @@ impl Shard {
 pub struct Total<'a>(pub &'a Disk);
 
 impl Total<'_> {
-    /// Counts an SMS, if there may be one more, and says in which shard. Otherwise, how long until
-    /// then, in milliseconds.
+    /// Counts an SMS, if there may be one more, and says in which shard. Whether
+    /// the rule allows it is seen with the SMS counted already.
     pub fn add(
         &self,
         rule: Option<Rule>,
-        longest: u64,
         segments: u16,
         now: u64,
         by: Deadline,
-    ) -> Result<Result<u64, u64>, Error> {
+    ) -> Result<Result<u64, Refusal>, Error> {
         let turn = rule.map(|_| self.0.hold(TURN, 1, "the total", by.or_within(COURTESY)));
         let at = {
             let (_held, at, mut shard) = self.any(by)?;
+            let longest = rule.map_or(0, |rule| millis(rule.within));
             shard.add(now, longest, segments);
             self.0.put(at, shard.write())?;
             at
@@ -177,7 +177,11 @@ impl Total<'_> {
         drop(turn);
         Ok(match answer? {
             0 => Ok(at),
-            wait => Err(wait),
+            wait => Err(Refusal::Limited {
+                wait: Duration::from_millis(wait),
+                whose: Whose::All,
+                rule,
+            }),
         })
     }
 

@@ -13,7 +13,10 @@ use super::{
     super::*,
     stage::{Scratch, limits, rules, somebody, soon},
 };
-use crate::{config::Limits, ledger::conform::Dice};
+use crate::{
+    config::{Limits, Rule},
+    ledger::conform::Dice,
+};
 
 /// What a child of the test is to do, and in which folder.
 const ACT: &str = "SMS_OTP_TEST_ACT";
@@ -157,8 +160,37 @@ fn as_a_child() {
                 .answer;
             println!("reserved {}", matches!(answer, Answer::Reserved(_)));
         }
+        "no room" => without_room(&mut file),
         seed => try_on_and_on(&mut file, Dice(seed.parse().unwrap())),
     }
+}
+
+/// New people until the file would have to grow beyond what this process may write.
+fn without_room(file: &mut File) {
+    let limits = limits(&[(5, 900)]);
+    let most = rustix::process::Rlimit {
+        current: Some(table::length(2)),
+        maximum: None,
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Fsize, most).unwrap();
+    let mut new = (1000..).map(|number| {
+        (
+            number,
+            file.admit(&somebody(number), rules(&limits), soon()),
+        )
+    });
+    let (number, error) = new
+        .find_map(|(number, answer)| Some((number, answer.err()?)))
+        .unwrap();
+    // Those who have a row are as well off as ever.
+    let _ = file
+        .begin_try(&somebody(1), rules(&limits), soon())
+        .unwrap();
+    println!(
+        "\nrefused after {}: {error}: {}",
+        number - 1000,
+        error.remedy()
+    );
 }
 
 /// Wrong codes of a few people, until somebody kills us; says so of each that is written.
@@ -184,6 +216,26 @@ fn of_many_processes_exactly_so_many_get_one() {
         reserved += usize::from(said.contains("reserved true"));
     }
     assert_eq!(reserved, 5);
+}
+
+#[test]
+fn without_room_nobody_is_killed_and_nothing_is_lost() {
+    let scratch = Scratch::new();
+    let limits = limits(&[(5, 900)]);
+    let mut file = scratch.open_really();
+    let _ = file
+        .begin_try(&somebody(1), rules(&limits), soon())
+        .unwrap();
+    let said = child(&scratch, "no room").said();
+    assert!(said.contains("cannot be written: File too large"), "{said}");
+    let standing = file.standing(&somebody(1).person, soon()).unwrap();
+    assert_eq!(standing.failures, 2);
+    // Where there is room again, it goes on.
+    for number in 2000..2300 {
+        let _ = file
+            .admit(&somebody(number), rules(&limits), soon())
+            .unwrap();
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{
     super::*,
     stage::{Scratch, Time, limits, rules, somebody, soon},
 };
+use crate::config::Rule;
 
 /// Turns a bit of the file over.
 fn flip(scratch: &Scratch, at: u64) {

@@ -12,7 +12,12 @@ use super::super::{
     clock::{Clocks, Reading},
     *,
 };
-use crate::{config::Limits, id::LoginId, phone::Phone};
+use crate::{
+    config::{Limits, Rule},
+    id::LoginId,
+    ledger::window::millis,
+    phone::Phone,
+};
 
 /// An empty folder.
 pub struct Scratch(PathBuf);
