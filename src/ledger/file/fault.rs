@@ -44,6 +44,15 @@ pub fn damaged(path: &str, how: &str) -> Error {
     }
 }
 
+/// What to do about a file that others could read. Its key is all that hides whom it counts.
+#[must_use]
+pub fn readable(path: &str) -> String {
+    let path = path.escape_debug();
+    format!(
+        "chmod 0600 {path}; or mv {path} {path}.read for a new key, which gives counts and locks up"
+    )
+}
+
 /// Of one row, which may be this person's, only so much is known that it is damaged.
 #[must_use]
 pub fn damaged_row(path: &str) -> Error {

@@ -37,7 +37,8 @@ const ATTEMPTS: u32 = 5;
 pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(Disk, Anchor), Error> {
     let folder = folder.trim_end_matches('/');
     let path = format!("{folder}/ledger");
-    let name = CString::new(path.as_str()).map_err(|_| distrusted(&path, &Unsafe::Nul))?;
+    let name = CString::new(path.as_str())
+        .map_err(|_| distrusted(&path, &Unsafe::Nul, Unsafe::Nul.remedy()))?;
     let host = rustix::process::geteuid().as_raw();
     let mut attempts = 0..ATTEMPTS;
     loop {
@@ -62,18 +63,17 @@ fn refused(path: &str, refusal: trust::Refusal) -> Error {
     match refusal.why {
         Distrust::Call(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
         Distrust::NotAFile => fault::damaged(path, "it is not a regular file"),
-        Distrust::NotAFolder => Error::Local {
-            what: format!("the ledger {}: {why}", path.escape_debug()),
-            remedy: "set ledger.path to a folder".into(),
-        },
-        _ => distrusted(path, &why),
+        Distrust::NotAFolder => distrusted(path, &why, "set ledger.path to a folder".into()),
+        Distrust::Readable { .. } => distrusted(path, &why, fault::readable(path)),
+        _ => distrusted(path, &why, why.remedy()),
     }
 }
 
-fn distrusted(path: &str, why: &Unsafe) -> Error {
+fn distrusted(path: &str, why: &Unsafe, remedy: String) -> Error {
+    let path = path.escape_debug();
     Error::Local {
-        what: format!("the ledger {}: {why}", path.escape_debug()),
-        remedy: why.remedy(),
+        what: format!("the ledger {path}: {why}"),
+        remedy,
     }
 }
 

@@ -260,7 +260,7 @@ fn where_nothing_can_be_made_it_says_so() {
 }
 
 #[test]
-fn a_full_table_or_disk_refuses_and_forgets_nothing() {
+fn a_disk_that_cannot_be_written_refuses_and_forgets_nothing() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open(&Time::default());
