@@ -150,8 +150,8 @@ impl Shard {
 pub struct Total<'a>(pub &'a Disk);
 
 impl Total<'_> {
-    /// Counts an SMS, if there may be one more, and says in which shard. Whether
-    /// the rule allows it is seen with the SMS counted already.
+    /// Counts an SMS, if there may be one more, and says in which shard. Whether there may is seen
+    /// with it counted already.
     pub fn add(
         &self,
         rule: Option<Rule>,
