@@ -17,7 +17,7 @@ use crate::policy::Names;
 /// The descriptor on which the module puts the wire; where `sd_listen_fds(3)` begins, too.
 pub const WIRE: RawFd = 3;
 
-/// No file of ours is larger: the ledger of ten million people ends below it.
+/// No file of ours is larger: the ledger, full, ends below it.
 const LARGEST_FILE: u64 = 16 << 30;
 
 /// The helper's first acts: nothing that its host has left in place may matter from here on.
