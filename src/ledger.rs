@@ -7,6 +7,8 @@
 //! to that.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+pub mod conform;
 pub mod file;
 #[cfg(test)]
 pub mod model;

@@ -3,7 +3,8 @@
 
 use std::{
     ffi::{CStr, CString},
-    os::fd::{FromRawFd, OwnedFd, RawFd},
+    io,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use rustix::{
@@ -15,6 +16,9 @@ use crate::policy::Names;
 
 /// The descriptor on which the module puts the wire; where `sd_listen_fds(3)` begins, too.
 pub const WIRE: RawFd = 3;
+
+/// No file of ours is larger: the ledger, full, ends below it.
+const LARGEST_FILE: u64 = 16 << 30;
 
 /// The helper's first acts: nothing that its host has left in place may matter from here on.
 ///
@@ -99,7 +103,7 @@ fn limits() {
         (Resource::As, 1024 * MEGABYTE),
         (Resource::Data, 512 * MEGABYTE),
         (Resource::Stack, 8 * MEGABYTE),
-        (Resource::Fsize, 64 * MEGABYTE),
+        (Resource::Fsize, LARGEST_FILE),
         (Resource::Cpu, 60),
         (Resource::Nproc, 4096),
         (Resource::Memlock, 8 * MEGABYTE),
@@ -151,6 +155,61 @@ pub fn chance() -> u32 {
     // SAFETY: writes four bytes into four bytes.
     unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
     u32::from_ne_bytes(bytes)
+}
+
+/// Locks a stretch of a file, unless somebody else has. Never waits.
+///
+/// The lock is the open file's, not the process's (`F_OFD_SETLK`, fcntl(2)): it goes when the file
+/// is closed, however the process ends, and the stretch need not exist in the file.
+///
+/// # Errors
+/// The file cannot be locked.
+pub fn try_lock(file: impl AsFd, start: u64, length: u64) -> io::Result<bool> {
+    match set_lock(file, libc::F_WRLCK, start, length) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::EACCES) => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Gives such a lock back.
+pub fn unlock(file: impl AsFd, start: u64, length: u64) {
+    // A lock that is not given back goes with the file.
+    let _ = set_lock(file, libc::F_UNLCK, start, length);
+}
+
+fn set_lock(file: impl AsFd, kind: libc::c_int, start: u64, length: u64) -> io::Result<()> {
+    let fits = |number: u64| libc::off_t::try_from(number).map_err(io::Error::other);
+    let (start, length) = (fits(start)?, fits(length)?);
+    // SAFETY: all-zero is a valid flock, and fcntl(2) reads one from where `lock` stands.
+    let done = unsafe {
+        let mut lock: libc::flock = std::mem::zeroed();
+        lock.l_type = kind.try_into().map_err(io::Error::other)?;
+        lock.l_whence = libc::SEEK_SET.try_into().map_err(io::Error::other)?;
+        lock.l_start = start;
+        lock.l_len = length;
+        libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_SETLK, &raw const lock)
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// This boot's own name, as `random(4)` has it: 36 letters.
+///
+/// # Errors
+/// /proc is not there.
+pub fn boot_id() -> io::Result<[u8; 36]> {
+    let way = "/proc/sys/kernel/random/boot_id";
+    let file = rustix::fs::open(way, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut id = [0; 36];
+    if rustix::io::read(&file, &mut id)? < id.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(id)
 }
 
 /// This machine's name.

@@ -1,2 +1,291 @@
-//! This host's own ledger: one file.
+//! This host's own ledger: one file, and no server to run.
+//!
+//! Many processes have it open at once, one for each login, and any of them may be killed at any
+//! moment, or stand still. So a row is a disk's sector, which is written whole or not at all; a lock
+//! belongs to one person or phone and goes with its process; and what may be slow, the disk, comes
+//! after the locks.
+//!
+//! ```text
+//!  0      header: format, key                        sector   512 bytes, sealed
+//!  512    anchor of the clock                        row      a person, or a phone
+//!  4096   32 shards of the total                     bucket   8 rows
+//!  20480  levels of 8, 32, 128 ... buckets           table    finds a row by its name
+//! ```
 #![forbid(unsafe_code)]
+
+mod clock;
+mod disk;
+mod fault;
+mod keys;
+mod open;
+mod person;
+mod report;
+mod reserve;
+mod row;
+mod sector;
+mod table;
+#[cfg(test)]
+mod tests;
+mod total;
+
+use std::{cell::RefCell, time::Duration};
+
+use super::{
+    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Store, Try,
+};
+use crate::deadline::Deadline;
+use clock::{Anchor, Clocks, Machine};
+use disk::{Disk, Held};
+use keys::half;
+use person::Person;
+use row::Row;
+use sector::Name;
+use table::Table;
+
+/// Locks stand far behind the end of the file, each person's and each phone's at a place of its
+/// own.
+const PEOPLE: u64 = 1 << 62;
+const PHONES: u64 = 1 << 61;
+const ANCHOR: u64 = (1 << 60) + 1;
+
+/// The ledger of this host.
+pub struct File {
+    disk: Disk,
+    clocks: Box<dyn Clocks>,
+    anchor: RefCell<Anchor>,
+    /// In which shard of the total each SMS of this login is counted.
+    reserved: RefCell<Vec<u64>>,
+}
+
+/// A row, and where it stands.
+struct Entry<T> {
+    name: Name,
+    at: Option<u64>,
+    row: T,
+}
+
+impl File {
+    /// Opens the ledger in that folder, and makes both on first use. Nothing is opened by a path
+    /// later.
+    ///
+    /// # Errors
+    /// [`Error::Local`]: somebody else could have written it, it is damaged, or the disk does not
+    /// do.
+    pub fn open(folder: &str) -> Result<Self, Error> {
+        let machine = Machine::new().map_err(|error| Error::Local {
+            what: format!("this boot's id cannot be read: {error}"),
+            remedy: "mount /proc".into(),
+        })?;
+        Self::open_by(folder, Box::new(machine))
+    }
+
+    fn open_by(folder: &str, clocks: Box<dyn Clocks>) -> Result<Self, Error> {
+        let (disk, anchor) = open::file(folder, &*clocks)?;
+        Ok(Self {
+            disk,
+            clocks,
+            anchor: RefCell::new(anchor),
+            reserved: RefCell::default(),
+        })
+    }
+
+    /// The ledger's time, in milliseconds. Whoever finds that the anchor does not hold any more
+    /// writes a new one, unless somebody else is just doing it.
+    fn now(&self) -> Result<u64, Error> {
+        let mut anchor = self.anchor.borrow_mut();
+        let clocks = self.clocks.read();
+        if anchor.tell(&clocks).1.is_some() {
+            let held = self.disk.try_lock(ANCHOR, 1)?;
+            *anchor = open::anchor(&self.disk)?;
+            if let (Some(renewed), Some(_held)) = (anchor.tell(&clocks).1, held) {
+                self.disk.put(open::ANCHOR, renewed.write())?;
+                *anchor = renewed;
+            }
+        }
+        Ok(anchor.tell(&clocks).0)
+    }
+
+    fn hold(&self, range: u64, name: &Name, whose: &str, by: Deadline) -> Result<Held<'_>, Error> {
+        let place = u64::from_le_bytes(half(*name)) >> 4;
+        self.disk.hold(range.saturating_add(place), 1, whose, by)
+    }
+
+    /// One person, alone: decides, and writes what has changed. It is on the disk when this
+    /// returns.
+    fn alone<T>(
+        &self,
+        person: &str,
+        by: Deadline,
+        decide: impl FnOnce(&mut Person, &Name, u64) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let name = self.disk.keys.person(person);
+        let held = self.hold(PEOPLE, &name, "this person", by)?;
+        let now = self.now()?;
+        let found = self.person(name)?;
+        let mut entry = Entry {
+            row: found.row.clone().unwrap_or_default(),
+            name,
+            at: found.at,
+        };
+        let answer = decide(&mut entry.row, &name, now);
+        if found.row.as_ref() != Some(&entry.row) || entry.row.is_stale(now) {
+            entry.row.touched = now;
+            self.put(&entry.name, &Row::Person(entry.row), entry.at, now, by)?;
+        }
+        drop(held);
+        self.settle(now)?;
+        answer
+    }
+
+    /// Finds a person. `None`: he was never here.
+    fn person(&self, name: Name) -> Result<Entry<Option<Person>>, Error> {
+        let place = Table(&self.disk).find(&name)?;
+        match place.row {
+            Some((at, Row::Person(person))) => Ok(Entry {
+                name,
+                at: Some(at),
+                row: Some(person),
+            }),
+            None if !place.damaged => Ok(Entry {
+                name,
+                at: None,
+                row: None,
+            }),
+            _ => Err(fault::damaged_row(self.disk.path())),
+        }
+    }
+
+    fn put(
+        &self,
+        name: &Name,
+        row: &Row,
+        at: Option<u64>,
+        now: u64,
+        by: Deadline,
+    ) -> Result<(), Error> {
+        Table(&self.disk).put(name, row, at, now, by)
+    }
+
+    /// After the locks: clears up a little if something was written, and sees it onto the disk.
+    fn settle(&self, now: u64) -> Result<(), Error> {
+        if self.disk.is_settled() {
+            return Ok(());
+        }
+        // That others' dead rows cannot be wiped is no reason to refuse somebody.
+        let _ = Table(&self.disk).sweep(now);
+        self.disk.settle()
+    }
+}
+
+impl Store for File {
+    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
+        self.alone(&who.person, by, |person, name, now| {
+            let keys = &self.disk.keys;
+            let new_numbers = person.meet(name, who, keys, now);
+            let number = keys.phone(who.phone.e164());
+            let new = person.new_phone(number, rules, now);
+            let place = who.place.as_deref().map(|place| keys.place(name, place));
+            let remembered = place.and_then(|place| person.remembered(place, rules, now));
+            let answer = if let Some(locked) = person.locked(rules.limits, now) {
+                Answer::Refused(locked)
+            } else if new > 0 {
+                let wait = Duration::from_millis(new);
+                Answer::Refused(Refusal::NewPhone { wait })
+            } else if let Some(earned_by) = remembered {
+                Answer::Remembered { earned_by }
+            } else {
+                match self.take(who, rules, person, now, by)? {
+                    Ok(slot) => Answer::Reserved(slot),
+                    Err(refusal) => Answer::Refused(refusal),
+                }
+            };
+            Ok(Admission {
+                answer,
+                new_numbers,
+            })
+        })
+    }
+
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, Error> {
+        self.alone(&who.person, by, |person, _, now| {
+            match person.locked(rules.limits, now) {
+                Some(locked) => Ok(Err(locked)),
+                None => self.take(who, rules, person, now, by),
+            }
+        })
+    }
+
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
+        self.alone(&who.person, by, |person, _, now| {
+            self.put_back(who, &slot, person, now, by)
+        })
+    }
+
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, Error> {
+        self.alone(&who.person, by, |person, _, now| {
+            Ok(match person.locked(rules.limits, now) {
+                Some(locked) => Err(locked),
+                None => Ok(person.fail(&who.name, rules.limits, now)),
+            })
+        })
+    }
+
+    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
+        self.alone(&who.person, by, |person, name, now| {
+            person.clear();
+            person.vouched = false;
+            if let (Some(place), Some(_)) = (&who.place, rules.remember) {
+                person.remember(self.disk.keys.place(name, place), who.login, now);
+            }
+            Ok(())
+        })
+    }
+
+    fn standing(&mut self, person: &str, _: Deadline) -> Result<Standing, Error> {
+        let found = self.person(self.disk.keys.person(person))?;
+        let now = self.now()?;
+        Ok(found
+            .row
+            .map_or_else(Standing::default, |person| person.standing(now)))
+    }
+
+    fn overview(&mut self, by: Deadline) -> Result<Overview, Error> {
+        self.see_all(by)
+    }
+
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
+        let name = self.disk.keys.person(person);
+        let held = self.hold(PEOPLE, &name, "this person", by)?;
+        let now = self.now()?;
+        let place = Table(&self.disk).find(&name)?;
+        let (at, mut row, before) = match place.row {
+            Some((at, Row::Person(person))) => {
+                let before = person.standing(now);
+                (Some(at), person, before)
+            }
+            // Nothing was ever known of him.
+            None if !place.damaged => return Ok(Standing::default()),
+            _ => (place.remains, Person::default(), Standing::default()),
+        };
+        row.clear();
+        row.vouched = true;
+        row.touched = now;
+        if forget {
+            row.logins.clear();
+        }
+        self.put(&name, &Row::Person(row), at, now, by)?;
+        drop(held);
+        self.settle(now)?;
+        Ok(before)
+    }
+}

@@ -1,0 +1,79 @@
+//! What the clocks may do between two looks, and what time it is then.
+
+use super::*;
+
+const HOUR: u64 = 3_600_000;
+const YEAR: u64 = 365 * 24 * HOUR;
+/// From the anchor's calendar to 1970.
+const TO_1970: i64 = -500_000 * 3_600_000;
+
+const ANCHOR: Anchor = Anchor {
+    clocks: Reading {
+        boot: [b'a'; 36],
+        since_boot: 50 * HOUR,
+        calendar: 500_000 * HOUR,
+    },
+    ledger: 400_000 * HOUR,
+};
+
+/// The clocks, moved on from the anchor's by so much.
+fn later(boot: u8, since_boot: i64, calendar: i64) -> Reading {
+    Reading {
+        boot: [boot; 36],
+        since_boot: ANCHOR.clocks.since_boot.saturating_add_signed(since_boot),
+        calendar: ANCHOR.clocks.calendar.saturating_add_signed(calendar),
+    }
+}
+
+#[test]
+fn nobody_sets_it_back() {
+    let (hour, year) = (3_600_000, 365 * 24 * 3_600_000);
+    for (what, clocks, passed, renewed) in [
+        ("nothing", later(b'a', 0, 0), 0, false),
+        ("an hour", later(b'a', hour, hour), HOUR, false),
+        ("a little drift", later(b'a', hour, hour + 900), HOUR, false),
+        ("drift", later(b'a', hour, hour + 1100), HOUR, true),
+        ("set back an hour", later(b'a', 10, 10 - hour), 10, true),
+        ("set back a year", later(b'a', hour, -year), HOUR, true),
+        ("set forward a year", later(b'a', 5, year), 5, true),
+        ("a year asleep", later(b'a', year, year), YEAR, false),
+        ("a reboot", later(b'b', -50 * hour, hour), HOUR, true),
+        (
+            "a reboot, set back",
+            later(b'b', -49 * hour, -hour),
+            0,
+            true,
+        ),
+        (
+            "a reboot in 1970",
+            later(b'b', -50 * hour, TO_1970),
+            0,
+            true,
+        ),
+        ("a snapshot's boot", later(b'a', -hour, hour), 0, true),
+    ] {
+        let (now, anchor) = ANCHOR.tell(&clocks);
+        assert_eq!(now, ANCHOR.ledger + passed, "{what}");
+        assert_eq!(anchor.is_some(), renewed, "{what}");
+        if let Some(anchor) = anchor {
+            assert_eq!(anchor.tell(&clocks), (now, None), "{what}: it goes on");
+        }
+    }
+}
+
+#[test]
+fn after_1970_it_goes_on_with_the_boot() {
+    let dead_battery = later(b'b', -50 * 3_600_000, TO_1970);
+    let (now, anchor) = ANCHOR.tell(&dead_battery);
+    let set = Reading {
+        since_boot: dead_battery.since_boot + 60_000,
+        calendar: ANCHOR.clocks.calendar + HOUR,
+        ..dead_battery
+    };
+    assert_eq!(anchor.unwrap().tell(&set).0, now + 60_000);
+}
+
+#[test]
+fn the_anchor_is_read_as_it_was_written() {
+    assert_eq!(Anchor::read(&ANCHOR.write()), Some(ANCHOR));
+}

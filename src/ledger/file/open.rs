@@ -1,0 +1,196 @@
+//! Finds the file, or makes it: everything that needs a path. From then on there is one descriptor.
+#![forbid(unsafe_code)]
+
+use std::{ffi::CString, os::fd::OwnedFd};
+
+use rand::{TryRng, rngs::SysRng};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, fstat, fsync, linkat, mkdir, open, unlink},
+    io::Errno,
+};
+use trust::{Distrust, Kind};
+use zeroize::Zeroizing;
+
+use super::{
+    clock::{self, Anchor, Clocks},
+    disk::{Disk, Found},
+    fault,
+    keys::Keys,
+    sector::{self, LENGTH, Name, Reader, SIZE, Sector, Writer},
+    table,
+};
+use crate::{
+    config::{Kernel, Unsafe},
+    ledger::Error,
+    sys,
+};
+
+const MAGIC: &Name = b"pam_sms_otp\0ledg";
+/// The layout of header, shards and rows.
+const VERSION: u64 = 1;
+/// Where the anchor of the clock stands.
+pub const ANCHOR: u64 = LENGTH;
+/// How often somebody else may come before us while the file is made.
+const ATTEMPTS: u32 = 5;
+
+/// Opens the ledger in that folder. On first use both are made.
+pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(Disk, Anchor), Error> {
+    let folder = folder.trim_end_matches('/');
+    let path = format!("{folder}/ledger");
+    let name = CString::new(path.as_str())
+        .map_err(|_| distrusted(&path, &Unsafe::Nul, Unsafe::Nul.remedy()))?;
+    let host = rustix::process::geteuid().as_raw();
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let refusal = match trust::walk(&Kernel { write: true }, &name, host, Kind::Secret) {
+            Ok(found) => return read(found.file, path),
+            Err(refusal) => refusal,
+        };
+        // Whoever comes to something that is missing has found every folder before it trusted.
+        let missing = refusal.why == Distrust::Call(trust::Errno(Errno::NOENT.raw_os_error()));
+        if missing && attempts.next().is_some() && refusal.at == path.len() {
+            make(&path, clocks)?;
+        } else if missing && !attempts.is_empty() && refusal.at == folder.len() {
+            make_folder(folder, &path)?;
+        } else {
+            return Err(refused(&path, refusal));
+        }
+    }
+}
+
+fn refused(path: &str, refusal: trust::Refusal) -> Error {
+    let why = Unsafe::walk(path, refusal);
+    match refusal.why {
+        Distrust::Call(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
+        Distrust::NotAFile => fault::damaged(path, "it is not a regular file"),
+        Distrust::NotAFolder => distrusted(path, &why, "set ledger.path to a folder".into()),
+        Distrust::Readable { .. } => distrusted(path, &why, fault::readable(path)),
+        _ => distrusted(path, &why, why.remedy()),
+    }
+}
+
+fn distrusted(path: &str, why: &Unsafe, remedy: String) -> Error {
+    let path = path.escape_debug();
+    Error::Local {
+        what: format!("the ledger {path}: {why}"),
+        remedy,
+    }
+}
+
+fn make_folder(folder: &str, path: &str) -> Result<(), Error> {
+    match mkdir(folder, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(fault::call(path, "be made", errno)),
+    }
+}
+
+/// Makes the file whole under a name of its own and then gives it its own: of two who make it at
+/// once one is second, and nobody ever sees half of one.
+fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Error> {
+    let failed = |errno| fault::call(path, "be made", errno);
+    let draft = format!("{path}.new-{:08x}{:08x}", sys::chance(), sys::chance());
+    let how = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = open(&draft, how, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+    let made = fill(file, path, clocks).and_then(|_file| {
+        match linkat(CWD, &draft, CWD, path, AtFlags::empty()) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(failed(errno)),
+        }
+    });
+    let _ = unlink(&draft);
+    clear_up(path);
+    made
+}
+
+/// Everything that is not zero. The file that comes back has a lock: it is being made.
+fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<Disk, Error> {
+    let failed = |errno| fault::call(path, "be made", errno);
+    let _ = sys::try_lock(&file, 0, 1);
+    let mut key = Zeroizing::new([0; 32]);
+    SysRng
+        .try_fill_bytes(&mut *key)
+        .map_err(|_| failed(Errno::AGAIN))?;
+    let disk = Disk::new(file, Keys::new(&key), path.to_owned());
+    let mut header = Writer::new(MAGIC);
+    header.number(VERSION, 4);
+    header.bytes(&*key);
+    disk.put(0, header.done())?;
+    disk.put(ANCHOR, Anchor::new(clocks.read()).write())?;
+    disk.write(table::length(1).saturating_sub(1), &[0])?;
+    disk.settle()?;
+    Ok(disk)
+}
+
+/// Removes drafts that nobody is making any more: their makers were killed.
+fn clear_up(path: &str) {
+    let Some((folder, _)) = path.rsplit_once('/') else {
+        return;
+    };
+    let entries = std::fs::read_dir(format!("{folder}/"));
+    for entry in entries.into_iter().flatten().flatten() {
+        if !entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("ledger.new-")
+        {
+            continue;
+        }
+        let how = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let draft = entry.path();
+        let free = |file: &OwnedFd| sys::try_lock(file, 0, 1).unwrap_or(false);
+        if open(&draft, how, Mode::empty()).is_ok_and(|file| free(&file)) {
+            let _ = unlink(&draft);
+        }
+    }
+    // The names are on the disk, too.
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if let Ok(folder) = open(format!("{folder}/"), how, Mode::empty()) {
+        let _ = fsync(folder);
+    }
+}
+
+/// Reads the header of what was opened.
+fn read(file: OwnedFd, path: String) -> Result<(Disk, Anchor), Error> {
+    let links = fstat(&file).map_or(1, |stat| stat.st_nlink);
+    if links > 1 {
+        // Its maker was killed before he could remove the draft's name.
+        clear_up(&path);
+    }
+    let disk = Disk::new(file, Keys::new(&[0; 32]), path);
+    let mut header = Zeroizing::new([0; SIZE]);
+    disk.read(0, &mut *header)?;
+    let keys = key(&header, disk.path())?;
+    let disk = disk.with(keys);
+    let damaged = |how| fault::damaged(disk.path(), how);
+    if !matches!(disk.judge(0, &header), Found::Whole(_)) {
+        return Err(damaged("its header does not fit"));
+    }
+    let anchor = anchor(&disk)?;
+    table::Table(&disk).levels()?;
+    Ok((disk, anchor))
+}
+
+/// The key in a header.
+fn key(header: &Sector, path: &str) -> Result<Keys, Error> {
+    let damaged = |how| fault::damaged(path, how);
+    if sector::name(header) != MAGIC {
+        return Err(damaged("it is no ledger"));
+    }
+    let mut reader = Reader::new(header);
+    match reader.number(4) {
+        Some(VERSION) => {}
+        Some(version) if version > VERSION => return Err(fault::newer(path, version)),
+        _ => return Err(damaged("its header does not fit")),
+    }
+    let key = Zeroizing::new(reader.array().unwrap_or_default());
+    Ok(Keys::new(&key))
+}
+
+/// What the ledger's time hangs on.
+pub fn anchor(disk: &Disk) -> Result<Anchor, Error> {
+    let anchor = match disk.sector(ANCHOR)? {
+        Found::Whole(sector) if sector::name(&sector) == clock::NAME => Anchor::read(&sector),
+        _ => None,
+    };
+    anchor.ok_or_else(|| fault::damaged(disk.path(), "its clock cannot be read"))
+}

@@ -1,0 +1,125 @@
+//! SMS that are reserved and given back: under the person's lock, with the phone's.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use super::{
+    Entry, File, PHONES, fault,
+    person::Person,
+    row::{self, Row},
+    sector::Name,
+    table::Table,
+    total::Total,
+};
+use crate::{
+    config::Rule,
+    deadline::Deadline,
+    ledger::{
+        Account, Error, Refusal, Rules, Slot, Whose,
+        window::{Log, Sent, longest, wait},
+    },
+};
+
+impl File {
+    /// Reserves an SMS for somebody whose row is ours, within all limits. The total comes first:
+    /// who is killed on the way has counted too much, never too little.
+    pub(super) fn take(
+        &self,
+        who: &Account,
+        rules: Rules<'_>,
+        person: &mut Person,
+        now: u64,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, Error> {
+        let name = self.disk.keys.phone(who.phone.e164());
+        let _held = self.hold(PHONES, &name, "this phone", by)?;
+        let mut phone = self.phone(name, person.vouched)?;
+        let limits = rules.limits;
+        let mut limited = None;
+        for rule in &limits.sms {
+            limited = longer(limited, person.log.sent(), Whose::Person, *rule, now);
+        }
+        for rule in &limits.sms {
+            limited = longer(limited, phone.row.sent(), Whose::Phone, *rule, now);
+        }
+        let total = Total(&self.disk);
+        if let Some(rule) = limits.sms_total {
+            limited = longer(limited, &total.sent()?, Whose::All, rule, now);
+        }
+        if let Some((_, refusal)) = limited {
+            return Ok(Err(refusal));
+        }
+        let shard = match total.add(limits.sms_total, who.segments, now, by)? {
+            Ok(shard) => shard,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let longest = longest(limits);
+        phone.row.add(now, longest);
+        self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
+        person.log.add(now, longest);
+        let mut reserved = self.reserved.borrow_mut();
+        reserved.push(shard);
+        let number = u32::try_from(reserved.len()).unwrap_or(u32::MAX);
+        Ok(Ok(Slot { at: now, number }))
+    }
+
+    /// Gives an SMS back to all who counted it.
+    pub(super) fn put_back(
+        &self,
+        who: &Account,
+        slot: &Slot,
+        person: &mut Person,
+        now: u64,
+        by: Deadline,
+    ) -> Result<(), Error> {
+        person.log.take_back(slot.at, now);
+        let name = self.disk.keys.phone(who.phone.e164());
+        let _held = self.hold(PHONES, &name, "this phone", by)?;
+        let mut phone = self.phone(name, person.vouched)?;
+        if phone.row.take_back(slot.at, now) {
+            self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
+        }
+        match self.shard(slot) {
+            Some(shard) => Total(&self.disk).take_back(shard, slot.at, who.segments, now, by),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the total counts it.
+    fn shard(&self, slot: &Slot) -> Option<u64> {
+        let place = usize::try_from(slot.number.checked_sub(1)?).ok()?;
+        self.reserved.borrow().get(place).copied()
+    }
+
+    /// Finds a phone. Where it may have been lost, an administrator has to have vouched for whose
+    /// it is.
+    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<Log>, Error> {
+        let place = Table(&self.disk).find(&name)?;
+        let (at, row) = match place.row {
+            Some((at, Row::Phone(log))) => (Some(at), log),
+            None if !place.damaged || vouched => (place.remains, Log::new(row::PHONE_LOG)),
+            _ => return Err(fault::damaged_row(self.disk.path())),
+        };
+        Ok(Entry { name, at, row })
+    }
+}
+
+/// The refusal that keeps waiting longest, so far and with this rule.
+fn longer(
+    so_far: Option<(u64, Refusal)>,
+    sent: &[Sent],
+    whose: Whose,
+    rule: Rule,
+    now: u64,
+) -> Option<(u64, Refusal)> {
+    let wait = wait(sent, rule, now);
+    if wait <= so_far.map_or(0, |(wait, _)| wait) {
+        return so_far;
+    }
+    let refusal = Refusal::Limited {
+        wait: Duration::from_millis(wait),
+        whose,
+        rule,
+    };
+    Some((wait, refusal))
+}

@@ -1,0 +1,153 @@
+//! Rows come back as they were written, and no bytes bring the reader down.
+
+use super::*;
+use crate::ledger::conform::Dice;
+
+const WHO: &Name = b"0123456789abcdef";
+
+fn bytes<const N: usize>(dice: &mut Dice) -> [u8; N] {
+    std::array::from_fn(|_| u8::try_from(dice.below(256)).unwrap())
+}
+
+fn time(dice: &mut Dice) -> u64 {
+    dice.roll() >> 16
+}
+
+fn log(dice: &mut Dice, most: usize) -> Log {
+    let entries = dice.below(most as u64 + 1);
+    let sent = (0..entries).map(|_| (time(dice), u32::try_from(dice.below(65_536)).unwrap()));
+    let sent = sent.collect();
+    Log::of(sent, most, time(dice))
+}
+
+fn person(dice: &mut Dice) -> Person {
+    let (length, numbers, logins) = (dice.below(49), dice.below(7), dice.below(7));
+    Person {
+        failures: u32::try_from(dice.roll() >> 32).unwrap(),
+        locked_until: time(dice),
+        touched: time(dice),
+        vouched: dice.below(2) == 0,
+        name: (0..length)
+            .map(|_| dice.one_of(&['a', 'z', '.', '0']))
+            .collect(),
+        password: dice.one_of(&[None, Some([7; 8])]),
+        numbers: (0..numbers)
+            .map(|_| Known {
+                number: bytes(dice),
+                since: time(dice),
+            })
+            .collect(),
+        logins: (0..logins)
+            .map(|_| Remembered {
+                place: bytes(dice),
+                at: time(dice),
+                login: LoginId(bytes(dice)),
+            })
+            .collect(),
+        log: log(dice, PERSON_LOG),
+    }
+}
+
+#[test]
+fn a_row_is_read_as_it_was_written() {
+    for seed in 0..2000 {
+        let mut dice = Dice(seed);
+        let row = match dice.below(2) {
+            0 => Row::Person(person(&mut dice)),
+            _ => Row::Phone(log(&mut dice, PHONE_LOG)),
+        };
+        assert_eq!(Row::read(&row.write(WHO)), Some(row), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_fullest_rows_leave_the_last_byte_alone() {
+    let full = |most| Log::of(vec![(u64::MAX, u32::MAX); most], most, u64::MAX);
+    let known = Known {
+        number: [255; 8],
+        since: u64::MAX,
+    };
+    let login = Remembered {
+        place: [255; 16],
+        at: u64::MAX,
+        login: LoginId([255; 4]),
+    };
+    let person = Person {
+        failures: u32::MAX,
+        locked_until: u64::MAX,
+        touched: u64::MAX,
+        vouched: true,
+        name: "x".repeat(LONGEST_NAME),
+        password: Some([255; 8]),
+        numbers: vec![known; NUMBERS],
+        logins: vec![login; LOGINS],
+        log: full(PERSON_LOG),
+    };
+    for row in [Row::Person(person), Row::Phone(full(PHONE_LOG))] {
+        let sector = row.write(WHO);
+        assert_eq!(sector.last(), Some(&0));
+        assert!(Row::read(&sector).is_some());
+    }
+}
+
+#[test]
+fn any_bytes_are_a_row_or_none() {
+    for seed in 0..20_000 {
+        let mut dice = Dice(seed);
+        let mut sector: Sector = bytes(&mut dice);
+        sector[24] = u8::try_from(dice.below(4)).unwrap();
+        // Mostly short lists, so that some are read to their end.
+        for byte in &mut sector[25..] {
+            *byte &= dice.one_of(&[1, 7, 255]);
+        }
+        if let Some(row) = Row::read(&sector) {
+            let _ = row.is_over(dice.roll());
+            if let Row::Person(person) = row {
+                let _ = person.standing(dice.roll());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_name_is_cut_between_letters() {
+    let name = format!("{}ü", "x".repeat(LONGEST_NAME - 1));
+    let person = Person {
+        name,
+        ..Person::default()
+    };
+    let Some(Row::Person(read)) = Row::read(&Row::Person(person).write(WHO)) else {
+        panic!("no person");
+    };
+    assert_eq!(read.name, "x".repeat(LONGEST_NAME - 1));
+}
+
+#[test]
+fn only_what_matters_no_more_is_over() {
+    let day = 86_400_000;
+    let now = 1000 * day;
+    let gone = Person {
+        touched: now - 401 * day,
+        ..Person::default()
+    };
+    let with = |change: fn(&mut Person, u64)| {
+        let mut person = gone.clone();
+        change(&mut person, now);
+        Row::Person(person).is_over(now)
+    };
+    assert!(with(|_, _| {}));
+    assert!(!with(|person, _| person.failures = 1));
+    assert!(!with(|person, now| person.locked_until = now + 1));
+    assert!(!with(|person, now| person.log.add(now, 1)));
+    assert!(!with(|person, now| person.touched = now - 86_400_000));
+    assert!(!with(|person, now| person.remember(
+        [1; 16],
+        LoginId([0; 4]),
+        now
+    )));
+    let mut phone = Log::new(PHONE_LOG);
+    assert!(Row::Phone(phone.clone()).is_over(now));
+    phone.add(now - 10, 20);
+    assert!(!Row::Phone(phone.clone()).is_over(now + 9));
+    assert!(Row::Phone(phone).is_over(now + 10));
+}

@@ -1,0 +1,123 @@
+//! The table by itself: growth, room, and what becomes of it.
+
+use super::*;
+use crate::ledger::{
+    file::{
+        row::PHONE_LOG,
+        tests::stage::{Scratch, Time, soon},
+    },
+    window::Log,
+};
+
+fn name(disk: &Disk, number: u32) -> Name {
+    disk.keys.phone(&number.to_string())
+}
+
+/// A phone of that number, which counts until `end`.
+fn row(number: u32, end: u64) -> Row {
+    Row::Phone(Log::of(vec![(0, number)], PHONE_LOG, end))
+}
+
+fn put(table: &Table<'_>, number: u32, now: u64, end: u64) {
+    let name = name(table.0, number);
+    table
+        .put(&name, &row(number % 60_000, end), None, now, soon())
+        .unwrap();
+}
+
+#[test]
+fn levels_follow_each_other_without_gap_or_overlap() {
+    assert_eq!(length(0), START);
+    for level in 0..LEVELS {
+        let first = [0; 16];
+        let last = [255; 16];
+        assert_eq!(bucket(level, &first), length(level));
+        assert_eq!(bucket(level, &last) + BUCKET, length(level + 1));
+    }
+    // As much as sys lets a file of ours be.
+    assert!(length(LEVELS) < 16 << 30);
+}
+
+#[test]
+fn twenty_thousand_are_found_and_their_room_is_used_again() {
+    let scratch = Scratch::new();
+    let file = scratch.open(&Time::default());
+    let table = Table(&file.disk);
+    let many = 20_000;
+    for number in 0..many {
+        put(&table, number, 0, 1000);
+    }
+    let levels = table.levels().unwrap();
+    assert!((5..8).contains(&levels), "{levels} levels");
+    for number in 0..many {
+        let place = table.find(&name(&file.disk, number)).unwrap();
+        assert_eq!(place.row.unwrap().1, row(number % 60_000, 1000), "{number}");
+    }
+    let mut seen = 0;
+    table.each(soon(), |_| seen += 1).unwrap();
+    assert_eq!(seen, many);
+
+    // All of them are over: others stand in their places, and the file is as long as it was.
+    for number in many..2 * many {
+        put(&table, number, 1000, 2000);
+    }
+    assert_eq!(table.levels().unwrap(), levels);
+    for number in many..2 * many {
+        assert!(
+            table.find(&name(&file.disk, number)).unwrap().row.is_some(),
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn who_grows_last_harms_nobody() {
+    let scratch = Scratch::new();
+    let file = scratch.open(&Time::default());
+    let table = Table(&file.disk);
+    for number in 0..3000 {
+        put(&table, number, 0, 1000);
+    }
+    let levels = table.levels().unwrap();
+    for level in 0..levels {
+        table.grow(level).unwrap();
+    }
+    assert_eq!(table.levels().unwrap(), levels);
+    for number in 0..3000 {
+        assert!(
+            table.find(&name(&file.disk, number)).unwrap().row.is_some(),
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn sweeping_wipes_what_is_over_and_nothing_else() {
+    let scratch = Scratch::new();
+    let file = scratch.open(&Time::default());
+    let table = Table(&file.disk);
+    for number in 0..40 {
+        put(&table, number, 0, if number % 2 == 0 { 100 } else { 1000 });
+    }
+    // Each of a few buckets is chosen once, but for a chance of one in many millions.
+    for _ in 0..2000 {
+        table.sweep(500).unwrap();
+    }
+    for number in 0..40 {
+        let found = table.find(&name(&file.disk, number)).unwrap().row;
+        assert_eq!(found.is_some(), number % 2 == 1, "{number}");
+    }
+}
+
+#[test]
+fn a_place_that_somebody_has_is_left_to_him() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let (file, other) = (scratch.open(&time), scratch.open(&time));
+    let start = bucket(0, &name(&file.disk, 1));
+    let held = other.disk.try_lock(start, BUCKET - LENGTH).unwrap();
+    put(&Table(&file.disk), 1, 0, 1000);
+    drop(held);
+    let place = Table(&file.disk).find(&name(&file.disk, 1)).unwrap();
+    assert_eq!(place.row.unwrap().0, start + BUCKET - LENGTH);
+}

@@ -1,0 +1,129 @@
+//! The whole store: against the model, with clocks that are set by hand.
+
+mod crowd;
+mod damage;
+pub mod stage;
+
+use std::time::Duration;
+
+use super::*;
+use crate::ledger::conform;
+use stage::{Scratch, Time};
+
+#[test]
+fn it_is_like_the_model() {
+    for seed in 0..40 {
+        let scratch = Scratch::new();
+        let time = Time::default();
+        let mut file = scratch.open(&time);
+        conform::compare(&mut file, |while_| time.pass(while_), Duration::ZERO, seed);
+    }
+}
+
+#[test]
+fn a_remembered_login_writes_nothing() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let mut file = scratch.open(&time);
+    let (who, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
+    let rules = stage::rules(&limits);
+    let first = file.admit(&who, rules, stage::soon()).unwrap();
+    assert!(matches!(first.answer, Answer::Reserved(_)));
+    file.succeed(&who, rules, stage::soon()).unwrap();
+    let before = std::fs::read(scratch.path()).unwrap();
+    time.pass(Duration::from_secs(800));
+    let again = file.admit(&who, rules, stage::soon()).unwrap();
+    let earned_by = who.login;
+    assert_eq!(again.answer, Answer::Remembered { earned_by });
+    assert!(before == std::fs::read(scratch.path()).unwrap());
+}
+
+#[test]
+fn nothing_in_the_file_says_who_it_is() {
+    let scratch = Scratch::new();
+    let mut file = scratch.open(&Time::default());
+    let (who, limits) = (stage::somebody(123), stage::limits(&[(5, 900)]));
+    let rules = stage::rules(&limits);
+    let holds = |text: &str| {
+        let bytes = std::fs::read(scratch.path()).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|some| some == text.as_bytes())
+    };
+    let _ = file.admit(&who, rules, stage::soon()).unwrap();
+    for text in ["person123", "7700900123", "192.0.2.7"] {
+        assert!(!holds(text), "{text}");
+    }
+    // While wrong codes are counted against him, an administrator is told his name, and no longer.
+    let _ = file.begin_try(&who, rules, stage::soon()).unwrap();
+    assert!(holds("person123") && !holds("uid=person123"));
+    file.succeed(&who, rules, stage::soon()).unwrap();
+    assert!(!holds("person123"));
+}
+
+#[test]
+fn an_administrator_is_shown_names_and_not_what_moves_his_cursor() {
+    let scratch = Scratch::new();
+    let mut file = scratch.open(&Time::default());
+    let mut who = stage::somebody(1);
+    who.name = "bob\u{1b}[2J\n".into();
+    let limits = stage::limits(&[(5, 900)]);
+    let _ = file
+        .begin_try(&who, stage::rules(&limits), stage::soon())
+        .unwrap();
+    let suspects = file.overview(stage::soon()).unwrap().suspects;
+    assert_eq!(suspects[0].name, "bob[2J");
+}
+
+#[test]
+fn a_clock_that_is_set_back_ends_no_lock() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let (who, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
+    let rules = stage::rules(&limits);
+    for _ in 0..3 {
+        let _ = scratch
+            .open(&time)
+            .begin_try(&who, rules, stage::soon())
+            .unwrap();
+    }
+    time.pass(Duration::from_secs(100));
+    for back in [3_600_000, 86_400_000 * 365] {
+        time.0.lock().unwrap().calendar -= back;
+        let left = scratch
+            .open(&time)
+            .standing(&who.person, stage::soon())
+            .unwrap()
+            .locked;
+        assert_eq!(left, Some(Duration::from_secs(800)));
+    }
+    // After a reboot the calendar is all there is; it counts from where it was set to.
+    let mut clocks = time.0.lock().unwrap();
+    (clocks.boot, clocks.since_boot) = ([b'b'; 36], 5);
+    clocks.calendar += 300_000;
+    drop(clocks);
+    let left = scratch
+        .open(&time)
+        .standing(&who.person, stage::soon())
+        .unwrap()
+        .locked;
+    assert_eq!(left, Some(Duration::from_secs(500)));
+}
+
+#[test]
+fn more_numbers_than_there_is_room_for_are_not_new_at_each_login() {
+    let scratch = Scratch::new();
+    let mut file = scratch.open(&Time::default());
+    let limits = stage::limits(&[(50, 900)]);
+    let mut who = stage::somebody(1);
+    who.numbers = (0..20)
+        .map(|number| stage::somebody(number).phone)
+        .collect();
+    for login in 0..3 {
+        let admission = file
+            .admit(&who, stage::rules(&limits), stage::soon())
+            .unwrap();
+        assert_eq!(admission.new_numbers, [], "{login}");
+        who.numbers.reverse();
+    }
+}

@@ -1,0 +1,137 @@
+//! A folder that goes with the test, clocks that are set by hand, and somebody who logs in.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use super::super::{
+    clock::{Clocks, Reading},
+    *,
+};
+use crate::{
+    config::{Limits, Rule},
+    id::LoginId,
+    ledger::window::millis,
+    phone::Phone,
+};
+
+/// An empty folder.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sms-otp-ledger-{}-{number}", std::process::id());
+        // In memory, where there is such a place: a test has nothing to keep.
+        let memory = PathBuf::from("/dev/shm");
+        let place = Some(memory).filter(|folder| folder.is_dir());
+        let folder = place.unwrap_or_else(std::env::temp_dir).join(name);
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// Where the ledger's folder is to be made.
+    pub fn folder(&self) -> String {
+        self.0.join("state").to_str().unwrap().to_owned()
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.0.join("state/ledger")
+    }
+
+    pub fn open(&self, time: &Time) -> File {
+        File::open_by(&self.folder(), Box::new(time.clone())).unwrap()
+    }
+
+    /// With this machine's own clocks.
+    pub fn open_really(&self) -> File {
+        File::open(&self.folder()).unwrap()
+    }
+
+    pub fn error(&self) -> Error {
+        File::open(&self.folder()).err().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Clocks that are set by hand. Clones are the same clocks.
+#[derive(Clone)]
+pub struct Time(pub Arc<Mutex<Reading>>);
+
+impl Default for Time {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Reading {
+            boot: [b'a'; 36],
+            since_boot: 1000,
+            calendar: 1_700_000_000_000,
+        })))
+    }
+}
+
+impl Time {
+    pub fn pass(&self, time: Duration) {
+        let mut clocks = self.0.lock().unwrap();
+        clocks.since_boot += millis(time);
+        clocks.calendar += millis(time);
+    }
+}
+
+impl Clocks for Time {
+    fn read(&self) -> Reading {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Nobody waits longer in a test.
+pub fn soon() -> Deadline {
+    Deadline::within(Duration::from_secs(60))
+}
+
+/// Somebody with a number of his own.
+pub fn somebody(number: u32) -> Account {
+    let phone = Phone::read(&format!("+447700900{:03}", number % 1000), None).unwrap();
+    Account {
+        login: LoginId(number.to_be_bytes()),
+        person: format!("uid=person{number},dc=example,dc=org"),
+        name: format!("person{number}"),
+        numbers: vec![phone.clone()],
+        phone,
+        password_changed: String::new(),
+        place: Some("sshd 192.0.2.7".into()),
+        segments: 1,
+    }
+}
+
+pub fn limits(rules: &[(u32, u64)]) -> Limits {
+    let rule = |(most, seconds): &(u32, u64)| Rule {
+        most: *most,
+        within: Duration::from_secs(*seconds),
+    };
+    Limits {
+        sms: rules.iter().map(rule).collect(),
+        sms_total: None,
+        pause: Duration::ZERO,
+        failures: 3,
+        lock: Duration::from_secs(900),
+        disable_after: 10,
+        allowed_prefixes: Vec::new(),
+    }
+}
+
+pub const fn rules(limits: &Limits) -> Rules<'_> {
+    Rules {
+        limits,
+        remember: Some(Duration::from_secs(900)),
+        new_phone: Duration::ZERO,
+    }
+}

@@ -1,0 +1,119 @@
+//! The log against a plain list of everything that was ever sent.
+
+use super::*;
+use crate::ledger::conform::Dice;
+
+/// How long until one more fits, from the times of all SMS.
+fn plain_wait(sent: &[u64], rule: Rule, now: u64) -> u64 {
+    let span = millis(rule.within);
+    let mut wait = 0;
+    while sent
+        .iter()
+        .filter(|at| **at + span > now + wait && **at <= now)
+        .count()
+        >= rule.most as usize
+    {
+        let leaves = sent
+            .iter()
+            .map(|at| at + span)
+            .filter(|end| *end > now + wait);
+        wait = leaves.min().unwrap() - now;
+    }
+    wait
+}
+
+fn random_rules(dice: &mut Dice) -> Vec<Rule> {
+    (0..=dice.below(3))
+        .map(|_| Rule {
+            most: u32::try_from(1 + dice.below(30)).unwrap(),
+            within: Duration::from_millis(1 + dice.below(5000)),
+        })
+        .collect()
+}
+
+/// Sends as long as the rules allow it, gives some back, and compares after each.
+/// Says how often the log was stricter than the list.
+fn history(seed: u64, most: usize) -> u32 {
+    let mut dice = Dice(seed);
+    let rules = random_rules(&mut dice);
+    let longest = rules.iter().map(|rule| millis(rule.within)).max().unwrap();
+    let (mut log, mut list, mut now, mut stricter) = (Log::new(most), Vec::new(), 10_000, 0);
+    for step in 0..400 {
+        now += dice.below(200) * dice.below(2);
+        let at = format!("seed {seed}, step {step}, most {most}");
+        let mut fits = true;
+        for rule in &rules {
+            let (found, exact) = (wait(log.sent(), *rule, now), plain_wait(&list, *rule, now));
+            assert!(found >= exact, "{at}: {found} is less than {exact}");
+            stricter += u32::from(found > exact);
+            fits &= found == 0;
+        }
+        if fits && dice.below(3) > 0 {
+            log.add(now, longest);
+            list.push(now);
+        } else if !list.is_empty() && dice.below(4) == 0 {
+            let then = list.pop().unwrap();
+            let counted = log.take_back(then, now);
+            assert!(counted || then + longest <= now, "{at}");
+        }
+        assert!(log.sent().len() <= most, "{at}");
+        assert!(
+            log.sent().is_sorted_by(|one, other| one.0 < other.0),
+            "{at}"
+        );
+        let all_over = list.iter().all(|at| at + longest <= now);
+        assert!(!log.is_over(now) || all_over, "{at}");
+    }
+    stricter
+}
+
+#[test]
+fn it_is_exact_as_long_as_the_entries_fit() {
+    for seed in 0..300 {
+        // 30 in the longest window and never more: the rules see to that.
+        assert_eq!(history(seed, 30), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn beyond_it_is_never_more_lenient() {
+    let stricter: u32 = (0..300).map(|seed| history(seed, 4)).sum();
+    assert!(stricter > 0, "the log never overflowed");
+}
+
+#[test]
+fn an_sms_counts_for_exactly_the_span() {
+    let rule = Rule {
+        most: 1,
+        within: Duration::from_millis(100),
+    };
+    let mut log = Log::new(3);
+    log.add(1000, 100);
+    assert_eq!(wait(log.sent(), rule, 1000), 100);
+    assert_eq!(wait(log.sent(), rule, 1099), 1);
+    assert_eq!(wait(log.sent(), rule, 1100), 0);
+    // A clock that stands behind: it counts all the same.
+    assert_eq!(wait(log.sent(), rule, 900), 200);
+}
+
+#[test]
+fn those_that_became_one_can_be_taken_back_one_by_one() {
+    let mut log = Log::new(2);
+    for at in [10, 20, 30] {
+        log.add(at, 1000);
+    }
+    assert_eq!(log.sent(), [(20, 2), (30, 1)]);
+    assert!(log.take_back(10, 40));
+    assert!(!log.take_back(10, 40), "what is left is another's");
+    assert!(log.take_back(20, 40));
+    assert_eq!(log.sent(), [(30, 1)]);
+}
+
+#[test]
+fn a_full_entry_loses_nothing() {
+    let mut log = Log::of(vec![(10, FULLEST), (20, FULLEST), (30, 1)], 3, 1000);
+    log.add(40, 1000);
+    assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 2)]);
+    log.add(40, 1000);
+    assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 3)]);
+}
