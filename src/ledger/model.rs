@@ -299,9 +299,11 @@ impl Store for Model {
                 .filter(today)
                 .map(|sent| u64::from(sent.1))
                 .sum(),
-            people: count(state.people.len()),
-            phones: count(state.phones.len()),
-            remembered: count(state.people.values().map(|p| p.remembered.len()).sum()),
+            people: Some(count(state.people.len())),
+            phones: Some(count(state.phones.len())),
+            remembered: Some(count(
+                state.people.values().map(|p| p.remembered.len()).sum(),
+            )),
             suspects: suspects
                 .map(|person| Suspect {
                     name: person.name.clone(),

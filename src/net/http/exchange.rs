@@ -93,7 +93,7 @@ pub fn post(
     post: &Post<'_>,
     by: Deadline,
 ) -> Result<Reply, Error> {
-    let place = connection.place().to_owned();
+    let place = connection.0.place().to_owned();
     let request = request(server, post)
         .map_err(|error| Error::Local(format!("{place}: cannot be asked: {error}")))?;
     let agent = agent(connection, by);
@@ -236,7 +236,7 @@ impl Handed {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let sent = self.connection.write_all(&self.waiting, self.by);
+        let sent = self.connection.0.write_all(&self.waiting, self.by);
         self.waiting.zeroize();
         sent.map_err(wrapped)
     }
@@ -266,6 +266,7 @@ impl Transport for Handed {
         let by = self.by;
         let some = self
             .connection
+            .0
             .read(self.pages.input_append_buf(), by)
             .map_err(wrapped)?;
         self.pages.input_appended(some);
@@ -277,7 +278,7 @@ impl Transport for Handed {
     }
 
     fn is_tls(&self) -> bool {
-        self.connection.is_tls()
+        self.connection.0.is_tls()
     }
 }
 
@@ -295,13 +296,15 @@ mod tests {
     };
 
     use super::*;
-    use crate::net::line::Line;
+    use crate::net::{Stream, line::Line};
 
     fn open() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let connection = Connection(super::super::Wire::Plain(Line::new(tcp, String::new())));
-        (connection, listener.accept().unwrap().0)
+        let line = Line::new(tcp, String::new());
+        let by = Deadline::within(Duration::from_secs(10));
+        let stream = Stream::over(line, "", None, by).unwrap();
+        (Connection(stream), listener.accept().unwrap().0)
     }
 
     /// Also run in a process whose environment names proxies, see `sms::twilio::tests`.
