@@ -57,12 +57,16 @@ impl Fault {
     /// The server at `place` answers with an error. Its first word is a code.
     pub fn answered(place: &str, asked: Asked, text: &str) -> Self {
         let code = text.split(' ').next().unwrap_or_default();
+        let sound = code.bytes().all(|byte| byte.is_ascii_uppercase());
+        let code = if sound { code } else { "ERR" };
         // Of what we have said nothing is repeated: with AUTH renamed it would be the password.
-        let text = match asked {
-            Asked::Login => code,
-            _ => text.split(", with args").next().unwrap_or_default(),
-        };
-        let what = printable(&format!("{place}: {text}"));
+        let what = printable(&match asked {
+            Asked::Login => format!("{place}: it refuses our login ({code})"),
+            _ => {
+                let text = text.split(", with args").next().unwrap_or_default();
+                format!("{place}: {text}")
+            }
+        });
         let refused = |remedy: &str| {
             Self::lasting(Error::Refused {
                 what: what.clone(),
@@ -202,7 +206,7 @@ mod tests {
     fn texts_are_printable_and_repeat_no_password() {
         let text = "ERR unknown command 'AUTH', with args beginning with: 'pam' 'hunter2' ";
         let fault = Fault::answered("x:1", Asked::Login, text);
-        assert_eq!(fault.error.to_string(), "x:1: ERR");
+        assert_eq!(fault.error.to_string(), "x:1: it refuses our login (ERR)");
         assert_eq!(
             answered(text).error.to_string(),
             "192.0.2.1:6379: ERR unknown command 'AUTH'"

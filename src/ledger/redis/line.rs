@@ -24,12 +24,13 @@ const STACK: usize = 512 * 1024;
 /// Exchanges for one question: a connection may have died meanwhile, and a cluster may send us on.
 const MOST_EXCHANGES: usize = 3;
 
-/// How long a server waits for a replica to have it too, in milliseconds.
+/// How long a server waits for a replica to have it too, in milliseconds, and never longer than half
+/// of the time that its answer may take.
 ///
 /// With it a failover to that replica loses nothing that was answered. None in that time is no
 /// refusal: the master has it, and a replica that is down would otherwise keep everybody out
 /// (<https://redis.io/docs/latest/commands/wait/>).
-const REPLICA: &[u8] = b"100";
+const REPLICA: u128 = 100;
 
 /// The way to whoever keeps the ledger.
 pub struct Line {
@@ -83,7 +84,10 @@ impl Line {
     pub fn run(&mut self, script: Zeroizing<Vec<u8>>, by: Deadline) -> Result<Vec<u8>, Error> {
         let mut commands = vec![script];
         if self.site.fails_over() {
-            commands.push(command(&[b"WAIT", b"1", REPLICA]));
+            // 0 would be for ever.
+            let half = self.site.timeout.as_millis() / 2;
+            let wait = half.clamp(1, REPLICA).to_string();
+            commands.push(command(&[b"WAIT", b"1", wait.as_bytes()]));
         }
         let mut told = None;
         for _ in 0..MOST_EXCHANGES {

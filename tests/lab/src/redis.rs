@@ -102,11 +102,13 @@ impl Redis {
             lines: &[line],
             ..Manner::default()
         });
+        // A link that is up is not enough: what is written goes out from the replica's first
+        // acknowledgement on, which may be a second later.
+        master.ask(&["SET", "lab", "in step"]);
         replica.until("a replica in step", || {
-            replica
-                .ask(&["INFO", "replication"])
-                .contains("master_link_status:up")
+            replica.ask(&["GET", "lab"]).trim() == "in step"
         });
+        master.ask(&["DEL", "lab"]);
         replica
     }
 

@@ -15,7 +15,7 @@ const START: u64 = 1_800_000_000_000;
 #[test]
 fn like_the_model() {
     let server = Redis::start();
-    for seed in 0..12 {
+    for seed in 0..6 {
         server.ask(&["FLUSHALL"]);
         let clock = Arc::new(AtomicU64::new(START));
         let mut store = remote(&server);
@@ -76,7 +76,7 @@ fn no_guess_more_than_allowed_however_many_at_once() {
         })
         .collect();
     let tries = tries.into_iter().map(|one| one.join().unwrap());
-    assert_eq!(tries.filter(Result::is_ok).count(), 3);
+    assert_eq!(tries.flatten().count(), 3);
 }
 
 /// A request that comes twice counts once: its first answer was lost.
@@ -144,7 +144,7 @@ fn a_new_number_is_not_lost_with_an_answer() {
     who.numbers.push(other.clone());
     for _ in 0..2 {
         let admission = store.admit(&who, rules(&limits), soon()).unwrap();
-        assert_eq!(admission.new_numbers, [other.clone()]);
+        assert_eq!(admission.new_numbers, std::slice::from_ref(&other));
         store.requests -= 1;
     }
     store.requests += 1;
