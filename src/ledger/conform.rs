@@ -47,7 +47,7 @@ impl Dice {
         self.roll() % most
     }
 
-    pub fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
+    fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
         these[usize::try_from(self.below(these.len() as u64)).unwrap()]
     }
 }
@@ -227,7 +227,10 @@ impl<'a> History<'a> {
         let mut found = self.store.overview(by).unwrap();
         // It counts by hours: no SMS of the last 24 hours is missing, none of before 25 is there.
         let (all, now) = (&self.sent, self.now);
-        let in_last = |hours: u32| all.iter().filter(move |sent| now - sent.0 < HOUR * hours);
+        let in_last = |hours: u32| {
+            all.iter()
+                .filter(move |sent| now.saturating_sub(sent.0) < HOUR * hours)
+        };
         let parts = |hours: u32| in_last(hours).map(|sent| u64::from(sent.2)).sum::<u64>();
         let sms = |hours: u32| in_last(hours).count() as u64;
         assert!((sms(24)..=sms(25)).contains(&found.sms), "{at}");
@@ -236,7 +239,7 @@ impl<'a> History<'a> {
         let mut counted: Vec<&Phone> = self
             .sent
             .iter()
-            .filter(|(when, _, _)| self.now - *when < self.longest())
+            .filter(|(when, _, _)| self.now.saturating_sub(*when) < self.longest())
             .map(|(_, phone, _)| phone)
             .collect();
         counted.sort();

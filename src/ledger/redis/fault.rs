@@ -60,13 +60,13 @@ impl Fault {
         let sound = code.bytes().all(|byte| byte.is_ascii_uppercase());
         let code = if sound { code } else { "ERR" };
         // Of what we have said nothing is repeated: with AUTH renamed it would be the password.
-        let what = printable(&match asked {
-            Asked::Login => format!("{place}: it refuses our login ({code})"),
-            _ => {
-                let text = text.split(", with args").next().unwrap_or_default();
-                format!("{place}: {text}")
-            }
-        });
+        let what = if asked == Asked::Login {
+            format!("{place}: it refuses our login ({code})")
+        } else {
+            let text = text.split(", with args").next().unwrap_or_default();
+            format!("{place}: {text}")
+        };
+        let what = printable(&what);
         let refused = |remedy: &str| {
             Self::lasting(Error::Refused {
                 what: what.clone(),

@@ -61,7 +61,7 @@ fn nobody_gains_by_a_failover() {
 
     let settled = Arc::new(settled);
     let killed = Arc::new(AtomicBool::new(false));
-    let storm: Vec<_> = (0..6)
+    let logins: Vec<_> = (0..6)
         .map(|_| {
             let (settled, killed) = (Arc::clone(&settled), Arc::clone(&killed));
             thread::spawn(move || reserved_until_after(&settled, &killed))
@@ -71,7 +71,7 @@ fn nobody_gains_by_a_failover() {
     master.signal(Signal::KILL);
     killed.store(true, Ordering::SeqCst);
     let mut reserved = [0; PEOPLE];
-    for login in storm {
+    for login in logins {
         for (all, one) in reserved.iter_mut().zip(login.join().unwrap()) {
             *all += one;
         }

@@ -25,9 +25,9 @@ fn server() -> Redis {
     })
 }
 
-fn user(name: &str, password: &str) -> Option<link::Login> {
+fn user(name: &str, password: &str) -> link::Login {
     let name = (name != "default").then(|| name.to_owned());
-    Some((name, Secret::new(password.to_owned())))
+    (name, Secret::new(password.to_owned()))
 }
 
 /// Everything there is to ask, and everything that any of it may lead to.
@@ -53,9 +53,9 @@ fn everything(settled: &config::Redis, number: u32) -> Result<(), Error> {
 fn these_rights_are_enough() {
     let server = server();
     let mut settled = settled(server.port());
-    settled.login = user("otp", "right");
+    settled.login = Some(user("otp", "right"));
     assert_eq!(everything(&settled, 1), Ok(()));
-    settled.login = user("more", "right");
+    settled.login = Some(user("more", "right"));
     settled.database = 3;
     assert_eq!(everything(&settled, 1), Ok(()));
     assert!(server.ask(&["INFO", "keyspace"]).contains("db3:keys="));
@@ -65,7 +65,7 @@ fn these_rights_are_enough() {
 fn and_none_is_too_many() {
     let server = server();
     let mut settled = settled(server.port());
-    settled.login = user("otp", "right");
+    settled.login = Some(user("otp", "right"));
     let commands = RIGHTS.split_whitespace();
     for (number, command) in (1..).zip(commands.filter_map(|word| word.strip_prefix('+'))) {
         server.ask(&["FLUSHALL"]);
@@ -92,9 +92,9 @@ fn who_is_not_let_in() {
     server.ask(&["ACL", "SETUSER", "default", "resetpass", ">of-default"]);
     let mut settled = settled(server.port());
     for login in [
-        user("otp", OTHER),
-        user("nobody", "right"),
-        user("default", OTHER),
+        Some(user("otp", OTHER)),
+        Some(user("nobody", "right")),
+        Some(user("default", OTHER)),
         None,
     ] {
         settled.login = login;
@@ -102,7 +102,7 @@ fn who_is_not_let_in() {
         assert!(remedy.contains("redis_password_file"), "{what}: {remedy}");
         assert!(!what.contains(OTHER), "{what}");
     }
-    settled.login = user("default", "of-default");
+    settled.login = Some(user("default", "of-default"));
     assert_eq!(everything(&settled, 1), Ok(()));
     settled.database = 99;
     let (what, remedy) = refused(everything(&settled, 1));
