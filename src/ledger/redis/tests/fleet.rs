@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{rights::RIGHTS, *};
+use super::{hostile::says, rights::RIGHTS, *};
 
 /// In the storm.
 const PEOPLE: usize = 30;
@@ -121,6 +121,24 @@ fn sentinels_that_know_nothing() {
     assert!(is_outage(&answer), "{answer:?}");
 }
 
+/// Most Sentinels want no login, and this one does.
+#[test]
+fn sentinels_with_a_password() {
+    let ok = |then: String| ("+OK\r\n".to_owned() + &then).into_bytes();
+    let answer = "$19\r\n{\"sms\":7,\"parts\":8}\r\n:1\r\n";
+    let master = says(vec![ok("*1\r\n$6\r\nmaster\r\n".to_owned()), answer.into()]);
+    let port = master.to_string();
+    let address = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
+    let noauth = b"-NOAUTH Authentication required.\r\n".to_vec();
+    let mut settled = settled(says(vec![noauth, ok(address)]));
+    settled.site = RedisSite::Sentinel {
+        master: "lab".to_owned(),
+    };
+    settled.login = Some((None, Secret::new("right".to_owned())));
+    let overview = Remote::begin(&settled).unwrap().overview(soon());
+    assert_eq!(overview.unwrap().segments, 8);
+}
+
 /// As a user that may do what the ledger needs in a cluster.
 fn in_cluster(node: &Redis) -> config::Redis {
     let rights = format!("on >right {RIGHTS} +wait +asking");
@@ -182,5 +200,9 @@ fn a_cluster_is_followed_to_our_slot() {
     for store in &mut stores {
         assert_eq!(store.overview(soon()).unwrap().sms, 3);
     }
+    assert!(
+        from.ask(&["INFO", "commandstats"])
+            .contains("cmdstat_wait:")
+    );
     assert!(owns(&to) && !owns(&from));
 }

@@ -34,7 +34,7 @@ fn overview(settled: &config::Redis) -> Result<Overview, Error> {
 }
 
 /// Answers each request that comes with the next of these, then nothing.
-fn says(replies: Vec<Vec<u8>>) -> u16 {
+pub fn says(replies: Vec<Vec<u8>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -115,6 +115,29 @@ fn answers_that_are_none() {
             "{told:?}"
         );
     }
+}
+
+/// What was said before the question is no answer to it.
+#[test]
+fn answers_to_nothing_that_was_asked() {
+    let forged = "$21\r\n{\"sms\":77,\"parts\":77}\r\n";
+    let port = says(vec![[role(), forged.into()].concat(), forged.into()]);
+    let told = overview(&hasty(port));
+    assert!(is_outage(&told), "{told:?}");
+    let told = overview(&hasty(says(vec![role(), forged.into()])));
+    assert_eq!(told.unwrap().sms, 77);
+}
+
+#[test]
+fn connecting_begins_before_anything_is_asked() {
+    let listener = Listener::start(Manner::Silent);
+    let store = Remote::begin(&settled(listener.port())).unwrap();
+    let until = Instant::now() + LONG;
+    while listener.taken() == 0 {
+        assert!(Instant::now() < until);
+        thread::sleep(Duration::from_millis(5));
+    }
+    drop(store);
 }
 
 /// In the clear nobody sends us and our password to another machine.
