@@ -48,7 +48,7 @@ macro_rules! script {
     };
 }
 
-/// The fleet's ledger.
+/// The fleet's ledger. An SMS is given back through the one that has reserved it: the id is its.
 pub struct Remote {
     line: Line,
     hasher: Hasher,

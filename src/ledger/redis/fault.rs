@@ -122,6 +122,12 @@ fn redirected(place: &str, text: &str) -> Option<Fault> {
     Some(Fault::outage(what, help))
 }
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        fault.error
+    }
+}
+
 impl From<net::Error> for Error {
     fn from(error: net::Error) -> Self {
         let refused = |what, remedy: &str| Self::Refused {
@@ -140,7 +146,7 @@ impl From<net::Error> for Error {
 }
 
 /// A text from elsewhere on one line: printable ASCII, not longer than 200.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .take(200)
         .map(|c| if matches!(c, ' '..='~') { c } else { '?' })

@@ -89,7 +89,7 @@ impl Line {
             let wait = half.clamp(1, REPLICA).to_string();
             commands.push(command(&[b"WAIT", b"1", wait.as_bytes()]));
         }
-        let mut told = None;
+        let mut told = Error::Outage("the ledger: no answer".to_owned());
         for _ in 0..MOST_EXCHANGES {
             let mut link = self.link(by)?;
             let step = by.or_within(self.site.timeout);
@@ -113,12 +113,12 @@ impl Line {
                     let step = by.or_within(self.site.timeout);
                     let mut there = self.site.greeted(&host, port, step)?;
                     commands.insert(0, command(&[b"ASKING"]));
-                    return answer(&mut there, &commands, step).map_err(|fault| fault.error);
+                    return Ok(answer(&mut there, &commands, step)?);
                 }
             }
-            told = Some(fault.error);
+            told = fault.error;
         }
-        Err(told.unwrap_or_else(|| Error::Outage("the ledger: no answer".to_owned())))
+        Err(told)
     }
 }
 

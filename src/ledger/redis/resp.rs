@@ -1,7 +1,7 @@
 //! RESP2, as far as the ledger speaks it
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 //!
-//! Not the `redis` crate: it sets no bound to what a server may say, takes its lengths unchecked, and
+//! Not the `redis` crate (1.2): it sets no bound to what a server may say, takes its lengths unchecked, and
 //! most of it is about connections that it would open by itself. These are five shapes.
 #![forbid(unsafe_code)]
 

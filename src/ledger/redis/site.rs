@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 
 use super::{
     Error,
-    fault::{Asked, Help},
+    fault::{Asked, Help, printable},
     keys,
     link::{Link, Login},
     resp::{Reply, command},
@@ -48,7 +48,7 @@ impl Site {
         })
     }
 
-    /// Whether there are replicas that one of may be master in a moment.
+    /// Whether somebody else may be master in a moment.
     pub fn fails_over(&self) -> bool {
         self.kind != RedisSite::Single
     }
@@ -88,13 +88,11 @@ impl Site {
     /// (<https://redis.io/docs/latest/develop/reference/sentinel-clients/>).
     fn master(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
         let mut link = self.dial(host, port, by)?;
-        let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by);
-        let role = match replies.map_err(|fault| fault.error)?.into_iter().next() {
-            Some(Reply::List(role)) => role.into_iter().next(),
-            _ => None,
-        };
-        match role {
-            Some(Reply::Text(role)) if role == b"master" => Ok(link),
+        let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
+        match replies.first() {
+            Some(Reply::List(role)) if role.first() == Some(&Reply::Text(b"master".to_vec())) => {
+                Ok(link)
+            }
             _ => Err(link.outage("it is not a master")),
         }
     }
@@ -110,27 +108,14 @@ impl Site {
         let mut sentinel = self.dial(host, port, by)?;
         let question: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
         // Most Sentinels have no users, and refuse a login.
-        let mut reply = sentinel.exchange(&[command(question)], by);
-        if let Ok([Reply::Error(text)]) = reply.as_deref() {
-            if text.starts_with("NOAUTH") {
-                reply = sentinel.greet(self.login.as_ref(), 0, &[question], by);
-            }
+        let mut replies = sentinel.exchange(&[command(question)], by)?;
+        if matches!(replies.first(), Some(Reply::Error(text)) if text.starts_with("NOAUTH")) {
+            replies = sentinel.greet(self.login.as_ref(), 0, &[question], by)?;
         }
-        let reply = reply.map_err(|fault| fault.error)?.into_iter().next();
-        let reply = sentinel
-            .no_error(reply.unwrap_or(Reply::Nil), Asked::Other)
-            .map_err(|fault| fault.error)?;
-        match reply {
-            Reply::List(address) => match address.as_slice() {
-                [Reply::Text(host), Reply::Text(port)] => {
-                    let port = std::str::from_utf8(port).ok().and_then(|p| p.parse().ok());
-                    let host = String::from_utf8(host.clone()).ok();
-                    host.zip(port)
-                }
-                _ => None,
-            }
-            .ok_or_else(|| sentinel.outage("its answer is not an address")),
-            _ => Err(sentinel.outage("it knows no master of that name")),
+        let reply = replies.into_iter().next().unwrap_or(Reply::Nil);
+        match sentinel.no_error(reply, Asked::Other)? {
+            Reply::Nil => Err(sentinel.outage("it knows no master of that name")),
+            reply => address(reply).ok_or_else(|| sentinel.outage("its answer is not an address")),
         }
     }
 
@@ -139,7 +124,7 @@ impl Site {
         let (mut host, mut port) = (host.to_owned(), port);
         let key = keys::tally();
         let probe: &[&[u8]] = &[b"HGET", key.as_bytes(), b"span"];
-        let mut told = None;
+        let mut told = Error::Outage("the ledger: no node has our slot".to_owned());
         for _ in 0..MOST_MOVES {
             let mut link = self.dial(&host, port, by)?;
             let heard = link.greet(self.login.as_ref(), 0, &[probe], by);
@@ -147,20 +132,19 @@ impl Site {
                 // A slot that is on its way out is still asked for where it was.
                 None | Some((_, Help::Ask(..))) => return Ok(link),
                 Some((error, Help::Moved(to, at))) => {
-                    told = Some(error);
+                    told = error;
                     (host, port) = (to, at);
                 }
                 Some((error, _)) => return Err(error),
             }
         }
-        Err(told.unwrap_or_else(|| Error::Outage(format!("{host}: no node has our slot"))))
+        Err(told)
     }
 
     /// A node that a cluster has told us of.
     pub fn greeted(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
         let mut link = self.dial(host, port, by)?;
-        link.greet(self.login.as_ref(), 0, &[], by)
-            .map_err(|fault| fault.error)?;
+        link.greet(self.login.as_ref(), 0, &[], by)?;
         Ok(link)
     }
 
@@ -171,10 +155,24 @@ impl Site {
             || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if self.tls.is_none() && !loopback {
             return Err(Error::Refused {
-                what: format!("{host}:{port} is another machine, and there is no TLS"),
+                what: printable(&format!(
+                    "{host}:{port} is not this host, and there is no TLS"
+                )),
                 remedy: "use rediss:// in [ledger] redis".to_owned(),
             });
         }
         Link::open(host, port, self.tls.as_ref(), by)
     }
+}
+
+/// A host and a port, as Sentinels tell them.
+fn address(reply: Reply) -> Option<(String, u16)> {
+    let Reply::List(parts) = reply else {
+        return None;
+    };
+    let [Reply::Text(host), Reply::Text(port)] = parts.as_slice() else {
+        return None;
+    };
+    let port = std::str::from_utf8(port).ok()?.parse().ok()?;
+    Some((String::from_utf8(host.clone()).ok()?, port))
 }

@@ -144,7 +144,7 @@ fn connecting_begins_before_anything_is_asked() {
 #[test]
 fn without_tls_nobody_leads_us_away() {
     for (site, reply) in [
-        (RedisSite::Cluster, "-MOVED 1 192.0.2.1:6379\r\n"),
+        (RedisSite::Cluster, "-MOVED 1 \x1b]192.0.2.1:6379\r\n"),
         (
             RedisSite::Sentinel {
                 master: "lab".to_owned(),
