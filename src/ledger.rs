@@ -151,11 +151,12 @@ pub struct Overview {
     /// Sent in the last 24 hours, by hours.
     pub sms: u64,
     pub segments: u64,
-    /// People and phones that are known.
-    pub people: u64,
-    pub phones: u64,
-    /// Remembered logins that are not older than 30 days.
-    pub remembered: u64,
+    /// People and phones that are known. `None`: too many to count.
+    pub people: Option<u64>,
+    pub phones: Option<u64>,
+    /// Remembered logins that are not older than 30 days. `None`: as above.
+    pub remembered: Option<u64>,
+    /// Those with the most wrong codes, if there are very many.
     pub suspects: Vec<Suspect>,
     /// How much room it takes, in bytes. `None`: on another machine.
     pub size: Option<u64>,

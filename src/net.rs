@@ -10,6 +10,7 @@ pub mod http;
 mod line;
 #[cfg(test)]
 pub(crate) mod stage;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -19,6 +20,7 @@ use std::{fmt, io};
 use rustix::io::Errno;
 
 pub use dial::{dial, dial_unix};
+pub use stream::Stream;
 pub use tls::{Secured, tls_config};
 
 /// Why there is no connection, or no more. One line of printable ASCII, without secrets.

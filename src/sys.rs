@@ -157,6 +157,12 @@ pub fn chance() -> u32 {
     u32::from_ne_bytes(bytes)
 }
 
+/// Whether this process may do everything.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Locks a stretch of a file, unless somebody else has. Never waits.
 ///
 /// The lock is the open file's, not the process's (`F_OFD_SETLK`, fcntl(2)): it goes when the file
@@ -198,6 +204,43 @@ fn set_lock(file: impl AsFd, kind: libc::c_int, start: u64, length: u64) -> io::
     Err(io::Error::last_os_error())
 }
 
+/// Writes a sector of a file through the memory, which the limit on file sizes does not bound
+/// (`RLIMIT_FSIZE`, setrlimit(2)). It must not be a hole.
+///
+/// # Errors
+/// The file cannot be mapped, or the bytes do not lie within one page of it.
+pub fn write_mapped(file: impl AsFd, at: u64, bytes: &[u8]) -> io::Result<()> {
+    let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+    // SAFETY: sysconf(3) only answers.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = usize::try_from(page).map_err(|_| outside())?;
+    let at = usize::try_from(at).map_err(|_| outside())?;
+    let within = at.checked_rem(page).ok_or_else(outside)?;
+    let start = libc::off_t::try_from(at.saturating_sub(within)).map_err(|_| outside())?;
+    if within.saturating_add(bytes.len()) > page {
+        return Err(outside());
+    }
+    // SAFETY: maps one whole page of the file, at an address of the kernel's choice; the bytes lie
+    // within it, as was just seen; and nothing points into it when it is unmapped.
+    unsafe {
+        let map = libc::mmap(
+            std::ptr::null_mut(),
+            page,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED,
+            file.as_fd().as_raw_fd(),
+            start,
+        );
+        if map == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let place = map.cast::<u8>().add(within);
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len());
+        libc::munmap(map, page);
+    }
+    Ok(())
+}
+
 /// This boot's own name, as `random(4)` has it: 36 letters.
 ///
 /// # Errors
@@ -219,6 +262,35 @@ pub fn host_name() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
+}
+
+/// The terminal session that a process is in: boot id, session id, and the start time of the
+/// session's leader, by which it differs from a later session of the same number. `None` for a
+/// session without a terminal (a daemon is in one, whoever talks to it), or whose leader is gone.
+#[must_use]
+pub fn session(pid: u32) -> Option<String> {
+    // proc_pid_stat(5), counted from the state on: the command before it may hold anything.
+    const SESSION: usize = 3;
+    const TERMINAL: usize = 4;
+    const START: usize = 19;
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the kernel's own words, in /proc"
+    )]
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let field = |pid: &str, number: usize| -> Option<String> {
+        let stat = read(&format!("/proc/{pid}/stat"))?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        fields
+            .split_ascii_whitespace()
+            .nth(number)
+            .map(str::to_owned)
+    };
+    let session = field(&pid.to_string(), SESSION)?;
+    let terminal = field(&session, TERMINAL)?;
+    let start = field(&session, START)?;
+    let boot = read("/proc/sys/kernel/random/boot_id")?;
+    (terminal != "0").then(|| format!("{} {session} {start}", boot.trim()))
 }
 
 /// Now, as a line of the system log begins: `Nov 24 21:01:56`, local time (RFC 3164 §4.1.2).

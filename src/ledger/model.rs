@@ -153,9 +153,8 @@ impl Store for Model {
             }
         }
         let changed = &who.password_changed;
-        let other_password = !changed.is_empty()
-            && !person.password_changed.is_empty()
-            && person.password_changed != *changed;
+        // Many directories say nothing before the first change.
+        let other_password = !changed.is_empty() && person.password_changed != *changed;
         if !changed.is_empty() {
             person.password_changed = changed.clone();
         }
@@ -299,9 +298,11 @@ impl Store for Model {
                 .filter(today)
                 .map(|sent| u64::from(sent.1))
                 .sum(),
-            people: count(state.people.len()),
-            phones: count(state.phones.len()),
-            remembered: count(state.people.values().map(|p| p.remembered.len()).sum()),
+            people: Some(count(state.people.len())),
+            phones: Some(count(state.phones.len())),
+            remembered: Some(count(
+                state.people.values().map(|p| p.remembered.len()).sum(),
+            )),
             suspects: suspects
                 .map(|person| Suspect {
                     name: person.name.clone(),

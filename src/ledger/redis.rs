@@ -1,2 +1,202 @@
 //! One ledger for a fleet, in Redis or Valkey.
+//!
+//! Each question is one Lua script, sent whole: the server runs it as one step, by its own clock,
+//! and one round trip is enough even where it was never seen before. A request whose answer was
+//! lost is sent once more, and says by its id that it is the same.
+//!
+//! What is kept under `pam_sms_otp:{otp}:`, people and phones as keyed hashes:
+//!
+//! | key | what | until |
+//! | --- | --- | --- |
+//! | `person:…` | wrong codes and lock, known numbers, remembered logins | 400 days after the last use; while wrong codes are counted, for ever |
+//! | `person-sms:…`, `phone-sms:…`, `all` | when SMS were reserved | the longest span of any rule has passed |
+//! | `tally` | sums by hours | the same |
+//! | `suspects`, `names` | who has wrong codes, and is called what | the last of them is cleared |
 #![forbid(unsafe_code)]
+
+mod fault;
+mod keys;
+mod line;
+mod link;
+mod message;
+mod resp;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::{TryRng, rngs::SysRng};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Store, Suspect,
+    Try, Whose,
+};
+use crate::{config, deadline::Deadline};
+use keys::Hasher;
+use line::Line;
+use message::{Admitted, Named, Odd, Question, Returned, Said, Seen, Stands};
+use site::Site;
+
+/// A script: what all questions share, and this one.
+macro_rules! script {
+    ($name:literal) => {
+        concat!(
+            include_str!("redis/script/ledger.lua"),
+            include_str!(concat!("redis/script/", $name, ".lua"))
+        )
+    };
+}
+
+/// The fleet's ledger. An SMS is given back through the one that has reserved it: the id is its.
+pub struct Remote {
+    line: Line,
+    hasher: Hasher,
+    /// With the number of a request it makes an id that nobody else has.
+    nonce: [u8; 8],
+    requests: u32,
+    #[cfg(test)]
+    clock: Option<std::sync::Arc<std::sync::atomic::AtomicU64>>,
+}
+
+impl Remote {
+    /// Begins to connect, and does not wait for it: the first question does. Connecting takes no
+    /// longer than the settled timeout, nor does an answer.
+    pub fn begin(settled: &config::Redis) -> Result<Self, Error> {
+        let mut nonce = [0; 8];
+        SysRng
+            .try_fill_bytes(&mut nonce)
+            .map_err(|_| Error::Local {
+                what: "the operating system gives no random numbers (getrandom)".to_owned(),
+                remedy: "check this host's kernel".to_owned(),
+            })?;
+        Ok(Self {
+            line: Line::begin(Site::new(settled)?)?,
+            hasher: Hasher::new(&settled.key),
+            nonce,
+            requests: 0,
+            #[cfg(test)]
+            clock: None,
+        })
+    }
+
+    /// One question, one answer.
+    fn ask<T: DeserializeOwned>(
+        &mut self,
+        script: &str,
+        keys: &[String],
+        question: &impl Serialize,
+        by: Deadline,
+    ) -> Result<T, Error> {
+        #[cfg(test)]
+        let script = &tests::at(script, self.clock.as_deref());
+        let question = serde_json::to_vec(question).map_err(|_| Odd)?;
+        let count = keys.len().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), count.as_bytes()];
+        parts.extend(keys.iter().map(String::as_bytes));
+        parts.push(&question);
+        let text = self.line.run(resp::command(&parts), by)?;
+        Ok(serde_json::from_slice(&text).map_err(|_| Odd)?)
+    }
+
+    fn ask_about<T: DeserializeOwned>(
+        &mut self,
+        script: &str,
+        question: &Question,
+        by: Deadline,
+    ) -> Result<T, Error> {
+        let keys = keys::of_account(&question.person, &question.phone);
+        self.ask(script, &keys, question, by)
+    }
+
+    fn ask_of_person(
+        &mut self,
+        script: &str,
+        person: &str,
+        forget: bool,
+        by: Deadline,
+    ) -> Result<Standing, Error> {
+        let person = &self.hasher.person(person);
+        let question = Named { person, forget };
+        let stands: Stands = self.ask(script, &keys::of_person(person), &question, by)?;
+        Ok(stands.read()?)
+    }
+
+    /// A question that was not asked before.
+    fn question(&mut self, who: &Account, rules: Rules<'_>) -> Question {
+        self.requests = self.requests.wrapping_add(1);
+        Question::new(self.id(self.requests), who, rules, &self.hasher)
+    }
+
+    fn id(&self, request: u32) -> String {
+        let request = request.to_be_bytes();
+        URL_SAFE_NO_PAD.encode([self.nonce.as_slice(), request.as_slice()].concat())
+    }
+}
+
+impl Store for Remote {
+    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
+        let question = self.question(who, rules);
+        let said: Admitted = self.ask_about(script!("admit"), &question, by)?;
+        Ok(said.read(self.requests, who, rules)?)
+    }
+
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, Error> {
+        let question = self.question(who, rules);
+        let said: Said = self.ask_about(script!("reserve"), &question, by)?;
+        Ok(match said.slot(self.requests) {
+            Some(slot) => Ok(slot),
+            None => Err(said.refusal(rules)?),
+        })
+    }
+
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
+        let person = self.hasher.person(&who.person);
+        let keys = keys::of_account(&person, &self.hasher.phone(&who.phone));
+        let returned = Returned {
+            id: self.id(slot.number),
+            at: slot.at,
+            parts: who.segments,
+        };
+        let _: Said = self.ask(script!("give_back"), &keys, &returned, by)?;
+        Ok(())
+    }
+
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, Error> {
+        let question = self.question(who, rules).named(&who.name);
+        let said: Said = self.ask_about(script!("begin_try"), &question, by)?;
+        Ok(match said.tried() {
+            Some(tried) => Ok(tried),
+            None => Err(said.refusal(rules)?),
+        })
+    }
+
+    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
+        let question = self.question(who, rules);
+        let _: Said = self.ask_about(script!("succeed"), &question, by)?;
+        Ok(())
+    }
+
+    fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error> {
+        self.ask_of_person(script!("standing"), person, false, by)
+    }
+
+    fn overview(&mut self, by: Deadline) -> Result<Overview, Error> {
+        let seen: Seen = self.ask(script!("overview"), &keys::shared(), &(), by)?;
+        Ok(seen.read())
+    }
+
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
+        self.ask_of_person(script!("unlock"), person, forget, by)
+    }
+}

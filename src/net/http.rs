@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 
-use super::{Error, Secured, dial, line::Line, place};
+use super::{Error, Stream, dial, line::Line, place};
 use crate::deadline::Deadline;
 
 pub use exchange::{Post, Reply, Unanswered, post};
@@ -30,13 +30,7 @@ pub struct Server {
 
 /// An open connection on which nothing has been asked yet.
 #[derive(Debug)]
-pub struct Connection(Wire);
-
-#[derive(Debug)]
-enum Wire {
-    Plain(Line),
-    Tls(Box<Secured>),
-}
+pub struct Connection(Stream);
 
 impl Connection {
     /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`.
@@ -48,45 +42,8 @@ impl Connection {
             ),
             Some(proxy) => tunnel(proxy, server, step, by)?,
         };
-        Ok(Self(match &server.tls {
-            None => Wire::Plain(line),
-            Some(config) => {
-                let by = by.or_within(step);
-                Wire::Tls(Box::new(Secured::over(line, &server.host, config, by)?))
-            }
-        }))
-    }
-
-    const fn is_tls(&self) -> bool {
-        matches!(self.0, Wire::Tls(_))
-    }
-
-    fn place(&self) -> &str {
-        match &self.0 {
-            Wire::Plain(line) => line.place(),
-            Wire::Tls(tls) => tls.place(),
-        }
-    }
-
-    fn sent(&self) -> usize {
-        match &self.0 {
-            Wire::Plain(line) => line.sent(),
-            Wire::Tls(tls) => tls.sent(),
-        }
-    }
-
-    fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
-        match &mut self.0 {
-            Wire::Plain(line) => line.read(into, by),
-            Wire::Tls(tls) => tls.read(into, by),
-        }
-    }
-
-    fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
-        match &mut self.0 {
-            Wire::Plain(line) => line.write_all(bytes, by),
-            Wire::Tls(tls) => tls.write_all(bytes, by),
-        }
+        let by = by.or_within(step);
+        Stream::over(line, &server.host, server.tls.as_ref(), by).map(Self)
     }
 }
 

@@ -121,10 +121,18 @@ impl Disk {
     /// Writes it in one piece.
     pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Error> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        // Beyond its limit the process would be killed by SIGXFSZ (setrlimit(2)).
+        // Beyond its limit the process would be killed by SIGXFSZ (setrlimit(2)). Where the caller
+        // has set it and nobody here may raise it, what is there already can still be changed.
         let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
         if at.saturating_add(length) > most {
-            return Err(self.failed("be written", Errno::FBIG));
+            if self.data_from(at)? != Some(at) {
+                return Err(self.failed("be written", Errno::FBIG));
+            }
+            self.unsettled.set(true);
+            return sys::write_mapped(&self.file, at, bytes).map_err(|error| {
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::FBIG);
+                self.failed("be written", errno)
+            });
         }
         self.unsettled.set(true);
         loop {

@@ -116,7 +116,10 @@ fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<Disk, Error> {
     header.bytes(&*key);
     disk.put(0, header.done())?;
     disk.put(ANCHOR, Anchor::new(clocks.read()).write())?;
-    disk.write(table::length(1).saturating_sub(1), &[0])?;
+    // Room for the first people is taken now: a disk that is full later does not stop them.
+    let length = usize::try_from(table::length(1)).map_err(|_| failed(Errno::FBIG))?;
+    let written = ANCHOR.saturating_add(LENGTH);
+    disk.write(written, &vec![0; length.saturating_sub(2 * SIZE)])?;
     disk.settle()?;
     Ok(disk)
 }

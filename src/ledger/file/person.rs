@@ -101,7 +101,7 @@ impl Person {
         }
         self.forget_numbers(&current);
         let password = keys.password(him, &who.password_changed);
-        let other = password.is_some() && self.password.is_some() && self.password != password;
+        let other = password.is_some() && self.password != password;
         self.password = password.or(self.password);
         if first_time {
             new.clear();

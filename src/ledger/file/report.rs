@@ -18,13 +18,14 @@ impl File {
             size: Some(self.disk.room()?),
             ..Overview::default()
         };
+        let (mut people, mut phones, mut remembered) = (0_u64, 0_u64, 0_u64);
         Table(&self.disk).each(by, |row| match row {
-            Row::Phone(_) => all.phones = all.phones.saturating_add(1),
+            Row::Phone(_) => phones = phones.saturating_add(1),
             Row::Person(person) => {
                 let standing = person.standing(now);
                 let logins = u64::try_from(standing.remembered.len()).unwrap_or(u64::MAX);
-                all.people = all.people.saturating_add(1);
-                all.remembered = all.remembered.saturating_add(logins);
+                people = people.saturating_add(1);
+                remembered = remembered.saturating_add(logins);
                 if person.failures > 0 {
                     all.suspects.push(Suspect {
                         name: person.name,
@@ -34,6 +35,9 @@ impl File {
                 }
             }
         })?;
+        all.people = Some(people);
+        all.phones = Some(phones);
+        all.remembered = Some(remembered);
         Ok(all)
     }
 }

@@ -10,6 +10,7 @@
 //! | [`process`] | a server we started, stopped by its own pid |
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
 //! | [`slapd`] | a real slapd with scratch state, and the people in it |
+//! | [`redis`] | real Redis servers with scratch state |
 //! | [`twilio`] | the Twilio stand-in, and the phones its SMS arrive on |
 //! | [`world`] | a private machine: our accounts, PAM stacks, terminals |
 //! | [`log`] | what was logged on it |
@@ -42,6 +43,7 @@ pub mod pamhost;
 pub mod process;
 pub mod product;
 pub mod pty;
+pub mod redis;
 pub mod scratch;
 pub mod settings;
 pub mod slapd;

@@ -132,9 +132,14 @@ pub fn this_program() -> &'static Path {
     PROGRAM.get_or_init(|| std::env::current_exe().expect("the path of this program"))
 }
 
-/// The first of these programs that exists, searched in `PATH` and the system folders
-/// (an ordinary user's `PATH` often lacks sbin).
+/// The path of a program, searched in the system folders and `PATH` (an ordinary user's often lacks
+/// sbin).
 pub fn program(name: &str) -> PathBuf {
+    found(&[name])
+}
+
+/// The first of these programs that is there: what goes by different names.
+pub fn found(names: &[&str]) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = [
         "/usr/sbin",
@@ -144,11 +149,19 @@ pub fn program(name: &str) -> PathBuf {
         "/usr/local/sbin",
         "/usr/local/bin",
     ];
-    system
+    let folders: Vec<PathBuf> = system
         .iter()
         .map(PathBuf::from)
         .chain(std::env::split_paths(&path))
-        .map(|folder| folder.join(name))
+        .collect();
+    names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{name} is not installed: run `make packages`"))
+        .unwrap_or_else(|| {
+            panic!(
+                "{} is not installed: run `make packages`",
+                names.join(" or ")
+            )
+        })
 }

@@ -1,0 +1,143 @@
+//! The connection: begun ahead, replaced when it has died, sent on by a cluster.
+#![forbid(unsafe_code)]
+
+use std::{
+    mem,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    Error,
+    fault::{Asked, Fault, Help, MACHINE},
+    link::Link,
+    resp::{Reply, command},
+    site::Site,
+};
+use crate::deadline::Deadline;
+
+/// Stack of the thread that connects. Explicit, because `RUST_MIN_STACK` would otherwise have a say.
+const STACK: usize = 512 * 1024;
+
+/// Exchanges for one question: a connection may have died meanwhile, and a cluster may send us on.
+const MOST_EXCHANGES: usize = 3;
+
+/// How long a server waits for a replica to have it too, in milliseconds, and never longer than half
+/// of the time that its answer may take.
+///
+/// With it a failover to that replica loses nothing that was answered. None in that time is no
+/// refusal: the master has it, and a replica that is down would otherwise keep everybody out
+/// (<https://redis.io/docs/latest/commands/wait/>).
+const REPLICA: u128 = 100;
+
+/// The way to whoever keeps the ledger.
+pub struct Line {
+    site: Arc<Site>,
+    state: State,
+}
+
+enum State {
+    Coming(mpsc::Receiver<Result<Link, Error>>),
+    Open(Link),
+    Closed,
+}
+
+impl Line {
+    /// Begins to connect, and does not wait for it. The thread ends within the site's timeout (but
+    /// for a name look-up that hangs), whether somebody waits for it or not.
+    pub fn begin(site: Site) -> Result<Self, Error> {
+        let site = Arc::new(site);
+        let (done, coming) = mpsc::sync_channel(1);
+        let connect = {
+            let site = Arc::clone(&site);
+            move || done.send(site.open(Deadline::within(site.timeout)))
+        };
+        thread::Builder::new()
+            .name("ledger".to_owned())
+            .stack_size(STACK)
+            .spawn(connect)
+            .map_err(|error| Error::Local {
+                what: format!("no thread to connect to the ledger: {error}"),
+                remedy: MACHINE.to_owned(),
+            })?;
+        let state = State::Coming(coming);
+        Ok(Self { site, state })
+    }
+
+    /// The connection that was begun, or a new one.
+    fn link(&mut self, by: Deadline) -> Result<Link, Error> {
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Open(link) => Ok(link),
+            State::Closed => self.site.open(by),
+            State::Coming(coming) => {
+                let by = by.or_within(self.site.timeout);
+                let late = |_| Error::Outage("the ledger: connecting took too long".to_owned());
+                coming.recv_timeout(by.left()).map_err(late)?
+            }
+        }
+    }
+
+    /// Runs a script. A connection that has failed is not used again; what it did not answer is
+    /// sent once more, and the script knows it.
+    pub fn run(&mut self, script: Zeroizing<Vec<u8>>, by: Deadline) -> Result<Vec<u8>, Error> {
+        let mut commands = vec![script];
+        if self.site.fails_over() {
+            // 0 would be for ever.
+            let half = self.site.timeout.as_millis() / 2;
+            let wait = half.clamp(1, REPLICA).to_string();
+            commands.push(command(&[b"WAIT", b"1", wait.as_bytes()]));
+        }
+        let mut told = Error::Outage("the ledger: no answer".to_owned());
+        for _ in 0..MOST_EXCHANGES {
+            let mut link = self.link(by)?;
+            let step = by.or_within(self.site.timeout);
+            let fault = match answer(&mut link, &commands, step) {
+                Ok(text) => {
+                    self.state = State::Open(link);
+                    return Ok(text);
+                }
+                Err(fault) => fault,
+            };
+            match fault.help {
+                Help::Nothing => return Err(fault.error),
+                Help::Again => {}
+                Help::Moved(host, port) => {
+                    let by = by.or_within(self.site.timeout);
+                    self.state = State::Open(self.site.node(&host, port, by)?);
+                }
+                // Only this once: the slot is on its way there, and not yet theirs.
+                Help::Ask(host, port) => {
+                    self.state = State::Open(link);
+                    let step = by.or_within(self.site.timeout);
+                    let mut there = self.site.greeted(&host, port, step)?;
+                    commands.insert(0, command(&[b"ASKING"]));
+                    return Ok(answer(&mut there, &commands, step)?);
+                }
+            }
+            told = fault.error;
+        }
+        Err(told)
+    }
+}
+
+/// What a script says. ASKING says OK before it, WAIT a number after it.
+fn answer(
+    link: &mut Link,
+    commands: &[Zeroizing<Vec<u8>>],
+    by: Deadline,
+) -> Result<Vec<u8>, Fault> {
+    let replies = link.exchange(commands, by)?.into_iter();
+    let sound = replies
+        .map(|reply| link.no_error(reply, Asked::Other))
+        .collect::<Result<Vec<_>, _>>()?;
+    sound
+        .into_iter()
+        .rev()
+        .find_map(|reply| match reply {
+            Reply::Text(text) => Some(text),
+            _ => None,
+        })
+        .ok_or_else(|| Fault::lasting(link.outage("its answer is none of ours")))
+}

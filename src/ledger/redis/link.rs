@@ -1,0 +1,135 @@
+//! One connection to one server.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use zeroize::Zeroizing;
+
+use super::{
+    Error,
+    fault::{Asked, Fault, Help},
+    resp::{self, Reply, command},
+};
+use crate::{deadline::Deadline, net, secret::Secret};
+
+/// ACL user (`None`: the default one) and password.
+pub type Login = (Option<String>, Secret);
+
+/// An open connection. Whoever has seen it fail drops it: an answer that comes late shall not pass
+/// for that to another question.
+pub struct Link {
+    stream: net::Stream,
+    /// What came in and is not read yet.
+    inbox: Vec<u8>,
+}
+
+impl Link {
+    /// Connects.
+    pub fn open(
+        host: &str,
+        port: u16,
+        tls: Option<&Arc<ClientConfig>>,
+        by: Deadline,
+    ) -> Result<Self, Error> {
+        let stream = net::Stream::open(host, port, tls, by)?;
+        let inbox = Vec::new();
+        Ok(Self { stream, inbox })
+    }
+
+    pub fn place(&self) -> &str {
+        self.stream.place()
+    }
+
+    /// Says commands in one go, and hears a reply to each. Errors among them are not looked at.
+    pub fn exchange(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        by: Deadline,
+    ) -> Result<Vec<Reply>, Fault> {
+        self.say_and_hear(commands, by).map_err(|error| {
+            // Who is only slow has perhaps done it, and would not be quicker a second time.
+            let cut = matches!(error, Error::Outage(_)) && !by.is_over();
+            let help = if cut { Help::Again } else { Help::Nothing };
+            Fault { error, help }
+        })
+    }
+
+    fn say_and_hear(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        by: Deadline,
+    ) -> Result<Vec<Reply>, Error> {
+        if !self.inbox.is_empty() {
+            return Err(self.outage("it says what nobody has asked"));
+        }
+        let commands: Vec<&[u8]> = commands.iter().map(|one| one.as_slice()).collect();
+        let said = Zeroizing::new(commands.concat());
+        self.stream.write_all(&said, by)?;
+        commands.iter().map(|_| self.hear(by)).collect()
+    }
+
+    fn hear(&mut self, by: Deadline) -> Result<Reply, Error> {
+        loop {
+            let next = resp::reply(&self.inbox);
+            if let Some((reply, rest)) = next.map_err(|_| self.outage("it does not speak RESP"))? {
+                self.inbox = rest.to_vec();
+                return Ok(reply);
+            }
+            let mut piece = [0; 16 * 1024];
+            let some = self.stream.read(&mut piece, by)?;
+            if some == 0 {
+                return Err(self.outage("cut off"));
+            }
+            self.inbox
+                .extend_from_slice(piece.get(..some).unwrap_or_default());
+        }
+    }
+
+    /// Says who we are and which database we mean, and asks something, in one go.
+    pub fn greet(
+        &mut self,
+        login: Option<&Login>,
+        database: u32,
+        questions: &[&[&[u8]]],
+        by: Deadline,
+    ) -> Result<Vec<Reply>, Fault> {
+        let mut asked = Vec::new();
+        let mut commands = Vec::new();
+        if let Some((user, password)) = login {
+            let mut parts: Vec<&[u8]> = vec![b"AUTH"];
+            parts.extend(user.iter().map(String::as_bytes));
+            parts.push(password.reveal().as_bytes());
+            asked.push(Asked::Login);
+            commands.push(command(&parts));
+        }
+        if database != 0 {
+            asked.push(Asked::Database);
+            commands.push(command(&[b"SELECT", database.to_string().as_bytes()]));
+        }
+        let before = commands.len();
+        for question in questions {
+            asked.push(Asked::Other);
+            commands.push(command(question));
+        }
+        let replies = self.exchange(&commands, by)?;
+        let replies = replies.into_iter().zip(asked);
+        let mut heard = replies
+            .map(|(reply, asked)| self.no_error(reply, asked))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(heard.split_off(before))
+    }
+
+    /// Errors become faults.
+    pub fn no_error(&self, reply: Reply, asked: Asked) -> Result<Reply, Fault> {
+        match reply {
+            Reply::Error(text) => Err(Fault::answered(self.place(), asked, &text)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// It is no use, and how.
+    pub fn outage(&self, how: &str) -> Error {
+        Error::Outage(format!("{}: {how}", self.place()))
+    }
+}

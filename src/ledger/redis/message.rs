@@ -1,0 +1,290 @@
+//! What the scripts are told, and what they answer. Times are in milliseconds.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Suspect, Try,
+    Whose, fault::WRITTEN, keys::Hasher,
+};
+use crate::{config::Rule, id::LoginId};
+
+/// Of a name so many characters are kept.
+const LONGEST_NAME: usize = 64;
+
+/// The question about an account. What is not there is left out: a JSON null is no nil in Lua.
+#[derive(Debug, Serialize)]
+pub struct Question {
+    /// The request's own: what comes twice counts once.
+    pub id: String,
+    pub person: String,
+    pub phone: String,
+    numbers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    login: String,
+    parts: u16,
+    sms: Vec<Span>,
+    total: Vec<Span>,
+    failures: u32,
+    lock: u64,
+    disable_after: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remember: Option<u64>,
+    new_phone: u64,
+    /// Only told where it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Span {
+    most: u32,
+    within: u64,
+}
+
+impl From<&Rule> for Span {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            most: rule.most.max(1),
+            within: millis(rule.within),
+        }
+    }
+}
+
+impl Question {
+    pub fn new(id: String, who: &Account, rules: Rules<'_>, hasher: &Hasher) -> Self {
+        let limits = rules.limits;
+        let changed = &who.password_changed;
+        Self {
+            id,
+            person: hasher.person(&who.person),
+            phone: hasher.phone(&who.phone),
+            numbers: who.numbers.iter().map(|n| hasher.phone(n)).collect(),
+            password: (!changed.is_empty()).then(|| hasher.password(changed)),
+            place: who.place.as_deref().map(|place| hasher.place(place)),
+            login: who.login.to_string(),
+            parts: who.segments,
+            sms: limits.sms.iter().map(Span::from).collect(),
+            total: limits.sms_total.iter().map(Span::from).collect(),
+            failures: limits.failures,
+            lock: millis(limits.lock),
+            disable_after: limits.disable_after,
+            remember: rules.remember.map(millis),
+            new_phone: millis(rules.new_phone),
+            name: None,
+        }
+    }
+
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.chars().take(LONGEST_NAME).collect());
+        self
+    }
+}
+
+/// An SMS that is given back.
+#[derive(Debug, Serialize)]
+pub struct Returned {
+    pub id: String,
+    pub at: u64,
+    pub parts: u16,
+}
+
+/// The question about a person.
+#[derive(Debug, Serialize)]
+pub struct Named<'a> {
+    pub person: &'a str,
+    pub forget: bool,
+}
+
+/// What a script says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Said {
+    Reserved { at: u64 },
+    Remembered { by: String },
+    Locked { wait: Option<u64> },
+    Limited { wait: u64, whose: Side, rule: usize },
+    NewPhone { wait: u64 },
+    Counted,
+    Last { wait: Option<u64> },
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    Person,
+    Phone,
+    All,
+}
+
+/// A script has said what is no answer to its question.
+#[derive(Debug)]
+pub struct Odd;
+
+impl From<Odd> for Error {
+    fn from(_: Odd) -> Self {
+        Self::Refused {
+            what: "the ledger's script answers what it cannot answer".to_owned(),
+            remedy: WRITTEN.to_owned(),
+        }
+    }
+}
+
+impl Said {
+    /// Why not.
+    pub fn refusal(&self, rules: Rules<'_>) -> Result<Refusal, Odd> {
+        match *self {
+            Self::Locked { wait } => Ok(Refusal::Locked {
+                wait: wait.map(Duration::from_millis),
+            }),
+            Self::NewPhone { wait } => Ok(Refusal::NewPhone {
+                wait: Duration::from_millis(wait),
+            }),
+            Self::Limited { wait, whose, rule } => {
+                let limits = rules.limits;
+                let (whose, rule) = match whose {
+                    Side::Person => (Whose::Person, limits.sms.get(rule)),
+                    Side::Phone => (Whose::Phone, limits.sms.get(rule)),
+                    Side::All => (Whose::All, limits.sms_total.as_ref()),
+                };
+                Ok(Refusal::Limited {
+                    wait: Duration::from_millis(wait),
+                    whose,
+                    rule: *rule.ok_or(Odd)?,
+                })
+            }
+            _ => Err(Odd),
+        }
+    }
+
+    pub fn slot(&self, number: u32) -> Option<Slot> {
+        match *self {
+            Self::Reserved { at } => Some(Slot { at, number }),
+            _ => None,
+        }
+    }
+
+    pub fn tried(&self) -> Option<Try> {
+        match *self {
+            Self::Counted => Some(Try::Counted),
+            Self::Last { wait } => Some(Try::Last {
+                wait: wait.map(Duration::from_millis),
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Admitted {
+    answer: Said,
+    /// Which of the numbers.
+    #[serde(default)]
+    new: Vec<usize>,
+}
+
+impl Admitted {
+    pub fn read(self, number: u32, who: &Account, rules: Rules<'_>) -> Result<Admission, Odd> {
+        let new = self.new.iter();
+        Ok(Admission {
+            new_numbers: new
+                .map(|nth| who.numbers.get(*nth).cloned().ok_or(Odd))
+                .collect::<Result<_, _>>()?,
+            answer: match (self.answer.slot(number), &self.answer) {
+                (Some(slot), _) => Answer::Reserved(slot),
+                (None, Said::Remembered { by }) => Answer::Remembered {
+                    earned_by: login(by).ok_or(Odd)?,
+                },
+                (None, said) => Answer::Refused(said.refusal(rules)?),
+            },
+        })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Stands {
+    known: bool,
+    failures: u32,
+    locked: Option<u64>,
+    sms: Vec<u64>,
+    remembered: Vec<Earned>,
+    numbers: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Earned {
+    login: String,
+    ago: u64,
+}
+
+impl Stands {
+    pub fn read(self) -> Result<Standing, Odd> {
+        let earned = self.remembered.iter();
+        Ok(Standing {
+            known: self.known,
+            failures: self.failures,
+            locked: self.locked.map(Duration::from_millis),
+            sms: self
+                .sms
+                .iter()
+                .map(|ago| (Duration::from_millis(*ago), 1))
+                .collect(),
+            remembered: earned
+                .map(|one| Some((login(&one.login)?, Duration::from_millis(one.ago))))
+                .collect::<Option<_>>()
+                .ok_or(Odd)?,
+            numbers: self.numbers,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Seen {
+    sms: u64,
+    parts: u64,
+    #[serde(default)]
+    suspects: Vec<Suspected>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Suspected {
+    name: String,
+    failures: u32,
+    locked: Option<u64>,
+}
+
+impl Seen {
+    /// People, phones and remembered logins are not counted: that would be a walk over all keys.
+    pub fn read(self) -> Overview {
+        let suspects = self.suspects.into_iter();
+        Overview {
+            sms: self.sms,
+            segments: self.parts,
+            suspects: suspects
+                .map(|one| Suspect {
+                    name: one.name,
+                    failures: one.failures,
+                    locked: one.locked.map(Duration::from_millis),
+                })
+                .collect(),
+            ..Overview::default()
+        }
+    }
+}
+
+fn login(text: &str) -> Option<LoginId> {
+    let sound = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = u32::from_str_radix(text, 16).ok().filter(|_| sound)?;
+    Some(LoginId(number.to_be_bytes()))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

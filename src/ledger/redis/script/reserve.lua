@@ -1,0 +1,2 @@
+-- A further SMS of the same login.
+return cjson.encode(reserved() or locked() or limited() or take())

@@ -1,0 +1,109 @@
+//! Against real servers, and against what is none.
+#![forbid(unsafe_code)]
+
+mod fleet;
+mod hostile;
+mod rights;
+mod semantics;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use lab::redis::Redis;
+
+use super::{Remote, *};
+use crate::{
+    config::{Limits, RedisSite, Rule, Unreachable},
+    id::LoginId,
+    phone::Phone,
+    secret::Secret,
+};
+
+/// A script by another clock, in milliseconds.
+pub fn at(script: &str, clock: Option<&AtomicU64>) -> String {
+    const ASKS: &str = "redis.call('TIME')";
+    assert_eq!(script.matches(ASKS).count(), 1);
+    match clock.map(|clock| clock.load(Ordering::Relaxed)) {
+        None => script.to_owned(),
+        Some(now) => script.replace(
+            ASKS,
+            &format!("{{ {}, {} }}", now / 1000, now % 1000 * 1000),
+        ),
+    }
+}
+
+/// One server in the clear.
+fn settled(port: u16) -> config::Redis {
+    config::Redis {
+        site: RedisSite::Single,
+        hosts: vec![("127.0.0.1".to_owned(), port)],
+        tls: false,
+        ca_file: None,
+        database: 0,
+        login: None,
+        key: Secret::new("the fleet's key".to_owned()),
+        timeout: Duration::from_secs(5),
+        unreachable: Unreachable::Deny,
+    }
+}
+
+fn remote(server: &Redis) -> Remote {
+    Remote::begin(&settled(server.port())).unwrap()
+}
+
+fn soon() -> Deadline {
+    Deadline::within(Duration::from_secs(30))
+}
+
+/// Five SMS in an hour, three wrong codes.
+fn limits() -> Limits {
+    Limits {
+        sms: vec![Rule {
+            most: 5,
+            within: Duration::from_secs(3600),
+        }],
+        sms_total: None,
+        pause: Duration::ZERO,
+        failures: 3,
+        lock: Duration::from_secs(900),
+        disable_after: 10,
+        allowed_prefixes: vec![],
+    }
+}
+
+fn rules(limits: &Limits) -> Rules<'_> {
+    Rules {
+        limits,
+        remember: Some(Duration::from_secs(900)),
+        new_phone: Duration::ZERO,
+    }
+}
+
+/// Alice, or somebody like her.
+fn account(number: u32) -> Account {
+    let phone = Phone::read(&format!("+447700900{number:03}"), None).unwrap();
+    Account {
+        login: LoginId(number.to_be_bytes()),
+        person: format!("uid=alice{number},ou=people,dc=example,dc=org"),
+        name: format!("alice{number}"),
+        phone: phone.clone(),
+        numbers: vec![phone],
+        password_changed: "20260101000000Z".to_owned(),
+        place: Some("alice sshd 192.0.2.7".to_owned()),
+        segments: 1,
+    }
+}
+
+fn is_outage<T>(answer: &Result<T, Error>) -> bool {
+    matches!(answer, Err(Error::Outage(_)))
+}
+
+/// The refusal's text and remedy.
+fn refused<T: std::fmt::Debug>(answer: Result<T, Error>) -> (String, String) {
+    match answer {
+        Err(Error::Refused { what, remedy }) => (what, remedy),
+        other => panic!("{other:?}"),
+    }
+}

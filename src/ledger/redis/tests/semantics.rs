@@ -1,0 +1,259 @@
+//! What is answered.
+#![forbid(unsafe_code)]
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    thread,
+};
+
+use super::*;
+use crate::ledger::conform;
+
+/// Well after 1970, so that no span reaches before it.
+const START: u64 = 1_800_000_000_000;
+
+#[test]
+fn like_the_model() {
+    let server = Redis::start();
+    for seed in 0..6 {
+        server.ask(&["FLUSHALL"]);
+        let clock = Arc::new(AtomicU64::new(START));
+        let mut store = remote(&server);
+        store.clock = Some(Arc::clone(&clock));
+        let pass = |time: Duration| {
+            let millis = u64::try_from(time.as_millis()).unwrap();
+            clock.fetch_add(millis, Ordering::Relaxed);
+        };
+        conform::compare(&mut store, pass, Duration::ZERO, seed);
+    }
+}
+
+#[test]
+fn by_the_servers_own_clock() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let (who, limits) = (account(1), limits());
+    let answer = store.admit(&who, rules(&limits), soon()).unwrap().answer;
+    let Answer::Reserved(slot) = answer else {
+        panic!("{answer:?}");
+    };
+    let calendar = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let calendar = u64::try_from(calendar.unwrap().as_millis()).unwrap();
+    assert!(
+        calendar.abs_diff(slot.at) < 60_000,
+        "{calendar} and {slot:?}"
+    );
+}
+
+#[test]
+fn each_question_is_one_command() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let (who, limits) = (account(1), limits());
+    store.overview(soon()).unwrap();
+    server.ask(&["CONFIG", "RESETSTAT"]);
+    let _ = store.admit(&who, rules(&limits), soon()).unwrap();
+    let _ = store.begin_try(&who, rules(&limits), soon()).unwrap();
+    store.succeed(&who, rules(&limits), soon()).unwrap();
+    let asked = server.ask(&["INFO", "commandstats"]);
+    assert!(asked.contains("cmdstat_eval:calls=3,"), "{asked}");
+    assert!(!asked.contains("cmdstat_role"), "{asked}");
+}
+
+#[test]
+fn parallel_logins_take_exactly_what_is_allowed() {
+    let server = Redis::start();
+    let logins: Vec<_> = (0..50)
+        .map(|_| {
+            let mut store = remote(&server);
+            thread::spawn(move || {
+                let answer = store.admit(&account(1), rules(&limits()), soon());
+                matches!(answer.unwrap().answer, Answer::Reserved(_))
+            })
+        })
+        .collect();
+    let reserved = logins.into_iter().map(|login| login.join().unwrap());
+    assert_eq!(reserved.filter(|reserved| *reserved).count(), 5);
+    assert_eq!(remote(&server).overview(soon()).unwrap().sms, 5);
+}
+
+#[test]
+fn no_guess_more_than_allowed_however_many_at_once() {
+    let server = Redis::start();
+    let tries: Vec<_> = (0..50)
+        .map(|_| {
+            let mut store = remote(&server);
+            thread::spawn(move || {
+                store
+                    .begin_try(&account(1), rules(&limits()), soon())
+                    .unwrap()
+            })
+        })
+        .collect();
+    let tries = tries.into_iter().map(|one| one.join().unwrap());
+    assert_eq!(tries.flatten().count(), 3);
+}
+
+/// A request that comes twice counts once: its first answer was lost.
+#[test]
+fn the_same_request_counts_once() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let (who, limits) = (account(1), limits());
+    let rules = rules(&limits);
+    let twice = |store: &mut Remote| store.requests -= 1;
+
+    let one = store.admit(&who, rules, soon()).unwrap();
+    twice(&mut store);
+    assert_eq!(store.admit(&who, rules, soon()).unwrap(), one);
+    let one = store.reserve(&who, rules, soon()).unwrap().unwrap();
+    twice(&mut store);
+    assert_eq!(store.reserve(&who, rules, soon()).unwrap(), Ok(one.clone()));
+    assert_eq!(store.standing(&who.person, soon()).unwrap().sms.len(), 2);
+
+    let gives_back = one.clone();
+    store.give_back(&who, one, soon()).unwrap();
+    store.give_back(&who, gives_back, soon()).unwrap();
+    assert_eq!(store.overview(soon()).unwrap().sms, 1);
+
+    for counted in 1..=2 {
+        for _ in 0..3 {
+            let tried = store.begin_try(&who, rules, soon()).unwrap();
+            assert_eq!(tried, Ok(Try::Counted));
+            let standing = store.standing(&who.person, soon()).unwrap();
+            assert_eq!(standing.failures, counted);
+            twice(&mut store);
+        }
+        store.requests += 1;
+    }
+    // The one that locks is told so again, and not that it is locked out.
+    for _ in 0..3 {
+        let tried = store.begin_try(&who, rules, soon()).unwrap();
+        let wait = Some(limits.lock);
+        assert_eq!(tried, Ok(Try::Last { wait }));
+        twice(&mut store);
+    }
+    store.requests += 1;
+    let standing = store.standing(&who.person, soon()).unwrap();
+    assert_eq!(standing.failures, 3);
+    store.unlock(&who.person, false, soon()).unwrap();
+
+    // What was counted after a success stays counted.
+    store.succeed(&who, rules, soon()).unwrap();
+    let succeeded = store.requests;
+    let _ = store.begin_try(&who, rules, soon()).unwrap().unwrap();
+    store.requests = succeeded - 1;
+    store.succeed(&who, rules, soon()).unwrap();
+    assert_eq!(store.standing(&who.person, soon()).unwrap().failures, 1);
+}
+
+/// A new number is told by the request that brought it, whether it comes twice or not.
+#[test]
+fn a_new_number_is_not_lost_with_an_answer() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let (mut who, limits) = (account(1), limits());
+    let first = store.admit(&who, rules(&limits), soon()).unwrap();
+    assert_eq!(first.new_numbers, []);
+    let other = account(2).phone;
+    who.numbers.push(other.clone());
+    for _ in 0..2 {
+        let admission = store.admit(&who, rules(&limits), soon()).unwrap();
+        assert_eq!(admission.new_numbers, std::slice::from_ref(&other));
+        store.requests -= 1;
+    }
+    store.requests += 1;
+    let later = store.admit(&who, rules(&limits), soon()).unwrap();
+    assert_eq!(later.new_numbers, []);
+}
+
+/// Nobody fills the server's memory by writing ever other numbers into the directory, or by logging
+/// in from ever other places.
+#[test]
+fn what_is_kept_of_one_person_is_bounded() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let limits = limits();
+    let mut who = account(0);
+    let mine = who.phone.clone();
+    for number in 0..130 {
+        who.numbers = vec![mine.clone(), account(number).phone];
+        who.place = Some(format!("from {number}"));
+        let _ = store.admit(&who, rules(&limits), soon()).unwrap();
+        store.succeed(&who, rules(&limits), soon()).unwrap();
+    }
+    let standing = store.standing(&who.person, soon()).unwrap();
+    assert_eq!(standing.numbers, 100);
+    who.numbers = vec![mine];
+    let admission = store.admit(&who, rules(&limits), soon()).unwrap();
+    assert_eq!(admission.new_numbers, [], "what is his now stays known");
+
+    // The clock has stood at most for a moment, so which of the places went is open.
+    for number in 0..100 {
+        who.place = Some(format!("then from {number}"));
+        store.succeed(&who, rules(&limits), soon()).unwrap();
+    }
+    let standing = store.standing(&who.person, soon()).unwrap();
+    assert_eq!(standing.remembered.len(), 64);
+}
+
+#[test]
+fn what_is_kept_expires_and_says_nobodys_name_or_number() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let (who, limits) = (account(1), limits());
+    let rules = rules(&limits);
+    let everything = || {
+        let keys = server.ask(&["KEYS", "*"]);
+        let mut all = keys.clone();
+        for key in keys.lines() {
+            for read in ["HGETALL", "ZRANGE"] {
+                let range = ["0", "-1"];
+                let range = if read == "ZRANGE" { &range[..] } else { &[] };
+                all += &server.ask(&[&[read, key], range].concat());
+            }
+        }
+        all
+    };
+    let lives = |name: &str| {
+        let keys = server.ask(&["KEYS", &format!("pam_sms_otp:{{otp}}:{name}")]);
+        let lives = server.ask(&["TTL", keys.trim()]).trim().parse::<i64>();
+        lives.unwrap()
+    };
+    let _ = store.admit(&who, rules, soon()).unwrap();
+    store.succeed(&who, rules, soon()).unwrap();
+    let day = 86_400;
+    for (name, days) in [
+        ("person:*", 400),
+        ("person-sms:*", 1),
+        ("phone-sms:*", 1),
+        ("all", 1),
+        ("tally", 2),
+    ] {
+        let left = lives(name);
+        assert!(
+            left > days * day - 60 && left <= days * day,
+            "{name}: {left}"
+        );
+    }
+    let kept = everything();
+    for secret in ["alice", "7700", "192.0.2", "20260101"] {
+        assert!(!kept.contains(secret), "{secret} in {kept}");
+    }
+
+    let _ = store.begin_try(&who, rules, soon()).unwrap();
+    assert_eq!(lives("person:*"), -1);
+    assert!(everything().contains("alice1"));
+    store.unlock(&who.person, true, soon()).unwrap();
+    assert!(lives("person:*") > 0);
+    assert!(!everything().contains("alice"));
+    assert_eq!(store.overview(soon()).unwrap().suspects, []);
+
+    // A hash of the usual size stays compact.
+    let key = server.ask(&["KEYS", "pam_sms_otp:{otp}:person:*"]);
+    let encoding = server.ask(&["OBJECT", "ENCODING", key.trim()]);
+    assert!(
+        ["listpack", "ziplist"].contains(&encoding.trim()),
+        "{encoding}"
+    );
+}

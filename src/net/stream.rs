@@ -1,0 +1,84 @@
+//! A connection to one server, under TLS or in the clear.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use super::{Error, Secured, dial, line::Line, place};
+use crate::deadline::Deadline;
+
+/// An open connection. Every wait on it ends with a deadline, what it may bring is bounded, and a
+/// peer that has gone raises no signal.
+#[derive(Debug)]
+pub struct Stream(Wire);
+
+#[derive(Debug)]
+enum Wire {
+    Plain(Line),
+    Tls(Box<Secured>),
+}
+
+impl Stream {
+    /// Connects and, with a configuration, shakes hands. `host` is whom the certificate must be
+    /// for, IPv6 without brackets.
+    pub fn open(
+        host: &str,
+        port: u16,
+        tls: Option<&Arc<ClientConfig>>,
+        by: Deadline,
+    ) -> Result<Self, Error> {
+        let line = Line::new(dial(host, port, by)?, place(host, port));
+        Self::over(line, host, tls, by)
+    }
+
+    /// The same on a line that is open.
+    pub(super) fn over(
+        line: Line,
+        host: &str,
+        tls: Option<&Arc<ClientConfig>>,
+        by: Deadline,
+    ) -> Result<Self, Error> {
+        Ok(Self(match tls {
+            None => Wire::Plain(line),
+            Some(config) => Wire::Tls(Box::new(Secured::over(line, host, config, by)?)),
+        }))
+    }
+
+    pub(super) const fn is_tls(&self) -> bool {
+        matches!(self.0, Wire::Tls(_))
+    }
+
+    /// Where it leads, for error texts.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        match &self.0 {
+            Wire::Plain(line) => line.place(),
+            Wire::Tls(tls) => tls.place(),
+        }
+    }
+
+    /// How many bytes have left.
+    pub(super) fn sent(&self) -> usize {
+        match &self.0 {
+            Wire::Plain(line) => line.sent(),
+            Wire::Tls(tls) => tls.sent(),
+        }
+    }
+
+    /// Reads something. 0: the other side has closed.
+    pub fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
+        match &mut self.0 {
+            Wire::Plain(line) => line.read(into, by),
+            Wire::Tls(tls) => tls.read(into, by),
+        }
+    }
+
+    /// Writes all of it.
+    pub fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
+        match &mut self.0 {
+            Wire::Plain(line) => line.write_all(bytes, by),
+            Wire::Tls(tls) => tls.write_all(bytes, by),
+        }
+    }
+}
