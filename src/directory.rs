@@ -21,6 +21,7 @@ mod tests;
 
 use std::fmt;
 
+pub use dn::normal as normal_dn;
 pub use entry::{Entry, NoPhone, Value};
 
 use crate::id::LoginId;

@@ -18,6 +18,7 @@ use crate::{
     deadline::Moment,
     id::LoginId,
     journal::{Log, Subject},
+    ledger::Books,
     login::{self, Cast, Counts, Ended},
     sys,
     verdict::{Failed, Fault, Outcome, Stage},
@@ -171,10 +172,13 @@ fn tell(
     host: &Host,
     started: Moment,
 ) -> Ended {
+    let session = sys::session(request.pid);
     let login = login::Request {
         id: LoginId(request.login),
         user: request.user,
         rhost: &texts.rhost,
+        ruser: request.ruser,
+        session: session.as_deref(),
         service: &texts.service,
         host: &sys::host_name(),
         caller: request.caller,
@@ -185,6 +189,7 @@ fn tell(
         person: &mut &*remote,
         names: host,
         directory: &mut Phonebook::new(&settings.ldap),
+        ledger: &mut Books::open(&settings.ledger),
         carrier: &mut Mail::new(&settings.twilio),
         journal: &mut &*log,
         clock: &Wall,
@@ -198,7 +203,11 @@ fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -
         remote.blame_this_machine(failed);
     }
     match &ended.outcome {
-        Outcome::Granted(_) => log.granted(),
+        Outcome::Granted(granted) => match granted.exemption() {
+            None => log.granted(),
+            Some(exemption) => log.skipped(exemption),
+        },
+        Outcome::LeftToStack(exemption) => log.skipped(exemption),
         Outcome::Denied(denied) => log.denied(*denied, ended.first, ended.detail.as_deref()),
         Outcome::Failed(failed) => log.failed(failed),
     }

@@ -19,6 +19,7 @@ use wire::logfmt::field;
 use crate::{
     id::LoginId,
     phone::Phone,
+    policy::Exemption,
     sms::Sent,
     sys,
     verdict::{Denied, Failed},
@@ -156,6 +157,22 @@ impl Log {
         self.last(Severity::LOG_INFO, &self.begin("granted"));
     }
 
+    /// No code was needed.
+    pub fn skipped(&self, exemption: &Exemption) {
+        let mut line = self.begin("skipped");
+        field(&mut line, "reason", exemption.reason().as_bytes());
+        let earned_by = exemption.earned_by().to_string();
+        field(&mut line, "earned", earned_by.as_bytes());
+        self.last(Severity::LOG_INFO, &line);
+    }
+
+    /// A number that was none of this person's before.
+    pub fn phone_changed(&self, phone: &Phone) {
+        let mut line = self.begin("phone-changed");
+        field(&mut line, "phone", phone.masked().as_bytes());
+        lock(&self.out).write(Severity::LOG_NOTICE, &line);
+    }
+
     /// The person is refused.
     pub fn denied(&self, denied: Denied, first: Option<&str>, detail: Option<&str>) {
         let mut line = self.begin("denied");
@@ -175,7 +192,7 @@ impl Log {
     }
 
     /// The same, where the login goes on.
-    pub fn unsent(&self, failed: &Failed) {
+    pub fn trouble(&self, failed: &Failed) {
         let line = self.failure(failed);
         lock(&self.out).write(Severity::LOG_ERR, &line);
     }

@@ -7,6 +7,7 @@
 //! to that.
 #![forbid(unsafe_code)]
 
+mod books;
 #[cfg(test)]
 pub mod conform;
 pub mod file;
@@ -16,6 +17,8 @@ pub mod redis;
 pub mod window;
 
 use std::{fmt, time::Duration};
+
+pub use books::{Books, Keeper};
 
 use crate::{
     config::{Limits, Rule},
@@ -136,6 +139,35 @@ pub struct Standing {
     pub numbers: usize,
 }
 
+impl Standing {
+    /// How many SMS count for a rule.
+    #[must_use]
+    pub fn used(&self, rule: Rule) -> u32 {
+        self.counting(rule)
+            .fold(0, |sum, (_, number)| sum.saturating_add(*number))
+    }
+
+    /// How long until a rule allows another.
+    #[must_use]
+    pub fn wait(&self, rule: Rule) -> Duration {
+        let mut used = self.used(rule);
+        for (ago, number) in self.counting(rule) {
+            if used < rule.most {
+                break;
+            }
+            used = used.saturating_sub(*number);
+            if used < rule.most {
+                return rule.within.saturating_sub(*ago);
+            }
+        }
+        Duration::ZERO
+    }
+
+    fn counting(&self, rule: Rule) -> impl Iterator<Item = &(Duration, u32)> {
+        self.sms.iter().filter(move |(ago, _)| *ago < rule.within)
+    }
+}
+
 /// Somebody against whom wrong codes are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
@@ -158,7 +190,7 @@ pub struct Overview {
     pub remembered: Option<u64>,
     /// Those with the most wrong codes, if there are very many.
     pub suspects: Vec<Suspect>,
-    /// How much room it takes, in bytes. `None`: on another machine.
+    /// How much room it takes on this machine's disk, in bytes. `None`: on another's.
     pub size: Option<u64>,
 }
 

@@ -1,10 +1,11 @@
-//! The story of one login: password → phone → code → SMS → prompt → verdict.
+//! The story of one login: password → phone → ledger → code → SMS → prompt → verdict.
 //!
 //! It is told through traits, so that a scripted person and a real terminal, a real directory and
 //! one in memory read the same. The rooms below say what they found; only here is decided what
 //! becomes of it.
 #![forbid(unsafe_code)]
 
+mod account;
 mod cast;
 mod counts;
 mod patience;
@@ -15,23 +16,25 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
-pub use cast::{Carrier, Cast, Clock, Directory, Heard, Journal, Person};
+pub use cast::{Carrier, Cast, Clock, Directory, Heard, Journal, Ledger, Person};
 pub use counts::Counts;
 pub use refusal::leaves;
+
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::{
-    code::{Code, CodeProof},
     config::{Settings, Source, Subject},
     deadline::Moment,
-    directory::{self, Entry, Found, NoPhone, Unproved},
+    directory::{self, Entry, Found, Unproved},
     id::LoginId,
     phone::Phone,
     policy::{self, NotAsked, SshProof, StackProof},
     secret::Secret,
-    verdict::{Denied, Failed, Fault, First, Granted, Outcome, Stage, Whose},
+    verdict::{Denied, Failed, Fault, First, Granted, Outcome, Second, Stage, Whose},
 };
+use account::Admitted;
 use patience::Patience;
 
 /// What is known of a login before it begins.
@@ -39,6 +42,10 @@ pub struct Request<'a> {
     pub id: LoginId,
     pub user: &'a [u8],
     pub rhost: &'a str,
+    /// Who calls, as the host says it; empty where it does not.
+    pub ruser: &'a [u8],
+    /// The terminal session that he calls from.
+    pub session: Option<&'a str>,
     pub service: &'a str,
     /// This machine's name.
     pub host: &'a str,
@@ -78,11 +85,14 @@ pub fn run<'a>(
         cast,
         first: None,
         phone: None,
+        origin: None,
+        last_sms: None,
+        wait: None,
         detail: None,
         asked_at: request.started,
     };
     let outcome = match login.story() {
-        Ok(granted) => Outcome::Granted(granted),
+        Ok(passed) => passed,
         Err(End::Denied(denied)) => Outcome::Denied(denied),
         Err(End::Failed(failed)) => Outcome::Failed(failed),
     };
@@ -117,13 +127,19 @@ struct Login<'a> {
     counts: Counts,
     first: Option<&'static str>,
     phone: Option<Phone>,
+    /// Where he comes from, as far as a login may be remembered for it.
+    origin: Option<policy::Origin>,
+    /// When the newest SMS went out.
+    last_sms: Option<Moment>,
+    /// How long he has to wait before he may try again.
+    wait: Option<Duration>,
     detail: Option<String>,
     asked_at: Moment,
 }
 
 impl Login<'_> {
     /// One login, from the first question to the proof of both factors.
-    fn story(&mut self) -> Result<Granted, End> {
+    fn story(&mut self) -> Result<Outcome, End> {
         let source = self.source();
         let password = self.ask_password(source)?;
         let person = self.who()?;
@@ -133,10 +149,15 @@ impl Login<'_> {
             Some(first) => first,
             None => self.prove(&entry, password)?,
         };
-        let phone = self.phone_of(&entry)?;
-        let code = self.send_first(&phone)?;
-        let second = self.ask_until_right(&phone, code)?;
-        self.grant(&first, &second)
+        let account = self.account(&person, &entry)?;
+        let second = match self.admit(&account)? {
+            Admitted::Exempt(exemption) => Second::Exempt(exemption),
+            Admitted::Sms(slot) => {
+                let code = self.send_first(&account, slot)?;
+                Second::Code(self.ask_until_right(&account, code)?)
+            }
+        };
+        self.conclude(&first, second)
     }
 
     /// Where the first factor comes from in this login.
@@ -279,46 +300,22 @@ impl Login<'_> {
         self.cast.journal.proved(first.name());
     }
 
-    /// The verified phone.
-    fn phone_of(&mut self, entry: &Entry) -> Result<Phone, End> {
-        let phone = entry
-            .phone(&self.settings.ldap)
-            .map_err(|none| match none {
-                NoPhone::NotVerified => Denied::NotVerified,
-                NoPhone::NoNumber => Denied::NoNumber,
-            })?;
-        self.phone = Some(phone.clone());
-        Ok(phone)
-    }
-
-    /// The first SMS of this login. On a handle that was asked before it counts as a resend.
-    fn send_first(&mut self, phone: &Phone) -> Result<Code, End> {
-        if !self.counts.may_send(self.settings.code.resends) {
-            return Err(Denied::Limited.into());
-        }
-        let code = self.draw()?;
-        self.send(phone, &code).map_err(End::Failed)?;
-        Ok(code)
-    }
-
-    fn draw(&self) -> Result<Code, End> {
-        let crate::config::Code {
-            digits, lifetime, ..
-        } = self.settings.code;
-        Code::draw(digits, lifetime, self.request.id, self.cast.clock.now())
-            .map_err(|none| failed(Stage::Code, Fault::Local, none.to_string()))
-    }
-
     /// Both proofs put together. They are of this login, so that this cannot fail; if it did, it
-    /// would be our fault.
-    fn grant(&self, first: &First, second: &CodeProof) -> Result<Granted, End> {
-        Granted::new(self.request.id, first, second).ok_or_else(|| {
-            failed(
-                Stage::Helper,
-                Fault::Helper,
-                "proofs of different logins; please report this",
-            )
-        })
+    /// would be our fault. An exemption behind a stack's word is no success of ours: the stack
+    /// decides.
+    fn conclude(&self, first: &First, second: Second) -> Result<Outcome, End> {
+        match (first, second) {
+            (First::Stack(_), Second::Exempt(exemption)) => Ok(Outcome::LeftToStack(exemption)),
+            (_, second) => Granted::new(self.request.id, first, second)
+                .map(Outcome::Granted)
+                .ok_or_else(|| {
+                    failed(
+                        Stage::Helper,
+                        Fault::Helper,
+                        "proofs of different logins; please report this",
+                    )
+                }),
+        }
     }
 }
 

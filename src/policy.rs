@@ -1,6 +1,10 @@
-//! Who is to prove himself, and whether something else has proved the first factor already.
-//! Asks NSS, never the network.
+//! Who is to prove himself, whether something else has proved the first factor already, and whether
+//! he needs a code. Asks NSS, never the network.
 #![forbid(unsafe_code)]
+
+mod origin;
+
+pub use origin::{Origin, Traces};
 
 use crate::{
     config::{Password, Policy, Source, Subject},
@@ -122,6 +126,46 @@ impl StackProof {
     #[must_use]
     pub const fn login(&self) -> LoginId {
         self.login
+    }
+}
+
+/// A named exemption: this login needs no code.
+#[derive(Debug)]
+#[must_use]
+pub struct Exemption {
+    login: LoginId,
+    earned_by: LoginId,
+}
+
+impl Exemption {
+    /// `remember`: the same person came from the same place a while ago, and the ledger knows by
+    /// which login. Without an origin there is none to be had.
+    #[must_use]
+    pub fn remembered(
+        settings: &Policy,
+        _: &Origin,
+        login: LoginId,
+        earned_by: LoginId,
+    ) -> Option<Self> {
+        settings.remember.map(|_| Self { login, earned_by })
+    }
+
+    /// The login it belongs to.
+    #[must_use]
+    pub const fn login(&self) -> LoginId {
+        self.login
+    }
+
+    /// The login with a code that earned it.
+    #[must_use]
+    pub const fn earned_by(&self) -> LoginId {
+        self.earned_by
+    }
+
+    /// As `reason=` names it in the log.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        "remembered"
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A [`Granted`] can be built from two proofs only, and both must belong to the same login. The
 //! proofs have private fields and are made by one room each: [`directory`] (this password),
-//! [`policy`] (sshd has proved one, or the settings say the stack has), [`code`] (this code, in
-//! time). So a wrong success does not compile:
+//! [`policy`] (sshd has proved one, or the settings say the stack has; a named exemption from the
+//! code), [`code`] (this code, in time). So a wrong success does not compile:
 //!
 //! ```compile_fail,E0451
 //! use sms_otp::{code::CodeProof, id::LoginId};
@@ -21,9 +21,14 @@
 //! let forged = SshProof { login: LoginId([0; 4]) };
 //! ```
 //! ```compile_fail,E0451
+//! use sms_otp::{id::LoginId, policy::Exemption};
+//! // Nor can an exemption be had without the policy that names it.
+//! let forged = Exemption { login: LoginId([0; 4]), earned_by: LoginId([0; 4]) };
+//! ```
+//! ```compile_fail,E0451
 //! use sms_otp::{id::LoginId, verdict::Granted};
 //! // Nor can the success itself be written down.
-//! let forged = Granted { login: LoginId([0; 4]) };
+//! let forged = Granted { login: LoginId([0; 4]), exemption: None };
 //! ```
 //! ```compile_fail,E0061
 //! use sms_otp::{id::LoginId, verdict::{First, Granted}};
@@ -53,7 +58,7 @@ use crate::{
     code::CodeProof,
     directory::PasswordProof,
     id::LoginId,
-    policy::{SshProof, StackProof},
+    policy::{Exemption, SshProof, StackProof},
 };
 
 /// A first factor, proved.
@@ -85,25 +90,46 @@ impl First {
     }
 }
 
+/// A second factor, proved or not needed.
+#[derive(Debug)]
+#[must_use]
+pub enum Second {
+    Code(CodeProof),
+    Exempt(Exemption),
+}
+
 /// Both factors are proved: the only thing that becomes `PAM_SUCCESS`.
 #[derive(Debug)]
 #[must_use]
 pub struct Granted {
     login: LoginId,
+    exemption: Option<Exemption>,
 }
 
 impl Granted {
-    /// Puts two proofs together. `None` if they are not both of this login: one login's right
-    /// code does not open another.
+    /// Puts two proofs together. `None` if they are not both of this login (one login's right
+    /// code does not open another), or if neither of them is ours: what the settings say of a
+    /// stack and an exemption make no success.
     #[must_use]
-    pub fn new(login: LoginId, first: &First, second: &CodeProof) -> Option<Self> {
-        (first.login() == login && second.login() == login).then_some(Self { login })
+    pub fn new(login: LoginId, first: &First, second: Second) -> Option<Self> {
+        let (of, exemption) = match (first, second) {
+            (First::Stack(_), Second::Exempt(_)) => return None,
+            (_, Second::Code(proof)) => (proof.login(), None),
+            (_, Second::Exempt(exemption)) => (exemption.login(), Some(exemption)),
+        };
+        (first.login() == login && of == login).then_some(Self { login, exemption })
     }
 
     /// The login that is granted.
     #[must_use]
     pub const fn login(&self) -> LoginId {
         self.login
+    }
+
+    /// Why no code was asked for, if none was.
+    #[must_use]
+    pub const fn exemption(&self) -> Option<&Exemption> {
+        self.exemption.as_ref()
     }
 }
 
@@ -112,6 +138,8 @@ impl Granted {
 #[must_use]
 pub enum Outcome {
     Granted(Granted),
+    /// No code is needed after a first factor that the stack has proved: the stack decides.
+    LeftToStack(Exemption),
     /// The person is refused.
     Denied(Denied),
     /// We could not do our work.
@@ -134,6 +162,10 @@ pub enum Denied {
     NoFirstFactor,
     NotVerified,
     NoNumber,
+    /// Its number is outside of `allowed_prefixes`.
+    Prefix,
+    /// Its number has not been his for long enough.
+    NewPhone,
     /// Tries used up.
     WrongCode,
     /// The code's life is over and no SMS is left.
@@ -144,8 +176,10 @@ pub enum Denied {
     Abandoned,
     /// Hung up before it.
     Cancelled,
-    /// No SMS is left on this handle.
+    /// No SMS is left: on this handle, or by a limit of the ledger's.
     Limited,
+    /// Too many wrong codes, over all logins.
+    Locked,
 }
 
 /// Whose name was asked for: a caller without an entry is refused, where an unknown user is left
@@ -173,6 +207,7 @@ pub enum Stage {
     Settings,
     Policy,
     Directory,
+    Ledger,
     Code,
     Twilio,
     Helper,
@@ -202,6 +237,7 @@ impl Outcome {
     pub const fn pam(&self) -> Pam {
         match self {
             Self::Granted(_) => Pam::Success,
+            Self::LeftToStack(_) => Pam::Ignore,
             Self::Denied(denied) => denied.pam(),
             Self::Failed(failed) => failed.fault.pam(),
         }
@@ -222,9 +258,11 @@ impl Denied {
             | Self::NoFirstFactor
             | Self::NotVerified
             | Self::NoNumber
+            | Self::Prefix
+            | Self::NewPhone
             | Self::NoCode => Pam::AuthErr,
             Self::NoSuchUser(Whose::User) | Self::SystemUser(Whose::User) => Pam::UserUnknown,
-            Self::WrongCode | Self::ExpiredCode | Self::Limited => Pam::MaxTries,
+            Self::WrongCode | Self::ExpiredCode | Self::Limited | Self::Locked => Pam::MaxTries,
             Self::Abandoned | Self::Cancelled => Pam::ConvErr,
         }
     }
@@ -242,12 +280,15 @@ impl Denied {
             Self::NoFirstFactor => "no-first-factor",
             Self::NotVerified => "not-verified",
             Self::NoNumber => "no-number",
+            Self::Prefix => "prefix",
+            Self::NewPhone => "new-phone",
             Self::WrongCode => "wrong-code",
             Self::ExpiredCode => "expired-code",
             Self::NoCode => "no-code",
             Self::Abandoned => "abandoned",
             Self::Cancelled => "cancelled",
             Self::Limited => "limited",
+            Self::Locked => "locked",
         }
     }
 }
@@ -288,6 +329,7 @@ impl Stage {
             Self::Settings => "settings",
             Self::Policy => "policy",
             Self::Directory => "directory",
+            Self::Ledger => "ledger",
             Self::Code => "code",
             Self::Twilio => "twilio",
             Self::Helper => "helper",

@@ -126,6 +126,10 @@ fn request(
         Ok(Some(rhost)) => rhost.to_bytes().to_vec(),
         _ => Vec::new(),
     };
+    let ruser = match pamh.get_item::<items::RUser>() {
+        Ok(Some(ruser)) => ruser.to_bytes().to_vec(),
+        _ => Vec::new(),
+    };
     Ok(Request {
         login: line.login,
         caller: system::real_uid(),
@@ -137,6 +141,7 @@ fn request(
         service: &service,
         user,
         rhost: rhost.get(..most::NAME).unwrap_or(&rhost),
+        ruser: ruser.get(..most::NAME).unwrap_or(&ruser),
         ssh_auth_info: &ssh_auth_info,
         counts,
     }

@@ -9,7 +9,8 @@ use crate::{
     directory::{self, Entry, Found, PasswordProof, Unproved, ldap::Ldap},
     id::LoginId,
     journal::Log,
-    login::{Carrier, Clock, Directory, Journal},
+    ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Store, Try},
+    login::{Carrier, Clock, Directory, Journal, Ledger},
     phone::Phone,
     policy::Names,
     secret::Secret,
@@ -124,6 +125,52 @@ impl Carrier for Mail<'_> {
     }
 }
 
+impl Ledger for Books {
+    fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, ledger::Error> {
+        Store::admit(self, who, rules, by)
+    }
+
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, ledger::Error> {
+        Store::reserve(self, who, rules, by)
+    }
+
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
+        Store::give_back(self, who, slot, by)
+    }
+
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, ledger::Error> {
+        Store::begin_try(self, who, rules, by)
+    }
+
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<(), ledger::Error> {
+        Store::succeed(self, who, rules, by)
+    }
+
+    fn trouble(&mut self) -> Option<ledger::Error> {
+        Self::trouble(self)
+    }
+}
+
 impl Journal for &Log {
     fn known(&mut self) {
         Log::known(self);
@@ -141,8 +188,12 @@ impl Journal for &Log {
         Log::sent(self, to, sent);
     }
 
-    fn unsent(&mut self, failed: &Failed) {
-        Log::unsent(self, failed);
+    fn phone_changed(&mut self, phone: &Phone) {
+        Log::phone_changed(self, phone);
+    }
+
+    fn trouble(&mut self, failed: &Failed) {
+        Log::trouble(self, failed);
     }
 
     fn step(&mut self, what: &str) {

@@ -9,6 +9,7 @@ use crate::{
     deadline::{Deadline, Moment},
     directory::{self, Entry, Found, PasswordProof, Unproved},
     id::LoginId,
+    ledger::{self, Account, Admission, Refusal, Rules, Slot, Try},
     phone::Phone,
     policy::Names,
     secret::Secret,
@@ -21,6 +22,7 @@ pub struct Cast<'a> {
     pub person: &'a mut dyn Person,
     pub names: &'a dyn Names,
     pub directory: &'a mut dyn Directory,
+    pub ledger: &'a mut dyn Ledger,
     pub carrier: &'a mut dyn Carrier,
     pub journal: &'a mut dyn Journal,
     pub clock: &'a dyn Clock,
@@ -63,6 +65,42 @@ pub trait Directory {
     ) -> Result<PasswordProof, Unproved>;
 }
 
+/// What was sent and tried. Asked only about whoever has proved a first factor.
+pub trait Ledger {
+    /// Whether he needs a code, and may have one: then an SMS is reserved.
+    fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, ledger::Error>;
+    /// Reserves a further SMS.
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, ledger::Error>;
+    /// Takes one back that was surely not sent.
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error>;
+    /// Counts a try as failed, before it is compared.
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, ledger::Error>;
+    /// It was right.
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<(), ledger::Error>;
+    /// What has gone wrong since the last question, without keeping it from being answered.
+    fn trouble(&mut self) -> Option<ledger::Error>;
+}
+
 /// Whoever carries the SMS.
 pub trait Carrier {
     /// Hands a text over; nobody needs it any more after `validity`.
@@ -85,8 +123,10 @@ pub trait Journal {
     fn proved(&mut self, first: &'static str);
     /// An SMS was handed over.
     fn sent(&mut self, to: &Phone, sent: &Sent);
-    /// An SMS was refused, and the login goes on with the code that is out already.
-    fn unsent(&mut self, failed: &Failed);
+    /// A number that was none of this person's before.
+    fn phone_changed(&mut self, phone: &Phone);
+    /// Something failed, and the login goes on without it.
+    fn trouble(&mut self, failed: &Failed);
     /// A step, for `debug`.
     fn step(&mut self, what: &str);
 }

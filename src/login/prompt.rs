@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
-use super::{End, Heard, Login};
+use super::{
+    End, Heard, Login,
+    account::{Stopped, way_of},
+};
 use crate::{
     code::{self, Answer, Code, CodeProof, Typed, Unproved},
     config::Text,
-    phone::Phone,
+    deadline::Moment,
+    ledger::{Account, Refusal, Slot, Try},
     secret::Secret,
     verdict::{Denied, Failed, Fault, Stage},
 };
@@ -24,38 +28,31 @@ enum Said {
     Expired,
     NotACode,
     NoResend,
+    /// Another SMS can be had then.
+    Wait,
 }
 
 impl Login<'_> {
-    /// Asks for the code until it is right. A try is counted as failed before it is compared, so
-    /// that whoever is killed in between has gained nothing; the right code takes it back.
+    /// Asks for the code until it is right.
     pub(super) fn ask_until_right(
         &mut self,
-        phone: &Phone,
+        who: &Account,
         mut code: Code,
     ) -> Result<CodeProof, End> {
         let mut said = Said::Sent;
         loop {
-            said = match self.ask_code(said)? {
-                Answer::Another => self.send_another(phone, &mut code)?,
+            let answer = self.ask_code(said)?;
+            // In time is what was typed in time, however long counting it takes.
+            let now = self.cast.clock.now();
+            said = match answer {
+                Answer::Another => self.send_another(who, &mut code)?,
                 Answer::NoCode => self.no_code(Said::NotACode)?,
-                Answer::Code(_) if code.left(self.cast.clock.now()).is_zero() => {
-                    self.replace(phone, &mut code)?
-                }
-                Answer::Code(typed) => match self.compare(code, &typed) {
+                Answer::Code(_) if code.left(now).is_zero() => self.replace(who, &mut code)?,
+                Answer::Code(typed) => match self.compare(who, code, &typed, now)? {
                     Ok(proof) => return Ok(proof),
-                    Err(Unproved::Wrong(same)) => {
-                        if self.counts.wrong >= self.settings.code.tries {
-                            return Err(Denied::WrongCode.into());
-                        }
+                    Err(same) => {
                         code = same;
                         Said::Wrong
-                    }
-                    // It died between the look and the comparison: no try, as above.
-                    Err(Unproved::Expired) => {
-                        self.counts.take_back();
-                        code = self.draw()?;
-                        self.send_new(phone, &code)?
                     }
                 },
             };
@@ -71,6 +68,7 @@ impl Login<'_> {
             Said::Expired => &messages.expired,
             Said::NotACode => &messages.not_a_code,
             Said::NoResend => &messages.no_resend,
+            Said::Wait => &messages.wait,
         };
         let prompt = format!("{} {}", self.fill(text), self.fill(&messages.code));
         self.patience.rest(self.cast.clock.now());
@@ -83,11 +81,41 @@ impl Login<'_> {
         }
     }
 
-    fn compare(&mut self, code: Code, typed: &Typed) -> Result<CodeProof, Unproved> {
+    /// One try. It is counted as failed, on this handle and in the ledger, before it is compared,
+    /// so that whoever is killed in between has gained nothing; the right code takes it back. What
+    /// cannot be counted is not compared.
+    fn compare(
+        &mut self,
+        who: &Account,
+        code: Code,
+        typed: &Typed,
+        now: Moment,
+    ) -> Result<Result<CodeProof, Code>, End> {
         self.counts.begin_try();
-        let proof = code.check(typed, self.cast.clock.now())?;
-        self.counts.take_back();
-        Ok(proof)
+        let counted = self.begin_try(who)?;
+        match code.check(typed, now) {
+            Ok(proof) => {
+                self.counts.take_back();
+                self.succeed(who);
+                Ok(Ok(proof))
+            }
+            Err(Unproved::Wrong(code)) => {
+                let used_up = self.counts.wrong >= self.settings.code.tries;
+                if let Try::Last { wait } = counted {
+                    self.detail = Some(way_of(wait));
+                    self.wait = wait;
+                    if !used_up {
+                        return Err(Denied::Locked.into());
+                    }
+                }
+                if used_up {
+                    return Err(Denied::WrongCode.into());
+                }
+                Ok(Err(code))
+            }
+            // It was alive at that very moment.
+            Err(Unproved::Expired) => Err(Denied::ExpiredCode.into()),
+        }
     }
 
     fn no_code(&mut self, said: Said) -> Result<Said, End> {
@@ -99,66 +127,98 @@ impl Login<'_> {
 
     /// Another SMS: the same code, because SMS arrive out of order; a new one in the last minute.
     /// While a code lives, an SMS that cannot be had is only an answer that is no code.
-    fn send_another(&mut self, phone: &Phone, code: &mut Code) -> Result<Said, End> {
+    fn send_another(&mut self, who: &Account, code: &mut Code) -> Result<Said, End> {
         let left = code.left(self.cast.clock.now());
         if left.is_zero() {
-            return self.replace(phone, code);
+            return self.replace(who, code);
         }
         if !self.counts.may_send(self.settings.code.resends) {
             return self.no_code(Said::NoResend);
         }
+        let slot = match self.next_slot(who)? {
+            Ok(slot) => slot,
+            Err(Stopped::Paused(wait) | Stopped::Limited(Refusal::Limited { wait, .. })) => {
+                self.wait = Some(wait);
+                return self.no_code(Said::Wait);
+            }
+            Err(Stopped::Limited(refusal)) => return Err(self.refused(refusal)),
+        };
         let sent = if left < WORTH_RESENDING {
             let new = self.draw()?;
-            self.send(phone, &new).map(|()| {
+            self.send(who, &new, slot).map(|()| {
                 *code = new;
                 Said::Expired
             })
         } else {
-            self.send(phone, code).map(|()| Said::Resent)
+            self.send(who, code, slot).map(|()| Said::Resent)
         };
         sent.or_else(|failed| {
-            self.cast.journal.unsent(&failed);
+            self.cast.journal.trouble(&failed);
             self.no_code(Said::NoResend)
         })
     }
 
-    /// The code is dead: a new one, or the end.
-    fn replace(&mut self, phone: &Phone, code: &mut Code) -> Result<Said, End> {
-        *code = self.draw()?;
-        self.send_new(phone, code)
-    }
-
-    fn send_new(&mut self, phone: &Phone, code: &Code) -> Result<Said, End> {
+    /// The code is dead: a new one, or the end. In the pause there is none; a login that begins
+    /// anew has no pause to wait for.
+    fn replace(&mut self, who: &Account, code: &mut Code) -> Result<Said, End> {
         if !self.counts.may_send(self.settings.code.resends) {
             return Err(Denied::ExpiredCode.into());
         }
-        self.send(phone, code).map_err(End::Failed)?;
+        let slot = match self.next_slot(who)? {
+            Ok(slot) => slot,
+            Err(Stopped::Paused(_)) => return Err(Denied::ExpiredCode.into()),
+            Err(Stopped::Limited(refusal)) => return Err(self.refused(refusal)),
+        };
+        *code = self.draw()?;
+        self.send(who, code, slot).map_err(End::Failed)?;
         Ok(Said::Expired)
     }
 
-    /// Hands a code to the carrier. It counts before it goes: the host may end at any moment.
-    pub(super) fn send(&mut self, phone: &Phone, code: &Code) -> Result<(), Failed> {
+    /// The first SMS of this login. On a handle that was asked before it counts as a resend.
+    pub(super) fn send_first(&mut self, who: &Account, slot: Slot) -> Result<Code, End> {
+        let code = self.draw()?;
+        self.send(who, &code, slot).map_err(End::Failed)?;
+        Ok(code)
+    }
+
+    fn draw(&self) -> Result<Code, End> {
+        let crate::config::Code {
+            digits, lifetime, ..
+        } = self.settings.code;
+        Code::draw(digits, lifetime, self.request.id, self.cast.clock.now())
+            .map_err(|none| super::failed(Stage::Code, Fault::Local, none.to_string()))
+    }
+
+    /// Hands a code to the carrier. It counts before it goes: the host may end at any moment. What
+    /// was surely not sent is given back to the ledger.
+    fn send(&mut self, who: &Account, code: &Code, slot: Slot) -> Result<(), Failed> {
         self.counts.sms = self.counts.sms.saturating_add(1);
-        let validity = code.left(self.cast.clock.now());
-        let text = Secret::new(self.sms_text(code, validity));
+        let now = self.cast.clock.now();
+        let validity = code.left(now);
+        let text = Secret::new(self.sms_text(code.digits(), validity));
         let by = self.patience.deadline();
-        match self.cast.carrier.send(phone, &text, validity, by) {
+        let error = match self.cast.carrier.send(&who.phone, &text, validity, by) {
             Ok(sent) => {
-                self.cast.journal.sent(phone, &sent);
-                Ok(())
+                self.last_sms = Some(self.cast.clock.now());
+                self.cast.journal.sent(&who.phone, &sent);
+                return Ok(());
             }
-            Err(error) => Err(Failed {
-                stage: Stage::Twilio,
-                fault: match error.kind {
-                    crate::sms::Kind::Outage => Fault::Outage,
-                    crate::sms::Kind::Refused => Fault::Refused,
-                    crate::sms::Kind::NumberRefused => Fault::NumberRefused,
-                    crate::sms::Kind::Limited => Fault::Limited,
-                    crate::sms::Kind::Local => Fault::Local,
-                },
-                error: error.code,
-                detail: format!("{error}: {}", error.remedy()),
-            }),
+            Err(error) => error,
+        };
+        if !error.may_be_sent() {
+            self.give_back(who, slot);
         }
+        Err(Failed {
+            stage: Stage::Twilio,
+            fault: match error.kind {
+                crate::sms::Kind::Outage => Fault::Outage,
+                crate::sms::Kind::Refused => Fault::Refused,
+                crate::sms::Kind::NumberRefused => Fault::NumberRefused,
+                crate::sms::Kind::Limited => Fault::Limited,
+                crate::sms::Kind::Local => Fault::Local,
+            },
+            error: error.code,
+            detail: format!("{error}: {}", error.remedy()),
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! The story, told by scripted people, directories and carriers. Everything here is in memory;
 //! that the real ones behave the same is for the real runs to show.
 
+mod ledger;
 mod stage;
 
 use std::time::Duration;
@@ -270,7 +271,7 @@ fn a_resend_that_fails_leaves_the_living_code() {
         script: vec![Do::Say(PASSWORD), Do::Say("r"), Do::Code(0)],
         ..Told::default()
     });
-    assert_eq!((seen.pam, seen.unsent), (Pam::Success, 1));
+    assert_eq!((seen.pam, seen.trouble), (Pam::Success, vec!["twilio"]));
     assert_eq!(seen.prompts[2], "No more SMS in this login. SMS code: ");
 
     let seen = tell(Told {
@@ -401,22 +402,27 @@ fn the_caller_proves_himself_where_the_stack_has_proved_the_target() {
     }
 }
 
-#[test]
-fn proofs_of_different_logins_open_nothing() {
-    let other = LoginId([9; 4]);
+/// A right code of the login [`LOGIN`].
+fn right_code() -> Second {
     let now = Moment::at(Duration::from_secs(1));
-    let code = Code::draw(6, Duration::from_secs(60), LOGIN, now).unwrap();
+    let code = crate::code::Code::draw(6, Duration::from_secs(60), LOGIN, now).unwrap();
     let crate::code::Answer::Code(typed) = crate::code::read(code.digits().as_bytes(), 6) else {
         panic!("a code is a code");
     };
-    let Ok(second) = code.check(&typed, now) else {
+    let Ok(proof) = code.check(&typed, now) else {
         panic!("the right code is right");
     };
+    Second::Code(proof)
+}
+
+#[test]
+fn proofs_of_different_logins_open_nothing() {
+    let other = LoginId([9; 4]);
     let first = First::Password(PasswordProof::for_a_test(other));
-    assert!(Granted::new(LOGIN, &first, &second).is_none());
-    assert!(Granted::new(other, &first, &second).is_none());
+    assert!(Granted::new(LOGIN, &first, right_code()).is_none());
+    assert!(Granted::new(other, &first, right_code()).is_none());
     let first = First::Password(PasswordProof::for_a_test(LOGIN));
-    assert!(Granted::new(LOGIN, &first, &second).is_some());
+    assert!(Granted::new(LOGIN, &first, right_code()).is_some());
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::Login;
 use crate::{
-    code::Code,
-    config::{Field, Text, tries_left},
+    config::{Field, Text, a_while, tries_left},
     phone::Phone,
     verdict::{Denied, Outcome},
 };
@@ -19,8 +18,8 @@ impl Login<'_> {
 
     /// The SMS. It says how long this code still lives, which for a resent one is less than its
     /// lifetime.
-    pub(super) fn sms_text(&self, code: &Code, left: Duration) -> String {
-        self.fill_with(&self.settings.messages.sms, code.digits(), left)
+    pub(super) fn sms_text(&self, digits: &str, left: Duration) -> String {
+        self.fill_with(&self.settings.messages.sms, digits, left)
     }
 
     fn fill_with(&self, text: &Text, code: &str, life: Duration) -> String {
@@ -28,6 +27,7 @@ impl Login<'_> {
         let phone = self.phone.as_ref().map(Phone::masked).unwrap_or_default();
         let minutes = minutes(life).to_string();
         let left = tries_left(self.settings.code.tries.saturating_sub(self.counts.wrong));
+        let wait = self.wait.map(a_while).unwrap_or_default();
         let login = self.request.id.to_string();
         text.fill(&[
             (Field::Code, code),
@@ -38,6 +38,7 @@ impl Login<'_> {
             (Field::Phone, &phone),
             (Field::Minutes, &minutes),
             (Field::Left, &left),
+            (Field::Wait, &wait),
             (Field::Login, &login),
         ])
     }
@@ -48,10 +49,13 @@ impl Login<'_> {
         self.first?;
         let messages = &self.settings.messages;
         let text = match outcome {
-            Outcome::Granted(_) | Outcome::Denied(Denied::Abandoned | Denied::Cancelled) => {
-                return None;
+            Outcome::Granted(_)
+            | Outcome::LeftToStack(_)
+            | Outcome::Denied(Denied::Abandoned | Denied::Cancelled) => return None,
+            Outcome::Denied(Denied::Limited | Denied::Locked) if self.wait.is_some() => {
+                &messages.later
             }
-            Outcome::Denied(Denied::WrongCode) => &messages.too_many,
+            Outcome::Denied(Denied::WrongCode | Denied::Locked) => &messages.too_many,
             Outcome::Denied(Denied::ExpiredCode) => &messages.too_late,
             Outcome::Denied(Denied::NotVerified | Denied::NoNumber) => &messages.not_verified,
             Outcome::Denied(
@@ -62,6 +66,8 @@ impl Login<'_> {
                 | Denied::SystemUser(_)
                 | Denied::Ambiguous
                 | Denied::NoFirstFactor
+                | Denied::Prefix
+                | Denied::NewPhone
                 | Denied::NoCode
                 | Denied::Limited,
             )

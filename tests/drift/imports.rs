@@ -37,17 +37,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ),
     (
         "admin",
-        &[
-            "policy",
-            "directory",
-            "ledger",
-            "phone",
-            "config",
-            "sys",
-            "deadline",
-            "secret",
-            "id",
-        ],
+        &["directory", "ledger", "config", "sys", "deadline"],
     ),
     // The story. It says nothing in any log but through a trait of its own.
     (
@@ -81,8 +71,11 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("code", &["deadline", "id"]),
     ("sms", &["config", "deadline", "net", "phone", "secret"]),
     // It writes down what others say: it looks up, to the verdict's words, and sideways, to what
-    // became of an SMS.
-    ("journal", &["verdict", "sms", "phone", "sys", "id"]),
+    // became of an SMS and why none was needed.
+    (
+        "journal",
+        &["verdict", "policy", "sms", "phone", "sys", "id"],
+    ),
     // The ground. A setting may be a region of phones, or a secret; waiting for a connection is
     // bounded; a secret may go into a request.
     ("config", &["phone", "secret"]),

@@ -39,6 +39,8 @@ pub struct Request<'a> {
     pub user: &'a [u8],
     /// `PAM_RHOST`, empty where it is not set.
     pub rhost: &'a [u8],
+    /// `PAM_RUSER`, empty where it is not set.
+    pub ruser: &'a [u8],
     /// The PAM environment's `SSH_AUTH_INFO_0`, empty where it is not set.
     pub ssh_auth_info: &'a [u8],
     /// [`crate::Verdict::counts`] of the login before on this handle, empty for the first.
@@ -47,8 +49,8 @@ pub struct Request<'a> {
 
 /// The most bytes of each text of a [`Request`].
 pub mod most {
-    /// `PAM_USER` and `PAM_RHOST`: the module cuts longer ones, and no name that is known
-    /// anywhere is as long.
+    /// `PAM_USER`, `PAM_RHOST` and `PAM_RUSER`: the module cuts longer ones, and no name that is
+    /// known anywhere is as long.
     pub const NAME: usize = 1024;
     /// `PAM_SERVICE` and the host's name.
     pub const SERVICE: usize = 256;
@@ -78,13 +80,14 @@ impl<'a> Request<'a> {
         out.0
     }
 
-    const fn texts(&self) -> [&'a [u8]; 7] {
+    const fn texts(&self) -> [&'a [u8]; 8] {
         [
             self.tag,
             self.config,
             self.service,
             self.user,
             self.rhost,
+            self.ruser,
             self.ssh_auth_info,
             self.counts,
         ]
@@ -122,6 +125,7 @@ impl<'a> Request<'a> {
             service: from.text(most::SERVICE)?,
             user: from.text(most::NAME)?,
             rhost: from.text(most::NAME)?,
+            ruser: from.text(most::NAME)?,
             ssh_auth_info: from.text(most::SSH_AUTH_INFO)?,
             counts: from.text(crate::MAX_COUNTS)?,
         };

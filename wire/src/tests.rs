@@ -11,6 +11,7 @@ const REQUEST: Request<'static> = Request {
     service: b"sshd",
     user: b"alice",
     rhost: b"192.0.2.7",
+    ruser: b"bob",
     ssh_auth_info: b"publickey ssh-ed25519 AAAA\n",
     counts: b"\x01\x02",
 };
@@ -156,6 +157,7 @@ fn the_largest_request_fits() {
         tag: &[b't'; most::SERVICE],
         user: &name,
         rhost: &name,
+        ruser: &name,
         ssh_auth_info: &vec![b'k'; most::SSH_AUTH_INFO],
         counts: &[0; MAX_COUNTS],
         ..REQUEST

@@ -13,6 +13,7 @@ use crate::{
     config::{self, Content, Files, Role, Unsafe},
     deadline::Deadline,
     directory::{self, PasswordProof, Value},
+    ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
     policy::Names,
     sms::{self, Sent},
 };
@@ -20,6 +21,8 @@ use crate::{
 pub const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
 pub const PASSWORD: &str = "correct horse";
 const NUMBER: &str = "+12025550142";
+/// The same person's, later.
+const MOVED: &str = "+12025550177";
 
 const SETTINGS: &str = r#"
 [twilio]
@@ -59,6 +62,8 @@ pub enum Do {
     WrongCode,
     /// First lets time pass.
     After(u64, Box<Do>),
+    /// First the ledger breaks.
+    Breaks(ledger::Error, Box<Do>),
     HangUp,
     TooLong,
     Missing,
@@ -74,10 +79,12 @@ struct World {
     sms: RefCell<Vec<String>>,
     seen: RefCell<Vec<String>>,
     binds: Cell<u32>,
-    unsent: Cell<u32>,
+    asked: Cell<u32>,
+    changed: RefCell<Vec<String>>,
+    trouble: RefCell<Vec<&'static str>>,
 }
 
-struct Scripted<'a>(&'a World, std::vec::IntoIter<Do>);
+struct Scripted<'a>(&'a World, std::vec::IntoIter<Do>, Model);
 
 impl Scripted<'_> {
     fn answer(&self, what: Do) -> Heard {
@@ -101,6 +108,11 @@ impl Scripted<'_> {
             }
             Do::After(seconds, then) => {
                 self.0.clock.set(self.0.clock.get() + seconds);
+                self.2.pass(Duration::from_secs(seconds));
+                self.answer(*then)
+            }
+            Do::Breaks(error, then) => {
+                self.2.fail(Some(error));
                 self.answer(*then)
             }
             Do::HangUp => Heard::HungUp,
@@ -153,6 +165,7 @@ impl Directory for People<'_> {
     fn find(&mut self, name: &str, _: Deadline) -> Result<Found, directory::Error> {
         match name {
             "alice" => Ok(Found::One(entry("TRUE", NUMBER))),
+            "moved" => Ok(Found::One(entry("TRUE", MOVED))),
             "refused" => Ok(Found::One(entry("TRUE", "+12025550110"))),
             "unverified" => Ok(Found::One(entry("FALSE", NUMBER))),
             "unreadable" => Ok(Found::One(entry("TRUE", "ask my mother"))),
@@ -195,30 +208,83 @@ impl Carrier for Post<'_> {
         _: Duration,
         _: Deadline,
     ) -> Result<Sent, sms::Error> {
-        let kind = if to.e164() == NUMBER && self.0.sms.borrow().len() < self.1 {
-            self.0.sms.borrow_mut().push(text.reveal().to_owned());
-            return Ok(Sent {
-                sid: None,
-                took: Duration::ZERO,
-            });
-        } else if to.e164() == NUMBER {
-            sms::Kind::Outage
-        } else {
-            sms::Kind::NumberRefused
-        };
-        Err(sms::Error::new(kind, None, "refused", "do something"))
+        let error = |kind| sms::Error::new(kind, None, "refused", "do something");
+        if ![NUMBER, MOVED].contains(&to.e164()) {
+            return Err(error(sms::Kind::NumberRefused).not_sent());
+        }
+        if self.0.sms.borrow().len() >= self.1 {
+            return Err(error(sms::Kind::Outage));
+        }
+        self.0.sms.borrow_mut().push(text.reveal().to_owned());
+        Ok(Sent {
+            sid: None,
+            took: Duration::ZERO,
+        })
     }
 }
 
 struct Silent<'a>(&'a World);
+
+/// The plain ledger. Everything that it is asked comes after a first factor.
+struct Book<'a>(&'a World, Model);
+
+impl Ledger for Book<'_> {
+    fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, ledger::Error> {
+        self.0.asked.set(self.0.asked.get() + 1);
+        self.1.admit(who, rules, by)
+    }
+
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, ledger::Error> {
+        self.1.reserve(who, rules, by)
+    }
+
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
+        self.1.give_back(who, slot, by)
+    }
+
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, ledger::Error> {
+        self.1.begin_try(who, rules, by)
+    }
+
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<(), ledger::Error> {
+        self.1.succeed(who, rules, by)
+    }
+
+    fn trouble(&mut self) -> Option<ledger::Error> {
+        None
+    }
+}
 
 impl Journal for Silent<'_> {
     fn known(&mut self) {}
     fn caller(&mut self, _: &str) {}
     fn proved(&mut self, _: &'static str) {}
     fn sent(&mut self, _: &Phone, _: &Sent) {}
-    fn unsent(&mut self, _: &Failed) {
-        self.0.unsent.set(self.0.unsent.get() + 1);
+    fn phone_changed(&mut self, phone: &Phone) {
+        self.0.changed.borrow_mut().push(phone.masked());
+    }
+    fn trouble(&mut self, failed: &Failed) {
+        self.0.trouble.borrow_mut().push(failed.stage.name());
     }
     fn step(&mut self, _: &str) {}
 }
@@ -235,11 +301,16 @@ impl Clock for Ticking<'_> {
 pub struct Told {
     pub user: &'static [u8],
     pub more_settings: &'static str,
+    pub change: fn(&mut config::Settings),
     pub service: &'static str,
     pub ssh: &'static [u8],
     pub caller: u32,
     pub counts: Counts,
     pub carrier_lasts: usize,
+    /// What is known from earlier logins.
+    pub ledger: Model,
+    pub id: LoginId,
+    pub rhost: &'static str,
     pub script: Vec<Do>,
 }
 
@@ -248,11 +319,15 @@ impl Default for Told {
         Self {
             user: b"alice",
             more_settings: "",
+            change: |_| {},
             service: "sshd",
             ssh: b"",
             caller: 0,
             counts: Counts::default(),
             carrier_lasts: usize::MAX,
+            ledger: Model::default(),
+            id: LOGIN,
+            rhost: "192.0.2.7",
             script: Vec::new(),
         }
     }
@@ -267,30 +342,42 @@ pub struct Seen {
     pub prompts: Vec<String>,
     pub sms: Vec<String>,
     pub binds: u32,
-    pub unsent: u32,
+    /// How often the ledger was asked whether he may have an SMS.
+    pub asked: u32,
+    /// Numbers that were new.
+    pub changed: Vec<String>,
+    /// Stages that failed without ending the login.
+    pub trouble: Vec<&'static str>,
+    pub detail: String,
     pub counts: Counts,
 }
 
 pub fn tell(told: Told) -> Seen {
     let world = World::default();
     let files = OneFile(format!("{SETTINGS}{}", told.more_settings));
-    let settings = config::load(&files, "/settings", told.service, None).expect("good settings");
+    let mut settings = config::load(&files, "/settings", told.service, None).expect("settings");
+    // No case waits between two SMS but those that are about it.
+    settings.limits.pause = Duration::ZERO;
+    (told.change)(&mut settings);
     let clock = Ticking(&world);
     let request = Request {
-        id: LOGIN,
+        id: told.id,
         user: told.user,
-        rhost: "192.0.2.7",
+        rhost: told.rhost,
+        ruser: b"",
+        session: None,
         service: told.service,
         host: "web1",
         caller: told.caller,
         ssh_auth_info: told.ssh,
         started: clock.now(),
     };
-    let mut person = Scripted(&world, told.script.into_iter());
+    let mut person = Scripted(&world, told.script.into_iter(), told.ledger.clone());
     let cast = Cast {
         person: &mut person,
         names: &Nss,
         directory: &mut People(&world),
+        ledger: &mut Book(&world, told.ledger),
         carrier: &mut Post(&world, told.carrier_lasts),
         journal: &mut Silent(&world),
         clock: &clock,
@@ -299,9 +386,10 @@ pub fn tell(told: Told) -> Seen {
     assert!(person.1.next().is_none(), "a further prompt was expected");
     let reason = match &ended.outcome {
         Outcome::Granted(granted) => {
-            assert_eq!(granted.login(), LOGIN);
-            "granted"
+            assert_eq!(granted.login(), told.id);
+            granted.exemption().map_or("granted", |why| why.reason())
         }
+        Outcome::LeftToStack(exemption) => exemption.reason(),
         Outcome::Denied(denied) => denied.reason(),
         Outcome::Failed(failed) => failed.fault.reason(),
     };
@@ -313,7 +401,10 @@ pub fn tell(told: Told) -> Seen {
         prompts: world.seen.take(),
         sms: world.sms.take(),
         binds: world.binds.get(),
-        unsent: world.unsent.get(),
+        asked: world.asked.get(),
+        changed: world.changed.take(),
+        trouble: world.trouble.take(),
+        detail: ended.detail.unwrap_or_default(),
         counts: ended.counts,
     }
 }

@@ -1,0 +1,266 @@
+//! The ledgers of one host: the fleet's, where there is one, and its own.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use super::{
+    Account, Admission, Error, Overview, Refusal, Rules, Slot, Standing, Store, Try, file::File,
+    redis::Remote,
+};
+use crate::{
+    config::{self, Unreachable},
+    deadline::Deadline,
+};
+
+type Kept = Result<Box<dyn Store>, Error>;
+
+/// Both of them. While the fleet's is out of reach this host's own one counts, if the settings say
+/// so: with the same limits, but for this host alone.
+pub struct Books {
+    /// Both are opened before privileges go. A login that does not get as far as to need them does
+    /// not fail for them.
+    fleet: Option<Kept>,
+    own: Kept,
+    unreachable: Unreachable,
+    trouble: Option<Error>,
+}
+
+/// Who keeps a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    Fleet,
+    Host,
+}
+
+impl Keeper {
+    /// For machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fleet => "redis",
+            Self::Host => "local",
+        }
+    }
+}
+
+impl fmt::Display for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fleet => "the fleet's ledger",
+            Self::Host => "this host's ledger",
+        })
+    }
+}
+
+impl Books {
+    /// Opens what needs a path, and begins to connect.
+    #[must_use]
+    pub fn open(settings: &config::Ledger) -> Self {
+        let unreachable = settings
+            .redis
+            .as_ref()
+            .map_or(Unreachable::Local, |redis| redis.unreachable);
+        let fleet = settings.redis.as_ref().map(Remote::begin);
+        let own = match unreachable {
+            Unreachable::Local => File::open(&settings.path).map(kept),
+            Unreachable::Deny => Err(Error::Local {
+                what: "this host's own ledger is not in use".into(),
+                remedy: "set ledger.unreachable = \"local\" to use it".into(),
+            }),
+        };
+        Self {
+            fleet: fleet.map(|remote| remote.map(kept)),
+            own,
+            unreachable,
+            trouble: None,
+        }
+    }
+
+    /// What has gone wrong since the last question, without keeping it from being answered.
+    pub const fn trouble(&mut self) -> Option<Error> {
+        self.trouble.take()
+    }
+
+    /// Each that this host counts in, for an administrator.
+    pub fn each(&mut self) -> impl Iterator<Item = (Keeper, Result<&mut dyn Store, Error>)> {
+        let in_use = self.unreachable == Unreachable::Local;
+        let fleet = self.fleet.as_mut();
+        let fleet = fleet.map(|fleet| (Keeper::Fleet, opened(fleet)));
+        let own = in_use.then(|| (Keeper::Host, opened(&mut self.own)));
+        fleet.into_iter().chain(own)
+    }
+
+    /// Asks the fleet's, and where it is out of reach this host's own, from then on for the whole
+    /// login: no second question waits for its time-out.
+    fn ask<T>(
+        &mut self,
+        question: impl Fn(&mut dyn Store) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(fleet) = &mut self.fleet {
+            match opened(fleet).and_then(&question) {
+                Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
+                    let what = format!("{what}; this host's own ledger counts meanwhile");
+                    self.trouble = Some(Error::Outage(what));
+                    self.fleet = None;
+                }
+                answer => return answer,
+            }
+        }
+        opened(&mut self.own).and_then(question)
+    }
+}
+
+fn kept(store: impl Store + 'static) -> Box<dyn Store> {
+    Box::new(store)
+}
+
+fn opened(kept: &mut Kept) -> Result<&mut dyn Store, Error> {
+    match kept {
+        Ok(store) => Ok(&mut **store),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+impl Store for Books {
+    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
+        self.ask(|store| store.admit(who, rules, by))
+    }
+
+    fn reserve(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Slot, Refusal>, Error> {
+        self.ask(|store| store.reserve(who, rules, by))
+    }
+
+    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
+        self.ask(|store| store.give_back(who, slot.clone(), by))
+    }
+
+    fn begin_try(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Result<Try, Refusal>, Error> {
+        self.ask(|store| store.begin_try(who, rules, by))
+    }
+
+    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
+        self.ask(|store| store.succeed(who, rules, by))
+    }
+
+    fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error> {
+        self.ask(|store| store.standing(person, by))
+    }
+
+    fn overview(&mut self, by: Deadline) -> Result<Overview, Error> {
+        self.ask(|store| store.overview(by))
+    }
+
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
+        self.ask(|store| store.unlock(person, forget, by))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        config::{Limits, Rule},
+        id::LoginId,
+        ledger::{Answer, model::Model},
+        phone::Phone,
+    };
+
+    fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> Books {
+        Books {
+            fleet: Some(Ok(Box::new(fleet.clone()))),
+            own: Ok(Box::new(own.clone())),
+            unreachable,
+            trouble: None,
+        }
+    }
+
+    fn account() -> Account {
+        let phone = Phone::read("+44 7700 900123", None).unwrap();
+        Account {
+            login: LoginId([1; 4]),
+            person: "uid=alice".into(),
+            name: "alice".into(),
+            numbers: vec![phone.clone()],
+            phone,
+            password_changed: String::new(),
+            place: None,
+            segments: 1,
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits {
+            sms: vec![Rule {
+                most: 1,
+                within: Duration::from_secs(60),
+            }],
+            sms_total: None,
+            pause: Duration::ZERO,
+            failures: 1,
+            lock: Duration::from_secs(60),
+            disable_after: 100,
+            allowed_prefixes: Vec::new(),
+        }
+    }
+
+    fn is_reserved(admission: &Admission) -> bool {
+        matches!(admission.answer, Answer::Reserved(_))
+    }
+
+    #[test]
+    fn out_of_reach_this_hosts_own_counts_by_itself_and_says_so() {
+        let (fleet, own, limits) = (Model::default(), Model::default(), limits());
+        let rules = Rules {
+            limits: &limits,
+            remember: None,
+            new_phone: Duration::ZERO,
+        };
+        let by = Deadline::within(Duration::from_secs(5));
+        let mut books = books(&fleet, &own, Unreachable::Local);
+        assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
+        assert_eq!(books.trouble(), None);
+        fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+        assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
+        assert!(matches!(books.trouble(), Some(Error::Outage(_))));
+        // And that is the end of the fleet's for this login, so that nothing is counted by halves.
+        fleet.fail(None);
+        assert!(!is_reserved(&books.admit(&account(), rules, by).unwrap()));
+        assert_eq!(books.trouble(), None);
+    }
+
+    #[test]
+    fn with_deny_nobody_else_is_asked() {
+        let (fleet, own, limits) = (Model::default(), Model::default(), limits());
+        let rules = Rules {
+            limits: &limits,
+            remember: None,
+            new_phone: Duration::ZERO,
+        };
+        let by = Deadline::within(Duration::from_secs(5));
+        let outage = Error::Outage("x:6379: timed out".into());
+        fleet.fail(Some(outage.clone()));
+        let mut denying = books(&fleet, &own, Unreachable::Deny);
+        assert_eq!(denying.admit(&account(), rules, by), Err(outage));
+        // Whoever refuses us is not out of reach.
+        let refused = Error::Refused {
+            what: "no".into(),
+            remedy: "do".into(),
+        };
+        fleet.fail(Some(refused.clone()));
+        let mut lenient = books(&fleet, &own, Unreachable::Local);
+        assert_eq!(lenient.begin_try(&account(), rules, by), Err(refused));
+        assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
+    }
+}

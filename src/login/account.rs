@@ -1,0 +1,216 @@
+//! Whose login it is, and what the ledger has to say of him.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use super::{End, Ledger, Login, failed};
+use crate::{
+    config::a_while,
+    deadline::Deadline,
+    directory::{Entry, NoPhone},
+    ledger::{self, Account, Answer, Refusal, Rules, Slot, Try, Whose},
+    phone::Phone,
+    policy::{self, Exemption, Origin, Traces},
+    sms,
+    verdict::{Denied, Failed, Fault, Stage},
+};
+
+/// What comes next for somebody whose first factor is proved.
+pub(super) enum Admitted {
+    /// An SMS.
+    Sms(Slot),
+    /// Nothing.
+    Exempt(Exemption),
+}
+
+/// Why there is no further SMS now.
+pub(super) enum Stopped {
+    /// The pause between two of one login.
+    Paused(Duration),
+    Limited(Refusal),
+}
+
+impl Login<'_> {
+    /// His account: his entry, his verified phone, and where he comes from.
+    pub(super) fn account(
+        &mut self,
+        person: &policy::Person,
+        entry: &Entry,
+    ) -> Result<Account, End> {
+        let numbers = entry
+            .phones(&self.settings.ldap)
+            .map_err(|none| match none {
+                NoPhone::NotVerified => Denied::NotVerified,
+                NoPhone::NoNumber => Denied::NoNumber,
+            })?;
+        let phone = numbers.first().cloned().ok_or(Denied::NoNumber)?;
+        self.phone = Some(phone.clone());
+        if !self.is_allowed(&phone) {
+            return Err(Denied::Prefix.into());
+        }
+        let request = self.request;
+        self.origin = Origin::of(&Traces {
+            ssh_auth_info: request.ssh_auth_info,
+            rhost: request.rhost,
+            ruser: request.ruser,
+            caller: request.caller,
+            session: request.session,
+        });
+        let place = |origin: &Origin| origin.place(request.user, request.service);
+        let longest = "0".repeat(self.settings.code.digits.into());
+        let text = self.sms_text(&longest, self.settings.code.lifetime);
+        Ok(Account {
+            login: request.id,
+            person: entry.person(),
+            name: person.name().to_owned(),
+            phone,
+            numbers,
+            password_changed: entry.password_changed().to_owned(),
+            place: self.origin.as_ref().map(place),
+            segments: sms::segments(&text),
+        })
+    }
+
+    fn is_allowed(&self, phone: &Phone) -> bool {
+        let prefixes = &self.settings.limits.allowed_prefixes;
+        let begins = |prefix: &String| phone.e164().starts_with(prefix);
+        prefixes.is_empty() || prefixes.iter().any(begins)
+    }
+
+    /// What the ledger says of him: a new number, a lock, a limit, a remembered login, or that an
+    /// SMS is his.
+    pub(super) fn admit(&mut self, who: &Account) -> Result<Admitted, End> {
+        if !self.counts.may_send(self.settings.code.resends) {
+            self.detail = Some("no SMS is left in this login (code.resends)".into());
+            return Err(Denied::Limited.into());
+        }
+        let admission = self.ask(|ledger, rules, by| ledger.admit(who, rules, by))?;
+        for number in &admission.new_numbers {
+            self.cast.journal.phone_changed(number);
+        }
+        match admission.answer {
+            Answer::Refused(refusal) => Err(self.refused(refusal)),
+            Answer::Remembered { earned_by } => self
+                .origin
+                .as_ref()
+                .and_then(|origin| {
+                    let policy = &self.settings.policy;
+                    Exemption::remembered(policy, origin, self.request.id, earned_by)
+                })
+                .map(Admitted::Exempt)
+                .ok_or_else(|| {
+                    let detail = "the ledger remembers what it was not asked; please report this";
+                    failed(Stage::Ledger, Fault::Local, detail)
+                }),
+            Answer::Reserved(slot) => Ok(Admitted::Sms(slot)),
+        }
+    }
+
+    /// A slot for a further SMS.
+    pub(super) fn next_slot(&mut self, who: &Account) -> Result<Result<Slot, Stopped>, End> {
+        let now = self.cast.clock.now();
+        let ago = self.last_sms.map(|sent| now.since(sent));
+        let pause = ago.map_or(Duration::ZERO, |ago| {
+            self.settings.limits.pause.saturating_sub(ago)
+        });
+        if !pause.is_zero() {
+            return Ok(Err(Stopped::Paused(pause)));
+        }
+        let slot = self.ask(|ledger, rules, by| ledger.reserve(who, rules, by))?;
+        Ok(slot.map_err(Stopped::Limited))
+    }
+
+    pub(super) fn begin_try(&mut self, who: &Account) -> Result<Try, End> {
+        let counted = self.ask(|ledger, rules, by| ledger.begin_try(who, rules, by))?;
+        counted.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// The right code clears the count. If that cannot be written down he is let in all the same,
+    /// and it stays counted.
+    pub(super) fn succeed(&mut self, who: &Account) {
+        self.note(|ledger, rules, by| ledger.succeed(who, rules, by));
+    }
+
+    /// An SMS that was surely not sent. If that cannot be written down it stays counted.
+    pub(super) fn give_back(&mut self, who: &Account, slot: Slot) {
+        self.note(|ledger, _, by| ledger.give_back(who, slot, by));
+    }
+
+    /// What a refusal of the ledger's means to the person and to the log.
+    pub(super) fn refused(&mut self, refusal: Refusal) -> End {
+        let (denied, wait, detail) = match refusal {
+            Refusal::Locked { wait } => (Denied::Locked, wait, way_of(wait)),
+            Refusal::Limited { wait, whose, rule } => {
+                let whose = match whose {
+                    Whose::Person => "this person (limits.sms)",
+                    Whose::Phone => "this phone (limits.sms)",
+                    Whose::All => "the whole ledger (limits.sms_total)",
+                };
+                let detail = format!("{rule} SMS for {whose}; next in {}", a_while(wait));
+                (Denied::Limited, Some(wait), detail)
+            }
+            Refusal::NewPhone { wait } => {
+                let detail = format!("it counts in {} (policy.new_phone)", a_while(wait));
+                (Denied::NewPhone, Some(wait), detail)
+            }
+        };
+        self.wait = wait;
+        self.detail = Some(detail);
+        denied.into()
+    }
+
+    /// A question without whose answer the login does not go on.
+    fn ask<T>(
+        &mut self,
+        question: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<T, ledger::Error>,
+    ) -> Result<T, End> {
+        let rules = self.rules();
+        let answer = question(self.cast.ledger, rules, self.patience.deadline());
+        if let Some(error) = self.cast.ledger.trouble() {
+            self.cast.journal.trouble(&of_ledger(&error));
+        }
+        answer.map_err(|error| End::Failed(of_ledger(&error)))
+    }
+
+    /// Something to be written down, if it can be.
+    fn note(
+        &mut self,
+        what: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<(), ledger::Error>,
+    ) {
+        if let Err(End::Failed(failed)) = self.ask(what) {
+            self.cast.journal.trouble(&failed);
+        }
+    }
+}
+
+impl<'a> Login<'a> {
+    const fn rules(&self) -> Rules<'a> {
+        let settings = self.settings;
+        Rules {
+            limits: &settings.limits,
+            remember: settings.policy.remember,
+            new_phone: settings.policy.new_phone,
+        }
+    }
+}
+
+/// How a lock ends, for the log.
+pub(super) fn way_of(wait: Option<Duration>) -> String {
+    match wait {
+        Some(wait) => format!("locked by wrong codes for {} (limits.lock)", a_while(wait)),
+        None => "locked by wrong codes until `sms-otp unlock` (limits.disable_after)".into(),
+    }
+}
+
+fn of_ledger(error: &ledger::Error) -> Failed {
+    Failed {
+        stage: Stage::Ledger,
+        fault: match error {
+            ledger::Error::Outage(_) => Fault::Outage,
+            ledger::Error::Refused { .. } => Fault::Refused,
+            ledger::Error::Local { .. } => Fault::Local,
+        },
+        error: None,
+        detail: format!("{error}: {}", error.remedy()),
+    }
+}
