@@ -2,7 +2,9 @@
 //! behind `$ `, then what came out, on stdout or, behind `! `, on stderr, and last `exit N`.
 
 use crate::Case;
+use crate::module::{PASSWORD, Say, Someone, someone, with_ledger};
 use lab::bench::Bench;
+use lab::world::User;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -18,6 +20,8 @@ pub fn cases() -> Vec<Case> {
             "command::the_helper_is_started_by_the_module",
             the_helper_is_started_by_the_module,
         ),
+        ("command::status_and_unlock", status_and_unlock),
+        ("command::people_who_are_not_root", people_who_are_not_root),
     ]
 }
 
@@ -88,4 +92,85 @@ fn the_helper_is_started_by_the_module(bench: &Bench) {
         "it says who starts it: {seen}"
     );
     assert!(seen.ends_with("\nexit 2\n"), "{seen}");
+}
+
+/// What it says of somebody with a lock, to people and to machines, and how that ends.
+fn status_and_unlock(bench: &Bench) {
+    let locked = someone(bench, "status-locked");
+    let login = with_ledger(bench, "status", &locked)
+        .set("limits.failures", "2")
+        .set("limits.sms", "[\"1/1h\", \"20/1d\"]");
+    login.run(&[Say::Password, Say::WrongCode, Say::WrongCode], 2);
+    let config = login.config();
+    let config = config.to_str().expect("a path");
+    let run = |words: &[&str]| bench.sms_otp(&[&["--config", config], words].concat());
+
+    let (code, text, error) = run(&["status", "STATUS-locked"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let expected = "STATUS-locked, in this host's ledger\n\
+        \x20 wrong codes       2 since the last success\n\
+        \x20 lock              for 15 minutes more\n\
+        \x20 SMS               1 of 1/1h, the next in 60 minutes\n\
+        \x20 SMS               1 of 20/1d\n\
+        \x20 numbers known     1\n";
+    assert_eq!(text, expected);
+
+    let (code, json, _) = run(&["status", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let ledger = &json["ledgers"][0];
+    assert_eq!(code, 0);
+    assert_eq!(
+        (&ledger["ledger"], &ledger["sms_24h"]),
+        (&"local".into(), &1.into()),
+        "{json}"
+    );
+    let suspect = &ledger["wrong_codes"][0];
+    assert_eq!(suspect["user"], "status-locked", "{json}");
+    assert_eq!(
+        (&suspect["failures"], &suspect["locked"]),
+        (&2.into(), &true.into()),
+        "{json}"
+    );
+
+    let (code, text, _) = run(&["unlock", "status-locked"]);
+    let expected = "this host's ledger: 2 wrong codes forgiven, a lock of 15 minutes more ended\n";
+    assert_eq!((code, text.as_str()), (0, expected));
+    let (code, text, _) = run(&["status"]);
+    assert_eq!(code, 0);
+    assert!(!text.contains("status-locked"), "the name is gone: {text}");
+
+    let (code, _, error) = run(&["unlock", "nobody-at-all"]);
+    assert_eq!(code, 1);
+    assert!(
+        error.contains("knows nobody called nobody-at-all"),
+        "{error}"
+    );
+    let Someone { person, .. } = &locked;
+    let (code, text, _) = run(&["unlock", &person.dn().to_uppercase()]);
+    assert_eq!(
+        (code, text.as_str()),
+        (0, "this host's ledger: no wrong codes were counted\n")
+    );
+    assert!(!text.contains(PASSWORD));
+}
+
+fn people_who_are_not_root(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Then we are one of them, and the settings are ours.
+    }
+    let account = bench.world().add(&User::new("command-bea"));
+    let settings = bench.folder("command").join("sms_otp.toml");
+    bench.settings().write(&settings);
+    for verb in ["status", "unlock alice"] {
+        let mut command = Command::new(bench.product().command());
+        command.arg("--config").arg(&settings).args(verb.split(' '));
+        std::os::unix::process::CommandExt::uid(&mut command, account.uid);
+        let output = command.output().expect("it starts");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            error.contains("run it as root (sudo sms-otp ...)"),
+            "{error}"
+        );
+    }
 }

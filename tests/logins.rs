@@ -2,6 +2,7 @@
 
 mod console;
 mod lab_itself;
+mod remember;
 mod ssh_gone;
 mod ssh_password;
 mod ssh_proved;
@@ -20,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         sudo::CASES,
         su::CASES,
         console::CASES,
+        remember::CASES,
     ]
     .concat()
 }

@@ -3,18 +3,24 @@
 mod arguments;
 mod carrier;
 mod directory;
+mod disk;
+mod fleet;
 mod handle;
 mod happy;
 mod hosts;
 mod lab_itself;
+mod ledger;
 mod login;
 mod password;
 mod phone;
 mod policy;
 mod prompt;
+mod storm;
 mod texts;
 
 use crate::Case;
+pub use ledger::with_ledger;
+pub use login::{PASSWORD, Say, Someone, someone};
 
 pub fn cases() -> Vec<Case> {
     [
@@ -28,6 +34,10 @@ pub fn cases() -> Vec<Case> {
         prompt::CASES,
         texts::CASES,
         handle::CASES,
+        ledger::CASES,
+        storm::CASES,
+        disk::CASES,
+        fleet::CASES,
         policy::CASES,
         hosts::CASES,
     ]

@@ -73,9 +73,13 @@ fn an_ordinary_user_may_be_the_host(bench: &Bench) {
     let account = bench.world().add(&User::new("host-bea"));
     let other = bench.world().add(&User::new("host-cal"));
     let bea = someone(bench, "host-bea");
+    let own = bench.folder("ordinary-ledger");
+    std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
+    let own = own.join("ledger");
     let login = |owner| {
         Login::new(bench, "ordinary")
             .of(&bea)
+            .text("ledger.path", own.to_str().expect("a path"))
             .owner(owner)
             .tag("host")
             .host(|host| host.run_as(bench.world(), &account))
@@ -140,6 +144,8 @@ fn the_environment_counts_for_nothing(bench: &Bench) {
 fn low_limits_are_the_host_s_own(bench: &Bench) {
     let eli = someone(bench, "limit-eli");
     let login = || Login::new(bench, "limit").of(&eli);
+    // Who may write no file cannot begin a ledger; what is there already, everybody goes on with.
+    login().sees("before", &IN, &Seen::granted());
     for (what, resource, value) in [
         ("file size", Resource::Fsize, 0),
         ("core", Resource::Core, 0),

@@ -2,11 +2,11 @@
 
 mod seen;
 
-pub use seen::{ASKS, GRANTED, NOT_SENT, NOT_VERIFIED, RESENT, SENT, Seen, TOO_MANY};
+pub use seen::{ASKS, GRANTED, LATER, NOT_SENT, NOT_VERIFIED, RESENT, SENT, Seen, TOO_MANY};
 
 use lab::bench::Bench;
 use lab::log::Line;
-use lab::pamhost::{Answer, PamHost, Transcript};
+use lab::pamhost::{Answer, Message, PamHost, Transcript};
 use lab::settings::Settings;
 use lab::slapd::Person;
 use lab::twilio::Sms;
@@ -256,24 +256,24 @@ impl<'b> Login<'b> {
 
     /// Runs it, waiting for so many lines in the log at least.
     pub fn run(&self, says: &[Say], lines: usize) -> (Transcript, Seen) {
-        let config = self.config();
-        self.settings.write(&config);
-        if self.owner.is_some() {
-            std::os::unix::fs::chown(&config, self.owner, self.owner).expect("root may chown");
-        }
-        let line = match &self.line {
-            Some(line) => line.clone(),
-            None => format!("{} {}", self.product_line(), self.arguments),
-        };
-        let stack = self.stack.replace("{}", &line);
-        self.bench.stack(&self.folder, self.case, &stack);
-        let logged = self.logged().len();
         let arrived = self.arrived().len();
         let mut says = says.iter();
-        let transcript = self.host.run(|_| match says.next() {
+        self.run_with(lines, |_| match says.next() {
             Some(say) => self.answer(*say, arrived),
             None => Answer::HangUp,
-        });
+        })
+    }
+
+    /// The same, where somebody sees each prompt and answers it.
+    pub fn run_with(
+        &self,
+        lines: usize,
+        person: impl FnMut(&Message) -> Answer,
+    ) -> (Transcript, Seen) {
+        self.set_up();
+        let logged = self.logged().len();
+        let arrived = self.arrived().len();
+        let transcript = self.host.run(person);
         let lines: Vec<Line> = self.settle(logged + lines).split_off(logged);
         let sms = self.arrived().split_off(arrived);
         self.judge(&transcript, &lines, &sms);
@@ -288,6 +288,48 @@ impl<'b> Login<'b> {
             sms: sms.len(),
         };
         (transcript, seen)
+    }
+
+    /// Writes settings and stack.
+    pub fn set_up(&self) {
+        let config = self.config();
+        self.settings.write(&config);
+        if self.owner.is_some() {
+            std::os::unix::fs::chown(&config, self.owner, self.owner).expect("root may chown");
+        }
+        let line = match &self.line {
+            Some(line) => line.clone(),
+            None => format!("{} {}", self.product_line(), self.arguments),
+        };
+        let stack = self.stack.replace("{}", &line);
+        self.bench.stack(&self.folder, self.case, &stack);
+    }
+
+    /// Many at once, each a host and a helper of its own, and the same answers to each: what PAM
+    /// was told, in no order.
+    pub fn storm(&self, many: usize, answer: impl Fn(&Message) -> Answer + Sync) -> Vec<i32> {
+        self.set_up();
+        std::thread::scope(|scope| {
+            let login = || self.host.run(&answer).codes()[0];
+            let logins: Vec<_> = (0..many).map(|_| scope.spawn(login)).collect();
+            let codes = logins
+                .into_iter()
+                .map(|login| login.join().expect("a login"));
+            codes.collect()
+        })
+    }
+
+    /// The newest line of this service, as it was written.
+    pub fn newest_line(&self) -> String {
+        let lines = self.logged();
+        lines.last().expect("a line").message.clone()
+    }
+
+    /// A field of that line.
+    pub fn newest_field(&self, name: &str) -> String {
+        let lines = self.logged();
+        let field = lines.last().expect("a line").field(name);
+        field.unwrap_or_else(|| panic!("no {name}=")).to_owned()
     }
 
     fn answer(&self, say: Say, arrived: usize) -> Answer {

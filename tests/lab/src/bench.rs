@@ -91,7 +91,19 @@ impl Bench {
 
     /// Settings that work with the shared directory and Twilio.
     pub fn settings(&self) -> Settings {
+        let ledger = self.folder("ledger").join("shared");
         Settings::for_lab(self.certs(), self.slapd(), self.twilio())
+            .text("ledger.path", &ledger.display().to_string())
+    }
+
+    /// The product's command: its exit code, and what it wrote to stdout and stderr.
+    pub fn sms_otp(&self, words: &[&str]) -> (i32, String, String) {
+        let mut command = std::process::Command::new(self.product().command());
+        // Nobody reads the environment; without one, that is seen.
+        let output = command.args(words).env_clear().output().expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        let code = output.status.code().expect("an exit code");
+        (code, text(output.stdout), text(output.stderr))
     }
 
     /// A folder for one case.

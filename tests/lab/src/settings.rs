@@ -16,7 +16,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for this directory and this Twilio, everything else at its default.
+    /// Settings for this directory and this Twilio. Nobody waits between two SMS, and people share
+    /// phones without getting in each other's way; everything else is at its default.
     pub fn for_lab(certs: &Certs, slapd: &Slapd, twilio: &Twilio) -> Self {
         let account = twilio.account();
         let ca = certs.ca().display().to_string();
@@ -31,6 +32,8 @@ impl Settings {
             .text("ldap.bind_dn", Slapd::BIND_DN)
             .text("ldap.bind_password", Slapd::BIND_PASSWORD)
             .text("ldap.base", &Slapd::people())
+            .set("limits.sms", "[\"100/1h\"]")
+            .text("limits.pause", "0s")
     }
 
     /// Sets `section.key` to a value written as TOML.

@@ -139,6 +139,14 @@ impl Sshd {
         Pty::spawn(self.ssh(user, key).arg("echo WELCOME $(id -un)"))
     }
 
+    /// From now on [`Key::Right`] is another key.
+    pub fn change_key(&self) {
+        for half in ["user_key", "user_key.pub"] {
+            std::fs::remove_file(self.folder.join(half)).expect("the old key");
+        }
+        make_key(&self.folder.join("user_key"));
+    }
+
     pub fn known_hosts(&self) -> PathBuf {
         self.folder.join("known_hosts")
     }

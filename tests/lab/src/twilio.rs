@@ -16,7 +16,7 @@ mod server;
 mod tests;
 
 pub use account::Account;
-pub use cases::Case;
+pub use cases::{Broken, Case};
 pub use http::Request;
 pub use phone::Sms;
 

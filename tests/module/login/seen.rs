@@ -15,6 +15,8 @@ pub const RESENT: &str = ">Code sent again. SMS code: ";
 pub const NOT_SENT: &str = "!The code could not be sent. Try again later. (login LOGIN)";
 pub const NOT_VERIFIED: &str =
     "!No verified phone number on file. Ask your administrator. (login LOGIN)";
+/// How long it is stands where `WAIT` is.
+pub const LATER: &str = "!Too many codes. Try again in WAIT. (login LOGIN)";
 pub const TOO_MANY: &str = "!Too many wrong codes. (login LOGIN)";
 
 /// The lines of a login that went well.
@@ -70,6 +72,24 @@ impl Seen {
     }
 }
 
+impl Seen {
+    pub fn codes(&self) -> &[i32] {
+        &self.codes
+    }
+
+    pub fn screen(&self) -> &[String] {
+        &self.screen
+    }
+
+    pub fn log(&self) -> &[String] {
+        &self.log
+    }
+
+    pub fn sms(&self) -> usize {
+        self.sms
+    }
+}
+
 impl Login<'_> {
     /// What has to be so in every login.
     pub(super) fn judge(&self, seen: &Transcript, lines: &[Line], sms: &[Sms]) {
@@ -89,8 +109,8 @@ impl Login<'_> {
             let raw = &line.raw;
             assert_eq!(line.facility, 10, "{case}: {raw}");
             let severity = match line.message.split(' ').nth(1) {
-                Some("sent" | "granted") => 6,
-                Some("denied") => 5,
+                Some("sent" | "granted" | "skipped") => 6,
+                Some("denied" | "phone-changed") => 5,
                 Some("debug") => 7,
                 _ => 3,
             };
@@ -150,6 +170,11 @@ impl Login<'_> {
         let logins: BTreeSet<&str> = lines.iter().filter_map(|l| l.field("login")).collect();
         for login in logins {
             text = text.replace(login, "LOGIN");
+        }
+        const WAIT: &str = "Try again in ";
+        if let Some((before, rest)) = text.split_once(WAIT) {
+            let end = rest.find('.').unwrap_or(rest.len());
+            text = format!("{before}{WAIT}WAIT{}", &rest[end..]);
         }
         if self.bench.without_world().is_some() {
             // Without a log nobody knows which number it is.

@@ -1,0 +1,185 @@
+//! `sms-otp status`: what the ledger knows, of one person or in all.
+#![forbid(unsafe_code)]
+
+use std::{fmt::Write as _, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{Refused, person};
+use crate::{
+    config::{Limits, Rule, Settings, a_while},
+    deadline::Deadline,
+    ledger::{Books, Keeper, Overview, Standing},
+};
+
+/// Looks into every ledger that this host counts in.
+pub(super) fn tell(
+    settings: &Settings,
+    user: Option<&str>,
+    json: bool,
+    by: Deadline,
+) -> Result<String, Refused> {
+    let mut books = Books::open(&settings.ledger);
+    let limits = &settings.limits;
+    let mut pages = Vec::new();
+    match user {
+        Some(user) => {
+            let person = person::find(settings, user, by)?;
+            for (keeper, store) in books.each() {
+                let standing = store?.standing(&person.key, by)?;
+                pages.push(Page::of_person(keeper, user, &standing, settings));
+            }
+        }
+        None => {
+            for (keeper, store) in books.each() {
+                pages.push(Page::of_all(keeper, &store?.overview(by)?, limits));
+            }
+        }
+    }
+    if json {
+        let ledgers: Vec<Value> = pages.into_iter().map(|page| page.json).collect();
+        return Ok(format!("{:#}\n", json!({ "ledgers": ledgers })));
+    }
+    let texts: Vec<String> = pages.into_iter().map(|page| page.text).collect();
+    Ok(texts.join("\n"))
+}
+
+/// One ledger's answer, for people and for machines.
+struct Page {
+    text: String,
+    json: Value,
+}
+
+impl Page {
+    fn of_person(keeper: Keeper, user: &str, standing: &Standing, settings: &Settings) -> Self {
+        let limits = &settings.limits;
+        let disabled = standing.failures >= limits.disable_after;
+        let lock = match standing.locked {
+            _ if disabled => format!("until `sms-otp unlock {user}`"),
+            Some(left) => format!("for {} more", a_while(left)),
+            None => "none".to_owned(),
+        };
+        let mut text = format!("{user}, in {keeper}\n");
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "  {name:<18}{value}");
+        };
+        if !standing.known {
+            line("known", "no");
+        }
+        line(
+            "wrong codes",
+            &format!("{} since the last success", standing.failures),
+        );
+        line("lock", &lock);
+        let sms: Vec<Value> = limits
+            .sms
+            .iter()
+            .map(|rule| window(standing, *rule))
+            .collect();
+        for rule in &limits.sms {
+            let sent = standing.used(*rule);
+            let wait = standing.wait(*rule);
+            let room = match wait {
+                Duration::ZERO => String::new(),
+                wait => format!(", the next in {}", a_while(wait)),
+            };
+            line("SMS", &format!("{sent} of {rule}{room}"));
+        }
+        line("numbers known", &standing.numbers.to_string());
+        for (login, ago) in &standing.remembered {
+            line(
+                "remembered",
+                &format!("login {login}, {} ago", a_while(*ago)),
+            );
+        }
+        let remembered = standing.remembered.iter();
+        let json = json!({
+            "ledger": keeper.name(),
+            "user": user,
+            "known": standing.known,
+            "failures": standing.failures,
+            "locked": disabled || standing.locked.is_some(),
+            "disabled": disabled,
+            "locked_for_s": standing.locked.filter(|_| !disabled).map(seconds),
+            "sms": sms,
+            "numbers": standing.numbers,
+            "remembered": remembered
+                .map(|(login, ago)| json!({ "login": login.to_string(), "ago_s": ago.as_secs() }))
+                .collect::<Vec<_>>(),
+        });
+        Self { text, json }
+    }
+
+    fn of_all(keeper: Keeper, all: &Overview, limits: &Limits) -> Self {
+        let mut text = format!("{keeper}\n");
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "  {name:<18}{value}");
+        };
+        let brake = limits.sms_total.map(|rule| format!(", limit {rule}"));
+        let sent = format!("{} SMS in {} segments", all.sms, all.segments);
+        line("last 24 hours", &(sent + &brake.unwrap_or_default()));
+        let known = [
+            ("people", all.people),
+            ("phones", all.phones),
+            ("remembered", all.remembered),
+        ];
+        for (name, number) in known {
+            if let Some(number) = number {
+                line(name, &number.to_string());
+            }
+        }
+        if let Some(size) = all.size {
+            line("size", &format!("{} KB", size.div_ceil(1024)));
+        }
+        for suspect in &all.suspects {
+            let lock = match suspect.locked {
+                _ if suspect.failures >= limits.disable_after => {
+                    format!(", locked until `sms-otp unlock {}`", suspect.name)
+                }
+                Some(left) => format!(", locked for {} more", a_while(left)),
+                None => String::new(),
+            };
+            line(
+                "wrong codes",
+                &format!("{}: {}{lock}", suspect.name, suspect.failures),
+            );
+        }
+        let suspects = all.suspects.iter();
+        let json = json!({
+            "ledger": keeper.name(),
+            "sms_24h": all.sms,
+            "segments_24h": all.segments,
+            "people": all.people,
+            "phones": all.phones,
+            "remembered": all.remembered,
+            "size_bytes": all.size,
+            "wrong_codes": suspects
+                .map(|suspect| {
+                    let disabled = suspect.failures >= limits.disable_after;
+                    json!({
+                        "user": suspect.name,
+                        "failures": suspect.failures,
+                        "locked": disabled || suspect.locked.is_some(),
+                        "disabled": disabled,
+                        "locked_for_s": suspect.locked.filter(|_| !disabled).map(seconds),
+                    })
+                })
+                .collect::<Vec<_>>(),
+        });
+        Self { text, json }
+    }
+}
+
+fn window(standing: &Standing, rule: Rule) -> Value {
+    json!({
+        "rule": rule.to_string(),
+        "used": standing.used(rule),
+        "next_in_s": seconds(standing.wait(rule)),
+    })
+}
+
+/// Whole seconds, rounded up: who waits as long is not too early.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs()
+        .saturating_add(u64::from(time.subsec_nanos() > 0))
+}

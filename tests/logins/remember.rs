@@ -1,0 +1,126 @@
+//! Remembered logins: by the key, the address, or the terminal session that a person comes from.
+
+use super::steps::{self, PASSWORD, ROOT, Service, Somebody, told};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pty::Pty;
+use lab::sshd::{Key, Options, Sshd};
+
+pub const CASES: &[Case] = &[
+    ("logins::remember::a_key", a_key),
+    ("logins::remember::an_address", an_address),
+    ("logins::remember::a_session_of_sudo", a_session_of_sudo),
+    ("logins::remember::a_session_of_su", a_session_of_su),
+];
+
+const REMEMBERED: &str = "skipped remembered";
+
+/// The shipped stack of this name, with logins remembered for an hour.
+fn remembering(bench: &Bench, name: &str) -> Service {
+    let settings = steps::settings(bench).text("policy.remember", "1h");
+    let settings = steps::written(bench, &format!("remember-{name}"), &settings);
+    Service::hold(bench, name, &steps::shipped(bench, name, &settings))
+}
+
+fn sshd(bench: &Bench, stack: &str, methods: &str) -> (Service, Sshd) {
+    let held = remembering(bench, stack);
+    let sshd = Sshd::start(&Options {
+        service: stack.to_owned(),
+        methods: methods.to_owned(),
+        ..Options::default()
+    });
+    (held, sshd)
+}
+
+fn is_in(mut terminal: Pty, who: &Somebody) -> String {
+    terminal.expect(&format!("WELCOME {}", who.name()));
+    assert!(terminal.wait().success());
+    terminal.screen()
+}
+
+fn a_key(bench: &Bench) {
+    let alice = Somebody::new(bench, "remember-key");
+    let (_stack, sshd) = sshd(bench, "sshd-key", "publickey,keyboard-interactive");
+    let mut first = sshd.login(alice.name(), Key::Right);
+    alice.type_code(bench, &mut first);
+    is_in(first, &alice);
+    let screen = is_in(sshd.login(alice.name(), Key::Right), &alice);
+    assert!(!screen.contains("SMS"), "{screen}");
+    let lines = told(bench, alice.name(), &["sent", "granted", REMEMBERED]);
+    assert_eq!(lines[2].field("earned"), lines[1].field("login"));
+    // Another key is another origin, though it comes from the same address.
+    sshd.change_key();
+    let mut other = sshd.login(alice.name(), Key::Right);
+    alice.type_code(bench, &mut other);
+    is_in(other, &alice);
+    let all = ["sent", "granted", REMEMBERED, "sent", "granted"];
+    told(bench, alice.name(), &all);
+}
+
+fn an_address(bench: &Bench) {
+    let alice = Somebody::new(bench, "remember-address");
+    let (_stack, sshd) = sshd(bench, "sshd-ldap", "keyboard-interactive");
+    let give = |password| {
+        let mut terminal = sshd.login(alice.name(), Key::None);
+        terminal.expect("Password: ");
+        terminal.type_line(password);
+        terminal
+    };
+    let mut first = give(PASSWORD);
+    alice.type_code(bench, &mut first);
+    is_in(first, &alice);
+    let screen = is_in(give(PASSWORD), &alice);
+    assert!(!screen.contains("SMS"), "{screen}");
+    let mut wrong = give("wrong horse");
+    wrong.expect("Permission denied");
+    wrong.wait();
+    let all = ["sent", "granted", REMEMBERED, "denied wrong-password"];
+    told(bench, alice.name(), &all);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn a_session_of_sudo(bench: &Bench) {
+    let alice = Somebody::new(bench, "remember-sudo");
+    alice.may_sudo("Defaults:remember-sudo timestamp_timeout=0");
+    let _stack = remembering(bench, "sudo");
+    let twice = || alice.runs("sh", &["-c", "sudo id -u; sudo id -un"]);
+    for _ in 0..2 {
+        let mut terminal = twice();
+        terminal.expect("password for remember-sudo: ");
+        terminal.type_line(PASSWORD);
+        alice.type_code(bench, &mut terminal);
+        terminal.expect("\n0\r\n");
+        terminal.expect("password for remember-sudo: ");
+        terminal.type_line(PASSWORD);
+        terminal.expect("root");
+        assert!(terminal.wait().success());
+    }
+    let one = ["sent", "granted", REMEMBERED];
+    told(bench, alice.name(), &[one, one].concat());
+    assert_eq!(alice.sms(bench), 2);
+}
+
+/// The caller's code: the stack has proved the target's password each time.
+fn a_session_of_su(bench: &Bench) {
+    let alice = Somebody::new(bench, "remember-su");
+    bench.world().password("root", ROOT);
+    let _stack = remembering(bench, "su");
+    let twice = "su -c 'echo I AM $(id -un)'; su -c 'echo AGAIN $(id -un)'";
+    let mut terminal = alice.runs("sh", &["-c", twice]);
+    terminal.expect("Password: ");
+    terminal.type_line(ROOT);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("I AM root");
+    terminal.expect("Password: ");
+    terminal.type_line(ROOT);
+    terminal.expect("AGAIN root");
+    assert!(terminal.wait().success());
+    assert_eq!(alice.sms(bench), 1);
+    // With the wrong password of the target nothing is skipped.
+    let mut terminal = alice.runs("sh", &["-c", &twice[..twice.find(';').expect("two")]]);
+    terminal.expect("Password: ");
+    terminal.type_line("wrong horse");
+    terminal.expect("su: ");
+    assert!(!terminal.wait().success());
+    assert_eq!(alice.sms(bench), 1);
+}

@@ -1,0 +1,134 @@
+//! A disk that is full, or that nobody may write to, below this host's ledger.
+
+use super::ledger::{folder, with_ledger};
+use super::login::{Login, NOT_SENT, Say, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+use std::path::Path;
+use std::process::Command;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::disk::full_before_the_first_use",
+        full_before_the_first_use,
+    ),
+    ("module::disk::full_later", full_later),
+    ("module::disk::read_only", read_only),
+];
+
+const IN: &[Say] = &[Say::Password, Say::Code];
+
+/// A disk of its own below the ledger, in the tests' private machine.
+fn disk(login: &Login, size: &str) {
+    let path = folder(login);
+    std::fs::create_dir(&path).expect("a folder");
+    mount(
+        &[
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("size={size},mode=0700"),
+            "lab",
+        ],
+        &path,
+    );
+}
+
+fn mount(how: &[&str], path: &Path) {
+    let status = Command::new("mount").args(how).arg(path).status();
+    assert!(status.is_ok_and(|status| status.success()), "mount {how:?}");
+}
+
+/// Fills it to the last byte.
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path.join("filler")).expect("a file");
+    while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
+}
+
+/// Refused after the right password, before any SMS, with a line that says what to do.
+fn refused(login: &Login, what: &str) {
+    let line = "failed stage=ledger reason=local";
+    login.sees(
+        what,
+        &[Say::Password],
+        &Seen::unsent(code::SERVICE_ERR, NOT_SENT, line),
+    );
+    let line = login.newest_line();
+    let path = folder(login);
+    assert!(
+        line.contains(path.to_str().expect("a path")),
+        "{what}: {line}"
+    );
+}
+
+fn full_before_the_first_use(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Mounts need a private machine.
+    }
+    let alice = someone(bench, "full-first");
+    let login = with_ledger(bench, "full-first", &alice);
+    disk(&login, "64k");
+    fill(&folder(&login));
+    refused(&login, "a full disk");
+    std::fs::remove_file(folder(&login).join("filler")).expect("room");
+    login.sees("with room again", IN, &Seen::granted());
+    let left: Vec<_> = std::fs::read_dir(folder(&login))
+        .expect("it")
+        .flatten()
+        .collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+/// Whoever is known goes on; whoever is new needs room.
+fn full_later(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let bob = someone(bench, "full-later");
+    let login = with_ledger(bench, "full-later", &bob).set("limits.failures", "2");
+    disk(&login, "1m");
+    login.sees("with room", IN, &Seen::granted());
+    fill(&folder(&login));
+    login.sees("known, on a full disk", IN, &Seen::granted());
+    let lock = &[Say::Password, Say::WrongCode, Say::WrongCode];
+    let (_, seen) = login.run(lock, 2);
+    assert_eq!(seen.log()[1], "denied first=password reason=locked");
+    let mut someone_new = None;
+    for serial in 0..40 {
+        let carol = someone(
+            bench,
+            Box::leak(format!("full-new-{serial}").into_boxed_str()),
+        );
+        let login = with_ledger(bench, "full-later", &carol);
+        let (_, seen) = login.run(IN, 1);
+        if seen.codes() != [code::SUCCESS] {
+            someone_new = Some(login);
+            break;
+        }
+    }
+    refused(
+        &someone_new.expect("somebody for whom there is no room"),
+        "new, on a full disk",
+    );
+    let (_, seen) = login.run(&[Say::Password], 1);
+    assert_eq!(
+        seen.log(),
+        ["denied first=password reason=locked"],
+        "the lock stands"
+    );
+}
+
+fn read_only(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let dora = someone(bench, "read-only");
+    let login = with_ledger(bench, "read-only", &dora);
+    disk(&login, "1m");
+    login.sees("writable", IN, &Seen::granted());
+    mount(&["-o", "remount,ro"], &folder(&login));
+    refused(&login, "read-only");
+    mount(&["-o", "remount,rw"], &folder(&login));
+    login.sees("writable again", IN, &Seen::granted());
+}

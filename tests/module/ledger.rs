@@ -1,0 +1,437 @@
+//! Limits, locks, remembered logins and new numbers, with this host's own ledger.
+
+use super::login::{ASKS, LATER, Login, NOT_SENT, SENT, Say, Seen, Someone, TOO_MANY, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+use lab::twilio::{Broken, Case as TwilioSays};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    ("module::ledger::made_on_first_use", made_on_first_use),
+    ("module::ledger::sms_per_person", sms_per_person),
+    ("module::ledger::sms_per_phone", sms_per_phone),
+    ("module::ledger::sms_in_all", sms_in_all),
+    (
+        "module::ledger::one_person_by_any_name",
+        one_person_by_any_name,
+    ),
+    ("module::ledger::the_pause", the_pause),
+    ("module::ledger::given_back_or_not", given_back_or_not),
+    ("module::ledger::wrong_codes_lock", wrong_codes_lock),
+    (
+        "module::ledger::disabled_until_unlocked",
+        disabled_until_unlocked,
+    ),
+    ("module::ledger::killed_at_the_prompt", killed_at_the_prompt),
+    ("module::ledger::remembered", remembered),
+    (
+        "module::ledger::remembered_behind_a_stack",
+        remembered_behind_a_stack,
+    ),
+    (
+        "module::ledger::a_changed_password_forgets",
+        a_changed_password_forgets,
+    ),
+    ("module::ledger::a_new_number", a_new_number),
+    ("module::ledger::prefixes", prefixes),
+    ("module::ledger::a_damaged_file", a_damaged_file),
+];
+
+const LIMITED: &str = "denied first=password reason=limited";
+const LOCKED: &str = "denied first=password reason=locked";
+const REMEMBERED: &str = "skipped reason=remembered";
+
+/// Password and code.
+const IN: &[Say] = &[Say::Password, Say::Code];
+/// The password alone.
+const KNOCK: &[Say] = &[Say::Password];
+
+/// With a ledger of its own.
+pub fn with_ledger<'b>(bench: &'b Bench, case: &'static str, who: &Someone) -> Login<'b> {
+    let login = Login::new(bench, case).of(who);
+    let path = folder(&login);
+    login.text("ledger.path", path.to_str().expect("a path"))
+}
+
+/// Where [`with_ledger`] puts it.
+pub fn folder(login: &Login) -> PathBuf {
+    login.folder.join("ledger")
+}
+
+/// Refused before any SMS, and told when to try again.
+fn later(line: &str) -> Seen {
+    Seen::unsent(code::MAXTRIES, LATER, line)
+}
+
+fn remembered_seen() -> Seen {
+    Seen::new(&[code::SUCCESS], &[ASKS], &[REMEMBERED], 0)
+}
+
+fn made_on_first_use(bench: &Bench) {
+    let alice = someone(bench, "first-use");
+    let login = with_ledger(bench, "first-use", &alice);
+    login.sees(
+        "a wrong password opens nothing",
+        &[Say::Text("wrong")],
+        &Seen::refused(code::AUTH_ERR, "denied reason=wrong-password"),
+    );
+    login.sees("the first login", IN, &Seen::granted());
+    let is = |path: PathBuf| {
+        let metadata = std::fs::metadata(path).expect("it is there");
+        (metadata.permissions().mode() & 0o7777, metadata.uid())
+    };
+    let me = rustix::process::geteuid().as_raw();
+    assert_eq!(is(folder(&login)), (0o700, me));
+    assert_eq!(is(folder(&login).join("ledger")), (0o600, me));
+    let inside: Vec<_> = std::fs::read_dir(folder(&login))
+        .expect("it")
+        .flatten()
+        .collect();
+    assert_eq!(inside.len(), 1, "{inside:?}");
+    // Nobody's name or number is in it.
+    let bytes = std::fs::read(folder(&login).join("ledger")).expect("it");
+    for secret in ["first-use", alice.number.as_str(), &alice.number[3..]] {
+        let found = bytes
+            .windows(secret.len())
+            .any(|bytes| bytes == secret.as_bytes());
+        assert!(!found, "{secret} is in the ledger");
+    }
+}
+
+fn sms_per_person(bench: &Bench) {
+    let bob = someone(bench, "limited");
+    let login = with_ledger(bench, "limited", &bob).set("limits.sms", "[\"2/5s\", \"20/1d\"]");
+    login.sees("the first", IN, &Seen::granted());
+    login.sees("the second", IN, &Seen::granted());
+    login.sees("the third", KNOCK, &later(LIMITED));
+    std::thread::sleep(Duration::from_secs(5));
+    login.sees("when it is over", IN, &Seen::granted());
+}
+
+fn sms_per_phone(bench: &Bench) {
+    let (one, mut other) = (someone(bench, "phone-one"), someone(bench, "phone-two"));
+    bench
+        .slapd()
+        .replace(&other.person, "mobile", &[&one.number]);
+    other.number.clone_from(&one.number);
+    let rules = "[\"2/10m\"]";
+    let login = with_ledger(bench, "phone-limit", &one).set("limits.sms", rules);
+    login.sees("the first", IN, &Seen::granted());
+    let login = login.of(&other);
+    login.sees("another's, to the same phone", IN, &Seen::granted());
+    let (transcript, seen) = login.run(KNOCK, 1);
+    assert_eq!(seen, later(LIMITED));
+    assert!(
+        transcript
+            .texts()
+            .iter()
+            .any(|text| text.contains("10 minutes"))
+    );
+    let line = login.newest_line();
+    assert!(line.contains("for this phone"), "{line}");
+}
+
+fn sms_in_all(bench: &Bench) {
+    let people = [
+        someone(bench, "all-one"),
+        someone(bench, "all-two"),
+        someone(bench, "all-three"),
+    ];
+    let mut login = with_ledger(bench, "all-limit", &people[0]).text("limits.sms_total", "2/1d");
+    for person in &people[..2] {
+        login = login.of(person);
+        login.sees("within", IN, &Seen::granted());
+    }
+    let login = login.of(&people[2]);
+    login.sees("beyond", KNOCK, &later(LIMITED));
+    let line = login.newest_line();
+    assert!(line.contains("2/1d SMS for the whole ledger"), "{line}");
+}
+
+fn one_person_by_any_name(bench: &Bench) {
+    let carol = someone(bench, "carol-of-many-names");
+    let login = with_ledger(bench, "any-name", &carol)
+        .text("ldap.filter", "(|(uid={user})(mail={user}))")
+        .set("limits.sms", "[\"2/1h\"]");
+    let mail = "carol@example.org";
+    bench.slapd().replace(&carol.person, "mail", &[mail]);
+    login.sees("as it is written", IN, &Seen::granted());
+    let login = login.user("CAROL-of-many-NAMES");
+    login.sees("in capitals", IN, &Seen::granted());
+    let login = login.user(mail);
+    login.sees("by mail", KNOCK, &later(LIMITED));
+}
+
+fn the_pause(bench: &Bench) {
+    let dora = someone(bench, "pause");
+    let login = with_ledger(bench, "pause", &dora).text("limits.pause", "5m");
+    let (transcript, seen) = login.run(&[Say::Password, Say::Text("r"), Say::Code], 2);
+    assert_eq!((seen.codes(), seen.sms()), (&[code::SUCCESS][..], 1));
+    let wait = transcript.texts()[2];
+    assert!(
+        wait.starts_with("Another SMS in ") && wait.ends_with(". SMS code: "),
+        "{wait}"
+    );
+}
+
+/// Twilio's answer decides: what it refused costs nothing, what it may have taken does.
+fn given_back_or_not(bench: &Bench) {
+    for (name, answer, is_given_back) in [
+        (
+            "refused-number",
+            TwilioSays::Refused {
+                http: 400,
+                code: 21211,
+            },
+            true,
+        ),
+        (
+            "refused-limit",
+            TwilioSays::Refused {
+                http: 429,
+                code: 20429,
+            },
+            true,
+        ),
+        (
+            "server-error",
+            TwilioSays::Refused {
+                http: 503,
+                code: 20503,
+            },
+            false,
+        ),
+        ("no-answer", TwilioSays::Broken(Broken::Close), false),
+    ] {
+        let who = someone(bench, name);
+        bench.twilio().on(&who.number, &[answer]);
+        let login = with_ledger(bench, name, &who).set("limits.sms", "[\"1/1h\"]");
+        login.run(KNOCK, 1);
+        let (_, second) = login.run(KNOCK, 1);
+        assert_eq!(
+            second == later(LIMITED),
+            !is_given_back,
+            "{name}: {second:?}"
+        );
+    }
+}
+
+fn wrong_codes_lock(bench: &Bench) {
+    let eve = someone(bench, "locked");
+    let login = with_ledger(bench, "locked", &eve)
+        .set("limits.failures", "4")
+        .text("limits.lock", "4s");
+    let wrong = &[
+        Say::Password,
+        Say::WrongCode,
+        Say::WrongCode,
+        Say::WrongCode,
+    ];
+    let (_, seen) = login.run(wrong, 2);
+    assert_eq!(seen.log()[1], "denied first=password reason=wrong-code");
+    // The fourth, over all logins.
+    let (_, seen) = login.run(wrong, 2);
+    assert_eq!(seen.codes(), [code::MAXTRIES]);
+    assert_eq!(seen.log()[1], LOCKED);
+    assert!(
+        seen.screen().last().expect("a text").starts_with(LATER),
+        "{seen:?}"
+    );
+    login.sees("locked", KNOCK, &later(LOCKED));
+    std::thread::sleep(Duration::from_secs(4));
+    // The next one locks at once, for twice as long.
+    let (_, seen) = login.run(wrong, 2);
+    assert_eq!(seen.log()[1], LOCKED);
+    std::thread::sleep(Duration::from_secs(5));
+    login.sees("still locked", KNOCK, &later(LOCKED));
+    std::thread::sleep(Duration::from_secs(3));
+    login.sees("a right one", IN, &Seen::granted());
+    let (_, seen) = login.run(&[Say::Password, Say::WrongCode, Say::Code], 2);
+    assert_eq!(seen.codes(), [code::SUCCESS], "the count was cleared");
+}
+
+fn disabled_until_unlocked(bench: &Bench) {
+    let finn = someone(bench, "disabled");
+    let login = with_ledger(bench, "disabled", &finn)
+        .set("limits.disable_after", "2")
+        .set("code.tries", "2");
+    let seen = Seen::new(
+        &[code::MAXTRIES],
+        &[ASKS, SENT, ">Wrong code, 1 try left. SMS code: ", TOO_MANY],
+        &["sent", "denied first=password reason=wrong-code"],
+        1,
+    );
+    login.sees(
+        "two",
+        &[Say::Password, Say::WrongCode, Say::WrongCode],
+        &seen,
+    );
+    login.sees(
+        "out",
+        KNOCK,
+        &Seen::unsent(code::MAXTRIES, TOO_MANY, LOCKED),
+    );
+    let config = login.config();
+    let config = config.to_str().expect("a path");
+    let unlock = bench.sms_otp(&["--config", config, "unlock", "disabled"]);
+    assert_eq!(
+        unlock,
+        (
+            0,
+            "this host's ledger: 2 wrong codes forgiven\n".into(),
+            String::new()
+        )
+    );
+    login.sees("in again", IN, &Seen::granted());
+}
+
+/// Whoever is killed between prompt and answer has had no try, and gets none back.
+fn killed_at_the_prompt(bench: &Bench) {
+    let gina = someone(bench, "killed");
+    let login = with_ledger(bench, "killed", &gina).set("limits.failures", "2");
+    for _ in 0..3 {
+        login.run(&[Say::Password, Say::Die], 2);
+    }
+    let config = login.config();
+    let config = config.to_str().expect("a path");
+    let (_, status, _) = bench.sms_otp(&["--config", config, "status", "killed"]);
+    assert!(status.contains("wrong codes       0"), "{status}");
+    assert!(status.contains("SMS               3 of"), "{status}");
+    let (_, seen) = login.run(&[Say::Password, Say::WrongCode, Say::Die], 2);
+    assert_eq!(seen.sms(), 1);
+    let (_, status, _) = bench.sms_otp(&["--config", config, "status", "killed"]);
+    assert!(status.contains("wrong codes       1"), "{status}");
+}
+
+fn remembered(bench: &Bench) {
+    let hans = someone(bench, "remembered");
+    let login = with_ledger(bench, "remembered", &hans)
+        .text("policy.remember", "1h")
+        .rhost("192.0.2.7");
+    login.sees("the first", IN, &Seen::granted());
+    let earned = login.newest_field("login");
+    login.sees("the second", KNOCK, &remembered_seen());
+    assert_eq!(login.newest_field("earned"), earned);
+    // The password is still asked for, and proved.
+    login.sees(
+        "with a wrong password",
+        &[Say::Text("wrong")],
+        &Seen::refused(code::AUTH_ERR, "denied reason=wrong-password"),
+    );
+    for elsewhere in ["192.0.2.8", "client.example.org"] {
+        let login = with_ledger(bench, "remembered", &hans)
+            .text("policy.remember", "1h")
+            .rhost(elsewhere);
+        login.sees("from elsewhere", IN, &Seen::granted());
+    }
+    let config = login.config();
+    let config = config.to_str().expect("a path");
+    let (code, text, _) = bench.sms_otp(&["--config", config, "unlock", "remembered", "--forget"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("2 remembered logins forgotten"), "{text}");
+    login.sees("after it was forgotten", IN, &Seen::granted());
+}
+
+fn remembered_behind_a_stack(bench: &Bench) {
+    let ines = someone(bench, "stack-remembered");
+    let login = with_ledger(bench, "stack-remembered", &ines)
+        .text("policy.remember", "1h")
+        .rhost("2001:db8::7")
+        .arguments("password=stack")
+        .stack("auth [success=ok default=die] pam_permit.so\nauth required {}\n");
+    login.sees("the first", &[Say::Code], &Seen::granted_by_code());
+    let seen = Seen::new(&[code::SUCCESS], &[], &[REMEMBERED], 0);
+    login.sees("left to the stack", &[], &seen);
+    // Alone it lets nobody in.
+    let login = login.stack("auth required {}\n");
+    let (transcript, seen) = login.run(&[], 1);
+    assert_ne!(transcript.codes(), [code::SUCCESS], "{seen:?}");
+}
+
+fn a_changed_password_forgets(bench: &Bench) {
+    let jana = someone(bench, "changed-password");
+    let login = with_ledger(bench, "changed-password", &jana)
+        .text("policy.remember", "1h")
+        .rhost("192.0.2.7");
+    bench
+        .slapd()
+        .replace(&jana.person, "pwdChangedTime", &["20260101000000Z"]);
+    login.sees("the first", IN, &Seen::granted());
+    login.sees("the second", KNOCK, &remembered_seen());
+    bench
+        .slapd()
+        .replace(&jana.person, "pwdChangedTime", &["20260102000000Z"]);
+    login.sees("after a change", IN, &Seen::granted());
+}
+
+fn a_new_number(bench: &Bench) {
+    let mut kurt = someone(bench, "moved");
+    let login = with_ledger(bench, "moved", &kurt)
+        .text("policy.remember", "1h")
+        .text("policy.new_phone", "4s")
+        .rhost("192.0.2.7");
+    login.sees("the first number does not wait", IN, &Seen::granted());
+    login.sees("and is remembered", KNOCK, &remembered_seen());
+    kurt.number = bench.number();
+    bench
+        .slapd()
+        .replace(&kurt.person, "mobile", &[&kurt.number]);
+    let login = login.of(&kurt);
+    let denied = "denied first=password reason=new-phone";
+    let lines = ["phone-changed", denied];
+    login.sees(
+        "a new one",
+        KNOCK,
+        &Seen::new(&[code::AUTH_ERR], &[ASKS, NOT_SENT], &lines, 0),
+    );
+    login.sees(
+        "again",
+        KNOCK,
+        &Seen::unsent(code::AUTH_ERR, NOT_SENT, denied),
+    );
+    std::thread::sleep(Duration::from_secs(4));
+    login.sees("when it has waited", IN, &Seen::granted());
+}
+
+fn prefixes(bench: &Bench) {
+    let lena = someone(bench, "prefixes");
+    let login = with_ledger(bench, "prefixes", &lena).set("limits.allowed_prefixes", "[\"+1\"]");
+    let denied = "denied first=password reason=prefix";
+    login.sees(
+        "outside",
+        KNOCK,
+        &Seen::unsent(code::AUTH_ERR, NOT_SENT, denied),
+    );
+    let login = login.set("limits.allowed_prefixes", "[\"+1\", \"+447700\"]");
+    login.sees("inside", IN, &Seen::granted());
+}
+
+fn a_damaged_file(bench: &Bench) {
+    let mona = someone(bench, "damaged");
+    let login = with_ledger(bench, "damaged", &mona);
+    login.sees("whole", IN, &Seen::granted());
+    let file = folder(&login).join("ledger");
+    let whole = std::fs::read(&file).expect("the ledger");
+    for (what, bytes) in [
+        ("cut off", &whole[..whole.len() / 2]),
+        ("something else", &b"#!/bin/sh\n"[..]),
+    ] {
+        std::fs::write(&file, bytes).expect("written");
+        let local = "failed stage=ledger reason=local";
+        login.sees(
+            what,
+            KNOCK,
+            &Seen::unsent(code::SERVICE_ERR, NOT_SENT, local),
+        );
+        let line = login.newest_line();
+        assert!(
+            line.contains("mv ") && line.contains("ledger"),
+            "{what}: {line}"
+        );
+    }
+    std::fs::remove_file(&file).expect("moved away");
+    login.sees("mended", IN, &Seen::granted());
+}

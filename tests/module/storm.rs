@@ -1,0 +1,212 @@
+//! Many at once, and whatever may happen to a process at any moment.
+
+use super::ledger::with_ledger;
+use super::login::{Login, PASSWORD, Say, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::{Answer, Message, Style, code};
+use rustix::process::{Signal, kill_process};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    (
+        "module::storm::the_right_password_at_once",
+        the_right_password_at_once,
+    ),
+    (
+        "module::storm::wrong_passwords_at_once",
+        wrong_passwords_at_once,
+    ),
+    (
+        "module::storm::guesses_as_fast_as_they_go",
+        guesses_as_fast_as_they_go,
+    ),
+    ("module::storm::killed_at_any_moment", killed_at_any_moment),
+    (
+        "module::storm::one_that_stands_still",
+        one_that_stands_still,
+    ),
+];
+
+const MANY: usize = 200;
+
+/// The password, and then nothing more.
+fn knock(message: &Message) -> Answer {
+    match message.style {
+        Style::Hidden => PASSWORD.into(),
+        _ => Answer::HangUp,
+    }
+}
+
+/// Among many, politely: other cases run beside them.
+pub fn many<'b>(login: Login<'b>) -> Login<'b> {
+    login.host(|host| host.through(&["nice", "-n", "19"]))
+}
+
+fn count(codes: &[i32], wanted: i32) -> usize {
+    codes.iter().filter(|code| **code == wanted).count()
+}
+
+/// A figure of `sms-otp status USER --json`, of this host's ledger.
+fn status(bench: &Bench, login: &Login, user: &str, figure: &str) -> u64 {
+    let config = login.config();
+    let config = config.to_str().expect("a path");
+    let words = ["--config", config, "status", user, "--json"];
+    let (code, json, error) = bench.sms_otp(&words);
+    assert_eq!(code, 0, "{error}");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let figure = &json["ledgers"][0][figure];
+    figure
+        .as_u64()
+        .unwrap_or_else(|| panic!("no number: {json}"))
+}
+
+/// Exactly as many SMS as are allowed reach the phone.
+fn the_right_password_at_once(bench: &Bench) {
+    let alice = someone(bench, "storm-alice");
+    let login = many(with_ledger(bench, "storm-right", &alice));
+    let login = login.set("limits.sms", "[\"5/1h\"]").text("deadline", "2m");
+    let codes = login.storm(MANY, knock);
+    assert_eq!(login.arrived().len(), 5);
+    assert_eq!(count(&codes, code::CONV_ERR), 5, "{codes:?}");
+    assert_eq!(count(&codes, code::MAXTRIES), MANY - 5, "{codes:?}");
+}
+
+/// They take nothing from whoever has the right one.
+fn wrong_passwords_at_once(bench: &Bench) {
+    let bob = someone(bench, "storm-bob");
+    let login = many(with_ledger(bench, "storm-wrong", &bob)).set("limits.sms", "[\"1/1h\"]");
+    let codes = login.storm(MANY, |message| match message.style {
+        Style::Hidden => "wrong".into(),
+        _ => Answer::HangUp,
+    });
+    assert_eq!(count(&codes, code::AUTH_ERR), MANY, "{codes:?}");
+    assert_eq!(login.requests(), 0);
+    login.sees(
+        "the right one",
+        &[Say::Password, Say::Code],
+        &Seen::granted(),
+    );
+}
+
+/// However many guess at once, no more than `failures` are compared.
+fn guesses_as_fast_as_they_go(bench: &Bench) {
+    let carol = someone(bench, "storm-carol");
+    let login = many(with_ledger(bench, "storm-guess", &carol))
+        .set("limits.failures", "10")
+        .text("deadline", "2m");
+    let told_wrong = AtomicUsize::new(0);
+    let guesses = AtomicUsize::new(0);
+    let codes = login.storm(MANY, |message| match message.style {
+        Style::Hidden => PASSWORD.into(),
+        Style::Shown => {
+            if message.text.starts_with("Wrong code") {
+                told_wrong.fetch_add(1, Ordering::Relaxed);
+            }
+            // Digits that are no SMS's: those below are looked at.
+            let guess = guesses.fetch_add(1, Ordering::Relaxed) % 1_000_000;
+            format!("{guess:06}").into()
+        }
+        _ => Answer::HangUp,
+    });
+    let right: Vec<String> = login.arrived().iter().map(lab::twilio::Sms::code).collect();
+    let lucky = right
+        .iter()
+        .any(|code| code.parse::<usize>().is_ok_and(|code| code < 1000));
+    assert!(lucky || count(&codes, code::SUCCESS) == 0, "{codes:?}");
+    assert_eq!(count(&codes, code::MAXTRIES), MANY, "{codes:?}");
+    assert!(told_wrong.load(Ordering::Relaxed) < 10);
+    assert_eq!(status(bench, &login, "storm-carol", "failures"), 10);
+}
+
+/// Helpers are killed at random moments: what was answered stays counted, nothing is unreadable,
+/// and no more SMS go out than may.
+fn killed_at_any_moment(bench: &Bench) {
+    let dave = someone(bench, "storm-dave");
+    let login = with_ledger(bench, "storm-killed", &dave)
+        .own_helper()
+        .set("limits.sms", "[\"20/1h\"]")
+        .set("limits.failures", "100")
+        .set("code.tries", "10");
+    let told_wrong = AtomicUsize::new(0);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| strike(&login, Signal::KILL, &over));
+        let codes = login.storm(60, |message| match message.style {
+            Style::Hidden => PASSWORD.into(),
+            Style::Shown => {
+                if message.text.starts_with("Wrong code") {
+                    told_wrong.fetch_add(1, Ordering::Relaxed);
+                }
+                "000000".into()
+            }
+            _ => Answer::HangUp,
+        });
+        over.store(true, Ordering::Relaxed);
+        assert!(
+            count(&codes, code::SERVICE_ERR) > 0,
+            "none was killed: {codes:?}"
+        );
+    });
+    assert!(login.arrived().len() <= 20);
+    let failures = status(bench, &login, "storm-dave", "failures");
+    let told = told_wrong.load(Ordering::Relaxed) as u64;
+    assert!(
+        failures >= told,
+        "{told} were told wrong, and {failures} are counted"
+    );
+    let erin = someone(bench, "storm-erin");
+    let login = with_ledger(bench, "storm-killed", &erin);
+    login.sees(
+        "another, afterwards",
+        &[Say::Password, Say::Code],
+        &Seen::granted(),
+    );
+}
+
+/// A process that is stopped at any moment, with a lock or without, keeps nobody else waiting.
+fn one_that_stands_still(bench: &Bench) {
+    let frank = someone(bench, "storm-frank");
+    let frozen = with_ledger(bench, "storm-frozen", &frank)
+        .own_helper()
+        .set("limits.sms", "[\"100/1h\"]");
+    let grace = someone(bench, "storm-grace");
+    let moving = with_ledger(bench, "storm-moving", &grace);
+    let shared = super::ledger::folder(&frozen);
+    let moving = moving
+        .text("ledger.path", shared.to_str().expect("a path"))
+        .set("limits.sms", "[\"100/1h\"]")
+        .text("limits.sms_total", "1000/1d");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let strike = scope.spawn(|| strike(&frozen, Signal::STOP, &over));
+        let stand = scope.spawn(|| frozen.storm(20, knock));
+        for _ in 0..5 {
+            let began = Instant::now();
+            moving.sees("beside it", &[Say::Password, Say::Code], &Seen::granted());
+            assert!(began.elapsed() < Duration::from_secs(10), "kept waiting");
+        }
+        over.store(true, Ordering::Relaxed);
+        for pid in frozen.helpers() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        stand.join().expect("the frozen ones");
+        assert!(strike.join().expect("no panic") > 0, "none stood still");
+    });
+}
+
+/// Sends a signal to one of this login's helpers, again and again, at moments that are as good as
+/// random: some have just begun, some hold a lock, some wait for the person. Says how often.
+fn strike(login: &Login, signal: Signal, over: &AtomicBool) -> usize {
+    let (mut seed, mut struck) = (42_u64, 0);
+    while !over.load(Ordering::Relaxed) {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        std::thread::sleep(Duration::from_millis(seed >> 60));
+        let running = login.helpers();
+        let chosen = usize::try_from(seed >> 33).expect("64 bits") % running.len().max(1);
+        let hit = |pid| kill_process(pid, signal).is_ok();
+        struck += usize::from(running.get(chosen).copied().is_some_and(hit));
+    }
+    struck
+}
