@@ -40,7 +40,7 @@ fn knock(message: &Message) -> Answer {
 }
 
 /// Among many, politely: other cases run beside them.
-pub fn many<'b>(login: Login<'b>) -> Login<'b> {
+pub fn many(login: Login<'_>) -> Login<'_> {
     login.host(|host| host.through(&["nice", "-n", "19"]))
 }
 

@@ -171,10 +171,10 @@ impl Login<'_> {
         for login in logins {
             text = text.replace(login, "LOGIN");
         }
-        const WAIT: &str = "Try again in ";
-        if let Some((before, rest)) = text.split_once(WAIT) {
+        let again = "Try again in ";
+        if let Some((before, rest)) = text.split_once(again) {
             let end = rest.find('.').unwrap_or(rest.len());
-            text = format!("{before}{WAIT}WAIT{}", &rest[end..]);
+            text = format!("{before}{again}WAIT{}", &rest[end..]);
         }
         if self.bench.without_world().is_some() {
             // Without a log nobody knows which number it is.
