@@ -12,7 +12,8 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::{
     config::{self, Settings},
     deadline::Deadline,
-    ledger, sys,
+    ledger::{self, Keeper},
+    sys,
 };
 
 const HELP: &str = "\
@@ -45,13 +46,26 @@ enum Verb {
     Unlock { user: String, forget: bool },
 }
 
-/// Why a verb did not do what it was asked for, in one line.
+/// Why a verb did nothing, in one line.
 #[derive(Debug, PartialEq, Eq)]
 struct Refused(String);
 
-impl From<ledger::Error> for Refused {
-    fn from(error: ledger::Error) -> Self {
-        Self(format!("{error}: {}", error.remedy()))
+/// What a verb has to say: for stdout, and of what failed beside it, for stderr.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    text: String,
+    failures: Vec<String>,
+}
+
+impl Told {
+    fn only(text: String) -> Self {
+        let failures = Vec::new();
+        Self { text, failures }
+    }
+
+    fn failed(&mut self, keeper: Keeper, error: &ledger::Error) {
+        let failure = format!("{keeper}: {error}: {}", error.remedy());
+        self.failures.push(failure);
     }
 }
 
@@ -60,15 +74,18 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let (config, verb) = match read(args) {
         Ok(read) => read,
         Err(what) => {
-            let _ = write!(std::io::stderr(), "sms-otp: {what}\n\n{HELP}");
+            let _ = writeln!(std::io::stderr(), "sms-otp: {what} (see sms-otp --help)");
             return ExitCode::from(WRONG_USAGE);
         }
     };
     let by = Deadline::within(PATIENCE);
     let settings = || load(config);
-    let text = match verb {
-        Verb::Help => Ok(HELP.to_owned()),
-        Verb::Version => Ok(format!("sms-otp {}\n", env!("CARGO_PKG_VERSION"))),
+    let told = match verb {
+        Verb::Help => Ok(Told::only(HELP.to_owned())),
+        Verb::Version => Ok(Told::only(format!(
+            "sms-otp {}\n",
+            env!("CARGO_PKG_VERSION")
+        ))),
         Verb::Status { user, json } => {
             settings().and_then(|settings| status::tell(&settings, user.as_deref(), json, by))
         }
@@ -76,24 +93,28 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             settings().and_then(|settings| unlock::tell(&settings, &user, forget, by))
         }
     };
-    let written = match text {
-        Ok(text) => std::io::stdout().write_all(text.as_bytes()),
-        Err(Refused(why)) => {
-            let _ = writeln!(std::io::stderr(), "sms-otp: {why}{}", as_root());
-            return ExitCode::FAILURE;
-        }
-    };
-    written.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
-}
-
-/// Settings and ledger are root's; whoever is not root learns what to do about that.
-fn as_root() -> &'static str {
-    if sys::is_root() {
-        ""
+    let told = told.unwrap_or_else(|Refused(why)| Told {
+        text: String::new(),
+        failures: vec![why],
+    });
+    let written = std::io::stdout().write_all(told.text.as_bytes());
+    for failure in &told.failures {
+        let _ = writeln!(std::io::stderr(), "sms-otp: {failure}");
+    }
+    if !told.failures.is_empty() && !sys::is_root() {
+        let _ = std::io::stderr().write_all(AS_ROOT.as_bytes());
+    }
+    if written.is_ok() && told.failures.is_empty() {
+        ExitCode::SUCCESS
     } else {
-        "\nsms-otp: settings and ledger belong to root: run it as root (sudo sms-otp ...)"
+        ExitCode::FAILURE
     }
 }
+
+/// For whoever is not root: mostly that is all there is to it.
+const AS_ROOT: &str = "\
+sms-otp: settings and ledger are mostly root's alone: try it as root (sudo sms-otp ...)
+";
 
 /// Reads the words behind the program's name. Options may stand anywhere but `--config`, which goes
 /// before the verb.
@@ -117,7 +138,7 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Option<String>, Verb), 
     }
     let mut words = words.into_iter();
     let verb = match (words.next().as_deref(), words.next(), options.as_slice()) {
-        (None, _, ["--help"]) => Verb::Help,
+        (_, _, ["--help"]) => Verb::Help,
         (None, _, ["--version"]) => Verb::Version,
         (None, _, []) => return Err("a verb is missing".into()),
         (Some("status"), user, []) => Verb::Status { user, json: false },

@@ -229,6 +229,14 @@ pub struct Limits {
     pub allowed_prefixes: Vec<String>,
 }
 
+impl Limits {
+    /// Whether so many wrong codes in a row lock until an administrator unlocks.
+    #[must_use]
+    pub const fn disable(&self, failures: u32) -> bool {
+        failures >= self.disable_after
+    }
+}
+
 /// At most so many in any span of that length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {

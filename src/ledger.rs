@@ -37,6 +37,8 @@ pub struct Account {
     pub name: String,
     /// Where the code goes.
     pub phone: Phone,
+    /// Whether the settings let SMS go there.
+    pub allowed: bool,
     /// All his verified numbers, `phone` among them.
     pub numbers: Vec<Phone>,
     /// When his password was changed, as the directory writes it. Empty: it does not say.
@@ -99,6 +101,8 @@ pub enum Refusal {
         whose: Whose,
         rule: Rule,
     },
+    /// Nothing goes to such numbers.
+    Prefix,
     /// The number is too new.
     NewPhone { wait: Duration },
 }

@@ -8,26 +8,17 @@ use crate::{
     directory::{self, Found, ldap::Ldap},
 };
 
-/// A person, by the name that the ledger knows him by.
-pub(super) struct Person {
-    pub key: String,
-}
-
-/// Finds him: a login name through the directory, as a login does; a DN as it stands, because the
-/// entry may be gone.
-pub(super) fn find(settings: &Settings, user: &str, by: Deadline) -> Result<Person, Refused> {
+/// The name that the ledger knows somebody by: of a login name through the directory, as a login
+/// finds it; of a DN as it stands, because the entry may be gone.
+pub(super) fn find(settings: &Settings, user: &str, by: Deadline) -> Result<String, Refused> {
     if user.contains('=') {
-        return Ok(Person {
-            key: directory::normal_dn(user),
-        });
+        return Ok(directory::normal_dn(user));
     }
     let refused = |error: directory::Error| Refused(format!("{error}: {}", error.remedy()));
     let mut ldap = Ldap::new(&settings.ldap).map_err(refused)?;
     let shown = user.escape_debug();
     match ldap.find(user, by).map_err(refused)? {
-        Found::One(entry) => Ok(Person {
-            key: entry.person(),
-        }),
+        Found::One(entry) => Ok(entry.person()),
         Found::None => Err(Refused(format!(
             "the directory knows nobody called {shown}: give the DN of an entry that is no more"
         ))),

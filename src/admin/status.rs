@@ -5,43 +5,49 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Refused, person};
+use super::{Refused, Told, person};
 use crate::{
     config::{Limits, Rule, Settings, a_while},
     deadline::Deadline,
     ledger::{Books, Keeper, Overview, Standing},
 };
 
-/// Looks into every ledger that this host counts in.
+/// Looks into every ledger that this host counts in, also where another of them does not answer.
 pub(super) fn tell(
     settings: &Settings,
     user: Option<&str>,
     json: bool,
     by: Deadline,
-) -> Result<String, Refused> {
-    let mut books = Books::open(&settings.ledger);
-    let limits = &settings.limits;
-    let mut pages = Vec::new();
-    match user {
-        Some(user) => {
-            let person = person::find(settings, user, by)?;
-            for (keeper, store) in books.each() {
-                let standing = store?.standing(&person.key, by)?;
-                pages.push(Page::of_person(keeper, user, &standing, settings));
+) -> Result<Told, Refused> {
+    let person = user
+        .map(|user| person::find(settings, user, by))
+        .transpose()?;
+    let mut told = Told::default();
+    let mut ledgers = Vec::new();
+    for (keeper, store) in Books::open(&settings.ledger).each() {
+        let page = store.and_then(|store| match (user, &person) {
+            (Some(user), Some(person)) => store
+                .standing(person, by)
+                .map(|standing| Page::of_person(keeper, user, &standing, settings)),
+            _ => store
+                .overview(by)
+                .map(|all| Page::of_all(keeper, &all, &settings.limits)),
+        });
+        match page {
+            Ok(page) => {
+                told.text.push_str(&page.text);
+                ledgers.push(page.json);
             }
-        }
-        None => {
-            for (keeper, store) in books.each() {
-                pages.push(Page::of_all(keeper, &store?.overview(by)?, limits));
+            Err(error) => {
+                ledgers.push(json!({ "ledger": keeper.name(), "error": error.to_string() }));
+                told.failed(keeper, &error);
             }
         }
     }
     if json {
-        let ledgers: Vec<Value> = pages.into_iter().map(|page| page.json).collect();
-        return Ok(format!("{:#}\n", json!({ "ledgers": ledgers })));
+        told.text = format!("{:#}\n", json!({ "ledgers": ledgers }));
     }
-    let texts: Vec<String> = pages.into_iter().map(|page| page.text).collect();
-    Ok(texts.join("\n"))
+    Ok(told)
 }
 
 /// One ledger's answer, for people and for machines.
@@ -53,7 +59,7 @@ struct Page {
 impl Page {
     fn of_person(keeper: Keeper, user: &str, standing: &Standing, settings: &Settings) -> Self {
         let limits = &settings.limits;
-        let disabled = standing.failures >= limits.disable_after;
+        let disabled = limits.disable(standing.failures);
         let lock = match standing.locked {
             _ if disabled => format!("until `sms-otp unlock {user}`"),
             Some(left) => format!("for {} more", a_while(left)),
@@ -86,13 +92,22 @@ impl Page {
             line("SMS", &format!("{sent} of {rule}{room}"));
         }
         line("numbers known", &standing.numbers.to_string());
-        for (login, ago) in &standing.remembered {
+        let remembered: Vec<_> = standing
+            .remembered
+            .iter()
+            .map(|(login, ago)| (login, ago, left(settings, *ago)))
+            .filter(|(_, _, left)| *left != Some(Duration::ZERO))
+            .collect();
+        for (login, ago, left) in &remembered {
+            let until = match left {
+                Some(left) => format!(", for {} more", a_while(*left)),
+                None => ", for as long as its service says".to_owned(),
+            };
             line(
                 "remembered",
-                &format!("login {login}, {} ago", a_while(*ago)),
+                &format!("login {login}, {} ago{until}", a_while(**ago)),
             );
         }
-        let remembered = standing.remembered.iter();
         let json = json!({
             "ledger": keeper.name(),
             "user": user,
@@ -104,7 +119,12 @@ impl Page {
             "sms": sms,
             "numbers": standing.numbers,
             "remembered": remembered
-                .map(|(login, ago)| json!({ "login": login.to_string(), "ago_s": ago.as_secs() }))
+                .iter()
+                .map(|(login, ago, left)| json!({
+                    "login": login.to_string(),
+                    "ago_s": ago.as_secs(),
+                    "left_s": left.map(seconds),
+                }))
                 .collect::<Vec<_>>(),
         });
         Self { text, json }
@@ -133,7 +153,7 @@ impl Page {
         }
         for suspect in &all.suspects {
             let lock = match suspect.locked {
-                _ if suspect.failures >= limits.disable_after => {
+                _ if limits.disable(suspect.failures) => {
                     format!(", locked until `sms-otp unlock {}`", suspect.name)
                 }
                 Some(left) => format!(", locked for {} more", a_while(left)),
@@ -155,7 +175,7 @@ impl Page {
             "size_bytes": all.size,
             "wrong_codes": suspects
                 .map(|suspect| {
-                    let disabled = suspect.failures >= limits.disable_after;
+                    let disabled = limits.disable(suspect.failures);
                     json!({
                         "user": suspect.name,
                         "failures": suspect.failures,
@@ -168,6 +188,15 @@ impl Page {
         });
         Self { text, json }
     }
+}
+
+/// What is left of a remembered login. `None`: only services of their own remember, each for as
+/// long as it says.
+fn left(settings: &Settings, ago: Duration) -> Option<Duration> {
+    settings
+        .policy
+        .remember
+        .map(|span| span.saturating_sub(ago))
 }
 
 fn window(standing: &Standing, rule: Rule) -> Value {

@@ -3,27 +3,38 @@
 
 use std::fmt::Write as _;
 
-use super::{Refused, person};
+use super::{Refused, Told, person};
 use crate::{
     config::{Settings, a_while},
     deadline::Deadline,
     ledger::{Books, Standing},
 };
 
-/// Unlocks in every ledger that this host counts in.
+/// Unlocks in every ledger that this host counts in, also where another of them does not answer.
 pub(super) fn tell(
     settings: &Settings,
     user: &str,
     forget: bool,
     by: Deadline,
-) -> Result<String, Refused> {
+) -> Result<Told, Refused> {
     let person = person::find(settings, user, by)?;
-    let mut text = String::new();
+    let mut told = Told::default();
+    let mut known = false;
     for (keeper, store) in Books::open(&settings.ledger).each() {
-        let was = store?.unlock(&person.key, forget, by)?;
-        let _ = writeln!(text, "{keeper}: {}", said(&was, forget));
+        match store.and_then(|store| store.unlock(&person, forget, by)) {
+            Ok(was) => {
+                known |= was.known;
+                let _ = writeln!(told.text, "{keeper}: {}", said(&was, forget));
+            }
+            Err(error) => told.failed(keeper, &error),
+        }
     }
-    Ok(text)
+    // Whoever gives a DN is not told by the directory that he has mistyped it.
+    if !known && told.failures.is_empty() && user.contains('=') {
+        let shown = user.escape_debug();
+        return Err(Refused(format!("the ledger knows nobody by {shown}")));
+    }
+    Ok(told)
 }
 
 fn said(was: &Standing, forget: bool) -> String {

@@ -9,7 +9,7 @@ use crate::{
     directory::{self, Entry, Found, PasswordProof, Unproved, ldap::Ldap},
     id::LoginId,
     journal::Log,
-    ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Store, Try},
+    ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
     login::{Carrier, Clock, Directory, Journal, Ledger},
     phone::Phone,
     policy::Names,
@@ -132,7 +132,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, ledger::Error> {
-        Store::admit(self, who, rules, by)
+        self.ask(|store| store.admit(who, rules, by))
     }
 
     fn reserve(
@@ -141,11 +141,11 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Slot, Refusal>, ledger::Error> {
-        Store::reserve(self, who, rules, by)
+        self.ask(|store| store.reserve(who, rules, by))
     }
 
     fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
-        Store::give_back(self, who, slot, by)
+        self.ask(|store| store.give_back(who, slot.clone(), by))
     }
 
     fn begin_try(
@@ -154,7 +154,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Try, Refusal>, ledger::Error> {
-        Store::begin_try(self, who, rules, by)
+        self.ask(|store| store.begin_try(who, rules, by))
     }
 
     fn succeed(
@@ -163,7 +163,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<(), ledger::Error> {
-        Store::succeed(self, who, rules, by)
+        self.ask(|store| store.succeed(who, rules, by))
     }
 
     fn trouble(&mut self) -> Option<ledger::Error> {

@@ -124,6 +124,7 @@ impl<'a> History<'a> {
             name: format!("person{number}"),
             phone: numbers[usize::try_from(of_them).unwrap()].clone(),
             numbers,
+            allowed: self.dice.below(12) > 0,
             password_changed: match self.dice.below(30) {
                 0 => "20260102000000Z".into(),
                 1 => String::new(),
@@ -248,7 +249,10 @@ impl<'a> History<'a> {
             (found.people, expected.people..=expected.people),
             (found.remembered, expected.remembered..=expected.remembered),
         ] {
-            assert!(found.is_none() || expected.contains(&found), "{at}");
+            assert!(
+                found.is_none() || expected.contains(&found),
+                "{at}: {found:?} of {expected:?}"
+            );
         }
         found
             .suspects
@@ -271,6 +275,7 @@ impl<'a> History<'a> {
             (Refusal::Locked { wait: one }, Refusal::Locked { wait: other }) => {
                 self.same_wait(one, other, at);
             }
+            (Refusal::Prefix, Refusal::Prefix) => {}
             (Refusal::NewPhone { wait: one }, Refusal::NewPhone { wait: other }) => {
                 self.same_time(one, other, at);
             }

@@ -128,7 +128,12 @@ impl File {
             at: found.at,
         };
         let answer = decide(&mut entry.row, &name, now);
-        if found.row.as_ref() != Some(&entry.row) || entry.row.is_stale(now) {
+        // Of whom nothing was known and nothing is learned, nothing is written.
+        let changed = found.row.as_ref().map_or_else(
+            || entry.row != Person::default(),
+            |was| *was != entry.row || was.is_stale(now),
+        );
+        if changed {
             entry.row.touched = now;
             self.put(&entry.name, &Row::Person(entry.row), entry.at, now, by)?;
         }
@@ -188,6 +193,8 @@ impl Store for File {
             let remembered = place.and_then(|place| person.remembered(place, rules, now));
             let answer = if let Some(locked) = person.locked(rules.limits, now) {
                 Answer::Refused(locked)
+            } else if !who.allowed {
+                Answer::Refused(Refusal::Prefix)
             } else if new > 0 {
                 let wait = Duration::from_millis(new);
                 Answer::Refused(Refusal::NewPhone { wait })
@@ -275,7 +282,14 @@ impl Store for File {
             }
             // Nothing was ever known of him.
             None if !place.damaged => return Ok(Standing::default()),
-            _ => (place.remains, Person::default(), Standing::default()),
+            _ => {
+                let known = true;
+                let before = Standing {
+                    known,
+                    ..Standing::default()
+                };
+                (place.remains, Person::default(), before)
+            }
         };
         row.clear();
         row.vouched = true;

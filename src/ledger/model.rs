@@ -173,6 +173,8 @@ impl Store for Model {
         };
         let answer = if let Some(locked) = state.locked(who, rules) {
             Answer::Refused(locked)
+        } else if !who.allowed {
+            Answer::Refused(Refusal::Prefix)
         } else if new > 0 {
             Answer::Refused(Refusal::NewPhone {
                 wait: Duration::from_millis(new),

@@ -45,9 +45,6 @@ impl Login<'_> {
             })?;
         let phone = numbers.first().cloned().ok_or(Denied::NoNumber)?;
         self.phone = Some(phone.clone());
-        if !self.is_allowed(&phone) {
-            return Err(Denied::Prefix.into());
-        }
         let request = self.request;
         self.origin = Origin::of(&Traces {
             ssh_auth_info: request.ssh_auth_info,
@@ -62,7 +59,9 @@ impl Login<'_> {
         Ok(Account {
             login: request.id,
             person: entry.person(),
-            name: person.name().to_owned(),
+            // It is shown to an administrator: nothing of it moves his cursor.
+            name: person.name().escape_debug().to_string(),
+            allowed: self.is_allowed(&phone),
             phone,
             numbers,
             password_changed: entry.password_changed().to_owned(),
@@ -148,6 +147,10 @@ impl Login<'_> {
                 };
                 let detail = format!("{rule} SMS for {whose}; next in {}", a_while(wait));
                 (Denied::Limited, Some(wait), detail)
+            }
+            Refusal::Prefix => {
+                let detail = "no SMS goes to such a number (limits.allowed_prefixes)";
+                (Denied::Prefix, None, detail.to_owned())
             }
             Refusal::NewPhone { wait } => {
                 let detail = format!("it counts in {} (policy.new_phone)", a_while(wait));

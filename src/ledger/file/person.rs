@@ -165,7 +165,7 @@ impl Person {
     /// One more wrong code, until it is taken back.
     pub fn fail(&mut self, name: &str, limits: &Limits, now: u64) -> Try {
         self.failures = self.failures.saturating_add(1);
-        self.name = name.chars().filter(|letter| !letter.is_control()).collect();
+        name.clone_into(&mut self.name);
         let disabled = self.failures >= limits.disable_after;
         let beyond = self.failures.checked_sub(limits.failures);
         if beyond.is_none() && !disabled {

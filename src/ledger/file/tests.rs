@@ -62,20 +62,6 @@ fn nothing_in_the_file_says_who_it_is() {
 }
 
 #[test]
-fn an_administrator_is_shown_names_and_not_what_moves_his_cursor() {
-    let scratch = Scratch::new();
-    let mut file = scratch.open(&Time::default());
-    let mut who = stage::somebody(1);
-    who.name = "bob\u{1b}[2J\n".into();
-    let limits = stage::limits(&[(5, 900)]);
-    let _ = file
-        .begin_try(&who, stage::rules(&limits), stage::soon())
-        .unwrap();
-    let suspects = file.overview(stage::soon()).unwrap().suspects;
-    assert_eq!(suspects[0].name, "bob[2J");
-}
-
-#[test]
 fn a_clock_that_is_set_back_ends_no_lock() {
     let scratch = Scratch::new();
     let time = Time::default();

@@ -9,7 +9,7 @@ use super::{
     Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Suspect, Try,
     Whose, fault::WRITTEN, keys::Hasher,
 };
-use crate::{config::Rule, id::LoginId};
+use crate::{config::Rule, id::LoginId, ledger::window::millis};
 
 /// Of a name so many characters are kept.
 const LONGEST_NAME: usize = 64;
@@ -22,6 +22,7 @@ pub struct Question {
     pub person: String,
     pub phone: String,
     numbers: Vec<String>,
+    allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +66,7 @@ impl Question {
             person: hasher.person(&who.person),
             phone: hasher.phone(&who.phone),
             numbers: who.numbers.iter().map(|n| hasher.phone(n)).collect(),
+            allowed: who.allowed,
             password: (!changed.is_empty()).then(|| hasher.password(changed)),
             place: who.place.as_deref().map(|place| hasher.place(place)),
             login: who.login.to_string(),
@@ -109,6 +111,7 @@ pub enum Said {
     Remembered { by: String },
     Locked { wait: Option<u64> },
     Limited { wait: u64, whose: Side, rule: usize },
+    Prefix,
     NewPhone { wait: u64 },
     Counted,
     Last { wait: Option<u64> },
@@ -143,6 +146,7 @@ impl Said {
             Self::Locked { wait } => Ok(Refusal::Locked {
                 wait: wait.map(Duration::from_millis),
             }),
+            Self::Prefix => Ok(Refusal::Prefix),
             Self::NewPhone { wait } => Ok(Refusal::NewPhone {
                 wait: Duration::from_millis(wait),
             }),
@@ -283,8 +287,4 @@ fn login(text: &str) -> Option<LoginId> {
     let sound = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let number = u32::from_str_radix(text, 16).ok().filter(|_| sound)?;
     Some(LoginId(number.to_be_bytes()))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -88,6 +88,7 @@ fn account(number: u32) -> Account {
         login: LoginId(number.to_be_bytes()),
         person: format!("uid=alice{number},ou=people,dc=example,dc=org"),
         name: format!("alice{number}"),
+        allowed: true,
         phone: phone.clone(),
         numbers: vec![phone],
         password_changed: "20260101000000Z".to_owned(),

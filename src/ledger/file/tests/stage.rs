@@ -104,6 +104,7 @@ pub fn somebody(number: u32) -> Account {
         login: LoginId(number.to_be_bytes()),
         person: format!("uid=person{number},dc=example,dc=org"),
         name: format!("person{number}"),
+        allowed: true,
         numbers: vec![phone.clone()],
         phone,
         password_changed: String::new(),

@@ -24,6 +24,10 @@ if ask.password then set('password', ask.password) end
 if other_password or #new > 0 then forget_places() end
 keep()
 
+local function not_allowed()
+  if not ask.allowed then return { is = 'prefix' } end
+end
+
 local function too_new()
   local since = tonumber((his['number:' .. ask.phone] or '0'):match('^%d+'))
   local wait = since > 0 and since + ask.new_phone - now or 0
@@ -36,6 +40,6 @@ local function remembered()
 end
 
 return cjson.encode({
-  answer = reserved() or locked() or too_new() or remembered() or limited() or take(),
+  answer = reserved() or locked() or not_allowed() or too_new() or remembered() or limited() or take(),
   new = #new > 0 and new or nil,
 })
