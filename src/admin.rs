@@ -12,7 +12,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::{
     config::{self, Settings},
     deadline::Deadline,
-    ledger::{self, Keeper},
+    ledger::{self, Books, Keeper},
     sys,
 };
 
@@ -158,6 +158,11 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Option<String>, Verb), 
         None => Ok((config, verb)),
         Some(_) => Err("one word too many".into()),
     }
+}
+
+/// The ledgers. Whoever is root may stop this process as he likes.
+fn books(settings: &Settings) -> Books {
+    Books::open(&settings.ledger, true, Box::new(|| Duration::ZERO))
 }
 
 /// The settings that hold for no service in particular.

@@ -167,7 +167,7 @@ fn tell(
     texts: &Texts,
     settings: &Settings,
     counts: Counts,
-    remote: &Remote,
+    remote: &Arc<Remote>,
     log: &Log,
     host: &Host,
     started: Moment,
@@ -185,11 +185,17 @@ fn tell(
         ssh_auth_info: request.ssh_auth_info,
         started,
     };
+    // Whoever only tries names on us has no connection of ours to use up.
+    let stood_still = {
+        let remote = Arc::clone(remote);
+        Box::new(move || remote.stood_still())
+    };
+    let mut ledger = Books::open(&settings.ledger, host.is_known(), stood_still);
     let cast = Cast {
-        person: &mut &*remote,
+        person: &mut &**remote,
         names: host,
         directory: &mut Phonebook::new(&settings.ldap),
-        ledger: &mut Books::open(&settings.ledger),
+        ledger: &mut ledger,
         carrier: &mut Mail::new(&settings.twilio),
         journal: &mut &*log,
         clock: &Wall,

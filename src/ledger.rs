@@ -58,6 +58,16 @@ pub struct Rules<'a> {
     pub remember: Option<Duration>,
     /// A new number waits for so long. Nothing: it does not wait.
     pub new_phone: Duration,
+    /// This ledger stands in for one that knows more: where new numbers wait, those of somebody
+    /// whom it has never seen are new.
+    pub stands_in: bool,
+}
+
+impl Rules<'_> {
+    /// Whether the first numbers of a person count as his since ever.
+    const fn trust_first_numbers(&self) -> bool {
+        !self.stands_in || self.new_phone.is_zero()
+    }
 }
 
 /// What becomes of a person whose first factor is proved.
@@ -84,6 +94,8 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Slot {
+    /// Whoever reserved it: another cannot take it back.
+    pub(crate) kept_by: Keeper,
     /// When, by the ledger's own clock, in milliseconds.
     pub(crate) at: u64,
     /// Which of this login's, from 1 on.
@@ -202,6 +214,10 @@ pub struct Overview {
 pub trait Store {
     /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
+    /// Learns his numbers, of which these are new: another ledger has decided.
+    fn learn(&mut self, _who: &Account, _new: &[Phone], _by: Deadline) -> Result<(), Error> {
+        Ok(())
+    }
     /// Reserves a further SMS of the same login.
     fn reserve(
         &mut self,

@@ -40,6 +40,7 @@ pub fn settle() -> Result<(), String> {
     }
     drop(null);
     limits();
+    schedule();
     rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     die_after_host();
@@ -126,6 +127,23 @@ fn limits() {
             let near = hard.map_or(value, |hard| hard.min(value));
             let _ = rustix::process::setrlimit(resource, both(near));
         }
+    }
+}
+
+/// As any other process is scheduled, or as near as may be: a caller who could starve this one would
+/// make time-outs at will.
+fn schedule() {
+    // SAFETY: numbers, and structs that are all there: of zeroes, or of ones (every processor, of
+    // which the kernel keeps those that may be had).
+    unsafe {
+        let usual: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const usual);
+        libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+        let mut everywhere: libc::cpu_set_t = std::mem::zeroed();
+        std::ptr::write_bytes(&raw mut everywhere, 0xff, 1);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const everywhere);
+        // 0: back to what the thread began with; 50 us is the kernel's own (prctl(2)).
+        libc::prctl(libc::PR_SET_TIMERSLACK, 50_000);
     }
 }
 

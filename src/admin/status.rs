@@ -9,7 +9,7 @@ use super::{Refused, Told, person};
 use crate::{
     config::{Limits, Rule, Settings, a_while},
     deadline::Deadline,
-    ledger::{Books, Keeper, Overview, Standing},
+    ledger::{Keeper, Overview, Standing},
 };
 
 /// Looks into every ledger that this host counts in, also where another of them does not answer.
@@ -24,7 +24,7 @@ pub(super) fn tell(
         .transpose()?;
     let mut told = Told::default();
     let mut ledgers = Vec::new();
-    for (keeper, store) in Books::open(&settings.ledger).each() {
+    for (keeper, store) in super::books(settings).each() {
         let page = store.and_then(|store| match (user, &person) {
             (Some(user), Some(person)) => store
                 .standing(person, by)
@@ -154,14 +154,14 @@ impl Page {
         for suspect in &all.suspects {
             let lock = match suspect.locked {
                 _ if limits.disable(suspect.failures) => {
-                    format!(", locked until `sms-otp unlock {}`", suspect.name)
+                    format!(", locked until `sms-otp unlock {}`", shown(&suspect.name))
                 }
                 Some(left) => format!(", locked for {} more", a_while(left)),
                 None => String::new(),
             };
             line(
                 "wrong codes",
-                &format!("{}: {}{lock}", suspect.name, suspect.failures),
+                &format!("{}: {}{lock}", shown(&suspect.name), suspect.failures),
             );
         }
         let suspects = all.suspects.iter();
@@ -188,6 +188,13 @@ impl Page {
         });
         Self { text, json }
     }
+}
+
+/// A name that came from elsewhere, fit for a terminal.
+fn shown(name: &str) -> String {
+    let fit = |letter: char| matches!(letter, ' '..='~') || letter.is_alphanumeric();
+    let letters = name.chars();
+    letters.map(|c| if fit(c) { c } else { '?' }).collect()
 }
 
 /// What is left of a remembered login. `None`: only services of their own remember, each for as

@@ -7,7 +7,7 @@ use super::{Refused, Told, person};
 use crate::{
     config::{Settings, a_while},
     deadline::Deadline,
-    ledger::{Books, Standing},
+    ledger::Standing,
 };
 
 /// Unlocks in every ledger that this host counts in, also where another of them does not answer.
@@ -20,7 +20,7 @@ pub(super) fn tell(
     let person = person::find(settings, user, by)?;
     let mut told = Told::default();
     let mut known = false;
-    for (keeper, store) in Books::open(&settings.ledger).each() {
+    for (keeper, store) in super::books(settings).each() {
         match store.and_then(|store| store.unlock(&person, forget, by)) {
             Ok(was) => {
                 known |= was.known;

@@ -98,11 +98,16 @@ impl Remote {
         }
     }
 
+    /// For how long this process stood still.
+    pub fn stood_still(&self) -> Duration {
+        Duration::from_millis(self.stood_still.load(Ordering::Relaxed))
+    }
+
     /// An outage is what others are to blame for. A caller who can stop this process (in a control
     /// group of his own, say) can let every deadline pass without any of them being slow, and
     /// administrators write `authinfo_unavail=ignore`: so that counts as a fault of this machine.
     pub fn blame_this_machine(&self, failed: &mut Failed) {
-        let stood_still = Duration::from_millis(self.stood_still.load(Ordering::Relaxed));
+        let stood_still = self.stood_still();
         if failed.fault == Fault::Outage && stood_still > FORGIVEN {
             failed.fault = Fault::Local;
             failed.detail = format!(

@@ -132,7 +132,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, ledger::Error> {
-        self.ask(|store| store.admit(who, rules, by))
+        Self::admit(self, who, rules, by)
     }
 
     fn reserve(
@@ -141,11 +141,11 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Slot, Refusal>, ledger::Error> {
-        self.ask(|store| store.reserve(who, rules, by))
+        self.ask(|store, _| store.reserve(who, rules, by))
     }
 
     fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
-        self.ask(|store| store.give_back(who, slot.clone(), by))
+        self.ask(|store, _| store.give_back(who, slot.clone(), by))
     }
 
     fn begin_try(
@@ -154,7 +154,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Try, Refusal>, ledger::Error> {
-        self.ask(|store| store.begin_try(who, rules, by))
+        self.ask(|store, _| store.begin_try(who, rules, by))
     }
 
     fn succeed(
@@ -163,7 +163,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<(), ledger::Error> {
-        self.ask(|store| store.succeed(who, rules, by))
+        self.ask(|store, _| store.succeed(who, rules, by))
     }
 
     fn trouble(&mut self) -> Option<ledger::Error> {

@@ -1,23 +1,13 @@
 //! The ledgers of one host: the fleet's, where there is one, and its own.
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use super::{Error, Store, file::File, redis::Remote};
-use crate::config::{self, Unreachable};
-
-type Kept = Result<Box<dyn Store>, Error>;
-
-/// Both of them. While the fleet's is out of reach this host's own one counts, if the settings say
-/// so: with the same limits, but for this host alone.
-pub struct Books {
-    /// Both are opened before privileges go. A login that does not get as far as to need them does
-    /// not fail for them.
-    fleet: Option<Kept>,
-    own: Kept,
-    unreachable: Unreachable,
-    trouble: Option<Error>,
-}
+use super::{Account, Admission, Error, Rules, Store, file::File, redis::Remote};
+use crate::{
+    config::{self, Unreachable},
+    deadline::Deadline,
+};
 
 /// Who keeps a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +36,40 @@ impl fmt::Display for Keeper {
     }
 }
 
+/// So long a standstill changes nothing.
+const FORGIVEN: Duration = Duration::from_secs(1);
+
+type Kept = Result<Box<dyn Store>, Error>;
+
+/// Both of them. While the fleet's is out of reach this host's own one counts, if the settings say
+/// so: with the same limits, but for this host alone.
+pub struct Books {
+    /// Both are opened before privileges go. A login that does not get as far as to need them does
+    /// not fail for them.
+    fleet: Option<Kept>,
+    own: Kept,
+    /// The fleet's was out of reach in this login.
+    stands_in: bool,
+    unreachable: Unreachable,
+    trouble: Option<Error>,
+    /// For how long this process has stood still.
+    stood_still: Box<dyn Fn() -> Duration>,
+}
+
 impl Books {
-    /// Opens what needs a path, and begins to connect.
+    /// Opens what needs a path, and with `ahead` begins to connect.
     #[must_use]
-    pub fn open(settings: &config::Ledger) -> Self {
+    pub fn open(
+        settings: &config::Ledger,
+        ahead: bool,
+        stood_still: Box<dyn Fn() -> Duration>,
+    ) -> Self {
         let unreachable = settings
             .redis
             .as_ref()
             .map_or(Unreachable::Local, |redis| redis.unreachable);
-        let fleet = settings.redis.as_ref().map(Remote::begin);
+        let fleet = settings.redis.as_ref();
+        let fleet = fleet.map(|redis| Remote::open(redis, ahead).map(kept));
         let own = match unreachable {
             Unreachable::Local => File::open(&settings.path).map(kept),
             Unreachable::Deny => Err(Error::Local {
@@ -63,10 +78,12 @@ impl Books {
             }),
         };
         Self {
-            fleet: fleet.map(|remote| remote.map(kept)),
+            fleet,
             own,
+            stands_in: false,
             unreachable,
             trouble: None,
+            stood_still,
         }
     }
 
@@ -84,23 +101,63 @@ impl Books {
         fleet.into_iter().chain(own)
     }
 
+    /// Whether he needs a code, and may have one. What the fleet's has to say of his numbers, this
+    /// host's own is told, for the day on which it stands in.
+    pub fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, Error> {
+        let admission = self.ask(|store, stands_in| {
+            let rules = Rules { stands_in, ..rules };
+            store.admit(who, rules, by)
+        })?;
+        if self.fleet.is_some() && self.unreachable == Unreachable::Local {
+            let told = opened(&mut self.own);
+            let told = told.and_then(|own| own.learn(who, &admission.new_numbers, by));
+            self.trouble = self.trouble.take().or(told.err());
+        }
+        Ok(admission)
+    }
+
     /// Asks the fleet's, and where it is out of reach this host's own, from then on for the whole
-    /// login: no second question waits for its time-out.
+    /// login: no second question waits for its time-out. The question hears whether the one that it
+    /// asks stands in for another.
     pub fn ask<T>(
         &mut self,
-        question: impl Fn(&mut dyn Store) -> Result<T, Error>,
+        question: impl Fn(&mut dyn Store, bool) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if let Some(fleet) = &mut self.fleet {
-            match opened(fleet).and_then(&question) {
+            match opened(fleet).and_then(|fleet| question(fleet, false)) {
                 Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
+                    self.blame(&what)?;
                     let what = format!("{what}; this host's own ledger counts meanwhile");
                     self.trouble = Some(Error::Outage(what));
                     self.fleet = None;
+                    self.stands_in = true;
                 }
                 answer => return answer,
             }
         }
-        opened(&mut self.own).and_then(question)
+        let stands_in = self.stands_in;
+        opened(&mut self.own).and_then(|own| question(own, stands_in))
+    }
+
+    /// A caller who can stop this process (in a control group of his own, say) could bring about
+    /// any time-out, and so choose the ledger that knows less of him.
+    fn blame(&self, what: &str) -> Result<(), Error> {
+        let stood_still = (self.stood_still)();
+        if stood_still <= FORGIVEN {
+            return Ok(());
+        }
+        Err(Error::Local {
+            what: format!(
+                "this process stood still for {} s, then: {what}",
+                stood_still.as_secs()
+            ),
+            remedy: "find out what stopped it, or what this machine is so busy with".into(),
+        })
     }
 }
 
@@ -117,14 +174,11 @@ fn opened(kept: &mut Kept) -> Result<&mut dyn Store, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         config::{Limits, Rule},
-        deadline::Deadline,
         id::LoginId,
-        ledger::{Account, Admission, Answer, Rules, model::Model},
+        ledger::{Answer, Refusal, model::Model},
         phone::Phone,
     };
 
@@ -132,8 +186,10 @@ mod tests {
         Books {
             fleet: Some(Ok(Box::new(fleet.clone()))),
             own: Ok(Box::new(own.clone())),
+            stands_in: false,
             unreachable,
             trouble: None,
+            stood_still: Box::new(|| Duration::ZERO),
         }
     }
 
@@ -178,29 +234,18 @@ mod tests {
             limits: &limits,
             remember: None,
             new_phone: Duration::ZERO,
+            stands_in: false,
         };
         let by = Deadline::within(Duration::from_secs(5));
         let mut books = books(&fleet, &own, Unreachable::Local);
-        assert!(is_reserved(
-            &books
-                .ask(|store| store.admit(&account(), rules, by))
-                .unwrap()
-        ));
+        assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
         assert_eq!(books.trouble(), None);
         fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
-        assert!(is_reserved(
-            &books
-                .ask(|store| store.admit(&account(), rules, by))
-                .unwrap()
-        ));
+        assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
         assert!(matches!(books.trouble(), Some(Error::Outage(_))));
         // And that is the end of the fleet's for this login, so that nothing is counted by halves.
         fleet.fail(None);
-        assert!(!is_reserved(
-            &books
-                .ask(|store| store.admit(&account(), rules, by))
-                .unwrap()
-        ));
+        assert!(!is_reserved(&books.admit(&account(), rules, by).unwrap()));
         assert_eq!(books.trouble(), None);
     }
 
@@ -211,15 +256,13 @@ mod tests {
             limits: &limits,
             remember: None,
             new_phone: Duration::ZERO,
+            stands_in: false,
         };
         let by = Deadline::within(Duration::from_secs(5));
         let outage = Error::Outage("x:6379: timed out".into());
         fleet.fail(Some(outage.clone()));
         let mut denying = books(&fleet, &own, Unreachable::Deny);
-        assert_eq!(
-            denying.ask(|store| store.admit(&account(), rules, by)),
-            Err(outage)
-        );
+        assert_eq!(denying.admit(&account(), rules, by), Err(outage));
         // Whoever refuses us is not out of reach.
         let refused = Error::Refused {
             what: "no".into(),
@@ -228,9 +271,50 @@ mod tests {
         fleet.fail(Some(refused.clone()));
         let mut lenient = books(&fleet, &own, Unreachable::Local);
         assert_eq!(
-            lenient.ask(|store| store.begin_try(&account(), rules, by)),
+            lenient.ask(|store, _| store.begin_try(&account(), rules, by)),
             Err(refused)
         );
+        assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
+    }
+
+    #[test]
+    fn whom_it_has_never_seen_waits_where_new_numbers_wait() {
+        let (fleet, own, limits) = (Model::default(), Model::default(), limits());
+        let rules = Rules {
+            limits: &limits,
+            remember: None,
+            new_phone: Duration::from_secs(86400),
+            stands_in: false,
+        };
+        let by = Deadline::within(Duration::from_secs(5));
+        fleet.pass(Duration::from_secs(1));
+        own.pass(Duration::from_secs(1));
+        let mut books = books(&fleet, &own, Unreachable::Local);
+        assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
+        fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+        let stranger = books.admit(&account(), rules, by).unwrap();
+        assert!(matches!(
+            stranger.answer,
+            Answer::Refused(Refusal::NewPhone { .. })
+        ));
+        assert_eq!(stranger.new_numbers.len(), 1);
+    }
+
+    #[test]
+    fn whoever_stops_this_process_does_not_choose_the_ledger() {
+        let (fleet, own, limits) = (Model::default(), Model::default(), limits());
+        let rules = Rules {
+            limits: &limits,
+            remember: None,
+            new_phone: Duration::ZERO,
+            stands_in: false,
+        };
+        let by = Deadline::within(Duration::from_secs(5));
+        fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+        let mut books = books(&fleet, &own, Unreachable::Local);
+        books.stood_still = Box::new(|| Duration::from_secs(2));
+        let error = books.admit(&account(), rules, by).unwrap_err();
+        assert!(matches!(error, Error::Local { .. }), "{error}");
         assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
     }
 }

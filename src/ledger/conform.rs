@@ -340,6 +340,7 @@ fn rules(limits: &Limits, remember: Option<Duration>, new_phone: Duration) -> Ru
         limits,
         remember,
         new_phone,
+        stands_in: false,
     }
 }
 

@@ -31,9 +31,9 @@ mod total;
 use std::{cell::RefCell, time::Duration};
 
 use super::{
-    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Store, Try,
+    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store, Try,
 };
-use crate::deadline::Deadline;
+use crate::{deadline::Deadline, phone::Phone};
 use clock::{Anchor, Clocks, Machine};
 use disk::{Disk, Held};
 use keys::half;
@@ -133,7 +133,8 @@ impl File {
             || entry.row != Person::default(),
             |was| *was != entry.row || was.is_stale(now),
         );
-        if changed {
+        // What ended in an error was not told, so it is not learned either.
+        if changed && answer.is_ok() {
             entry.row.touched = now;
             self.put(&entry.name, &Row::Person(entry.row), entry.at, now, by)?;
         }
@@ -186,7 +187,8 @@ impl Store for File {
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
         self.alone(&who.person, by, |person, name, now| {
             let keys = &self.disk.keys;
-            let new_numbers = person.meet(name, who, keys, now);
+            let trusted = rules.trust_first_numbers();
+            let new_numbers = person.meet(name, who, keys, trusted, now);
             let number = keys.phone(who.phone.e164());
             let new = person.new_phone(number, rules, now);
             let place = who.place.as_deref().map(|place| keys.place(name, place));
@@ -213,6 +215,13 @@ impl Store for File {
         })
     }
 
+    fn learn(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+        self.alone(&who.person, by, |person, _, now| {
+            person.learn(who, new, &self.disk.keys, now);
+            Ok(())
+        })
+    }
+
     fn reserve(
         &mut self,
         who: &Account,
@@ -228,6 +237,9 @@ impl Store for File {
     }
 
     fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
+        if slot.kept_by != Keeper::Host {
+            return Ok(());
+        }
         self.alone(&who.person, by, |person, _, now| {
             self.put_back(who, &slot, person, now, by)
         })
@@ -250,7 +262,6 @@ impl Store for File {
     fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
         self.alone(&who.person, by, |person, name, now| {
             person.clear();
-            person.vouched = false;
             if let (Some(place), Some(_)) = (&who.place, rules.remember) {
                 person.remember(self.disk.keys.place(name, place), who.login, now);
             }

@@ -109,6 +109,7 @@ impl State {
         self.all.push((now, who.segments));
         self.reserved += 1;
         Slot {
+            kept_by: Keeper::Host,
             at: now,
             number: self.reserved,
         }
@@ -145,9 +146,10 @@ impl Store for Model {
         let mut new_numbers = Vec::new();
         for number in &who.numbers {
             if !person.numbers.contains_key(number.e164()) {
-                let since = if first_time { 0 } else { now };
+                let trusted = first_time && rules.trust_first_numbers();
+                let since = if trusted { 0 } else { now };
                 person.numbers.insert(number.e164().into(), since);
-                if !first_time {
+                if !trusted {
                     new_numbers.push(number.clone());
                 }
             }

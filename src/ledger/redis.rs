@@ -29,8 +29,8 @@ use rand::{TryRng, rngs::SysRng};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Store, Suspect,
-    Try, Whose,
+    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
+    Suspect, Try, Whose,
 };
 use crate::{config, deadline::Deadline};
 use keys::Hasher;
@@ -60,9 +60,16 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Begins to connect, and does not wait for it: the first question does. Connecting takes no
-    /// longer than the settled timeout, nor does an answer.
+    /// Begins to connect, and does not wait for it: the first question does.
+    #[cfg(test)]
     pub fn begin(settled: &config::Redis) -> Result<Self, Error> {
+        Self::open(settled, true)
+    }
+
+    /// With `ahead` it begins to connect, and does not wait for it: the first question does.
+    /// Without, that one connects. Connecting takes no longer than the settled timeout, nor does an
+    /// answer.
+    pub fn open(settled: &config::Redis, ahead: bool) -> Result<Self, Error> {
         let mut nonce = [0; 8];
         SysRng
             .try_fill_bytes(&mut nonce)
@@ -71,7 +78,7 @@ impl Remote {
                 remedy: "check this host's kernel".to_owned(),
             })?;
         Ok(Self {
-            line: Line::begin(Site::new(settled)?)?,
+            line: Line::new(Site::new(settled)?, ahead)?,
             hasher: Hasher::new(&settled.key),
             nonce,
             requests: 0,

@@ -16,8 +16,8 @@ const FULLEST: u32 = u16::MAX as u32;
 
 /// When SMS went out, oldest first, in a bounded number of entries.
 ///
-/// As long as they fit it is exact. Beyond, the oldest two become one at the later time, so that
-/// they count for longer than they should: never more is allowed than the rules say.
+/// As long as they fit it is exact. Beyond, two neighbours become one at the later time, so that some
+/// count for longer than they should: never more is allowed than the rules say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     sent: Vec<Sent>,
@@ -86,25 +86,32 @@ impl Log {
             self.sent.remove(0);
             return;
         }
-        let together = |pair: &[Sent]| pair.iter().map(|(_, number)| number).sum::<u32>();
-        let pair = self
-            .sent
-            .windows(2)
-            .position(|pair| together(pair) <= FULLEST);
+        // How much longer how many would count. Never the same bundle again and again: the more it
+        // holds, the more another step costs, and in the end it grows old.
+        let cost = |pair: &[Sent]| match pair {
+            [(earlier, number), (later, others)] if number.saturating_add(*others) <= FULLEST => {
+                later
+                    .saturating_sub(*earlier)
+                    .saturating_mul((*number).into())
+            }
+            _ => u64::MAX,
+        };
+        let costs = self.sent.windows(2).map(cost).enumerate();
+        let pair = costs.min_by_key(|(_, cost)| *cost).map(|(place, _)| place);
         let earlier = self.sent.remove(pair.unwrap_or(0));
         if let Some((_, number)) = self.sent.get_mut(pair.unwrap_or(0)) {
             *number = number.saturating_add(earlier.1).min(FULLEST);
         }
     }
 
-    /// Takes an SMS of then back. Says whether it was still counted.
+    /// Takes an SMS of then back, which nobody does twice. Says whether it was still counted.
     pub fn take_back(&mut self, then: u64, now: u64) -> bool {
         let place = self.sent.partition_point(|(at, _)| *at < then);
         let Some((at, number)) = self.sent.get_mut(place) else {
             return false;
         };
         // One that is counted at a later time has become one with others.
-        if *at != then && (*number < 2 || !counts((then, 1), self.horizon, now)) {
+        if *at != then && !counts((then, 1), self.horizon, now) {
             return false;
         }
         *number = number.saturating_sub(1);

@@ -193,6 +193,7 @@ impl<'a> Login<'a> {
             limits: &settings.limits,
             remember: settings.policy.remember,
             new_phone: settings.policy.new_phone,
+            stands_in: false,
         }
     }
 }

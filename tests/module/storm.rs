@@ -73,21 +73,28 @@ fn the_right_password_at_once(bench: &Bench) {
     assert_eq!(count(&codes, code::MAXTRIES), MANY - 5, "{codes:?}");
 }
 
-/// They take nothing from whoever has the right one.
+/// They take nothing from whoever has the right one, and comes among them.
 fn wrong_passwords_at_once(bench: &Bench) {
     let bob = someone(bench, "storm-bob");
-    let login = many(with_ledger(bench, "storm-wrong", &bob)).set("limits.sms", "[\"1/1h\"]");
-    let codes = login.storm(MANY, |message| match message.style {
-        Style::Hidden => "wrong".into(),
-        _ => Answer::HangUp,
+    let right = with_ledger(bench, "storm-among", &bob).set("limits.sms", "[\"1/1h\"]");
+    let path = super::ledger::folder(&right);
+    let wrong = many(with_ledger(bench, "storm-wrong", &bob))
+        .set("limits.sms", "[\"1/1h\"]")
+        .text("ledger.path", path.to_str().expect("a path"));
+    std::thread::scope(|scope| {
+        let storm = scope.spawn(|| {
+            wrong.storm(MANY, |message| match message.style {
+                Style::Hidden => "wrong".into(),
+                _ => Answer::HangUp,
+            })
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        right.sees("among them", &[Say::Password, Say::Code], &Seen::granted());
+        assert!(!storm.is_finished(), "the wrong ones were over already");
+        let codes = storm.join().expect("the storm");
+        assert_eq!(count(&codes, code::AUTH_ERR), MANY, "{codes:?}");
     });
-    assert_eq!(count(&codes, code::AUTH_ERR), MANY, "{codes:?}");
-    assert_eq!(login.requests(), 0);
-    login.sees(
-        "the right one",
-        &[Say::Password, Say::Code],
-        &Seen::granted(),
-    );
+    assert_eq!(right.requests(), 1);
 }
 
 /// However many guess at once, no more than `failures` are compared.
@@ -95,29 +102,41 @@ fn guesses_as_fast_as_they_go(bench: &Bench) {
     let carol = someone(bench, "storm-carol");
     let login = many(with_ledger(bench, "storm-guess", &carol))
         .set("limits.failures", "10")
+        .set("limits.sms", "[\"1000/1h\"]")
         .text("deadline", "2m");
-    let told_wrong = AtomicUsize::new(0);
-    let guesses = AtomicUsize::new(0);
+    let (told_wrong, typed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // All have their SMS before the first guess is typed.
+    let waiting = AtomicUsize::new(0);
     let codes = login.storm(MANY, |message| match message.style {
         Style::Hidden => PASSWORD.into(),
         Style::Shown => {
             if message.text.starts_with("Wrong code") {
                 told_wrong.fetch_add(1, Ordering::Relaxed);
+            } else {
+                waiting.fetch_add(1, Ordering::Relaxed);
+                let until = Instant::now() + Duration::from_secs(60);
+                while waiting.load(Ordering::Relaxed) < MANY && Instant::now() < until {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
             }
-            // Digits that are no SMS's: those below are looked at.
-            let guess = guesses.fetch_add(1, Ordering::Relaxed) % 1_000_000;
-            format!("{guess:06}").into()
+            typed.fetch_add(1, Ordering::Relaxed);
+            let sms = login.arrived();
+            another(sms.iter().map(lab::twilio::Sms::code).collect()).into()
         }
         _ => Answer::HangUp,
     });
-    let right: Vec<String> = login.arrived().iter().map(lab::twilio::Sms::code).collect();
-    let lucky = right
-        .iter()
-        .any(|code| code.parse::<usize>().is_ok_and(|code| code < 1000));
-    assert!(lucky || count(&codes, code::SUCCESS) == 0, "{codes:?}");
+    assert!(typed.load(Ordering::Relaxed) >= MANY, "too few guessed");
     assert_eq!(count(&codes, code::MAXTRIES), MANY, "{codes:?}");
-    assert!(told_wrong.load(Ordering::Relaxed) < 10);
+    assert!(told_wrong.load(Ordering::Relaxed) <= 10);
     assert_eq!(status(bench, &login, "storm-carol", "failures"), 10);
+}
+
+/// A code that is none of these.
+fn another(codes: std::collections::BTreeSet<String>) -> String {
+    let all = (0..1_000_000).map(|number| format!("{number:06}"));
+    all.into_iter()
+        .find(|code| !codes.contains(code))
+        .expect("one more")
 }
 
 /// Helpers are killed at random moments: what was answered stays counted, nothing is unreadable,
@@ -185,7 +204,8 @@ fn one_that_stands_still(bench: &Bench) {
         for _ in 0..5 {
             let began = Instant::now();
             moving.sees("beside it", &[Say::Password, Say::Code], &Seen::granted());
-            assert!(began.elapsed() < Duration::from_secs(10), "kept waiting");
+            // No more than one lock may be waited for (1.5 s), on a busy machine.
+            assert!(began.elapsed() < Duration::from_secs(6), "kept waiting");
         }
         over.store(true, Ordering::Relaxed);
         for pid in frozen.helpers() {

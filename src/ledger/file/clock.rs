@@ -23,6 +23,9 @@ pub const NAME: &Name = b"ledger\0anchor\0\0\0";
 
 /// By so much the calendar may leave the boot's clock before the anchor is renewed.
 const DRIFT: u64 = 1000;
+/// So old an anchor may be. A machine that comes back with a wrong date goes on from it, so it lies
+/// no further back than the last login.
+const OLDEST: u64 = 60_000;
 
 /// What this machine's clocks say. Milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +97,8 @@ impl Anchor {
             .calendar
             .saturating_add(passed)
             .abs_diff(clocks.calendar);
-        let holds = same_boot && clocks.since_boot >= was.since_boot && drift <= DRIFT;
+        let goes_on = same_boot && clocks.since_boot >= was.since_boot;
+        let holds = goes_on && drift <= DRIFT && passed <= OLDEST;
         let renewed = Self {
             clocks: *clocks,
             ledger,

@@ -86,10 +86,17 @@ impl Default for Person {
 
 impl Person {
     /// Learns his numbers and his password's date. Says which numbers are new; then, and with
-    /// another password, nothing is remembered.
-    pub fn meet(&mut self, him: &Name, who: &Account, keys: &Keys, now: u64) -> Vec<Phone> {
-        let first_time = self.numbers.is_empty();
-        let since = if first_time { 0 } else { now };
+    /// another password, nothing is remembered. `trusted`: whether the first ones are not.
+    pub fn meet(
+        &mut self,
+        him: &Name,
+        who: &Account,
+        keys: &Keys,
+        trusted: bool,
+        now: u64,
+    ) -> Vec<Phone> {
+        let trusted = trusted && self.numbers.is_empty();
+        let since = if trusted { 0 } else { now };
         let current = current(who, keys);
         let mut new = Vec::new();
         for (number, phone) in &current {
@@ -103,13 +110,25 @@ impl Person {
         let password = keys.password(him, &who.password_changed);
         let other = password.is_some() && self.password != password;
         self.password = password.or(self.password);
-        if first_time {
+        if trusted {
             new.clear();
         }
         if other || !new.is_empty() {
             self.logins.clear();
         }
         new
+    }
+
+    /// Learns his numbers from another ledger, which has found these to be new.
+    pub fn learn(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
+        let current = current(who, keys);
+        for (number, phone) in &current {
+            if self.since(*number).is_none() {
+                let (number, since) = (*number, if new.contains(phone) { now } else { 0 });
+                self.numbers.push(Known { number, since });
+            }
+        }
+        self.forget_numbers(&current);
     }
 
     fn since(&self, number: [u8; 8]) -> Option<u64> {
@@ -159,7 +178,8 @@ impl Person {
     pub fn remembered(&self, place: Name, rules: Rules<'_>, now: u64) -> Option<LoginId> {
         let span = millis(rules.remember?);
         let login = self.logins.iter().find(|login| login.place == place)?;
-        (login.at.saturating_add(span) > now).then_some(login.login)
+        // One of a time that is still to come was never earned.
+        (login.at <= now && login.at.saturating_add(span) > now).then_some(login.login)
     }
 
     /// One more wrong code, until it is taken back.

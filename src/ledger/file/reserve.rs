@@ -15,7 +15,7 @@ use crate::{
     config::Rule,
     deadline::Deadline,
     ledger::{
-        Account, Error, Refusal, Rules, Slot, Whose,
+        Account, Error, Keeper, Refusal, Rules, Slot, Whose,
         window::{Log, Sent, longest, wait},
     },
 };
@@ -60,7 +60,11 @@ impl File {
         let mut reserved = self.reserved.borrow_mut();
         reserved.push(shard);
         let number = u32::try_from(reserved.len()).unwrap_or(u32::MAX);
-        Ok(Ok(Slot { at: now, number }))
+        Ok(Ok(Slot {
+            kept_by: Keeper::Host,
+            at: now,
+            number,
+        }))
     }
 
     /// Gives an SMS back to all who counted it.

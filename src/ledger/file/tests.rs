@@ -30,12 +30,14 @@ fn a_remembered_login_writes_nothing() {
     let first = file.admit(&who, rules, stage::soon()).unwrap();
     assert!(matches!(first.answer, Answer::Reserved(_)));
     file.succeed(&who, rules, stage::soon()).unwrap();
-    let before = std::fs::read(scratch.path()).unwrap();
+    // But for the anchor of the clock, which is renewed now and then.
+    let rows = || std::fs::read(scratch.path()).unwrap().split_off(1024);
+    let before = rows();
     time.pass(Duration::from_secs(800));
     let again = file.admit(&who, rules, stage::soon()).unwrap();
     let earned_by = who.login;
     assert_eq!(again.answer, Answer::Remembered { earned_by });
-    assert!(before == std::fs::read(scratch.path()).unwrap());
+    assert!(before == rows());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     mem,
     sync::{Arc, mpsc},
     thread,
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -20,6 +21,10 @@ use crate::deadline::Deadline;
 
 /// Stack of the thread that connects. Explicit, because `RUST_MIN_STACK` would otherwise have a say.
 const STACK: usize = 512 * 1024;
+
+/// A connection that was used within this time has hardly been forgotten on its way. People need
+/// longer than this for their codes, and NAT and firewalls some minutes to forget.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// Exchanges for one question: a connection may have died meanwhile, and a cluster may send us on.
 const MOST_EXCHANGES: usize = 3;
@@ -45,10 +50,14 @@ enum State {
 }
 
 impl Line {
-    /// Begins to connect, and does not wait for it. The thread ends within the site's timeout (but
-    /// for a name look-up that hangs), whether somebody waits for it or not.
-    pub fn begin(site: Site) -> Result<Self, Error> {
+    /// With `ahead` it begins to connect, and does not wait for it. The thread ends within the site's
+    /// timeout (but for a name look-up that hangs), whether somebody waits for it or not.
+    pub fn new(site: Site, ahead: bool) -> Result<Self, Error> {
         let site = Arc::new(site);
+        if !ahead {
+            let state = State::Closed;
+            return Ok(Self { site, state });
+        }
         let (done, coming) = mpsc::sync_channel(1);
         let connect = {
             let site = Arc::clone(&site);
@@ -92,7 +101,15 @@ impl Line {
         let mut told = Error::Outage("the ledger: no answer".to_owned());
         for _ in 0..MOST_EXCHANGES {
             let mut link = self.link(by)?;
-            let step = by.or_within(self.site.timeout);
+            // Between here and there idle connections are forgotten now and then, without a word:
+            // so much time is left that there is some for another one.
+            let idle = link.idle() > IDLE;
+            let patience = if idle {
+                self.site.timeout.checked_div(2).unwrap_or_default()
+            } else {
+                self.site.timeout
+            };
+            let step = by.or_within(patience);
             let fault = match answer(&mut link, &commands, step) {
                 Ok(text) => {
                     self.state = State::Open(link);
@@ -101,6 +118,7 @@ impl Line {
                 Err(fault) => fault,
             };
             match fault.help {
+                Help::Nothing if idle && matches!(fault.error, Error::Outage(_)) => {}
                 Help::Nothing => return Err(fault.error),
                 Help::Again => {}
                 Help::Moved(host, port) => {

@@ -1,7 +1,7 @@
 //! One connection to one server.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
@@ -11,7 +11,11 @@ use super::{
     fault::{Asked, Fault, Help},
     resp::{self, Reply, command},
 };
-use crate::{deadline::Deadline, net, secret::Secret};
+use crate::{
+    deadline::{Deadline, Moment},
+    net,
+    secret::Secret,
+};
 
 /// ACL user (`None`: the default one) and password.
 pub type Login = (Option<String>, Secret);
@@ -22,6 +26,8 @@ pub struct Link {
     stream: net::Stream,
     /// What came in and is not read yet.
     inbox: Vec<u8>,
+    /// When it was last seen to live.
+    used: Moment,
 }
 
 impl Link {
@@ -33,8 +39,16 @@ impl Link {
         by: Deadline,
     ) -> Result<Self, Error> {
         let stream = net::Stream::open(host, port, tls, by)?;
-        let inbox = Vec::new();
-        Ok(Self { stream, inbox })
+        Ok(Self {
+            stream,
+            inbox: Vec::new(),
+            used: Moment::now(),
+        })
+    }
+
+    /// For how long nothing was heard on it.
+    pub fn idle(&self) -> Duration {
+        Moment::now().since(self.used)
     }
 
     pub fn place(&self) -> &str {
@@ -74,6 +88,7 @@ impl Link {
             let next = resp::reply(&self.inbox);
             if let Some((reply, rest)) = next.map_err(|_| self.outage("it does not speak RESP"))? {
                 self.inbox = rest.to_vec();
+                self.used = Moment::now();
                 return Ok(reply);
             }
             let mut piece = [0; 16 * 1024];

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Admission, Answer, Error, Overview, Refusal, Rules, Slot, Standing, Suspect, Try,
-    Whose, fault::WRITTEN, keys::Hasher,
+    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Suspect,
+    Try, Whose, fault::WRITTEN, keys::Hasher,
 };
 use crate::{config::Rule, id::LoginId, ledger::window::millis};
 
@@ -169,7 +169,11 @@ impl Said {
 
     pub fn slot(&self, number: u32) -> Option<Slot> {
         match *self {
-            Self::Reserved { at } => Some(Slot { at, number }),
+            Self::Reserved { at } => Some(Slot {
+                kept_by: Keeper::Fleet,
+                at,
+                number,
+            }),
             _ => None,
         }
     }

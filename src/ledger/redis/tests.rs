@@ -78,6 +78,7 @@ fn rules(limits: &Limits) -> Rules<'_> {
         limits,
         remember: Some(Duration::from_secs(900)),
         new_phone: Duration::ZERO,
+        stands_in: false,
     }
 }
 

@@ -104,7 +104,6 @@ fn those_that_became_one_can_be_taken_back_one_by_one() {
     }
     assert_eq!(log.sent(), [(20, 2), (30, 1)]);
     assert!(log.take_back(10, 40));
-    assert!(!log.take_back(10, 40), "what is left is another's");
     assert!(log.take_back(20, 40));
     assert_eq!(log.sent(), [(30, 1)]);
 }
@@ -116,4 +115,31 @@ fn a_full_entry_loses_nothing() {
     assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 2)]);
     log.add(40, 1000);
     assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 3)]);
+}
+
+/// Who sends all day, every day, at a good part of what a rule allows, is never refused for long:
+/// what counts as one grows old like anything else.
+#[test]
+fn a_steady_flow_is_not_counted_for_ever() {
+    const DAY: u64 = 86_400_000;
+    for (most, entries, days, a_day) in [(5_000_u32, 34, 1, 2_500_u64), (100, 20, 30, 2)] {
+        let rule = Rule {
+            most,
+            within: Duration::from_millis(days * DAY),
+        };
+        let longest = millis(rule.within);
+        let (mut log, mut now) = (Log::new(entries), 0);
+        for _ in 0..a_day * days * 6 {
+            now += DAY / a_day;
+            assert_eq!(wait(log.sent(), rule, now), 0, "{rule}: refused at {now}");
+            log.add(now, longest);
+        }
+        let counted: u64 = log
+            .sent()
+            .iter()
+            .map(|(_, number)| u64::from(*number))
+            .sum();
+        let truly = a_day * days;
+        assert!(counted <= truly * 3 / 2, "{rule}: {counted} for {truly}");
+    }
 }

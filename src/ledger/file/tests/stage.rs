@@ -134,5 +134,6 @@ pub const fn rules(limits: &Limits) -> Rules<'_> {
         limits,
         remember: Some(Duration::from_secs(900)),
         new_phone: Duration::ZERO,
+        stands_in: false,
     }
 }
