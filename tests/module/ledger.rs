@@ -350,7 +350,7 @@ fn remembered_behind_a_stack(bench: &Bench) {
     let (_, seen) = login.run(&[], 1);
     assert_eq!(
         (seen.codes(), seen.log()),
-        (&[code::AUTH_ERR][..], &[REMEMBERED.to_owned()][..])
+        (&[code::PERM_DENIED][..], &[REMEMBERED.to_owned()][..])
     );
 }
 

@@ -6,6 +6,7 @@ use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::{Answer, Message, Style, code};
 use rustix::process::{Signal, kill_process};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -121,7 +122,7 @@ fn guesses_as_fast_as_they_go(bench: &Bench) {
             }
             typed.fetch_add(1, Ordering::Relaxed);
             let sms = login.arrived();
-            another(sms.iter().map(lab::twilio::Sms::code).collect()).into()
+            another(&sms.iter().map(lab::twilio::Sms::code).collect()).into()
         }
         _ => Answer::HangUp,
     });
@@ -132,7 +133,7 @@ fn guesses_as_fast_as_they_go(bench: &Bench) {
 }
 
 /// A code that is none of these.
-fn another(codes: std::collections::BTreeSet<String>) -> String {
+fn another(codes: &BTreeSet<String>) -> String {
     let all = (0..1_000_000).map(|number| format!("{number:06}"));
     all.into_iter()
         .find(|code| !codes.contains(code))

@@ -24,6 +24,7 @@ use std::time::Duration;
 pub mod code {
     pub const SUCCESS: i32 = 0;
     pub const SERVICE_ERR: i32 = 3;
+    pub const PERM_DENIED: i32 = 6;
     pub const AUTH_ERR: i32 = 7;
     pub const AUTHINFO_UNAVAIL: i32 = 9;
     pub const USER_UNKNOWN: i32 = 10;
