@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Settings, Source, Subject},
-    deadline::Moment,
+    deadline::{Deadline, Moment},
     directory::{self, Entry, Found, Unproved},
     id::LoginId,
     phone::Phone,
@@ -138,11 +138,15 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// One login, from the first question to the proof of both factors.
+    /// One login, from the first question to the proof of both factors. Whom to ask for is known
+    /// before the password is, so that what needs no more can be done while he types; if it is
+    /// nobody, he is told after it.
     fn story(&mut self) -> Result<Outcome, End> {
         let source = self.source();
+        let person = self.who();
+        self.begin(source, &person);
         let password = self.ask_password(source)?;
-        let person = self.who()?;
+        let person = person?;
         let vouched = self.vouched_for(source)?;
         let entry = self.find(&person)?;
         let first = match vouched {
@@ -173,8 +177,23 @@ impl Login<'_> {
         SshProof::read(self.request.ssh_auth_info, self.request.id)
     }
 
-    /// The password, where it is for us to prove. It is asked for before anything is known of the
-    /// name, so that nothing on the screen tells names apart.
+    /// Begins what can be done beside the prompt, and waits for none of it. The carrier is for
+    /// names that NSS knows: whoever tries names makes no connections to it, and that there is one
+    /// tells an onlooker on this machine nothing of the directory.
+    fn begin(&mut self, source: Source, person: &Result<policy::Person, End>) {
+        let Ok(person) = person else { return };
+        if source == Source::Ssh && self.ssh_proof().is_none() {
+            return; // It ends before anybody is asked.
+        }
+        let by = self.cast.clock.now().after(self.settings.deadline);
+        self.cast.directory.begin(person.name(), Deadline::at(by));
+        if person.is_known() && self.counts.may_send(self.settings.code.resends) {
+            self.cast.carrier.begin();
+        }
+    }
+
+    /// The password, where it is for us to prove. It is asked for whatever is known of the name, so
+    /// that nothing on the screen tells names apart.
     fn ask_password(&mut self, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, End> {
         if source != Source::Ldap {
             return Ok(None);
