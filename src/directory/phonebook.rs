@@ -135,17 +135,16 @@ impl Begun {
             return Ok(answer.after_a_while(Moment::now()));
         }
         let patience = by.left().saturating_add(LAST_WORD);
-        self.answer.recv_timeout(patience).or_else(|none| {
-            Err(match none {
-                RecvTimeoutError::Timeout => {
-                    Error::Outage("the time was over before the directory had answered".into())
-                }
-                // A panic there is one of this login's.
-                RecvTimeoutError::Disconnected => match self.thread.join() {
-                    Err(panic) => resume_unwind(panic),
-                    Ok(()) => Error::Local("the directory's thread ended without a word".into()),
-                },
-            })
+        let answer = self.answer.recv_timeout(patience);
+        answer.map_err(|none| match none {
+            RecvTimeoutError::Timeout => {
+                Error::Outage("the time was over before the directory had answered".into())
+            }
+            // A panic there is one of this login's.
+            RecvTimeoutError::Disconnected => match self.thread.join() {
+                Err(panic) => resume_unwind(panic),
+                Ok(()) => Error::Local("the directory's thread ended without a word".into()),
+            },
         })
     }
 }
