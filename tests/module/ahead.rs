@@ -6,8 +6,9 @@ use lab::bench::Bench;
 use lab::pamhost::{Answer, Style, code};
 use lab::slapd::Slapd;
 use lab::twilio::Sms;
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
@@ -156,12 +157,23 @@ fn a_directory_that_comes_up_meanwhile_lets_in(bench: &Bench) {
     assert_eq!(slapd.binds(&dot.person.dn()), 1);
 }
 
+/// Whoever connects there, soon.
+fn connected(listener: &TcpListener) -> TcpStream {
+    let stream = RefCell::new(None);
+    until("it connects", || {
+        *stream.borrow_mut() = listener.accept().ok();
+        stream.borrow().is_some()
+    });
+    stream.into_inner().expect("a connection").0
+}
+
 fn a_silent_directory_delays_no_prompt_and_keeps_no_helper(bench: &Bench) {
     if bench.without_world().is_some() {
         return; // Root alone sees which process is whose helper.
     }
     let eve = someone(bench, "ahead-eve");
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+    silent.set_nonblocking(true).expect("not blocking");
     let port = silent.local_addr().expect("its address").port();
     let login = Login::new(bench, "ahead-silent")
         .of(&eve)
@@ -172,10 +184,11 @@ fn a_silent_directory_delays_no_prompt_and_keeps_no_helper(bench: &Bench) {
     let mut held = None;
     let (_, seen) = login.run_with(1, |message| {
         assert_eq!(message.style, Style::Hidden);
-        let (mut stream, _) = silent.accept().expect("it has connected");
+        let mut stream = connected(&silent);
         // The greeting of TLS, and then nothing: not the end either. It still waits for an answer
         // while the prompt is up.
         let mut greeting = [0; 4096];
+        stream.set_nonblocking(false).expect("blocking");
         assert!(stream.read(&mut greeting).is_ok_and(|read| read > 0));
         stream.set_nonblocking(true).expect("not blocking");
         let more = stream.read(&mut greeting).map_err(|e| e.kind());
