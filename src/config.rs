@@ -14,7 +14,7 @@ mod tests;
 mod trust;
 mod values;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use error::{Error, Fault};
 pub use keys::{Part, keys};
@@ -41,7 +41,8 @@ pub struct Settings {
     /// How long a person waits for us in one login, added up.
     pub deadline: Duration,
     pub twilio: Twilio,
-    pub ldap: Ldap,
+    /// Shared with the thread that asks ahead.
+    pub ldap: Arc<Ldap>,
     pub password: Password,
     pub code: Code,
     pub messages: Messages,
@@ -123,6 +124,7 @@ pub struct Proxy {
 }
 
 /// `[ldap]`
+#[cfg_attr(test, derive(Clone))]
 pub struct Ldap {
     /// In the order in which they are tried; never empty.
     pub uris: Vec<LdapUri>,

@@ -10,6 +10,7 @@ mod entry;
 mod gate;
 pub mod ldap;
 mod passwordpolicy;
+mod phonebook;
 mod query;
 mod relay;
 mod said;
@@ -23,6 +24,7 @@ use std::fmt;
 
 pub use dn::normal as normal_dn;
 pub use entry::{Entry, NoPhone, Value};
+pub use phonebook::Phonebook;
 
 use crate::id::LoginId;
 

@@ -16,6 +16,7 @@ use wire::{Code as Pam, FromHelper, Header, Verdict};
 use crate::{
     config::{self, Settings},
     deadline::Moment,
+    directory::Phonebook,
     id::LoginId,
     journal::{Log, Subject},
     ledger::Books,
@@ -24,7 +25,7 @@ use crate::{
     verdict::{Failed, Fault, Outcome, Stage},
 };
 use remote::Remote;
-use rooms::{Host, Mail, Phonebook, Wall};
+use rooms::{Host, Mail, Wall};
 
 /// What the module may have to wait beyond all deadlines: for a loaded machine.
 const SLACK: Duration = Duration::from_secs(5);
@@ -194,7 +195,7 @@ fn tell(
     let cast = Cast {
         person: &mut &**remote,
         names: host,
-        directory: &mut Phonebook::new(&settings.ldap),
+        directory: &mut Phonebook::new(Arc::clone(&settings.ldap)),
         ledger: &mut ledger,
         carrier: &mut Mail::new(&settings.twilio),
         journal: &mut &*log,

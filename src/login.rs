@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Settings, Source, Subject},
-    deadline::Moment,
+    deadline::{Deadline, Moment},
     directory::{self, Entry, Found, Unproved},
     id::LoginId,
     phone::Phone,
@@ -138,11 +138,15 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// One login, from the first question to the proof of both factors.
+    /// One login, from the first question to the proof of both factors. Whom to ask for is known
+    /// before the password is, so that what needs no more can be done while he types; if it is
+    /// nobody, he is told after it.
     fn story(&mut self) -> Result<Outcome, End> {
         let source = self.source();
+        let person = self.who();
+        self.begin(source, &person);
         let password = self.ask_password(source)?;
-        let person = self.who()?;
+        let person = person?;
         let vouched = self.vouched_for(source)?;
         let entry = self.find(&person)?;
         let first = match vouched {
@@ -173,8 +177,24 @@ impl Login<'_> {
         SshProof::read(self.request.ssh_auth_info, self.request.id)
     }
 
-    /// The password, where it is for us to prove. It is asked for before anything is known of the
-    /// name, so that nothing on the screen tells names apart.
+    /// Begins what can be done beside the prompt, and waits for none of it. Only for names that NSS
+    /// knows: whoever tries names has no connection of ours to use up, nobody is asked about those
+    /// that sshd refuses because it does not know them, and that something is asked tells an
+    /// onlooker on this machine nothing of the directory.
+    fn begin(&mut self, source: Source, person: &Result<policy::Person, End>) {
+        let Ok(person) = person else { return };
+        if !person.is_known() || (source == Source::Ssh && self.ssh_proof().is_none()) {
+            return;
+        }
+        let by = self.cast.clock.now().after(self.settings.deadline);
+        self.cast.directory.begin(person.name(), Deadline::at(by));
+        if self.counts.may_send(self.settings.code.resends) {
+            self.cast.carrier.begin();
+        }
+    }
+
+    /// The password, where it is for us to prove. It is asked for whatever is known of the name, so
+    /// that nothing on the screen tells names apart.
     fn ask_password(&mut self, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, End> {
         if source != Source::Ldap {
             return Ok(None);

@@ -27,13 +27,22 @@ pub trait Names {
 
 /// Who proves himself: a name that the directory may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person(String);
+pub struct Person {
+    name: String,
+    is_known: bool,
+}
 
 impl Person {
     /// His name, as the directory is asked for it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whether NSS knows him.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.is_known
     }
 }
 
@@ -72,7 +81,10 @@ pub fn person(
     };
     match uid {
         Some(uid) if system(uid) => Err(NotAsked::SystemUser),
-        _ => Ok(Person(name)),
+        _ => Ok(Person {
+            name,
+            is_known: uid.is_some(),
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The module through libpam, with stacks in a folder of ours: no root needed.
 
+mod ahead;
 mod arguments;
 mod carrier;
 mod directory;
@@ -26,6 +27,7 @@ pub fn cases() -> Vec<Case> {
     [
         lab_itself::CASES,
         happy::CASES,
+        ahead::CASES,
         arguments::CASES,
         password::CASES,
         phone::CASES,

@@ -6,7 +6,7 @@ mod ldap;
 mod ledger;
 mod twilio;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Code, Content, Error, Fault, Files, Password, Policy, Role, Settings, Source, Subject,
@@ -58,7 +58,7 @@ pub(super) fn load(
         limits: ledger::limits(layers),
         code,
         twilio: desk.twilio(draft.twilio, draft.sections.get("twilio").copied())?,
-        ldap: desk.ldap(draft.ldap, draft.sections.get("ldap").copied())?,
+        ldap: Arc::new(desk.ldap(draft.ldap, draft.sections.get("ldap").copied())?),
         ledger: desk.ledger(draft.ledger)?,
     })
 }

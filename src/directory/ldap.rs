@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// The servers of `[ldap]`. Dropping it ends all connections without waiting for anybody.
-pub struct Ldap<'a> {
-    settings: &'a config::Ldap,
+pub struct Ldap {
+    settings: Arc<config::Ldap>,
     tls: Option<Arc<ClientConfig>>,
     /// Where the one entry was found, and so where its password is proved.
     session: Option<Session>,
@@ -50,9 +50,9 @@ impl From<Error> for Miss {
     }
 }
 
-impl<'a> Ldap<'a> {
+impl Ldap {
     /// Gets ready; asks nobody.
-    pub fn new(settings: &'a config::Ldap) -> Result<Self, Error> {
+    pub fn new(settings: &Arc<config::Ldap>) -> Result<Self, Error> {
         query::check(&settings.filter).map_err(|what| Error::Local(what.to_owned()))?;
         if let Some((_, password)) = &settings.bind {
             // RFC 4513 §5.1.2: such a bind "succeeds", as nobody.
@@ -73,7 +73,7 @@ impl<'a> Ldap<'a> {
             .build()
             .map_err(|e| session::local("no runtime", &e))?;
         Ok(Self {
-            settings,
+            settings: Arc::clone(settings),
             tls,
             session: None,
             runtime,
@@ -87,9 +87,10 @@ impl<'a> Ldap<'a> {
         if user.is_empty() {
             return Ok(Found::None);
         }
+        let settings = Arc::clone(&self.settings);
         let mut misses = Vec::new();
-        let mut to_go = u32::try_from(self.settings.uris.len()).unwrap_or(u32::MAX);
-        for uri in &self.settings.uris {
+        let mut to_go = u32::try_from(settings.uris.len()).unwrap_or(u32::MAX);
+        for uri in &settings.uris {
             if by.is_over() {
                 break;
             }
@@ -97,7 +98,7 @@ impl<'a> Ldap<'a> {
             to_go = to_go.saturating_sub(1);
             let pace = Pace {
                 by: by.or_within(share),
-                step: self.settings.timeout,
+                step: settings.timeout,
             };
             match self.ask(uri, user, pace) {
                 Ok(found) => return Ok(found),
@@ -110,7 +111,7 @@ impl<'a> Ldap<'a> {
 
     /// Asks one server.
     fn ask(&mut self, uri: &LdapUri, user: &str, pace: Pace) -> Result<Found, Miss> {
-        let settings = self.settings;
+        let settings = &*self.settings;
         let name = session::name(uri);
         let dialled = session::dial(uri, pace)?;
         let asked = async {
@@ -131,6 +132,23 @@ impl<'a> Ldap<'a> {
         let (found, session) = run(&self.runtime, &name, asked)?;
         self.session = session;
         Ok(found)
+    }
+
+    /// Whether the connection on which an entry was found has ended since: it may have lain idle
+    /// for as long as somebody types.
+    pub fn is_cut_off(&self) -> bool {
+        let Some(session) = &self.session else {
+            return false;
+        };
+        let looked = async {
+            // Nobody serves a connection but while something is asked. Each turn lets the runtime
+            // look at its sockets once; the first brings the news, the second hands it on.
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, Error>(session.has_ended())
+        };
+        run(&self.runtime, &session.name, looked).unwrap_or(true)
     }
 
     /// Proves a password with one bind as the entry that [`find`](Self::find) gave, where it was

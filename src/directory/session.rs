@@ -205,6 +205,11 @@ impl Session {
         })
     }
 
+    /// Whether it is of no more use, as far as it has been served.
+    pub fn has_ended(&self) -> bool {
+        self.line.end().is_some()
+    }
+
     /// A simple bind (RFC 4511 §4.2), sent once.
     pub async fn bind(
         &mut self,

@@ -1,15 +1,16 @@
 //! Whole exchanges with a stand-in, byte by byte.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod finding;
 mod hostile;
 mod proving;
 mod securing;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Error, Found, Unproved,
+    Entry, Error, Found, Unproved,
     ldap::Ldap,
     stage::{Asked, BIND, Play, SEARCH, entry},
 };
@@ -48,13 +49,17 @@ fn with_bind(play: impl Fn(&Asked) -> Play + Send + Sync) -> impl Fn(&Asked) -> 
     }
 }
 
+fn opened(settings: &config::Ldap) -> Result<Ldap, Error> {
+    Ldap::new(&Arc::new(settings.clone()))
+}
+
 fn find(settings: &config::Ldap) -> Result<Found, Error> {
-    Ldap::new(settings)?.find("alice", soon())
+    opened(settings)?.find("alice", soon())
 }
 
 /// A whole first factor.
 fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, Unproved> {
-    let mut ldap = Ldap::new(settings)?;
+    let mut ldap = opened(settings)?;
     let Found::One(entry) = ldap.find("alice", soon())? else {
         panic!("not one entry");
     };

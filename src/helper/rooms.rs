@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     config,
     deadline::{Deadline, Moment},
-    directory::{self, Entry, Found, PasswordProof, Unproved, ldap::Ldap},
+    directory::{self, Entry, Found, PasswordProof, Phonebook, Unproved},
     id::LoginId,
     journal::Log,
     ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
@@ -50,33 +50,13 @@ impl Names for Host {
     }
 }
 
-/// The directory over LDAP.
-pub struct Phonebook<'a> {
-    settings: &'a config::Ldap,
-    open: Option<Ldap<'a>>,
-}
-
-impl<'a> Phonebook<'a> {
-    pub const fn new(settings: &'a config::Ldap) -> Self {
-        Self {
-            settings,
-            open: None,
-        }
+impl Directory for Phonebook {
+    fn begin(&mut self, name: &str, by: Deadline) {
+        Self::begin(self, name, by);
     }
 
-    fn open(&mut self) -> Result<&mut Ldap<'a>, directory::Error> {
-        if self.open.is_none() {
-            self.open = Some(Ldap::new(self.settings)?);
-        }
-        self.open
-            .as_mut()
-            .ok_or_else(|| directory::Error::Local("not open".into()))
-    }
-}
-
-impl Directory for Phonebook<'_> {
     fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error> {
-        self.open()?.find(name, by)
+        Self::find(self, name, by)
     }
 
     fn prove(
@@ -86,9 +66,7 @@ impl Directory for Phonebook<'_> {
         login: LoginId,
         by: Deadline,
     ) -> Result<PasswordProof, Unproved> {
-        self.open()
-            .map_err(Unproved::Error)?
-            .prove(entry, password, login, by)
+        Self::prove(self, entry, password, login, by)
     }
 }
 

@@ -53,6 +53,9 @@ pub enum Heard {
 
 /// The directory.
 pub trait Directory {
+    /// Begins to look for a name, if that can be done beside the prompt, and does not wait. What
+    /// runs there ends at `by`.
+    fn begin(&mut self, _name: &str, _by: Deadline) {}
     /// Finds the entry of a name.
     fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error>;
     /// Proves a password, by binding once.
@@ -103,6 +106,9 @@ pub trait Ledger {
 
 /// Whoever carries the SMS.
 pub trait Carrier {
+    /// Gets ready to send, if that can be done beside the prompt, and does not wait. Asks for
+    /// nothing: no first factor is proved yet.
+    fn begin(&mut self) {}
     /// Hands a text over; nobody needs it any more after `validity`.
     fn send(
         &mut self,

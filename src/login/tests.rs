@@ -1,6 +1,7 @@
 //! The story, told by scripted people, directories and carriers. Everything here is in memory;
 //! that the real ones behave the same is for the real runs to show.
 
+mod ahead;
 mod ledger;
 mod stage;
 

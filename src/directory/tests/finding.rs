@@ -105,7 +105,7 @@ fn hostile_names_arrive_as_values() {
     for name in ["*", "*)(uid=*", "jos\u{e9}", "\\2a", "a\0b"] {
         let stage = Stage::new(|asked| asked.found(&[]));
         let settings = settings(vec![stage.uri()]);
-        let found = Ldap::new(&settings).unwrap().find(name, soon());
+        let found = opened(&settings).unwrap().find(name, soon());
         assert_eq!(found, Ok(Found::None));
         let body = stage.asked.lock().unwrap()[0].body.clone();
         let equality = tlv(0xa3, &[tlv(4, b"uid"), tlv(4, name.as_bytes())].concat());
@@ -125,7 +125,7 @@ fn nobody_and_several() {
     }
     let stage = Stage::new(good);
     let settings = settings(vec![stage.uri()]);
-    let found = Ldap::new(&settings).unwrap().find("", soon());
+    let found = opened(&settings).unwrap().find("", soon());
     assert_eq!(found, Ok(Found::None));
     assert!(stage.operations().is_empty(), "nobody has no name");
 }
@@ -212,7 +212,7 @@ fn a_silent_server_costs_its_own_share_of_the_time() {
     let (silent, second) = (Stage::new(|_| Play::Silence), Stage::new(good));
     let mut settings = settings(vec![silent.uri(), second.uri()]);
     let start = Moment::now();
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     let found = ldap.find("alice", Deadline::within(Duration::from_secs(2)));
     assert!(matches!(found, Ok(Found::One(_))), "{found:?}");
     assert!(
@@ -242,7 +242,7 @@ fn a_silent_server_costs_its_own_share_of_the_time() {
 fn no_time_left_asks_nobody() {
     let stage = Stage::new(good);
     let settings = settings(vec![stage.uri()]);
-    let found = Ldap::new(&settings)
+    let found = opened(&settings)
         .unwrap()
         .find("alice", Deadline::within(Duration::ZERO));
     assert!(is_outage(&found), "{found:?}");
@@ -265,14 +265,14 @@ fn settings_that_would_let_in_anybody_are_refused() {
         ..settings(vec![])
     };
     for filter in ["(uid=alice)", "(uid={user}", ""] {
-        let error = Ldap::new(&pattern(filter)).err();
+        let error = opened(&pattern(filter)).err();
         assert!(matches!(error, Some(Error::Local(_))), "{filter}");
     }
     let empty = config::Ldap {
         bind: Some((String::from("cn=pam"), Secret::new(String::new()))),
         ..settings(vec![])
     };
-    assert!(matches!(Ldap::new(&empty).err(), Some(Error::Local(_))));
+    assert!(matches!(opened(&empty).err(), Some(Error::Local(_))));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn what_was_typed_for_a_name_is_not_repeated() {
         ))
     });
     let settings = settings(vec![stage.uri()]);
-    let found = Ldap::new(&settings).unwrap().find("hunter2hunter2", soon());
+    let found = opened(&settings).unwrap().find("hunter2hunter2", soon());
     assert!(is_refused(&found));
     assert!(
         !format!("{found:?}").to_lowercase().contains("hunter2"),

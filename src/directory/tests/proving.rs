@@ -84,7 +84,7 @@ fn an_empty_password_is_wrong_and_never_leaves() {
 fn an_entry_without_a_name_is_never_bound_as() {
     let stage = Stage::new(good);
     let settings = settings(vec![stage.uri()]);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     assert!(matches!(ldap.find("alice", soon()), Ok(Found::One(_))));
     let nobody = Entry::new(String::new(), vec![], vec![]);
     let password = Secret::new(PASSWORD.to_owned());
@@ -132,7 +132,7 @@ fn a_slow_bind_ends_with_its_step_or_the_deadline() {
     );
 
     settings.timeout = Duration::from_secs(30);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     let Ok(Found::One(entry)) = ldap.find("alice", soon()) else {
         panic!("not one");
     };
@@ -153,7 +153,7 @@ fn a_slow_bind_ends_with_its_step_or_the_deadline() {
 fn a_connection_is_good_for_one_password() {
     let stage = Stage::new(with_bind(|asked| asked.answer(49)));
     let settings = settings(vec![stage.uri()]);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     let Ok(Found::One(entry)) = ldap.find("alice", soon()) else {
         panic!("not one");
     };
@@ -182,7 +182,7 @@ fn connections_are_closed_once_they_are_of_no_more_use() {
     );
     let stage = Stage::new(with_bind(|asked| asked.answer(49)));
     let settings = settings(vec![busy.uri(), stage.uri()]);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     let Ok(Found::One(entry)) = ldap.find("alice", soon()) else {
         panic!("not one");
     };
@@ -194,7 +194,7 @@ fn connections_are_closed_once_they_are_of_no_more_use() {
     closes(&stage);
 
     let settings = crate::directory::stage::settings(vec![empty.uri()]);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     assert_eq!(ldap.find("alice", soon()), Ok(Found::None));
     closes(&empty);
 }
@@ -203,7 +203,7 @@ fn connections_are_closed_once_they_are_of_no_more_use() {
 fn without_time_to_wait_for_the_answer_nothing_is_sent() {
     let stage = Stage::new(good);
     let settings = settings(vec![stage.uri()]);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     let Ok(Found::One(entry)) = ldap.find("alice", soon()) else {
         panic!("not one");
     };

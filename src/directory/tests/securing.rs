@@ -180,7 +180,7 @@ fn dropping_waits_for_nobody() {
     let authority = Authority::new();
     let stage = stage(&authority, "localhost", true);
     let settings = trusting(&authority, vec![stage.uri_with("localhost", Security::Tls)]);
-    let mut ldap = Ldap::new(&settings).unwrap();
+    let mut ldap = opened(&settings).unwrap();
     assert!(matches!(ldap.find("alice", soon()), Ok(Found::One(_))));
     let start = Moment::now();
     drop(ldap);

@@ -78,10 +78,18 @@ struct World {
     clock: Cell<u64>,
     sms: RefCell<Vec<String>>,
     seen: RefCell<Vec<String>>,
+    /// What came after what.
+    order: RefCell<Vec<String>>,
     binds: Cell<u32>,
     asked: Cell<u32>,
     changed: RefCell<Vec<String>>,
     trouble: RefCell<Vec<&'static str>>,
+}
+
+impl World {
+    fn note(&self, what: impl Into<String>) {
+        self.order.borrow_mut().push(what.into());
+    }
 }
 
 struct Scripted<'a>(&'a World, std::vec::IntoIter<Do>, Model);
@@ -129,6 +137,7 @@ impl Person for Scripted<'_> {
 
     fn code(&mut self, prompt: &str, _: bool) -> Heard {
         self.0.seen.borrow_mut().push(prompt.to_owned());
+        self.0.note(prompt);
         let next = self.1.next().expect("nobody expected a further prompt");
         self.answer(next)
     }
@@ -140,6 +149,7 @@ impl Names for Nss {
     fn uid(&self, name: &str) -> Result<Option<u32>, String> {
         match name {
             "root" => Ok(Some(0)),
+            "known" => Ok(Some(1000)),
             "broken" => Err("NSS is broken".into()),
             _ => Ok(None),
         }
@@ -162,9 +172,14 @@ fn entry(verified: &str, phone: &str) -> Entry {
 }
 
 impl Directory for People<'_> {
+    fn begin(&mut self, name: &str, _: Deadline) {
+        self.0.note(format!("begin {name}"));
+    }
+
     fn find(&mut self, name: &str, _: Deadline) -> Result<Found, directory::Error> {
+        self.0.note(format!("find {name}"));
         match name {
-            "alice" => Ok(Found::One(entry("TRUE", NUMBER))),
+            "alice" | "known" => Ok(Found::One(entry("TRUE", NUMBER))),
             "moved" => Ok(Found::One(entry("TRUE", MOVED))),
             "refused" => Ok(Found::One(entry("TRUE", "+12025550110"))),
             "unverified" => Ok(Found::One(entry("FALSE", NUMBER))),
@@ -187,6 +202,7 @@ impl Directory for People<'_> {
         _: Deadline,
     ) -> Result<PasswordProof, Unproved> {
         self.0.binds.set(self.0.binds.get() + 1);
+        self.0.note("bind");
         match password.reveal() {
             PASSWORD => Ok(PasswordProof::for_a_test(login)),
             "expired" => Err(Unproved::Expired("it has expired".into())),
@@ -201,6 +217,10 @@ impl Directory for People<'_> {
 struct Post<'a>(&'a World, usize);
 
 impl Carrier for Post<'_> {
+    fn begin(&mut self) {
+        self.0.note("begin carrier");
+    }
+
     fn send(
         &mut self,
         to: &Phone,
@@ -216,6 +236,7 @@ impl Carrier for Post<'_> {
             return Err(error(sms::Kind::Outage));
         }
         self.0.sms.borrow_mut().push(text.reveal().to_owned());
+        self.0.note("send");
         Ok(Sent {
             sid: None,
             took: Duration::ZERO,
@@ -340,6 +361,8 @@ pub struct Seen {
     pub first: Option<&'static str>,
     pub text: String,
     pub prompts: Vec<String>,
+    /// Prompts, and what directory and carrier were asked, in order.
+    pub order: Vec<String>,
     pub sms: Vec<String>,
     pub binds: u32,
     /// How often the ledger was asked whether he may have an SMS.
@@ -399,6 +422,7 @@ pub fn tell(told: Told) -> Seen {
         first: ended.first,
         text: ended.text.unwrap_or_default(),
         prompts: world.seen.take(),
+        order: world.order.take(),
         sms: world.sms.take(),
         binds: world.binds.get(),
         asked: world.asked.get(),

@@ -27,6 +27,8 @@ const ROOT_PASSWORD: &str = "lab-root";
 pub struct Slapd {
     // Stopped before its folder goes.
     server: Server,
+    /// What it wrote before it was last restarted.
+    earlier: String,
     folder: Scratch,
     tls_port: u16,
     plain_port: u16,
@@ -81,25 +83,10 @@ impl Slapd {
         let tls_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
         let plain_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
         let v6_port = free_port(Ipv6Addr::LOCALHOST.into());
-        let mut urls = format!(
-            "ldaps://127.0.0.1:{tls_port}/ ldap://127.0.0.1:{plain_port}/ {}",
-            socket_url(&folder)
-        );
-        if let Some(port) = v6_port {
-            urls.push_str(&format!(" ldaps://[::1]:{port}/"));
-        }
-        let mut command = Command::new(&slapd);
-        // "stats": who bound, what was searched.
-        command.args(["-d", "stats", "-h", &urls, "-f"]).arg(&conf);
-        let mut server = Server::start("slapd", &mut command, &folder.join("slapd.log"));
-        let ports = [tls_port, plain_port];
-        server.wait_until(Duration::from_secs(20), || {
-            ports
-                .iter()
-                .all(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        });
+        let server = serve(&folder, tls_port, plain_port, v6_port);
         let slapd = Self {
             server,
+            earlier: String::new(),
             folder,
             tls_port,
             plain_port,
@@ -182,7 +169,7 @@ impl Slapd {
 
     /// What slapd wrote about its connections, binds and searches.
     pub fn log(&self) -> String {
-        self.server.output()
+        format!("{}{}", self.earlier, self.server.output())
     }
 
     /// How often somebody tried to bind as this DN.
@@ -198,10 +185,41 @@ impl Slapd {
         self.server.pid()
     }
 
+    /// Starts it again, on the same ports and with the same people. Every connection to it ends.
+    pub fn restart(&mut self) {
+        self.server.stop();
+        self.earlier = self.log();
+        self.server = serve(&self.folder, self.tls_port, self.plain_port, self.v6_port);
+    }
+
     /// Stops the server; its ports then refuse connections.
     pub fn stop(&mut self) {
         self.server.stop();
     }
+}
+
+/// Starts the server and waits until it answers.
+fn serve(folder: &Scratch, tls_port: u16, plain_port: u16, v6_port: Option<u16>) -> Server {
+    let mut urls = format!(
+        "ldaps://127.0.0.1:{tls_port}/ ldap://127.0.0.1:{plain_port}/ {}",
+        socket_url(folder)
+    );
+    if let Some(port) = v6_port {
+        urls.push_str(&format!(" ldaps://[::1]:{port}/"));
+    }
+    let mut command = Command::new(folder.join("slapd"));
+    // "stats": who bound, what was searched.
+    command
+        .args(["-d", "stats", "-h", &urls, "-f"])
+        .arg(folder.join("slapd.conf"));
+    let mut server = Server::start("slapd", &mut command, &folder.join("slapd.log"));
+    let ports = [tls_port, plain_port];
+    server.wait_until(Duration::from_secs(20), || {
+        ports
+            .iter()
+            .all(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok())
+    });
+    server
 }
 
 fn configuration(certs: &Certs, identity: Identity, netscape: &str, folder: &Path) -> String {

@@ -1,0 +1,199 @@
+//! The directory as one login asks it: ahead of the need, while the person still types.
+//!
+//! Connecting, TLS, the service account's bind and the search need nothing but a name, so a thread
+//! does them beside the prompt. What it has found is taken over after Enter, if it is still true
+//! then; whatever is not is asked for anew, as if nothing had been begun.
+#![forbid(unsafe_code)]
+
+use std::{
+    panic::resume_unwind,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{Entry, Error, Found, PasswordProof, Unproved, ldap::Ldap};
+use crate::{
+    config,
+    deadline::{Deadline, Moment},
+    id::LoginId,
+    secret::Secret,
+};
+
+/// What was found longer ago is asked for anew: a number or an account may have been withdrawn,
+/// and a firewall may have forgotten the connection without a word.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// What the thread may take to tell that its time is over: it knows which server was too slow.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// The thread's stack: TLS and the LDAP library run on it. Explicit, because `RUST_MIN_STACK` would
+/// otherwise have a say.
+const STACK: usize = 1024 * 1024;
+
+/// The directory, opened when it is first needed.
+pub struct Phonebook {
+    settings: Arc<config::Ldap>,
+    begun: Option<Begun>,
+    ldap: Option<Ldap>,
+}
+
+/// A search that is under way.
+struct Begun {
+    name: String,
+    thread: JoinHandle<()>,
+    answer: Receiver<Answer>,
+}
+
+/// What became of it.
+struct Answer {
+    /// With the connection on which the entry was found. `None`: this machine could not even begin.
+    ldap: Option<Ldap>,
+    /// `None`: it has lain there, and does not count any more.
+    found: Option<Result<Found, Error>>,
+    asked: Moment,
+}
+
+impl Phonebook {
+    /// Asks nobody yet.
+    #[must_use]
+    pub const fn new(settings: Arc<config::Ldap>) -> Self {
+        Self {
+            settings,
+            begun: None,
+            ldap: None,
+        }
+    }
+
+    /// Begins to look for a person, and does not wait for it. The thread gives up at `by`, and ends
+    /// with this process at the latest. Where there can be no thread, [`find`](Self::find) does all
+    /// the work.
+    pub fn begin(&mut self, name: &str, by: Deadline) {
+        let (tell, answer) = mpsc::sync_channel(1);
+        let (settings, wanted) = (Arc::clone(&self.settings), name.to_owned());
+        let thread = thread::Builder::new()
+            .name("directory".into())
+            .stack_size(STACK)
+            .spawn(move || {
+                // Nobody listens any more: nobody wants to know.
+                let _ = tell.send(search(&settings, &wanted, by));
+            });
+        self.begun = thread.ok().map(|thread| Begun {
+            name: name.to_owned(),
+            thread,
+            answer,
+        });
+    }
+
+    /// Looks for a person by name, or takes what was found ahead.
+    pub fn find(&mut self, name: &str, by: Deadline) -> Result<Found, Error> {
+        if let Some(begun) = self.begun.take().filter(|begun| begun.name == name) {
+            let answer = begun.take(by)?;
+            self.ldap = answer.ldap;
+            if let Some(found) = answer.found {
+                return found;
+            }
+        }
+        self.open()?.find(name, by)
+    }
+
+    /// Proves a password, by binding once.
+    pub fn prove(
+        &mut self,
+        entry: &Entry,
+        password: &Secret,
+        login: LoginId,
+        by: Deadline,
+    ) -> Result<PasswordProof, Unproved> {
+        self.open()?.prove(entry, password, login, by)
+    }
+
+    /// Whether nothing is under way any more, for the tests.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.begun
+            .as_ref()
+            .is_none_or(|begun| begun.thread.is_finished())
+    }
+
+    fn open(&mut self) -> Result<&mut Ldap, Error> {
+        let ldap = match self.ldap.take() {
+            Some(ldap) => ldap,
+            None => Ldap::new(&self.settings)?,
+        };
+        Ok(self.ldap.insert(ldap))
+    }
+}
+
+impl Begun {
+    /// The answer, waited for if need be.
+    fn take(self, by: Deadline) -> Result<Answer, Error> {
+        if let Ok(answer) = self.answer.try_recv() {
+            return Ok(answer.after_a_while(Moment::now()));
+        }
+        let patience = by.left().saturating_add(LAST_WORD);
+        let answer = self.answer.recv_timeout(patience);
+        answer.map_err(|none| match none {
+            RecvTimeoutError::Timeout => {
+                Error::Outage("the time was over before the directory had answered".into())
+            }
+            // A panic there is one of this login's.
+            RecvTimeoutError::Disconnected => match self.thread.join() {
+                Err(panic) => resume_unwind(panic),
+                Ok(()) => Error::Local("the directory's thread ended without a word".into()),
+            },
+        })
+    }
+}
+
+impl Answer {
+    /// What is left of it where nobody has waited for it. A failure may be over by now.
+    fn after_a_while(self, now: Moment) -> Self {
+        let is_fresh = now.since(self.asked) < FRESH;
+        let is_cut_off = self.ldap.as_ref().is_some_and(Ldap::is_cut_off);
+        let found = self
+            .found
+            .filter(|found| found.is_ok() && is_fresh && !is_cut_off);
+        Self { found, ..self }
+    }
+}
+
+fn search(settings: &Arc<config::Ldap>, name: &str, by: Deadline) -> Answer {
+    let asked = Moment::now();
+    let (ldap, found) = match Ldap::new(settings) {
+        Ok(mut ldap) => {
+            let found = ldap.find(name, by);
+            (Some(ldap), found)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    Answer {
+        ldap,
+        found: Some(found),
+        asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_lain_for_a_minute_counts_no_more_and_a_failure_never() {
+        let at = |seconds| Moment::at(Duration::from_secs(seconds));
+        let counts = |found, now| {
+            let answer = Answer {
+                ldap: None,
+                found: Some(found),
+                asked: at(100),
+            };
+            answer.after_a_while(at(now)).found.is_some()
+        };
+        assert!(counts(Ok(Found::None), 159));
+        assert!(!counts(Ok(Found::None), 160));
+        assert!(!counts(Err(Error::Outage(String::from("down"))), 100));
+    }
+}

@@ -1,0 +1,207 @@
+//! What is done while the password is typed, and what becomes of it when things change meanwhile.
+
+use super::login::{ASKS, Login, PASSWORD, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::{Answer, Style, code};
+use lab::slapd::Slapd;
+use lab::twilio::Sms;
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    (
+        "module::ahead::the_search_is_made_before_the_password_is_typed",
+        the_search_is_made_before_the_password_is_typed,
+    ),
+    (
+        "module::ahead::with_a_first_factor_already_there_it_is_made_once",
+        with_a_first_factor_already_there_it_is_made_once,
+    ),
+    (
+        "module::ahead::a_directory_that_restarts_meanwhile_lets_in",
+        a_directory_that_restarts_meanwhile_lets_in,
+    ),
+    (
+        "module::ahead::a_directory_that_comes_up_meanwhile_lets_in",
+        a_directory_that_comes_up_meanwhile_lets_in,
+    ),
+    (
+        "module::ahead::a_silent_directory_delays_no_prompt_and_keeps_no_helper",
+        a_silent_directory_delays_no_prompt_and_keeps_no_helper,
+    ),
+];
+
+/// How often a name was searched.
+fn searches(slapd: &Slapd, name: &str) -> usize {
+    let wanted = format!("(uid={name})");
+    let is_search = |line: &&str| line.contains(" SRCH base=") && line.contains(&wanted);
+    slapd.log().lines().filter(is_search).count()
+}
+
+fn until(what: &str, so: impl Fn() -> bool) {
+    let by = Instant::now() + Duration::from_secs(10);
+    while !so() {
+        assert!(Instant::now() < by, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Password and code, with something done while the password's prompt is up.
+fn typed(login: &Login, mut meanwhile: impl FnMut()) -> Seen {
+    let (_, seen) = login.run_with(2, |message| match message.style {
+        Style::Hidden => {
+            meanwhile();
+            PASSWORD.into()
+        }
+        Style::Shown => login
+            .arrived()
+            .last()
+            .map(Sms::code)
+            .expect("an SMS")
+            .into(),
+        Style::Error | Style::Info => Answer::HangUp,
+    });
+    seen
+}
+
+fn is_in(login: &Login, seen: &Seen) {
+    let want = Seen::granted();
+    assert_eq!(seen.codes(), want.codes(), "{}", login.case);
+    assert_eq!(seen.screen(), want.screen(), "{}", login.case);
+}
+
+fn the_search_is_made_before_the_password_is_typed(bench: &Bench) {
+    let ada = someone(bench, "ahead-ada");
+    let slapd = bench.slapd();
+    let login = Login::new(bench, "ahead").of(&ada);
+    let binds = || slapd.binds(&ada.person.dn());
+    let seen = typed(&login, || {
+        until("the search", || searches(slapd, "ahead-ada") == 1);
+        assert_eq!(binds(), 0);
+    });
+    is_in(&login, &seen);
+    assert_eq!((searches(slapd, "ahead-ada"), binds()), (1, 1));
+}
+
+fn with_a_first_factor_already_there_it_is_made_once(bench: &Bench) {
+    let bob = someone(bench, "ahead-bob");
+    let slapd = bench.slapd();
+    let key = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n";
+    let unix = "auth optional pam_unix.so nodelay\nauth required {}\n";
+    let login = |arguments| {
+        let login = Login::new(bench, "ahead-there").of(&bob);
+        login.arguments(arguments)
+    };
+    for (what, login, prompts, bound) in [
+        ("left", login("use_first_pass").stack(unix), 2, 1),
+        (
+            "ssh",
+            login("password=ssh").host(|host| host.pam_env(key)),
+            1,
+            0,
+        ),
+        ("stack", login("password=stack"), 1, 0),
+    ] {
+        let before = (searches(slapd, "ahead-bob"), slapd.binds(&bob.person.dn()));
+        let seen = typed(&login, || {});
+        assert_eq!(seen.codes(), [code::SUCCESS], "{what}");
+        assert_eq!(seen.screen().len(), prompts, "{what}");
+        let after = (searches(slapd, "ahead-bob"), slapd.binds(&bob.person.dn()));
+        assert_eq!(after, (before.0 + 1, before.1 + bound), "{what}");
+    }
+    let none = Seen::at_once(code::AUTH_ERR, "denied user=? reason=no-first-factor");
+    let before = searches(slapd, "ahead-bob");
+    login("password=ssh").sees("without a key", &[], &none);
+    assert_eq!(searches(slapd, "ahead-bob"), before);
+}
+
+/// The connection that lay idle has ended: it is replaced, and nobody is bound twice.
+fn a_directory_that_restarts_meanwhile_lets_in(bench: &Bench) {
+    let cem = someone(bench, "ahead-cem");
+    for (what, start_tls) in [("TLS", false), ("StartTLS", true)] {
+        let mut slapd = Slapd::start(bench.certs());
+        slapd.add(&cem.person);
+        let uri = if start_tls {
+            slapd.ldap()
+        } else {
+            slapd.ldaps()
+        };
+        let login = Login::new(bench, "ahead-restart")
+            .of(&cem)
+            .set("ldap.uris", &format!("[{uri:?}]"))
+            .set("ldap.start_tls", &start_tls.to_string());
+        let seen = typed(&login, || {
+            until("the search", || searches(&slapd, "ahead-cem") == 1);
+            slapd.restart();
+        });
+        is_in(&login, &seen);
+        assert_eq!(searches(&slapd, "ahead-cem"), 2, "{what}");
+        assert_eq!(slapd.binds(&cem.person.dn()), 1, "{what}");
+    }
+}
+
+/// Nothing that failed before Enter is held against him.
+fn a_directory_that_comes_up_meanwhile_lets_in(bench: &Bench) {
+    let dot = someone(bench, "ahead-dot");
+    let mut slapd = Slapd::start(bench.certs());
+    slapd.add(&dot.person);
+    let login = Login::new(bench, "ahead-up")
+        .of(&dot)
+        .set("ldap.uris", &format!("[{:?}]", slapd.ldaps()));
+    slapd.stop();
+    let seen = typed(&login, || slapd.restart());
+    is_in(&login, &seen);
+    assert_eq!(slapd.binds(&dot.person.dn()), 1);
+}
+
+/// Whoever connects there, soon.
+fn connected(listener: &TcpListener) -> TcpStream {
+    let stream = RefCell::new(None);
+    until("it connects", || {
+        *stream.borrow_mut() = listener.accept().ok();
+        stream.borrow().is_some()
+    });
+    stream.into_inner().expect("a connection").0
+}
+
+fn a_silent_directory_delays_no_prompt_and_keeps_no_helper(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Root alone sees which process is whose helper.
+    }
+    let eve = someone(bench, "ahead-eve");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+    silent.set_nonblocking(true).expect("not blocking");
+    let port = silent.local_addr().expect("its address").port();
+    let login = Login::new(bench, "ahead-silent")
+        .of(&eve)
+        .own_helper()
+        .set("ldap.uris", &format!("[\"ldaps://127.0.0.1:{port}\"]"))
+        .text("ldap.timeout", "2s");
+    // The helper's connection, for as long as the case lasts.
+    let mut held = None;
+    let (_, seen) = login.run_with(1, |message| {
+        assert_eq!(message.style, Style::Hidden);
+        let mut stream = connected(&silent);
+        // The greeting of TLS, and then nothing: not the end either. It still waits for an answer
+        // while the prompt is up.
+        let mut greeting = [0; 4096];
+        stream.set_nonblocking(false).expect("blocking");
+        assert!(stream.read(&mut greeting).is_ok_and(|read| read > 0));
+        stream.set_nonblocking(true).expect("not blocking");
+        let more = stream.read(&mut greeting).map_err(|e| e.kind());
+        assert_eq!(more, Err(ErrorKind::WouldBlock));
+        held = Some(stream);
+        Answer::HangUp
+    });
+    let line = "denied user=? reason=cancelled";
+    assert_eq!(seen, Seen::new(&[code::CONV_ERR], &[ASKS], &[line], 0));
+    assert_eq!(login.helpers(), []);
+    // It went with its helper, unanswered.
+    let mut stream = held.expect("the prompt was up");
+    stream.set_nonblocking(false).expect("blocking");
+    let end = stream.read(&mut [0; 4096]);
+    assert!(!end.is_ok_and(|read| read > 0), "an end");
+}
