@@ -103,6 +103,8 @@ pub trait Ledger {
 
 /// Whoever carries the SMS.
 pub trait Carrier {
+    /// Begins what can be begun before there is anything to send.
+    fn begin(&mut self) {}
     /// Hands a text over; nobody needs it any more after `validity`.
     fn send(
         &mut self,
