@@ -185,12 +185,17 @@ fn tell(
         ssh_auth_info: request.ssh_auth_info,
         started,
     };
+    let mut carrier = Mail::new(&settings.twilio);
+    // For names that this host knows: bots that try names make no connections.
+    if host.is_known() {
+        login::Carrier::begin(&mut carrier);
+    }
     let cast = Cast {
         person: &mut &*remote,
         names: host,
         directory: &mut Phonebook::new(&settings.ldap),
         ledger: &mut Books::open(&settings.ledger),
-        carrier: &mut Mail::new(&settings.twilio),
+        carrier: &mut carrier,
         journal: &mut &*log,
         clock: &Wall,
     };

@@ -103,7 +103,8 @@ pub trait Ledger {
 
 /// Whoever carries the SMS.
 pub trait Carrier {
-    /// Begins what can be begun before there is anything to send.
+    /// Gets ready to send, if that can be done beside the prompt, and does not wait. Asks for
+    /// nothing: no first factor is proved yet.
     fn begin(&mut self) {}
     /// Hands a text over; nobody needs it any more after `validity`.
     fn send(
