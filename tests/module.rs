@@ -14,6 +14,7 @@ mod login;
 mod password;
 mod phone;
 mod policy;
+mod preconnect;
 mod prompt;
 mod storm;
 mod texts;
@@ -31,6 +32,7 @@ pub fn cases() -> Vec<Case> {
         phone::CASES,
         directory::CASES,
         carrier::CASES,
+        preconnect::CASES,
         prompt::CASES,
         texts::CASES,
         handle::CASES,

@@ -9,7 +9,7 @@ use lab::log::Line;
 use lab::pamhost::{Answer, Message, PamHost, Transcript};
 use lab::settings::Settings;
 use lab::slapd::Person;
-use lab::twilio::Sms;
+use lab::twilio::{Sms, Twilio};
 use rustix::process::Pid;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,7 @@ pub struct Login<'b> {
     stack: &'static str,
     line: Option<String>,
     host: PamHost,
+    twilio: &'b Twilio,
     tag: Option<&'static str>,
     rhost: Option<&'static str>,
     user: String,
@@ -107,6 +108,7 @@ impl<'b> Login<'b> {
             stack: "auth required {}\n",
             line: None,
             host: PamHost::new(case, Some(&folder)),
+            twilio: bench.twilio(),
             tag: None,
             rhost: None,
             user: String::new(),
@@ -133,6 +135,12 @@ impl<'b> Login<'b> {
     pub fn number(mut self, number: &str) -> Self {
         number.clone_into(&mut self.number);
         self
+    }
+
+    /// By a stand-in of his own.
+    pub fn through(mut self, twilio: &'b Twilio) -> Self {
+        self.twilio = twilio;
+        self.text("twilio.api_url", &twilio.url())
     }
 
     /// A setting, as text.
@@ -374,14 +382,14 @@ impl<'b> Login<'b> {
 
     /// Every SMS that reached this login's phone.
     pub fn arrived(&self) -> Vec<Sms> {
-        self.bench.twilio().sms_to(&self.number)
+        self.twilio.sms_to(&self.number)
     }
 
     /// How often Twilio was asked to send to this phone.
     pub fn requests(&self) -> usize {
         let number = self.number.trim_start_matches('+');
         let asked = |body: &[u8]| String::from_utf8_lossy(body).contains(number);
-        let requests = self.bench.twilio().requests();
+        let requests = self.twilio.requests();
         requests.iter().filter(|post| asked(&post.body)).count()
     }
 
