@@ -238,7 +238,7 @@ fn one_that_failed_is_as_if_it_had_never_been() {
 }
 
 #[test]
-fn the_authorities_are_read_once_and_not_by_who_begins() {
+fn the_authorities_are_read_once_and_on_the_way() {
     let ca = Authority::new();
     let mut twilio = Twilio::new(&settings(1, Some(&ca)));
     let way = Arc::clone(&twilio.way);
