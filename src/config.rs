@@ -67,6 +67,8 @@ pub struct Twilio {
     /// `http://host:port` of a proxy that knows CONNECT.
     pub proxy: Option<Proxy>,
     pub timeout: Duration,
+    /// Whether to connect while the person still types his password.
+    pub preconnect: bool,
 }
 
 /// Who the SMS comes from.
@@ -102,6 +104,7 @@ impl fmt::Debug for Twilio {
             .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
             .field("proxy", &self.proxy)
             .field("timeout", &self.timeout)
+            .field("preconnect", &self.preconnect)
             .finish()
     }
 }

@@ -15,6 +15,7 @@ mod login;
 mod password;
 mod phone;
 mod policy;
+mod preconnect;
 mod prompt;
 mod storm;
 mod texts;
@@ -33,6 +34,7 @@ pub fn cases() -> Vec<Case> {
         phone::CASES,
         directory::CASES,
         carrier::CASES,
+        preconnect::CASES,
         prompt::CASES,
         texts::CASES,
         handle::CASES,

@@ -71,6 +71,7 @@ pub(super) struct Twilio {
     pub ca_file: Slot<FilePath>,
     pub proxy: Slot<Proxy>,
     pub timeout: Slot<Timeout>,
+    pub preconnect: Slot<bool>,
 }
 
 #[derive(Default)]

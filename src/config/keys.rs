@@ -19,7 +19,6 @@ use super::{
 pub enum Part {
     /// It works.
     Now,
-    Speed,
     People,
 }
 
@@ -27,7 +26,6 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Now => "present",
-            Self::Speed => "speed",
             Self::People => "people",
         })
     }

@@ -85,7 +85,19 @@ impl<'a> Mail<'a> {
     }
 }
 
+impl Mail<'_> {
+    fn open(&mut self) -> &mut Twilio {
+        self.open.get_or_insert_with(|| Twilio::new(self.settings))
+    }
+}
+
 impl Carrier for Mail<'_> {
+    fn begin(&mut self) {
+        if self.settings.preconnect {
+            self.open().begin();
+        }
+    }
+
     fn send(
         &mut self,
         to: &Phone,
@@ -93,13 +105,7 @@ impl Carrier for Mail<'_> {
         validity: Duration,
         by: Deadline,
     ) -> Result<Sent, sms::Error> {
-        let twilio = match self.open.take() {
-            Some(twilio) => twilio,
-            None => Twilio::new(self.settings)?,
-        };
-        let sent = twilio.send(to, text, validity, by);
-        self.open = Some(twilio);
-        sent
+        self.open().send(to, text, validity, by)
     }
 }
 

@@ -9,12 +9,20 @@ use std::{sync::Arc, time::Duration};
 use rustls::ClientConfig;
 
 use super::{Error, Stream, dial, line::Line, place};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Moment};
 
 pub use exchange::{Post, Reply, Unanswered, post};
 
 /// Longest answer of a proxy to CONNECT.
 const LONGEST_HEAD: usize = 8 * 1024;
+
+/// How long an open connection may wait to be asked something.
+///
+/// Servers, balancers and firewalls give up on one that is idle, the usual ones after a minute:
+/// nginx (`client_header_timeout`, 60 s) and AWS's load balancers (60 s) close it, which can be
+/// seen from here unless it crosses with our request; address translation on the way forgets it
+/// without a word (Azure after 4 minutes, others sooner). So: well below a minute.
+const LONGEST_IDLE: Duration = Duration::from_secs(45);
 
 /// A server, and the way to it.
 #[derive(Debug, Clone)]
@@ -30,7 +38,10 @@ pub struct Server {
 
 /// An open connection on which nothing has been asked yet.
 #[derive(Debug)]
-pub struct Connection(Stream);
+pub struct Connection {
+    stream: Stream,
+    opened: Moment,
+}
 
 impl Connection {
     /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`.
@@ -43,7 +54,34 @@ impl Connection {
             Some(proxy) => tunnel(proxy, server, step, by)?,
         };
         let by = by.or_within(step);
-        Stream::over(line, &server.host, server.tls.as_ref(), by).map(Self)
+        let stream = Stream::over(line, &server.host, server.tls.as_ref(), by)?;
+        let opened = Moment::now();
+        Ok(Self { stream, opened })
+    }
+
+    /// Whether it may still be asked something: it is not older than 45 s, and
+    /// [quiet](Stream::is_quiet). Waits for nothing.
+    pub fn is_good(&mut self) -> bool {
+        Moment::now().since(self.opened) < LONGEST_IDLE && self.stream.is_quiet()
+    }
+
+    /// One without TLS that somebody else has opened.
+    #[cfg(test)]
+    pub(crate) fn over(tcp: std::net::TcpStream) -> Self {
+        let line = Line::new(tcp, "test".to_owned());
+        let by = Deadline::within(Duration::ZERO);
+        Self {
+            stream: Stream::over(line, "test", None, by).unwrap(),
+            opened: Moment::now(),
+        }
+    }
+
+    /// The same, opened so much earlier.
+    #[cfg(test)]
+    pub(crate) fn aged(self, by: Duration) -> Self {
+        let boot = Moment::at(Duration::ZERO);
+        let opened = Moment::at(self.opened.since(boot).saturating_sub(by));
+        Self { opened, ..self }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    net::{SendAncillaryBuffer, SendFlags},
+    net::{RecvFlags, SendAncillaryBuffer, SendFlags},
 };
 
 use super::Error;
@@ -52,6 +52,17 @@ impl Line {
         Timed { line: self, by }
     }
 
+    /// For what reads no more than has come in already.
+    pub(super) const fn arrived(&mut self) -> Arrived<'_> {
+        Arrived { line: self }
+    }
+
+    /// Whether it is open still, and nothing has come in: see [`super::Stream::is_quiet`].
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let read = self.arrived().read(&mut [0]);
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Reads something. 0: the other side has closed.
     pub(super) fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
         self.until(by)
@@ -91,6 +102,29 @@ impl Read for Timed<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
                 Ok(some) => {
+                    self.line.received = self.line.received.saturating_add(some);
+                    return Ok(some);
+                }
+            }
+        }
+    }
+}
+
+/// What has come in on a line. Where that is nothing it says so (`WouldBlock`) and does not wait.
+pub(super) struct Arrived<'a> {
+    line: &'a mut Line,
+}
+
+impl Read for Arrived<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.line.received >= MOST_RECEIVED {
+            return Err(io::Error::other("sends without end"));
+        }
+        loop {
+            match rustix::net::recv(&self.line.tcp, &mut *into, RecvFlags::DONTWAIT) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok((some, _)) => {
                     self.line.received = self.line.received.saturating_add(some);
                     return Ok(some);
                 }

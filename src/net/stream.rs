@@ -66,6 +66,19 @@ impl Stream {
         }
     }
 
+    /// Whether something can still be asked: it is open as far as can be seen from here, and
+    /// nothing has come in that belongs to an answer. Waits for nothing.
+    ///
+    /// What TLS itself has to say in the meantime is no harm: with version 1.3 session tickets come
+    /// behind the handshake (RFC 8446 section 4.6.1). An end is one however it is said: by
+    /// `close_notify`, FIN or reset. Whoever has gone without a word is not noticed.
+    pub fn is_quiet(&mut self) -> bool {
+        match &mut self.0 {
+            Wire::Plain(line) => line.is_quiet(),
+            Wire::Tls(tls) => tls.is_quiet(),
+        }
+    }
+
     /// Reads something. 0: the other side has closed.
     pub fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
         match &mut self.0 {

@@ -1,6 +1,8 @@
 //! Connections against servers that misbehave.
 #![forbid(unsafe_code)]
 
+mod quiet;
+
 use std::{sync::Arc, time::Duration};
 
 use super::{

@@ -119,6 +119,22 @@ impl Secured {
         self.line.sent()
     }
 
+    /// See [`super::Stream::is_quiet`].
+    pub(super) fn is_quiet(&mut self) -> bool {
+        loop {
+            // First what came with the handshake's last bytes.
+            match self.tls.process_new_packets() {
+                Ok(state) if !state.peer_has_closed() && state.plaintext_bytes_to_read() == 0 => {}
+                Ok(_) | Err(_) => return false,
+            }
+            match self.tls.read_tls(&mut self.line.arrived()) {
+                Ok(some) if some > 0 => {}
+                Ok(_) => return false,
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
     /// Reads something. 0: the other side has ended the stream properly.
     pub fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
         loop {

@@ -5,9 +5,10 @@ mod codes;
 mod outcome;
 #[cfg(test)]
 mod tests;
+mod way;
 mod wording;
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use super::{Error, Kind, Sent};
 use crate::{
@@ -15,69 +16,49 @@ use crate::{
     deadline::{Deadline, Moment},
     net::{
         self,
-        http::{self, Connection, Post, Server, Unanswered},
+        http::{self, Post, Unanswered},
     },
     phone::Phone,
     secret::Secret,
 };
+use way::{Early, Way};
 
 /// How often a text goes out again after Twilio has said "later".
 const MOST_REPEATS: u32 = 3;
 
-/// Before a connection that failed is tried a second time.
-const BREATH: Duration = Duration::from_millis(100);
-
 /// The carrier, with our account.
 #[derive(Debug)]
 pub struct Twilio {
-    server: Server,
+    way: Arc<Way>,
+    early: Option<Early>,
     path: String,
     authorization: Secret,
     sender: Sender,
-    timeout: Duration,
 }
 
 impl Twilio {
-    /// Reads what is needed to trust Twilio, and contacts nobody. The system's CA certificates are
-    /// read here, so this comes before privileges go.
-    pub fn new(settings: &config::Twilio) -> Result<Self, Error> {
-        let api = &settings.api_url;
-        let proxy = settings.proxy.as_ref();
-        let tls = if api.tls {
-            Some(net::tls_config(settings.ca_file.as_deref()).map_err(unasked)?)
-        } else {
-            None
-        };
-        Ok(Self {
-            server: Server {
-                host: api.host.clone(),
-                port: api.port,
-                tls,
-                proxy: proxy.map(|proxy| (proxy.host.clone(), proxy.port)),
-            },
+    /// Contacts nobody and reads nothing: the system's CA certificates are read on the way to
+    /// Twilio, by whoever goes there first.
+    #[must_use]
+    pub fn new(settings: &config::Twilio) -> Self {
+        Self {
+            way: Arc::new(Way::new(settings)),
+            early: None,
             path: format!(
                 "/2010-04-01/Accounts/{}/Messages.json",
                 settings.account_sid
             ),
             authorization: wording::basic(&settings.auth_user, settings.auth_secret.reveal()),
             sender: settings.sender.clone(),
-            timeout: settings.timeout,
-        })
+        }
     }
 
-    /// Opens the way to Twilio: TCP, proxy, TLS, each within the settings' `timeout`. What fails
-    /// sooner than that is tried once more, since nothing has been asked yet; a certificate that
-    /// does not verify will not verify the second time.
-    pub fn connect(&self, by: Deadline) -> Result<Connection, Error> {
-        let soon = by.or_within(self.timeout);
-        match Connection::open(&self.server, self.timeout, by) {
-            Err(net::Error::Outage(_)) if soon.left() > BREATH => {
-                thread::sleep(BREATH);
-                Connection::open(&self.server, self.timeout, by)
-            }
-            other => other,
+    /// Begins to open the way to Twilio, on a thread of its own, for the text that is sent next.
+    /// Nothing is asked; if it fails, it is as if it had never been.
+    pub fn begin(&mut self) {
+        if self.early.is_none() {
+            self.early = Early::begin(&self.way);
         }
-        .map_err(unasked)
     }
 
     /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
@@ -86,20 +67,25 @@ impl Twilio {
     /// connect. A text is posted once;
     /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names,
     /// if it is still valid then.
+    ///
+    /// A connection that was [begun](Self::begin) is taken, and waited for as long as a `timeout`
+    /// if it is still underway. One that has died or grown old is replaced, as long as no byte of
+    /// the text has left.
     pub fn send(
-        &self,
+        &mut self,
         to: &Phone,
         body: &Secret,
         valid: Duration,
         by: Deadline,
     ) -> Result<Sent, Error> {
-        self.deliver(None, to.e164(), body, valid, by)
+        let early = self.early.take();
+        self.deliver(early, to.e164(), body, valid, by)
     }
 
     /// As [`Self::send`], over a connection that may be open already.
     fn deliver(
         &self,
-        mut open: Option<Connection>,
+        early: Option<Early>,
         to: &str,
         body: &Secret,
         valid: Duration,
@@ -107,12 +93,15 @@ impl Twilio {
     ) -> Result<Sent, Error> {
         let began = Moment::now();
         let end = Deadline::at(began.after(valid));
+        let mut early = early.and_then(|early| early.opened(by.or_within(self.way.timeout)));
         let mut limited = None;
         let mut repeats = 0;
         loop {
-            let connection = match open.take() {
+            let open = early.take().and_then(|mut it| it.is_good().then_some(it));
+            let was_open = open.is_some();
+            let connection = match open {
                 Some(connection) => connection,
-                None => self.connect(by)?,
+                None => self.way.open(by).map_err(unasked)?,
             };
             // What is left of it now: the ways here and the waits count.
             let valid = end.left();
@@ -125,8 +114,13 @@ impl Twilio {
                 authorization: &self.authorization,
                 form: &form,
             };
-            let until = by.or_within(self.timeout);
-            let reply = http::post(&self.server, connection, &post, until).map_err(unanswered)?;
+            let until = by.or_within(self.way.timeout);
+            let server = self.way.server().map_err(unasked)?;
+            let reply = match http::post(server, connection, &post, until) {
+                // It had died unseen. Nothing of the text has left: a new one, once.
+                Err(Unanswered { asked: false, .. }) if was_open => continue,
+                reply => reply.map_err(unanswered)?,
+            };
             let error = match outcome::of(&reply) {
                 Ok(sid) => {
                     let took = Moment::now().since(began);

@@ -173,7 +173,7 @@ fn settings_that_are_wrong_are_refused(bench: &Bench) {
         ("limits.sms", "[\"0/15m\"]"),
         ("ledger.path", "\"var/lib/pam_sms_otp\""),
         ("policy.groups", "[\"*\"]"),
-        ("twilio.preconnect", "true"),
+        ("twilio.preconnect", "\"yes\""),
         ("policy.outage", "\"skip\""),
         ("ldap.uris", "[\"ldap://192.0.2.1\"]"),
         ("ldap.filter", "\"(uid=*)\""),

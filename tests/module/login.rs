@@ -1,15 +1,16 @@
 //! One login through the module, and everything that an outsider sees of it, put together.
 
+mod people;
 mod seen;
 
+pub use people::{Someone, known, someone};
 pub use seen::{ASKS, GRANTED, LATER, NOT_SENT, NOT_VERIFIED, RESENT, SENT, Seen, TOO_MANY};
 
 use lab::bench::Bench;
 use lab::log::Line;
 use lab::pamhost::{Answer, Message, PamHost, Transcript};
 use lab::settings::Settings;
-use lab::slapd::Person;
-use lab::twilio::Sms;
+use lab::twilio::{Sms, Twilio};
 use rustix::process::Pid;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -47,20 +48,6 @@ pub enum Say {
     Die,
 }
 
-/// Somebody with an entry in the directory and a phone.
-pub struct Someone {
-    pub person: Person,
-    pub number: String,
-}
-
-/// Adds a person with the password and a verified phone of his own.
-pub fn someone(bench: &Bench, name: &str) -> Someone {
-    let number = bench.number();
-    let person = Person::new(name).password(PASSWORD).phone(&number);
-    bench.slapd().add(&person);
-    Someone { person, number }
-}
-
 /// Copies a program by another process. In this one a fork of somebody else's could hold the copy open
 /// for writing, and what is so cannot be executed.
 pub fn copy_program(from: &Path, to: &Path) {
@@ -80,6 +67,7 @@ pub struct Login<'b> {
     stack: &'static str,
     line: Option<String>,
     host: PamHost,
+    twilio: &'b Twilio,
     tag: Option<&'static str>,
     rhost: Option<&'static str>,
     user: String,
@@ -107,6 +95,7 @@ impl<'b> Login<'b> {
             stack: "auth required {}\n",
             line: None,
             host: PamHost::new(case, Some(&folder)),
+            twilio: bench.twilio(),
             tag: None,
             rhost: None,
             user: String::new(),
@@ -133,6 +122,12 @@ impl<'b> Login<'b> {
     pub fn number(mut self, number: &str) -> Self {
         number.clone_into(&mut self.number);
         self
+    }
+
+    /// By a stand-in of his own.
+    pub fn through(mut self, twilio: &'b Twilio) -> Self {
+        self.twilio = twilio;
+        self.text("twilio.api_url", &twilio.url())
     }
 
     /// A setting, as text.
@@ -374,14 +369,14 @@ impl<'b> Login<'b> {
 
     /// Every SMS that reached this login's phone.
     pub fn arrived(&self) -> Vec<Sms> {
-        self.bench.twilio().sms_to(&self.number)
+        self.twilio.sms_to(&self.number)
     }
 
     /// How often Twilio was asked to send to this phone.
     pub fn requests(&self) -> usize {
         let number = self.number.trim_start_matches('+');
         let asked = |body: &[u8]| String::from_utf8_lossy(body).contains(number);
-        let requests = self.bench.twilio().requests();
+        let requests = self.twilio.requests();
         requests.iter().filter(|post| asked(&post.body)).count()
     }
 

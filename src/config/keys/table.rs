@@ -103,11 +103,9 @@ pub static KEYS: &[Key] = &[
     once("twilio.timeout", TIMEOUT, |d, v| {
         put(&mut d.twilio.timeout, v)
     }),
-    Key {
-        path: "twilio.preconnect",
-        allowed: "true or false",
-        set: Set::Later(Part::Speed),
-    },
+    once("twilio.preconnect", "true or false", |d, v| {
+        put(&mut d.twilio.preconnect, v)
+    }),
     once(
         "ldap.uris",
         "a list in brackets of ldaps://HOST[:PORT], ldap://HOST[:PORT] or ldapi://%2FPATH",

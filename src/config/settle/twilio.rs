@@ -47,6 +47,7 @@ impl Desk<'_> {
             timeout: twilio
                 .timeout
                 .map_or(Duration::from_secs(10), |at| at.value.0),
+            preconnect: twilio.preconnect.is_none_or(|at| at.value),
         })
     }
 

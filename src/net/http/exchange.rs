@@ -108,7 +108,7 @@ pub fn post(
     post: &Post<'_>,
     by: Deadline,
 ) -> Result<Reply, Unanswered> {
-    let place = connection.0.place().to_owned();
+    let place = connection.stream.place().to_owned();
     let request = request(server, post).map_err(|error| Unanswered {
         asked: false,
         error: Error::Local(format!("{place}: cannot be asked: {error}")),
@@ -259,9 +259,9 @@ impl Handed {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let before = self.connection.0.sent();
-        let sent = self.connection.0.write_all(&self.waiting, self.by);
-        if self.connection.0.sent() > before {
+        let before = self.connection.stream.sent();
+        let sent = self.connection.stream.write_all(&self.waiting, self.by);
+        if self.connection.stream.sent() > before {
             self.asked.store(true, Ordering::Relaxed);
         }
         self.waiting.zeroize();
@@ -293,7 +293,7 @@ impl Transport for Handed {
         let by = self.by;
         let some = self
             .connection
-            .0
+            .stream
             .read(self.pages.input_append_buf(), by)
             .map_err(wrapped)?;
         self.pages.input_appended(some);
@@ -305,7 +305,7 @@ impl Transport for Handed {
     }
 
     fn is_tls(&self) -> bool {
-        self.connection.0.is_tls()
+        self.connection.stream.is_tls()
     }
 }
 

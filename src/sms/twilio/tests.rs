@@ -1,6 +1,7 @@
 //! Twilio as a stage on loopback.
 #![forbid(unsafe_code)]
 
+mod early;
 mod replies;
 mod unsure;
 
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::Twilio;
+use super::{Early, Twilio};
 use crate::{
     config::{self, ApiUrl, Proxy, Sender},
     deadline::{Deadline, Moment},
@@ -41,11 +42,12 @@ fn settings(port: u16, ca: Option<&Authority>) -> config::Twilio {
         ca_file: ca.map(|ca| ca.pem().into_bytes()),
         proxy: None,
         timeout: Duration::from_secs(10),
+        preconnect: true,
     }
 }
 
 fn send(settings: &config::Twilio, within: Duration) -> Result<Sent, Error> {
-    let twilio = Twilio::new(settings).unwrap();
+    let twilio = Twilio::new(settings);
     let text = Secret::new(TEXT.to_owned());
     let by = Deadline::within(within);
     let result = twilio.deliver(None, TO, &text, Duration::from_secs(300), by);
@@ -299,7 +301,7 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
 #[test]
 fn what_is_not_valid_any_more_is_not_sent() {
     let send = |stage: &Stage, valid| {
-        let twilio = Twilio::new(&settings(stage.at.port(), None)).unwrap();
+        let twilio = Twilio::new(&settings(stage.at.port(), None));
         let text = Secret::new(TEXT.to_owned());
         twilio.deliver(None, TO, &text, valid, Deadline::within(LONG))
     };
@@ -411,12 +413,18 @@ fn a_gigabyte_is_not_read() {
 #[test]
 fn an_open_connection_can_be_handed_in() {
     let stage = Stage::new(None, vec![created()]);
-    let twilio = Twilio::new(&settings(stage.at.port(), None)).unwrap();
+    let twilio = Twilio::new(&settings(stage.at.port(), None));
     let by = Deadline::within(LONG);
-    let open = twilio.connect(by).unwrap();
+    let open = twilio.way.open(by).unwrap();
     let text = Secret::new(TEXT.to_owned());
     let sent = twilio
-        .deliver(Some(open), TO, &text, Duration::from_secs(300), by)
+        .deliver(
+            Some(Early::of(open)),
+            TO,
+            &text,
+            Duration::from_secs(300),
+            by,
+        )
         .unwrap();
     assert_eq!(sent.sid.as_deref(), Some(SID));
 }
@@ -425,11 +433,11 @@ fn an_open_connection_can_be_handed_in() {
 fn settings_that_cannot_be_used() {
     let mut no_roots = settings(1, Some(&Authority::new()));
     no_roots.ca_file = Some(b"nothing".to_vec());
-    let error = Twilio::new(&no_roots).unwrap_err();
+    let error = send(&no_roots, LONG).unwrap_err();
     sound(&error);
     assert_eq!(error.kind, Kind::Local, "{error}");
     // What is shown for debugging is not the token.
-    let twilio = Twilio::new(&settings(1, None)).unwrap();
+    let twilio = Twilio::new(&settings(1, None));
     let shown = format!("{twilio:?}");
     assert!(
         !shown.contains(TOKEN) && !shown.contains("Basic"),

@@ -68,7 +68,7 @@ impl Listener {
 #[derive(Debug)]
 pub struct Refused {
     address: SocketAddr,
-    _socket: rustix::fd::OwnedFd,
+    socket: rustix::fd::OwnedFd,
 }
 
 impl Refused {
@@ -78,14 +78,17 @@ impl Refused {
         bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port on loopback");
         let address = getsockname(&socket).expect("the port's address");
         let address = SocketAddr::try_from(address).expect("an internet address");
-        Self {
-            address,
-            _socket: socket,
-        }
+        Self { address, socket }
     }
 
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// From now on somebody listens.
+    pub fn listen(self) -> TcpListener {
+        rustix::net::listen(&self.socket, 128).expect("a bound socket");
+        TcpListener::from(self.socket)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod cases;
 pub mod description;
 mod desk;
 pub mod http;
+mod idle;
 pub mod phone;
 pub mod replies;
 mod server;
@@ -18,18 +19,20 @@ mod tests;
 pub use account::Account;
 pub use cases::{Broken, Case};
 pub use http::Request;
+pub use idle::HangUp;
 pub use phone::Sms;
 
 use crate::certs::{Certs, Identity};
+use crate::listeners::Refused;
 use phone::Phones;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use std::collections::{HashMap, VecDeque};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type Announce = Box<dyn Fn(&Sms) + Send>;
 
@@ -37,6 +40,8 @@ type Announce = Box<dyn Fn(&Sms) + Send>;
 pub struct Twilio {
     port: u16,
     shared: Arc<Shared>,
+    /// Until it is up.
+    down: Mutex<Option<(Refused, Arc<ServerConfig>)>>,
 }
 
 /// What the connections of one stand-in share.
@@ -49,8 +54,10 @@ struct Shared {
     announce: Mutex<Option<Announce>>,
     pause_ms: AtomicU64,
     serial: AtomicU64,
-    connections: AtomicUsize,
+    connections: Mutex<Vec<Instant>>,
     handshakes: AtomicUsize,
+    hang_up: Mutex<Option<HangUp>>,
+    hung_up: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -65,6 +72,18 @@ impl Shared {
         }
         .or_else(|| cases::of(number))
         .unwrap_or(Case::Sent)
+    }
+
+    /// Notes a connection: the how manieth it is.
+    fn opened(&self) -> usize {
+        let mut connections = self.connections.lock().expect("the connections");
+        connections.push(Instant::now());
+        connections.len()
+    }
+
+    /// How this connection ends, if it is to end before anything is asked.
+    fn hangs_up(&self) -> Option<HangUp> {
+        self.hang_up.lock().expect("how it ends").take()
     }
 
     fn pause(&self) -> Duration {
@@ -87,6 +106,17 @@ impl Twilio {
 
     /// A stand-in with this certificate.
     pub fn start_as(certs: &Certs, identity: Identity) -> Self {
+        let twilio = Self::down_as(certs, identity);
+        twilio.come_up();
+        twilio
+    }
+
+    /// A stand-in that refuses connections until it [comes up](Self::come_up).
+    pub fn down(certs: &Certs) -> Self {
+        Self::down_as(certs, Identity::Good)
+    }
+
+    fn down_as(certs: &Certs, identity: Identity) -> Self {
         let (chain, key) = certs.server(identity).load();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -94,12 +124,21 @@ impl Twilio {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .expect("a certificate and its key");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
-        let port = listener.local_addr().expect("the port's address").port();
-        let shared = Arc::new(Shared::default());
-        let (config, serving) = (Arc::new(config), Arc::clone(&shared));
-        thread::spawn(move || server::serve(&listener, &config, &serving));
-        Self { port, shared }
+        let socket = Refused::new();
+        Self {
+            port: socket.port(),
+            shared: Arc::default(),
+            down: Mutex::new(Some((socket, Arc::new(config)))),
+        }
+    }
+
+    /// From now on it takes connections.
+    pub fn come_up(&self) {
+        let down = self.down.lock().expect("whether it is up").take();
+        if let Some((socket, config)) = down {
+            let (listener, shared) = (socket.listen(), Arc::clone(&self.shared));
+            thread::spawn(move || server::serve(&listener, &config, &shared));
+        }
     }
 
     pub fn port(&self) -> u16 {
@@ -168,11 +207,26 @@ impl Twilio {
 
     /// How many connections were opened, and how many of them got through the TLS handshake.
     pub fn connections(&self) -> (usize, usize) {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
         (
-            count(&self.shared.connections),
-            count(&self.shared.handshakes),
+            self.opened().len(),
+            self.shared.handshakes.load(Ordering::SeqCst),
         )
+    }
+
+    /// When each connection was opened.
+    pub fn opened(&self) -> Vec<Instant> {
+        let connections = self.shared.connections.lock();
+        connections.expect("the connections").clone()
+    }
+
+    /// Ends the next connection so, as soon as its handshake is over.
+    pub fn hang_up(&self, how: HangUp) {
+        *self.shared.hang_up.lock().expect("how it ends") = Some(how);
+    }
+
+    /// How many connections have ended so.
+    pub fn hung_up(&self) -> usize {
+        self.shared.hung_up.load(Ordering::SeqCst)
     }
 
     /// Calls this with each SMS as it arrives.

@@ -6,18 +6,11 @@ use std::{
 use rustix::net::sockopt;
 
 use super::*;
-use crate::net::{Stream, line::Line};
-
-fn over(tcp: TcpStream) -> Connection {
-    let line = Line::new(tcp, String::new());
-    let by = Deadline::within(Duration::from_secs(10));
-    Connection(Stream::over(line, "", None, by).unwrap())
-}
 
 fn open() -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (over(tcp), listener.accept().unwrap().0)
+    (Connection::over(tcp), listener.accept().unwrap().0)
 }
 
 /// Also run in a process whose environment names proxies, see `sms::twilio::tests`.
@@ -58,7 +51,7 @@ fn a_request_is_asked_as_soon_as_a_byte_of_it_has_left() {
         sockopt::set_socket_recv_buffer_size(&listener, 2048).unwrap();
         let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         sockopt::set_socket_send_buffer_size(&tcp, 2048).unwrap();
-        let connection = over(tcp);
+        let connection = Connection::over(tcp);
         (connection, listener.accept().unwrap().0)
     };
     let by = Deadline::within(Duration::from_millis(300));

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-type Tls = StreamOwned<ServerConnection, TcpStream>;
+pub type Tls = StreamOwned<ServerConnection, TcpStream>;
 
 /// Whether the connection lives on after an answer.
 enum After {
@@ -30,7 +30,7 @@ pub fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, shared: &Arc<Sh
         if shared.closed.load(Ordering::SeqCst) {
             return;
         }
-        let connection = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        let connection = shared.opened();
         let (config, shared) = (Arc::clone(config), Arc::clone(shared));
         // What goes wrong on a connection ends that connection: the client sees it, we go on.
         thread::spawn(move || {
@@ -54,6 +54,11 @@ fn converse(
         tls.conn.complete_io(&mut tls.sock)?;
     }
     shared.handshakes.fetch_add(1, Ordering::SeqCst);
+    if let Some(how) = shared.hangs_up() {
+        let ended = how.end(tls);
+        shared.hung_up.fetch_add(1, Ordering::SeqCst);
+        return ended;
+    }
     let mut buffer = Vec::new();
     loop {
         let request = match http::read(&mut tls, &mut buffer, connection) {
@@ -187,7 +192,7 @@ fn drip(tls: &mut Tls, bytes: impl Iterator<Item = u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn say(tls: &mut Tls, text: &str) -> io::Result<()> {
+pub fn say(tls: &mut Tls, text: &str) -> io::Result<()> {
     tls.write_all(text.as_bytes())?;
     tls.flush()
 }

@@ -337,3 +337,33 @@ fn texts_are_cut_into_paid_segments() {
     assert_eq!(replies::segments(&"☎".repeat(70)), 1);
     assert_eq!(replies::segments(&"☎".repeat(71)), 2);
 }
+
+#[test]
+fn it_can_come_up_later() {
+    let certs = Certs::new();
+    let twilio = Twilio::down(&certs);
+    assert!(send(&twilio, &certs, ALICE).is_err());
+    assert_eq!(twilio.connections(), (0, 0));
+    twilio.come_up();
+    let before = Instant::now();
+    assert_eq!(send(&twilio, &certs, ALICE).unwrap().0, 201);
+    assert_eq!(twilio.connections(), (1, 1));
+    assert!(twilio.opened()[0] > before);
+}
+
+#[test]
+fn it_can_hang_up_before_anything_is_asked() {
+    let certs = Certs::new();
+    let twilio = Twilio::start(&certs);
+    for (ended, how) in HangUp::ALL.into_iter().enumerate() {
+        twilio.hang_up(how);
+        let answer = raw(&twilio, &certs, "");
+        assert_eq!(answer.is_empty(), how != HangUp::TimedOut, "{answer:?}");
+        let until = Instant::now() + Duration::from_secs(5);
+        while twilio.hung_up() == ended && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(twilio.hung_up(), ended + 1);
+        assert_eq!(send(&twilio, &certs, ALICE).unwrap().0, 201);
+    }
+}

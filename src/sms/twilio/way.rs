@@ -1,0 +1,130 @@
+//! The way to Twilio: opened when there is something to send, or before that.
+#![forbid(unsafe_code)]
+
+use std::{
+    sync::{Arc, OnceLock, mpsc},
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    config::{self, ApiUrl, Proxy},
+    deadline::Deadline,
+    net::{
+        self,
+        http::{Connection, Server},
+    },
+};
+
+/// Before a connection that failed is tried a second time.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Stack of the thread that opens the way early: certificates are verified on it.
+/// Explicit, because `RUST_MIN_STACK` would otherwise have a say.
+const EARLY_STACK: usize = 512 * 1024;
+
+/// Steps that may each take the whole `timeout`: TCP, the proxy's answer, TLS.
+const STEPS: u32 = 3;
+
+/// Where Twilio is, and who may vouch for it. There is no secret in it: account and token stay with
+/// whoever asks.
+#[derive(Debug)]
+pub(super) struct Way {
+    api: ApiUrl,
+    ca: Option<Vec<u8>>,
+    proxy: Option<Proxy>,
+    /// For each step on it.
+    pub(super) timeout: Duration,
+    server: OnceLock<Result<Server, net::Error>>,
+}
+
+impl Way {
+    pub(super) fn new(settings: &config::Twilio) -> Self {
+        Self {
+            api: settings.api_url.clone(),
+            ca: settings.ca_file.clone(),
+            proxy: settings.proxy.clone(),
+            timeout: settings.timeout,
+            server: OnceLock::new(),
+        }
+    }
+
+    /// The server, with what is needed to trust it. The certificates, the system's if there are no
+    /// others, take longer to read than all else: that is done once, by who comes here first.
+    pub(super) fn server(&self) -> Result<&Server, net::Error> {
+        let server = self.server.get_or_init(|| {
+            let tls = self.api.tls.then(|| net::tls_config(self.ca.as_deref()));
+            Ok(Server {
+                host: self.api.host.clone(),
+                port: self.api.port,
+                tls: tls.transpose()?,
+                proxy: self.proxy.as_ref().map(|at| (at.host.clone(), at.port)),
+            })
+        });
+        server.as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether that is done.
+    #[cfg(test)]
+    pub(super) fn is_read(&self) -> bool {
+        self.server.get().is_some()
+    }
+
+    /// Opens it: TCP, proxy, TLS, each within the `timeout`. What fails sooner than that is tried
+    /// once more, since nothing has been asked yet; a certificate that does not verify will not
+    /// verify the second time.
+    pub(super) fn open(&self, by: Deadline) -> Result<Connection, net::Error> {
+        let soon = by.or_within(self.timeout);
+        match self.open_once(by) {
+            Err(net::Error::Outage(_)) if soon.left() > BREATH => {
+                thread::sleep(BREATH);
+                self.open_once(by)
+            }
+            other => other,
+        }
+    }
+
+    fn open_once(&self, by: Deadline) -> Result<Connection, net::Error> {
+        Connection::open(self.server()?, self.timeout, by)
+    }
+}
+
+/// A connection that is opened before it is needed, on a thread of its own.
+///
+/// The thread only connects. It ends by itself, since each step on the way has its time; if nobody
+/// waits any more it closes what it has opened.
+#[derive(Debug)]
+pub(super) struct Early(mpsc::Receiver<Connection>);
+
+impl Early {
+    /// Begins. `None`: there is no thread to be had, and so nothing is won and nothing lost.
+    pub(super) fn begin(way: &Arc<Way>) -> Option<Self> {
+        let (opened, early) = mpsc::sync_channel(1);
+        let way = Arc::clone(way);
+        thread::Builder::new()
+            .name("twilio".to_owned())
+            .stack_size(EARLY_STACK)
+            .spawn(move || {
+                // Tried once, and why it failed is nobody's concern: whoever sends tries himself.
+                let by = Deadline::within(way.timeout.saturating_mul(STEPS));
+                if let Ok(connection) = way.open_once(by) {
+                    let _ = opened.send(connection);
+                }
+            })
+            .ok()?;
+        Some(Self(early))
+    }
+
+    /// What has become of it. It may still be underway, and is waited for.
+    pub(super) fn opened(self, by: Deadline) -> Option<Connection> {
+        self.0.recv_timeout(by.left()).ok()
+    }
+
+    /// One that is open.
+    #[cfg(test)]
+    pub(super) fn of(connection: Connection) -> Self {
+        let (opened, early) = mpsc::sync_channel(1);
+        opened.send(connection).unwrap();
+        Self(early)
+    }
+}
