@@ -1,5 +1,6 @@
 # make demo      one login by SMS, end to end, on this machine and without changing it
 # make test      everything that CI runs but format and lints
+# make bench     what one decision of the ledger costs, into docs/benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
 # make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= and make uninstall
 
@@ -18,7 +19,7 @@ CARGO   ?= cargo
 INSTALL ?= install
 BUILT    = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: all build demo test lint install uninstall clean cargo
+.PHONY: all build demo test bench lint install uninstall clean cargo
 
 all: build
 
@@ -41,9 +42,19 @@ test: cargo
 	$(CARGO) build --release --locked
 	$(CARGO) test --workspace --locked
 
+# Not below /tmp, which may be memory. Its peers are not compiled by anything else.
+PEOPLE ?= 1000000
+DISK   ?= /var/tmp
+bench: cargo
+	@tests/lab/packages bench
+	$(CARGO) build --release --locked --manifest-path benches/ledger/Cargo.toml \
+	  --target-dir $${CARGO_TARGET_DIR:-target}/bench
+	@TMPDIR=$(DISK) $${CARGO_TARGET_DIR:-target}/bench/release/bench $(PEOPLE)
+
 lint: cargo
 	@tests/lab/packages lint
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path benches/ledger/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 # What is built is installed: `make LIBEXECDIR=…` and `make install LIBEXECDIR=…` go together, and

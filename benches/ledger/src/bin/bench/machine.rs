@@ -1,0 +1,56 @@
+//! What it was measured on.
+
+use crate::table::thousands;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// The head of the report.
+pub fn head(disk: &Path, people: u64) -> String {
+    let kernel = rustix::system::uname();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let facts = [
+        ("date", today()),
+        ("kernel", kernel.release().to_string_lossy().into_owned()),
+        ("processor", format!("{}, {cores} cores", processor())),
+        ("file system", file_system(disk)),
+        ("known people", format!("up to {}", thousands(people))),
+    ];
+    let rows = facts.map(|(what, is)| format!("| {what} | {is} |\n"));
+    format!(
+        "# Benchmarks\n\nWhat one decision of the ledger costs, beside the usual engines. Written by \
+         `make bench`, which measures all\nof it in one run on one disk; figures are medians, and a \
+         ratio is against the same run.\n\n| | |\n| --- | --- |\n{}",
+        rows.concat()
+    )
+}
+
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()));
+    model.unwrap_or_else(|| "of a kind that /proc/cpuinfo does not name".to_owned())
+}
+
+/// The mount that this path lies below: the one with the longest path (proc_pid_mountinfo(5)).
+fn file_system(path: &Path) -> String {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let below = text.lines().filter_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let mount = place.split(' ').nth(4)?;
+        let kind = kind.split(' ').next()?;
+        path.starts_with(mount)
+            .then_some((mount.len(), kind.to_owned()))
+    });
+    match below.max_by_key(|(length, _)| *length) {
+        Some((_, kind)) if kind == "tmpfs" => "tmpfs, where nothing waits for a disk".to_owned(),
+        Some((_, kind)) => kind,
+        None => "unknown".to_owned(),
+    }
+}
+
+/// By the calendar, in UTC: `25 Nov 2026`.
+fn today() -> String {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    date.get(5..16).unwrap_or(&date).to_owned()
+}
