@@ -21,10 +21,14 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn new(name: &str) -> Self {
+        Self::below(&std::env::temp_dir(), name)
+    }
+
+    /// The same below another folder: on a disk, or in memory.
+    pub fn below(folder: &Path, name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let serial = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("lab-{}-{serial}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(folder);
+        let path = folder.join(format!("lab-{}-{serial}-{name}", std::process::id()));
         fs::create_dir(&path).unwrap_or_else(|e| panic!("cannot make {}: {e}", path.display()));
         set_mode(&path, 0o755);
         LIVE.lock().expect("the folders").push(path.clone());

@@ -1,6 +1,7 @@
 //! Folders with so many known people in them: filled once for each engine, and put back as they were.
 
 use crate::program;
+use lab::scratch::Scratch;
 use rustix::fs::{Advice, SeekFrom, fadvise, seek, statvfs};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -27,21 +28,23 @@ impl Ground {
         let name = format!("{engine}-{people}");
         let place = disk.join(&name);
         let memory = memory(people);
-        let first = memory.as_ref().map_or(&place, |memory| &memory.0);
-        make(first);
+        let first = memory
+            .as_ref()
+            .map_or(place.clone(), |memory| memory.join(&name));
+        make(&first);
         // The first person makes what there is to make; then as many processes as are of use.
-        run_fill(engine, first, 0..1).wait_well();
+        run_fill(engine, &first, 0..1).wait_well();
         let ways = if engine == "own" { cores() } else { 1 };
         let share = people.div_ceil(ways);
         let shares = (0..ways).map(|way| (way * share).max(1)..((way + 1) * share).min(people));
         let fillers: Vec<Child> = shares
             .filter(|share| !share.is_empty())
-            .map(|share| run_fill(engine, first, share))
+            .map(|share| run_fill(engine, &first, share))
             .collect();
         fillers.into_iter().for_each(Child::wait_well);
         let filled = keep.then(|| disk.join(format!("{name}-filled")));
-        for to in filled.iter().chain([&place]).filter(|to| *to != first) {
-            copy(first, to);
+        for to in filled.iter().chain([&place]).filter(|to| **to != first) {
+            copy(&first, to);
         }
         Self {
             engine,
@@ -103,22 +106,13 @@ fn cores() -> u64 {
     std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
 }
 
-/// A folder on a file system in memory.
-struct Memory(PathBuf);
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn memory(people: u64) -> Option<Memory> {
+/// A folder on a file system in memory, if there is room.
+fn memory(people: u64) -> Option<Scratch> {
     const SHM: &str = "/dev/shm";
     let room = statvfs(SHM).map_or(0, |shm| shm.f_bavail * shm.f_frsize);
     // Twice what any of them needs.
     let enough = people.saturating_mul(2048).max(1 << 26);
-    let folder = format!("{SHM}/ledger-bench-{}", std::process::id());
-    (room > enough).then(|| Memory(folder.into()))
+    (room > enough).then(|| Scratch::below(Path::new(SHM), "ledger-bench"))
 }
 
 fn make(folder: &Path) {

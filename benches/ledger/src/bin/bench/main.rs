@@ -1,5 +1,5 @@
 //! What one decision of the ledger costs: measures all in one run, on one disk, and writes it down.
-//! `bench [PEOPLE]`; a million, unless it is told otherwise.
+//! `bench [PEOPLE [DISK]]`: a million below /var/tmp, unless it is told otherwise.
 //!
 //! Nothing passes or fails by its time.
 #![forbid(unsafe_code)]
@@ -30,15 +30,18 @@ pub const ENGINES: [&str; 4] = ["floor", "own", "lmdb", "sqlite"];
 const MANY: u64 = 1_000_000;
 /// How many people the storms are among.
 const SOME: u64 = 1000;
+/// Not below /tmp, which may be memory.
+const DISK: &str = "/var/tmp";
 const REPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
 
 fn main() {
     lab::interrupt::end_tidily().expect("a tidy end on Ctrl-C");
-    let many = std::env::args()
-        .nth(1)
-        .map_or(MANY, |people| people.parse().expect("a number of people"));
+    let mut words = std::env::args().skip(1);
+    let many = words.next();
+    let many = many.map_or(MANY, |people| people.parse().expect("a number of people"));
+    let disk = words.next().unwrap_or_else(|| DISK.to_owned());
     assert!(many > SOME, "more than {SOME} people are wanted");
-    let scratch = Scratch::new("ledger-bench");
+    let scratch = Scratch::below(Path::new(&disk), "ledger-bench");
     let head = machine::head(scratch.path(), many);
     println!("{head}");
     let mut tables = Vec::new();
@@ -56,6 +59,8 @@ fn main() {
     } else {
         println!("Rows that need strace are left out: it is not here, or may not trace.\n");
     }
+    let small = grounds.iter().filter(|ground| ground.people < many);
+    small.for_each(Ground::restore);
     show(sizes::on_disk(&grounds));
     show(sizes::in_memory(&some, traces, scratch.path()));
     match fleet::measure() {
