@@ -10,8 +10,8 @@ use std::path::Path;
 const RUNS: u64 = 9;
 
 const ON_DISK: &str = "Allocated blocks, as du counts them; as a multiple of the floor, which is 512 \
-    bytes for each person. People are known by one number and have no SMS in any window, but, among the most, for \
-    those who have just decided above.";
+    bytes for each person. People are known by one number and have no SMS in any window; of the \
+    most people, some have, who decided above.";
 const IN_MEMORY: &str = "The most that was resident in a deciding process (a mapped file's pages are \
     counted with it); what the engine adds to a stripped release program, beside one that keeps \
     nothing; and the system calls of one whole process. Among 1,000 known people.";
