@@ -169,7 +169,7 @@ fn people_who_are_not_root(bench: &Bench) {
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1));
         assert!(
-            error.contains("run it as root (sudo sms-otp ...)"),
+            error.contains("try it as root (sudo sms-otp ...)"),
             "{error}"
         );
     }
