@@ -17,6 +17,7 @@ pub type Name = [u8; 16];
 pub fn account(person: u64) -> Account {
     let phone = Phone::read(&number(person), None).expect("a number");
     Account {
+        allowed: true,
         login: LoginId([0; 4]),
         person: dn(person),
         name: format!("person{person}"),
@@ -55,6 +56,7 @@ pub fn limits() -> Limits {
 
 pub fn rules(limits: &Limits) -> Rules<'_> {
     Rules {
+        stands_in: false,
         limits,
         remember: None,
         new_phone: Duration::ZERO,

@@ -25,7 +25,7 @@ impl Engine for Fleet {
             timeout: Duration::from_secs(5),
             unreachable: Unreachable::Deny,
         };
-        Self(Remote::begin(&settled).expect("a connection"))
+        Self(Remote::open(&settled, true).expect("a connection"))
     }
 
     fn fill(&mut self, people: Range<u64>) {
