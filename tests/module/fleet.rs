@@ -2,7 +2,7 @@
 
 use super::ledger::with_ledger;
 use super::login::{ASKS, LATER, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
-use super::storm::many;
+use super::storm::{Gate, many};
 use crate::Case;
 use lab::bench::Bench;
 use lab::certs::Identity;
@@ -254,11 +254,21 @@ fn a_failover_in_a_storm(bench: &Bench) {
     let (_, seen) = locked.run(&[Say::Password, Say::WrongCode], 2);
     assert_eq!(seen.log()[1], "denied first=password reason=locked");
     let login = on("fleet-failover", &grace);
+    // Half of them type their passwords when the master is dead.
+    let dead = Gate::default();
     std::thread::scope(|scope| {
-        let storm = scope.spawn(|| login.storm(100, knock));
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        let storm = scope.spawn(|| {
+            login.storm(100, |message| {
+                if message.style == Style::Hidden {
+                    dead.hold_every_other();
+                }
+                knock(message)
+            })
+        });
+        let arrived = || !login.arrived().is_empty();
+        replica.until("an SMS", arrived);
         master.signal(Signal::KILL);
-        assert!(!storm.is_finished(), "the storm was over already");
+        dead.open();
         let codes = storm.join().expect("the storm");
         assert!(!codes.contains(&code::SUCCESS));
         assert!((1..=5).contains(&login.arrived().len()), "{codes:?}");

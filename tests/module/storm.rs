@@ -40,6 +40,27 @@ fn knock(message: &Message) -> Answer {
     }
 }
 
+/// Holds every other one of those who come until something has happened.
+#[derive(Default)]
+pub struct Gate {
+    come: AtomicUsize,
+    is_open: AtomicBool,
+}
+
+impl Gate {
+    pub fn hold_every_other(&self) {
+        let until = Instant::now() + Duration::from_secs(30);
+        let waits = self.come.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        while waits && !self.is_open.load(Ordering::Relaxed) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Among many, politely: other cases run beside them.
 pub fn many(login: Login<'_>) -> Login<'_> {
     login.host(|host| host.through(&["nice", "-n", "19"]))
@@ -82,16 +103,20 @@ fn wrong_passwords_at_once(bench: &Bench) {
     let wrong = many(with_ledger(bench, "storm-wrong", &bob))
         .set("limits.sms", "[\"1/1h\"]")
         .text("ledger.path", path.to_str().expect("a path"));
+    // Half of them type theirs when the right one is through.
+    let through = Gate::default();
     std::thread::scope(|scope| {
         let storm = scope.spawn(|| {
             wrong.storm(MANY, |message| match message.style {
-                Style::Hidden => "wrong".into(),
+                Style::Hidden => {
+                    through.hold_every_other();
+                    "wrong".into()
+                }
                 _ => Answer::HangUp,
             })
         });
-        std::thread::sleep(Duration::from_millis(300));
         right.sees("among them", &[Say::Password, Say::Code], &Seen::granted());
-        assert!(!storm.is_finished(), "the wrong ones were over already");
+        through.open();
         let codes = storm.join().expect("the storm");
         assert_eq!(count(&codes, code::AUTH_ERR), MANY, "{codes:?}");
     });
