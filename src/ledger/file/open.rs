@@ -93,7 +93,8 @@ fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Error> {
     let file = open(&draft, how, Mode::RUSR | Mode::WUSR).map_err(failed)?;
     let made = fill(file, path, clocks).and_then(|_file| {
         match linkat(CWD, &draft, CWD, path, AtFlags::empty()) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            // Whoever clears up may have come between making the draft and locking it.
+            Ok(()) | Err(Errno::EXIST | Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed(errno)),
         }
     });

@@ -43,6 +43,13 @@ const CERTIFICATE: &str =
     "check ca_file in [ledger], and name and dates of the server's certificate";
 pub const MACHINE: &str = "check ca_file in [ledger], memory and open files of this host";
 
+/// How a server says inside a script that a right is missing: Redis 7.0, and 7.2 and later as well as
+/// Valkey.
+const IN_A_SCRIPT: [&str; 2] = [
+    "The user executing the script can't",
+    "ACL failure in script",
+];
+
 impl Fault {
     pub const fn lasting(error: Error) -> Self {
         let help = Help::Nothing;
@@ -88,9 +95,8 @@ impl Fault {
             _ if code == "OOM" || text.contains("OOM command not allowed") => refused(MEMORY),
             "DENIED" => refused(PROTECTED),
             "NOAUTH" | "WRONGPASS" => refused(LOGIN),
-            _ if code == "NOPERM" || text.contains("The user executing the script can't") => {
-                refused(RIGHTS)
-            }
+            "NOPERM" => refused(RIGHTS),
+            _ if IN_A_SCRIPT.iter().any(|words| text.contains(words)) => refused(RIGHTS),
             _ => refused(match asked {
                 Asked::Login => LOGIN,
                 Asked::Database => DATABASE,
@@ -182,6 +188,10 @@ mod tests {
             ("NOAUTH Authentication required.", LOGIN),
             ("NOPERM this user has no permissions", RIGHTS),
             ("ERR The user executing the script can't run this", RIGHTS),
+            (
+                "ERR ACL failure in script: User x has no permissions",
+                RIGHTS,
+            ),
             ("OOM command not allowed when used memory", MEMORY),
             ("ERR unknown command 'EVAL'", WRITTEN),
             ("WRONGTYPE Operation against a key", WRITTEN),
