@@ -64,7 +64,8 @@ pub fn run() -> ExitCode {
         counts: &counts,
     };
     remote.send(&FromHelper::Verdict(verdict), Duration::ZERO);
-    ExitCode::SUCCESS
+    // Nothing of this process is needed any more, and a thread may still be in a name look-up.
+    sys::leave();
 }
 
 /// From the request to what PAM is told. `None`: it ended in a panic.
@@ -186,12 +187,11 @@ fn tell(
         ssh_auth_info: request.ssh_auth_info,
         started,
     };
-    // Whoever only tries names on us has no connection of ours to use up.
-    let stood_still = {
+    let late = {
         let remote = Arc::clone(remote);
-        Box::new(move || remote.stood_still())
+        Box::new(move || remote.late())
     };
-    let mut ledger = Books::open(&settings.ledger, host.is_known(), stood_still);
+    let mut ledger = Books::open(&settings.ledger, late);
     let cast = Cast {
         person: &mut &**remote,
         names: host,

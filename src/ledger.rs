@@ -212,6 +212,8 @@ pub struct Overview {
 
 /// Whoever keeps it.
 pub trait Store {
+    /// Begins to connect, where there is somebody to connect to.
+    fn begin(&mut self) {}
     /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
     /// Learns his numbers, of which these are new: another ledger has decided.

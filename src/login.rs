@@ -188,6 +188,7 @@ impl Login<'_> {
         }
         let by = self.cast.clock.now().after(self.settings.deadline);
         self.cast.directory.begin(person.name(), Deadline::at(by));
+        self.cast.ledger.begin();
         if self.counts.may_send(self.settings.code.resends) {
             self.cast.carrier.begin();
         }

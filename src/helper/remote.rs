@@ -31,6 +31,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// A busy machine lets a thread wait as long now and then.
 const HICCUP: Duration = Duration::from_millis(250);
 
+/// An idle one, so long.
+const JITTER: Duration = Duration::from_millis(20);
+
+const BOOT: Moment = Moment::at(Duration::ZERO);
+
 /// As long a standstill changes nothing.
 const FORGIVEN: Duration = Duration::from_secs(1);
 
@@ -41,6 +46,10 @@ pub struct Remote {
     wait: AtomicU64,
     /// For how long this process stood still, in milliseconds.
     stood_still: AtomicU64,
+    /// By how much it was late, all in all: chopped into small pieces, a standstill is one too.
+    late: AtomicU64,
+    /// When the look at the wire's end began that is going on now, in milliseconds since boot.
+    tick: AtomicU64,
 }
 
 impl Remote {
@@ -49,6 +58,8 @@ impl Remote {
             wire,
             wait: AtomicU64::new(wire::FIRST_WAIT_MS as u64),
             stood_still: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            tick: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -84,6 +95,8 @@ impl Remote {
     pub fn wait_for_end(&self) {
         loop {
             let began = Moment::now();
+            self.tick
+                .store(millis(began.since(BOOT)), Ordering::Relaxed);
             if self
                 .wait_for(PollFlags::RDHUP, Deadline::within(TICK))
                 .is_some()
@@ -91,16 +104,34 @@ impl Remote {
                 return;
             }
             let late = Moment::now().since(began).saturating_sub(TICK);
+            if late > JITTER {
+                self.late.fetch_add(millis(late), Ordering::Relaxed);
+            }
             if late > HICCUP {
-                let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-                self.stood_still.fetch_add(late, Ordering::Relaxed);
+                self.stood_still.fetch_add(millis(late), Ordering::Relaxed);
             }
         }
     }
 
     /// For how long this process stood still.
-    pub fn stood_still(&self) -> Duration {
-        Duration::from_millis(self.stood_still.load(Ordering::Relaxed))
+    fn stood_still(&self) -> Duration {
+        let now = self.overdue();
+        let now = if now > HICCUP { now } else { Duration::ZERO };
+        Duration::from_millis(self.stood_still.load(Ordering::Relaxed)).saturating_add(now)
+    }
+
+    /// By how much this process was late so far, all in all.
+    pub fn late(&self) -> Duration {
+        let now = self.overdue();
+        let now = if now > JITTER { now } else { Duration::ZERO };
+        Duration::from_millis(self.late.load(Ordering::Relaxed)).saturating_add(now)
+    }
+
+    /// By how much the look that is going on should be over: whoever asks may run before the thread
+    /// that looks does, when both go on again.
+    fn overdue(&self) -> Duration {
+        let tick = Duration::from_millis(self.tick.load(Ordering::Relaxed));
+        Moment::now().since(BOOT.after(tick)).saturating_sub(TICK)
     }
 
     /// An outage is what others are to blame for. A caller who can stop this process (in a control
@@ -163,4 +194,8 @@ impl Person for &Remote {
     fn code(&mut self, prompt: &str, echo: bool) -> Heard {
         self.ask(if echo { Style::Visible } else { Style::Hidden }, prompt)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -110,6 +110,10 @@ impl Carrier for Mail<'_> {
 }
 
 impl Ledger for Books {
+    fn begin(&mut self) {
+        Self::begin(self);
+    }
+
     fn admit(
         &mut self,
         who: &Account,

@@ -3,10 +3,10 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Account, Admission, Error, Rules, Store, file::File, redis::Remote};
+use super::{Account, Admission, Answer, Error, Rules, Store, file::File, redis::Remote};
 use crate::{
     config::{self, Unreachable},
-    deadline::Deadline,
+    deadline::{Deadline, Moment},
 };
 
 /// Who keeps a ledger.
@@ -36,8 +36,9 @@ impl fmt::Display for Keeper {
     }
 }
 
-/// So long a standstill changes nothing.
+/// So long a standstill, and such a part of the time that a question took, change nothing.
 const FORGIVEN: Duration = Duration::from_secs(1);
+const SHARE: u32 = 4;
 
 type Kept = Result<Box<dyn Store>, Error>;
 
@@ -52,24 +53,21 @@ pub struct Books {
     stands_in: bool,
     unreachable: Unreachable,
     trouble: Option<Error>,
-    /// For how long this process has stood still.
-    stood_still: Box<dyn Fn() -> Duration>,
+    /// By how much this process was late so far, all in all.
+    late: Box<dyn Fn() -> Duration>,
 }
 
 impl Books {
-    /// Opens what needs a path, and with `ahead` begins to connect.
+    /// Opens what needs a path, and connects to nobody. `late` says by how much this process was
+    /// late so far, all in all.
     #[must_use]
-    pub fn open(
-        settings: &config::Ledger,
-        ahead: bool,
-        stood_still: Box<dyn Fn() -> Duration>,
-    ) -> Self {
+    pub fn open(settings: &config::Ledger, late: Box<dyn Fn() -> Duration>) -> Self {
         let unreachable = settings
             .redis
             .as_ref()
             .map_or(Unreachable::Local, |redis| redis.unreachable);
         let fleet = settings.redis.as_ref();
-        let fleet = fleet.map(|redis| Remote::open(redis, ahead).map(kept));
+        let fleet = fleet.map(|redis| Remote::new(redis).map(kept));
         let own = match unreachable {
             Unreachable::Local => File::open(&settings.path).map(kept),
             Unreachable::Deny => Err(Error::Local {
@@ -83,7 +81,14 @@ impl Books {
             stands_in: false,
             unreachable,
             trouble: None,
-            stood_still,
+            late,
+        }
+    }
+
+    /// Begins to connect.
+    pub fn begin(&mut self) {
+        if let Some(Ok(fleet)) = &mut self.fleet {
+            fleet.begin();
         }
     }
 
@@ -101,7 +106,7 @@ impl Books {
         fleet.into_iter().chain(own)
     }
 
-    /// Whether he needs a code, and may have one. What the fleet's has to say of his numbers, this
+    /// Whether he needs a code, and may have one. The numbers of whom the fleet's lets pass, this
     /// host's own is told, for the day on which it stands in.
     pub fn admit(
         &mut self,
@@ -113,7 +118,8 @@ impl Books {
             let rules = Rules { stands_in, ..rules };
             store.admit(who, rules, by)
         })?;
-        if self.fleet.is_some() && self.unreachable == Unreachable::Local {
+        let passes = !matches!(admission.answer, Answer::Refused(_));
+        if passes && self.fleet.is_some() && self.unreachable == Unreachable::Local {
             let told = opened(&mut self.own);
             let told = told.and_then(|own| own.learn(who, &admission.new_numbers, by));
             self.trouble = self.trouble.take().or(told.err());
@@ -129,9 +135,11 @@ impl Books {
         question: impl Fn(&mut dyn Store, bool) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if let Some(fleet) = &mut self.fleet {
+            let (began, late) = (Moment::now(), (self.late)());
             match opened(fleet).and_then(|fleet| question(fleet, false)) {
                 Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
-                    self.blame(&what)?;
+                    let late = (self.late)().saturating_sub(late);
+                    blame(&what, late, Moment::now().since(began))?;
                     let what = format!("{what}; this host's own ledger counts meanwhile");
                     self.trouble = Some(Error::Outage(what));
                     self.fleet = None;
@@ -143,22 +151,21 @@ impl Books {
         let stands_in = self.stands_in;
         opened(&mut self.own).and_then(|own| question(own, stands_in))
     }
+}
 
-    /// A caller who can stop this process (in a control group of his own, say) could bring about
-    /// any time-out, and so choose the ledger that knows less of him.
-    fn blame(&self, what: &str) -> Result<(), Error> {
-        let stood_still = (self.stood_still)();
-        if stood_still <= FORGIVEN {
-            return Ok(());
-        }
-        Err(Error::Local {
-            what: format!(
-                "this process stood still for {} s, then: {what}",
-                stood_still.as_secs()
-            ),
-            remedy: "find out what stopped it, or what this machine is so busy with".into(),
-        })
+/// A caller who can stop or starve this process (in a control group of his own, say) could bring
+/// about any time-out, and so choose the ledger that knows less of him.
+fn blame(what: &str, late: Duration, took: Duration) -> Result<(), Error> {
+    if late <= FORGIVEN && late.saturating_mul(SHARE) <= took {
+        return Ok(());
     }
+    Err(Error::Local {
+        what: format!(
+            "this process stood still for {} ms, then: {what}",
+            late.as_millis()
+        ),
+        remedy: "find out what stopped it, or what this machine is so busy with".into(),
+    })
 }
 
 fn kept(store: impl Store + 'static) -> Box<dyn Store> {
@@ -178,7 +185,7 @@ mod tests {
     use crate::{
         config::{Limits, Rule},
         id::LoginId,
-        ledger::{Answer, Refusal, model::Model},
+        ledger::{Refusal, model::Model},
         phone::Phone,
     };
 
@@ -189,7 +196,7 @@ mod tests {
             stands_in: false,
             unreachable,
             trouble: None,
-            stood_still: Box::new(|| Duration::ZERO),
+            late: Box::new(|| Duration::ZERO),
         }
     }
 
@@ -312,7 +319,8 @@ mod tests {
         let by = Deadline::within(Duration::from_secs(5));
         fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
         let mut books = books(&fleet, &own, Unreachable::Local);
-        books.stood_still = Box::new(|| Duration::from_secs(2));
+        let asked = std::cell::Cell::new(0);
+        books.late = Box::new(move || Duration::from_secs(asked.replace(asked.get() + 2)));
         let error = books.admit(&account(), rules, by).unwrap_err();
         assert!(matches!(error, Error::Local { .. }), "{error}");
         assert_eq!(own.clone().overview(by).unwrap().people, Some(0));

@@ -60,16 +60,17 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Begins to connect, and does not wait for it: the first question does.
+    /// As [`Self::new`], and begins to connect.
     #[cfg(test)]
     pub fn begin(settled: &config::Redis) -> Result<Self, Error> {
-        Self::open(settled, true)
+        let mut remote = Self::new(settled)?;
+        remote.line.begin();
+        Ok(remote)
     }
 
-    /// With `ahead` it begins to connect, and does not wait for it: the first question does.
-    /// Without, that one connects. Connecting takes no longer than the settled timeout, nor does an
+    /// Connects to nobody yet. Connecting takes no longer than the settled timeout, nor does an
     /// answer.
-    pub fn open(settled: &config::Redis, ahead: bool) -> Result<Self, Error> {
+    pub fn new(settled: &config::Redis) -> Result<Self, Error> {
         let mut nonce = [0; 8];
         SysRng
             .try_fill_bytes(&mut nonce)
@@ -78,7 +79,7 @@ impl Remote {
                 remedy: "check this host's kernel".to_owned(),
             })?;
         Ok(Self {
-            line: Line::new(Site::new(settled)?, ahead)?,
+            line: Line::new(Site::new(settled)?),
             hasher: Hasher::new(&settled.key),
             nonce,
             requests: 0,
@@ -142,6 +143,10 @@ impl Remote {
 }
 
 impl Store for Remote {
+    fn begin(&mut self) {
+        self.line.begin();
+    }
+
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
         let question = self.question(who, rules);
         let said: Admitted = self.ask_about(script!("admit"), &question, by)?;

@@ -70,6 +70,8 @@ pub trait Directory {
 
 /// What was sent and tried. Asked only about whoever has proved a first factor.
 pub trait Ledger {
+    /// Begins to connect, where there is somebody to connect to.
+    fn begin(&mut self) {}
     /// Whether he needs a code, and may have one: then an SMS is reserved.
     fn admit(
         &mut self,

@@ -126,6 +126,7 @@ impl Person {
             if self.since(*number).is_none() {
                 let (number, since) = (*number, if new.contains(phone) { now } else { 0 });
                 self.numbers.push(Known { number, since });
+                self.logins.clear();
             }
         }
         self.forget_numbers(&current);

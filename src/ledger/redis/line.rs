@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Error,
-    fault::{Asked, Fault, Help, MACHINE},
+    fault::{Asked, Fault, Help},
     link::Link,
     resp::{Reply, command},
     site::Site,
@@ -50,29 +50,30 @@ enum State {
 }
 
 impl Line {
-    /// With `ahead` it begins to connect, and does not wait for it. The thread ends within the site's
-    /// timeout (but for a name look-up that hangs), whether somebody waits for it or not.
-    pub fn new(site: Site, ahead: bool) -> Result<Self, Error> {
-        let site = Arc::new(site);
-        if !ahead {
-            let state = State::Closed;
-            return Ok(Self { site, state });
+    /// Connects to nobody yet.
+    pub fn new(site: Site) -> Self {
+        Self {
+            site: Arc::new(site),
+            state: State::Closed,
         }
+    }
+
+    /// Begins to connect, and does not wait for it: the first question does. The thread ends within
+    /// the site's timeout (but for a name look-up that hangs), whether somebody waits for it or not.
+    /// Without a thread the first question connects.
+    pub fn begin(&mut self) {
         let (done, coming) = mpsc::sync_channel(1);
         let connect = {
-            let site = Arc::clone(&site);
+            let site = Arc::clone(&self.site);
             move || done.send(site.open(Deadline::within(site.timeout)))
         };
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("ledger".to_owned())
             .stack_size(STACK)
-            .spawn(connect)
-            .map_err(|error| Error::Local {
-                what: format!("no thread to connect to the ledger: {error}"),
-                remedy: MACHINE.to_owned(),
-            })?;
-        let state = State::Coming(coming);
-        Ok(Self { site, state })
+            .spawn(connect);
+        if thread.is_ok() {
+            self.state = State::Coming(coming);
+        }
     }
 
     /// The connection that was begun, or a new one.
@@ -81,9 +82,15 @@ impl Line {
             State::Open(link) => Ok(link),
             State::Closed => self.site.open(by),
             State::Coming(coming) => {
-                let by = by.or_within(self.site.timeout);
+                let soon = by.or_within(self.site.timeout);
                 let late = |_| Error::Outage("the ledger: connecting took too long".to_owned());
-                coming.recv_timeout(by.left()).map_err(late)?
+                // What lay there already may be over by now.
+                let is_old = coming.try_recv();
+                match is_old {
+                    Ok(Err(Error::Outage(_))) => self.site.open(by),
+                    Ok(link) => link,
+                    Err(_) => coming.recv_timeout(soon.left()).map_err(late)?,
+                }
             }
         }
     }

@@ -25,7 +25,9 @@ impl Engine for Fleet {
             timeout: Duration::from_secs(5),
             unreachable: Unreachable::Deny,
         };
-        Self(Remote::open(&settled, true).expect("a connection"))
+        let mut remote = Remote::new(&settled).expect("a ledger");
+        Store::begin(&mut remote);
+        Self(remote)
     }
 
     fn fill(&mut self, people: Range<u64>) {
