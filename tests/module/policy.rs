@@ -29,11 +29,11 @@ pub const CASES: &[Case] = &[
 ];
 
 /// As su has it: the target's password was proved, the caller's phone is asked.
-fn su<'b>(bench: &'b Bench, target: &str, caller: &Account) -> Login<'b> {
-    Login::new(bench, "caller")
+fn su<'b>(bench: &'b Bench, service: &'static str, target: &str, caller: &Account) -> Login<'b> {
+    Login::new(bench, service)
         .user(target)
-        .text("service.caller.password.source", "stack")
-        .text("service.caller.policy.subject", "caller")
+        .text(&format!("service.{service}.password.source"), "stack")
+        .text(&format!("service.{service}.policy.subject"), "caller")
         .host(|host| host.setuid_for(caller))
 }
 
@@ -46,7 +46,7 @@ fn the_caller_proves_himself(bench: &Bench) {
     let kai = someone(bench, "caller-kai");
     let leo = someone(bench, "target-leo");
     for target in ["root", "target-leo"] {
-        let login = su(bench, target, &account).number(&kai.number);
+        let login = su(bench, "caller", target, &account).number(&kai.number);
         login.sees(
             target,
             &[Say::Code],
@@ -78,7 +78,7 @@ fn the_caller_proves_himself(bench: &Bench) {
     }
     assert!(bench.twilio().sms_to(&leo.number).is_empty());
     // The environment names nobody.
-    let login = su(bench, "root", &account)
+    let login = su(bench, "caller", "root", &account)
         .number(&kai.number)
         .host(|host| {
             host.env("USER", "target-leo")
@@ -115,7 +115,7 @@ fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
     for (what, caller, screen, line) in rows {
         for target in ["root", "target-of-mia"] {
             let want = Seen::new(&[code::AUTH_ERR], screen, &[line], 0);
-            su(bench, target, &caller).sees(what, &[Say::Code], &want);
+            su(bench, "nobodys", target, &caller).sees(what, &[Say::Code], &want);
         }
     }
 }
