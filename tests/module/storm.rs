@@ -180,6 +180,7 @@ fn killed_at_any_moment(bench: &Bench) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| strike(&login, Signal::KILL, &over));
+        let ends = Over(&over);
         let codes = login.storm(60, |message| match message.style {
             Style::Hidden => PASSWORD.into(),
             Style::Shown => {
@@ -190,7 +191,7 @@ fn killed_at_any_moment(bench: &Bench) {
             }
             _ => Answer::HangUp,
         });
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         assert!(
             count(&codes, code::SERVICE_ERR) > 0,
             "none was killed: {codes:?}"
@@ -228,18 +229,28 @@ fn one_that_stands_still(bench: &Bench) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let strike = scope.spawn(|| strike(&frozen, Signal::STOP, &over));
+        let ends = Over(&over);
         let stand = scope.spawn(|| frozen.storm(20, knock));
         for _ in 0..5 {
             // Whoever waits for a lock of another's is refused after a second and a half.
             moving.sees("beside it", &[Say::Password, Say::Code], &Seen::granted());
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         for pid in frozen.helpers() {
             let _ = kill_process(pid, Signal::KILL);
         }
         stand.join().expect("the frozen ones");
         assert!(strike.join().expect("no panic") > 0, "none stood still");
     });
+}
+
+/// Says that it is over, also when a case fails in the middle.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Sends a signal to one of this login's helpers, again and again, at moments that are as good as
