@@ -26,7 +26,7 @@ impl Engine for Fleet {
             unreachable: Unreachable::Deny,
         };
         let mut remote = Remote::new(&settled).expect("a ledger");
-        Store::begin(&mut remote);
+        sms_otp::ledger::Store::begin(&mut remote);
         Self(remote)
     }
 
