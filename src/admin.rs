@@ -12,7 +12,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::{
     config::{self, Settings},
     deadline::Deadline,
-    ledger::{self, Books, Keeper},
+    ledger::{self, Books, Keeper, Standstill},
     sys,
 };
 
@@ -162,7 +162,7 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Option<String>, Verb), 
 
 /// The ledgers. Whoever is root may stop this process as he likes.
 fn books(settings: &Settings) -> Books {
-    Books::open(&settings.ledger, Box::new(|| Duration::ZERO))
+    Books::open(&settings.ledger, Box::new(Standstill::default))
 }
 
 /// The settings that hold for no service in particular.

@@ -187,11 +187,11 @@ fn tell(
         ssh_auth_info: request.ssh_auth_info,
         started,
     };
-    let late = {
+    let standstill = {
         let remote = Arc::clone(remote);
-        Box::new(move || remote.late())
+        Box::new(move || remote.standstill())
     };
-    let mut ledger = Books::open(&settings.ledger, late);
+    let mut ledger = Books::open(&settings.ledger, standstill);
     let cast = Cast {
         person: &mut &**remote,
         names: host,

@@ -18,7 +18,7 @@ pub mod window;
 
 use std::{fmt, time::Duration};
 
-pub use books::{Books, Keeper};
+pub use books::{Books, Keeper, Standstill};
 
 use crate::{
     config::{Limits, Rule},

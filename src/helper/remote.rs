@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     deadline::{Deadline, Moment},
+    ledger::Standstill,
     login::{Heard, Person},
     verdict::{Failed, Fault},
 };
@@ -113,18 +114,17 @@ impl Remote {
         }
     }
 
-    /// For how long this process stood still.
-    fn stood_still(&self) -> Duration {
+    /// How this process was kept from its work so far.
+    pub fn standstill(&self) -> Standstill {
         let now = self.overdue();
-        let now = if now > HICCUP { now } else { Duration::ZERO };
-        Duration::from_millis(self.stood_still.load(Ordering::Relaxed)).saturating_add(now)
-    }
-
-    /// By how much this process was late so far, all in all.
-    pub fn late(&self) -> Duration {
-        let now = self.overdue();
-        let now = if now > JITTER { now } else { Duration::ZERO };
-        Duration::from_millis(self.late.load(Ordering::Relaxed)).saturating_add(now)
+        let above = |least| if now > least { now } else { Duration::ZERO };
+        let sum = |so_far: &AtomicU64, now| {
+            Duration::from_millis(so_far.load(Ordering::Relaxed)).saturating_add(now)
+        };
+        Standstill {
+            late: sum(&self.late, above(JITTER)),
+            long: sum(&self.stood_still, above(HICCUP)),
+        }
     }
 
     /// By how much the look that is going on should be over: whoever asks may run before the thread
@@ -138,7 +138,7 @@ impl Remote {
     /// group of his own, say) can let every deadline pass without any of them being slow, and
     /// administrators write `authinfo_unavail=ignore`: so that counts as a fault of this machine.
     pub fn blame_this_machine(&self, failed: &mut Failed) {
-        let stood_still = self.stood_still();
+        let stood_still = self.standstill().long;
         if failed.fault == Fault::Outage && stood_still > FORGIVEN {
             failed.fault = Fault::Local;
             failed.detail = format!(

@@ -40,6 +40,19 @@ impl fmt::Display for Keeper {
 const FORGIVEN: Duration = Duration::from_secs(1);
 const SHARE: u32 = 4;
 
+/// No time-out is as short (the shortest is 100 ms, and half of it for an idle connection): whoever
+/// is refused within this time was refused by others, however busy this machine is.
+const QUICK: Duration = Duration::from_millis(40);
+
+/// How this process was kept from its work so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standstill {
+    /// By how much it was late, all in all.
+    pub late: Duration,
+    /// Of that, in pieces that nobody overlooks.
+    pub long: Duration,
+}
+
 type Kept = Result<Box<dyn Store>, Error>;
 
 /// Both of them. While the fleet's is out of reach this host's own one counts, if the settings say
@@ -53,15 +66,13 @@ pub struct Books {
     stands_in: bool,
     unreachable: Unreachable,
     trouble: Option<Error>,
-    /// By how much this process was late so far, all in all.
-    late: Box<dyn Fn() -> Duration>,
+    standstill: Box<dyn Fn() -> Standstill>,
 }
 
 impl Books {
-    /// Opens what needs a path, and connects to nobody. `late` says by how much this process was
-    /// late so far, all in all.
+    /// Opens what needs a path, and connects to nobody.
     #[must_use]
-    pub fn open(settings: &config::Ledger, late: Box<dyn Fn() -> Duration>) -> Self {
+    pub fn open(settings: &config::Ledger, standstill: Box<dyn Fn() -> Standstill>) -> Self {
         let unreachable = settings
             .redis
             .as_ref()
@@ -81,7 +92,7 @@ impl Books {
             stands_in: false,
             unreachable,
             trouble: None,
-            late,
+            standstill,
         }
     }
 
@@ -135,11 +146,11 @@ impl Books {
         question: impl Fn(&mut dyn Store, bool) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if let Some(fleet) = &mut self.fleet {
-            let (began, late) = (Moment::now(), (self.late)());
+            let (began, before) = (Moment::now(), (self.standstill)());
             match opened(fleet).and_then(|fleet| question(fleet, false)) {
                 Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
-                    let late = (self.late)().saturating_sub(late);
-                    blame(&what, late, Moment::now().since(began))?;
+                    let after = (self.standstill)();
+                    blame(&what, before, after, Moment::now().since(began))?;
                     let what = format!("{what}; this host's own ledger counts meanwhile");
                     self.trouble = Some(Error::Outage(what));
                     self.fleet = None;
@@ -155,10 +166,15 @@ impl Books {
 
 /// A caller who can stop or starve this process (in a control group of his own, say) could bring
 /// about any time-out, and so choose the ledger that knows less of him.
-fn blame(what: &str, late: Duration, took: Duration) -> Result<(), Error> {
-    if late <= FORGIVEN && late.saturating_mul(SHARE) <= took {
+/// A long standstill counts whenever in this login it was: it may have been the deadline that passed
+/// meanwhile. Small pieces count by their share of the question's own time.
+fn blame(what: &str, before: Standstill, after: Standstill, took: Duration) -> Result<(), Error> {
+    let late = after.late.saturating_sub(before.late);
+    let little = late <= FORGIVEN && late.saturating_mul(SHARE) <= took;
+    if after.long <= FORGIVEN && (took <= QUICK || little) {
         return Ok(());
     }
+    let late = late.max(after.long);
     Err(Error::Local {
         what: format!(
             "this process stood still for {} ms, then: {what}",
@@ -196,7 +212,7 @@ mod tests {
             stands_in: false,
             unreachable,
             trouble: None,
-            late: Box::new(|| Duration::ZERO),
+            standstill: Box::new(Standstill::default),
         }
     }
 
@@ -319,10 +335,36 @@ mod tests {
         let by = Deadline::within(Duration::from_secs(5));
         fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
         let mut books = books(&fleet, &own, Unreachable::Local);
-        let asked = std::cell::Cell::new(0);
-        books.late = Box::new(move || Duration::from_secs(asked.replace(asked.get() + 2)));
+        books.standstill = Box::new(|| Standstill {
+            late: Duration::ZERO,
+            long: Duration::from_secs(2),
+        });
         let error = books.admit(&account(), rules, by).unwrap_err();
         assert!(matches!(error, Error::Local { .. }), "{error}");
         assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
+    }
+
+    #[test]
+    fn a_standstill_counts_by_its_share_and_a_quick_refusal_is_others() {
+        let ms = Duration::from_millis;
+        let seen = |late, long| Standstill {
+            late: ms(late),
+            long: ms(long),
+        };
+        for (late, long, took, is_others) in [
+            (0, 0, 2000, true),
+            (400, 0, 2000, true),
+            // Chopped into pieces, none of which is long.
+            (700, 0, 2000, false),
+            (1900, 1900, 2000, false),
+            // On a busy machine, by somebody who refuses the connection.
+            (30, 0, 1, true),
+            (30, 0, 60, false),
+            // The deadline passed before the question was put.
+            (0, 30_000, 0, false),
+        ] {
+            let judged = blame("", seen(50, 0), seen(50 + late, long), ms(took));
+            assert_eq!(judged.is_ok(), is_others, "{late} {long} {took}");
+        }
     }
 }

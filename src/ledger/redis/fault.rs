@@ -41,7 +41,7 @@ pub const WRITTEN: &str = "ask the server's administrator: it must be Redis 7 or
                        with pam_sms_otp: must be nobody else's";
 const CERTIFICATE: &str =
     "check ca_file in [ledger], and name and dates of the server's certificate";
-pub const MACHINE: &str = "check ca_file in [ledger], memory and open files of this host";
+const MACHINE: &str = "check ca_file in [ledger], memory and open files of this host";
 
 /// How a server says inside a script that a right is missing: Redis 7.0, and 7.2 and later as well as
 /// Valkey.
