@@ -63,7 +63,7 @@ pub struct Twilio {
     /// `https://…` without a path, or `http://` on a loopback host.
     pub api_url: ApiUrl,
     /// PEM bundle; `None`: the system's.
-    pub ca_file: Option<Vec<u8>>,
+    pub ca_file: Option<Arc<[u8]>>,
     /// `http://host:port` of a proxy that knows CONNECT.
     pub proxy: Option<Proxy>,
     pub timeout: Duration,
@@ -101,7 +101,7 @@ impl fmt::Debug for Twilio {
             .field("auth_secret", &self.auth_secret)
             .field("sender", &self.sender)
             .field("api_url", &self.api_url)
-            .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
+            .field("ca_file_bytes", &self.ca_file.as_ref().map(|pem| pem.len()))
             .field("proxy", &self.proxy)
             .field("timeout", &self.timeout)
             .field("preconnect", &self.preconnect)
@@ -132,7 +132,7 @@ pub struct Ldap {
     /// In the order in which they are tried; never empty.
     pub uris: Vec<LdapUri>,
     /// PEM bundle; `None`: the system's.
-    pub ca_file: Option<Vec<u8>>,
+    pub ca_file: Option<Arc<[u8]>>,
     pub timeout: Duration,
     /// Service account; `None`: anonymous search.
     pub bind: Option<(String, Secret)>,
@@ -148,7 +148,7 @@ impl fmt::Debug for Ldap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ldap")
             .field("uris", &self.uris)
-            .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
+            .field("ca_file_bytes", &self.ca_file.as_ref().map(|pem| pem.len()))
             .field("timeout", &self.timeout)
             .field("bind", &self.bind)
             .field("base", &self.base)
@@ -281,7 +281,7 @@ pub struct Redis {
     pub hosts: Vec<(String, u16)>,
     pub tls: bool,
     /// PEM bundle; `None`: the system's.
-    pub ca_file: Option<Vec<u8>>,
+    pub ca_file: Option<Arc<[u8]>>,
     /// The number of the database; 0 in a cluster.
     pub database: u32,
     /// ACL user (`None`: the default one) and password.
@@ -318,7 +318,7 @@ impl fmt::Debug for Redis {
             .field("site", &self.site)
             .field("hosts", &self.hosts)
             .field("tls", &self.tls)
-            .field("ca_file_bytes", &self.ca_file.as_ref().map(Vec::len))
+            .field("ca_file_bytes", &self.ca_file.as_ref().map(|pem| pem.len()))
             .field("database", &self.database)
             .field("login", &self.login)
             .field("key", &self.key)

@@ -8,6 +8,7 @@
 mod dial;
 pub mod http;
 mod line;
+mod roots;
 #[cfg(test)]
 pub(crate) mod stage;
 mod stream;
@@ -20,8 +21,9 @@ use std::{fmt, io};
 use rustix::io::Errno;
 
 pub use dial::{dial, dial_unix};
+pub use roots::tls_config;
 pub use stream::Stream;
-pub use tls::{Secured, tls_config};
+pub use tls::Secured;
 
 /// Why there is no connection, or no more. One line of printable ASCII, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]

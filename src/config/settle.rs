@@ -6,7 +6,7 @@ mod ldap;
 mod ledger;
 mod twilio;
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use super::{
     Code, Content, Error, Fault, Files, Password, Policy, Role, Settings, Source, Subject,
@@ -25,7 +25,11 @@ pub(super) fn load(
     service: &str,
     argument: Option<Source>,
 ) -> Result<Settings, Error> {
-    let desk = Desk { files, file: path };
+    let desk = Desk {
+        files,
+        file: path,
+        bundles: RefCell::default(),
+    };
     let content = files
         .read(path, Role::Settings)
         .map_err(|why| desk.error(None, "", Fault::Unread(why)))?;
@@ -94,6 +98,8 @@ fn code(layers: Layers<'_>) -> Code {
 struct Desk<'a> {
     files: &'a dyn Files,
     file: &'a str,
+    /// What was read already: one file often vouches for all servers.
+    bundles: RefCell<Vec<(String, Arc<[u8]>)>>,
 }
 
 /// A secret that stands in the settings or in a file of its own.
@@ -232,16 +238,22 @@ impl Desk<'_> {
             .map_err(|why| self.at(at.spot(), Fault::File(why)))
     }
 
-    fn bundle(&self, slot: Slot<FilePath>) -> Result<Option<Vec<u8>>, Error> {
+    fn bundle(&self, slot: Slot<FilePath>) -> Result<Option<Arc<[u8]>>, Error> {
         const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
         let Some(at) = slot else { return Ok(None) };
-        let mut content = self.read(&at, Role::Bundle)?;
+        let mut known = self.bundles.borrow_mut();
+        if let Some((_, pem)) = known.iter().find(|(path, _)| *path == at.value.0) {
+            return Ok(Some(Arc::clone(pem)));
+        }
+        let content = self.read(&at, Role::Bundle)?;
         if content
             .bytes
             .windows(BEGIN.len())
             .any(|bytes| bytes == BEGIN)
         {
-            return Ok(Some(std::mem::take(&mut *content.bytes)));
+            let pem: Arc<[u8]> = Arc::from(content.bytes.as_slice());
+            known.push((at.value.0, Arc::clone(&pem)));
+            return Ok(Some(pem));
         }
         let why = "it holds no certificate";
         let allowed = "PEM, with -----BEGIN CERTIFICATE-----";

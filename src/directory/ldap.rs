@@ -65,7 +65,7 @@ impl Ldap {
             LdapUri::Unix(_) => false,
         });
         let tls = wants_tls
-            .then(|| net::tls_config(settings.ca_file.as_deref()))
+            .then(|| net::tls_config(settings.ca_file.as_ref()))
             .transpose()?;
         let runtime = Builder::new_current_thread()
             .enable_io()

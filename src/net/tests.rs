@@ -27,7 +27,7 @@ fn server(stage: &Stage, ca: Option<&Authority>) -> Server {
     Server {
         host: "127.0.0.1".to_owned(),
         port: stage.at.port(),
-        tls: ca.map(|ca| tls_config(Some(ca.pem().as_bytes())).unwrap()),
+        tls: ca.map(|ca| tls_config(Some(&ca.pem().into_bytes().into())).unwrap()),
         proxy: None,
     }
 }
@@ -123,7 +123,7 @@ fn certificates_that_do_not_verify() {
 #[test]
 fn a_name_that_no_certificate_can_have() {
     let ca = Authority::new();
-    let config = tls_config(Some(ca.pem().as_bytes())).unwrap();
+    let config = tls_config(Some(&ca.pem().into_bytes().into())).unwrap();
     let stage = Stage::new(None, vec![Act::Silent]);
     let tcp = dial("127.0.0.1", stage.at.port(), soon()).unwrap();
     let line = Line::new(tcp, "a b:443".to_owned());
@@ -137,7 +137,7 @@ fn servers_that_do_not_speak_tls() {
     for act in [Act::Close, Act::say("SSH-2.0-OpenSSH_9.9\r\n"), Act::Reset] {
         let stage = Stage::new(None, vec![act]);
         let mut server = server(&stage, Some(&ca));
-        server.tls = Some(tls_config(Some(ca.pem().as_bytes())).unwrap());
+        server.tls = Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap());
         outage(ask(&server, soon()));
     }
 }
@@ -236,7 +236,7 @@ fn through_a_proxy() {
     let server = Server {
         host: "sms.example.org".to_owned(),
         port: 8443,
-        tls: Some(tls_config(Some(ca.pem().as_bytes())).unwrap()),
+        tls: Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap()),
         proxy: Some(("127.0.0.1".to_owned(), proxy.at.port())),
     };
     let reply = ask(&server, soon()).unwrap();

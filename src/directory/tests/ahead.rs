@@ -149,7 +149,7 @@ fn under_tls_its_end_is_noticed_as_well() {
     let stage = Stage::secure(address, authority.server("127.0.0.1"), true, script);
     let uri = stage.uri_with("127.0.0.1", Security::Tls);
     let mut book = phonebook(config::Ldap {
-        ca_file: Some(authority.pem()),
+        ca_file: Some(authority.pem().into()),
         ..settings(vec![uri])
     });
     book.begin("alice", soon());

@@ -25,7 +25,7 @@ fn stage(authority: &Authority, name: &str, at_once: bool) -> Stage {
 
 fn trusting(authority: &Authority, uris: Vec<config::LdapUri>) -> config::Ldap {
     config::Ldap {
-        ca_file: Some(authority.pem()),
+        ca_file: Some(authority.pem().into()),
         ..settings(uris)
     }
 }

@@ -39,7 +39,7 @@ impl Site {
     pub fn new(settled: &config::Redis) -> Result<Self, Error> {
         let tls = settled
             .tls
-            .then(|| net::tls_config(settled.ca_file.as_deref()))
+            .then(|| net::tls_config(settled.ca_file.as_ref()))
             .transpose()?;
         Ok(Self {
             kind: settled.site.clone(),

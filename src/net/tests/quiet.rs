@@ -48,7 +48,7 @@ fn open(tls: Option<(&Authority, Arc<ServerConfig>)>) -> (Stream, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (ca, config) = tls.unzip();
-    let client = ca.map(|ca| tls_config(Some(ca.pem().as_bytes())).unwrap());
+    let client = ca.map(|ca| tls_config(Some(&ca.pem().into_bytes().into())).unwrap());
     let server = thread::spawn(move || {
         let (tcp, _) = listener.accept().unwrap();
         let tls = config.map(|config| ServerConnection::new(config).unwrap());

@@ -39,7 +39,7 @@ fn settings(port: u16, ca: Option<&Authority>) -> config::Twilio {
             host: "127.0.0.1".to_owned(),
             port,
         },
-        ca_file: ca.map(|ca| ca.pem().into_bytes()),
+        ca_file: ca.map(|ca| ca.pem().into_bytes().into()),
         proxy: None,
         timeout: Duration::from_secs(10),
         preconnect: true,
@@ -432,7 +432,7 @@ fn an_open_connection_can_be_handed_in() {
 #[test]
 fn settings_that_cannot_be_used() {
     let mut no_roots = settings(1, Some(&Authority::new()));
-    no_roots.ca_file = Some(b"nothing".to_vec());
+    no_roots.ca_file = Some(b"nothing".as_slice().into());
     let error = send(&no_roots, LONG).unwrap_err();
     sound(&error);
     assert_eq!(error.kind, Kind::Local, "{error}");

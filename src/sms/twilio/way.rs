@@ -31,7 +31,7 @@ const STEPS: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Way {
     api: ApiUrl,
-    ca: Option<Vec<u8>>,
+    ca: Option<Arc<[u8]>>,
     proxy: Option<Proxy>,
     /// For each step on it.
     pub(super) timeout: Duration,
@@ -53,7 +53,7 @@ impl Way {
     /// others, take longer to read than all else: that is done once, by who comes here first.
     pub(super) fn server(&self) -> Result<&Server, net::Error> {
         let server = self.server.get_or_init(|| {
-            let tls = self.api.tls.then(|| net::tls_config(self.ca.as_deref()));
+            let tls = self.api.tls.then(|| net::tls_config(self.ca.as_ref()));
             Ok(Server {
                 host: self.api.host.clone(),
                 port: self.api.port,

@@ -174,7 +174,7 @@ fn tls_and_certificates() {
     let server = start(Identity::Good);
     let mut settled = settled(server.tls_port());
     settled.tls = true;
-    settled.ca_file = Some(std::fs::read(certs.ca()).unwrap());
+    settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
     assert_eq!(overview(&settled), Ok(Overview::default()));
     settled.hosts = vec![("localhost".to_owned(), server.tls_port())];
     assert_eq!(overview(&settled), Ok(Overview::default()));
@@ -184,10 +184,10 @@ fn tls_and_certificates() {
     assert!(is_outage(&overview(&settled)));
     assert!(is_outage(&overview(&super::settled(server.tls_port()))));
 
-    settled.ca_file = Some(b"no certificate".to_vec());
+    settled.ca_file = Some(b"no certificate".as_slice().into());
     assert!(matches!(overview(&settled), Err(Error::Local { .. })));
 
-    settled.ca_file = Some(std::fs::read(certs.ca()).unwrap());
+    settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
     for identity in [Identity::Expired, Identity::WrongName, Identity::OtherCa] {
         let server = start(identity);
         settled.hosts = vec![("127.0.0.1".to_owned(), server.tls_port())];

@@ -230,7 +230,7 @@ fn one_that_failed_is_as_if_it_had_never_been() {
 
     // Its error is the one of whoever sends.
     let mut no_roots = settings(1, Some(&Authority::new()));
-    no_roots.ca_file = Some(b"nothing".to_vec());
+    no_roots.ca_file = Some(b"nothing".as_slice().into());
     let mut twilio = Twilio::new(&no_roots);
     let early = failed(&mut twilio);
     let error = deliver(&twilio, early).unwrap_err();

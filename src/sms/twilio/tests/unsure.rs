@@ -136,7 +136,7 @@ fn what_was_never_asked_was_not_sent() {
     }
     // Settings with which nobody can be asked.
     let mut no_roots = settings(1, Some(&ca));
-    no_roots.ca_file = Some(b"nothing".to_vec());
+    no_roots.ca_file = Some(b"nothing".as_slice().into());
     assert!(!send(&no_roots, LONG).unwrap_err().may_be_sent());
 }
 
