@@ -1,6 +1,7 @@
 # make demo      one login by SMS, end to end, on this machine and without changing it
 # make test      everything that CI runs but format and lints
-# make bench     what one decision of the ledger costs, into docs/benchmarks.md; PEOPLE=10000 is quicker
+# make bench     what one login costs, beside other modules, into docs/benchmarks.md; as root
+# make bench-ledger   what one decision of the ledger costs, into docs/ledger-benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
 # make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= and make uninstall
 
@@ -19,7 +20,7 @@ CARGO   ?= cargo
 INSTALL ?= install
 BUILT    = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: all build demo test bench lint install uninstall clean cargo
+.PHONY: all build demo test bench bench-ledger lint install uninstall clean cargo
 
 all: build
 
@@ -42,10 +43,16 @@ test: cargo
 	$(CARGO) build --release --locked
 	$(CARGO) test --workspace --locked
 
+bench: cargo
+	@tests/lab/packages bench
+	$(CARGO) build --release --locked -p sms-otp -p pam_sms_otp -p login-bench
+	$(CARGO) build --profile symbols --locked -p sms-otp
+	@$(BUILT)/login-bench
+
 # Its peers are compiled by nothing else. DISK is where it measures: /tmp may be memory.
 PEOPLE ?= 1000000
 DISK   ?= /var/tmp
-bench: cargo
+bench-ledger: cargo
 	@tests/lab/packages bench
 	$(CARGO) build --release --locked --manifest-path benches/ledger/Cargo.toml \
 	  --target-dir $${CARGO_TARGET_DIR:-target}/bench
@@ -67,7 +74,7 @@ install: build
 	$(INSTALL) -m 755 $(BUILT)/sms-otp $(DESTDIR)$(SBINDIR)/sms-otp
 	[ -e $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml ] || \
 	  $(INSTALL) -m 600 conf/sms_otp.toml $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml
-	$(INSTALL) -m 644 conf/sms_otp.toml README.md CHANGELOG.md docs/*.md $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 conf/sms_otp.toml README.md CHANGELOG.md docs/*.md docs/*.svg $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 pam.d/* $(DESTDIR)$(DOCDIR)/pam.d
 	$(INSTALL) -m 644 man/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/pam_sms_otp.8 man/sms-otp.8 $(DESTDIR)$(MANDIR)/man8

@@ -74,8 +74,20 @@ impl Bench {
         self.certs.get_or_init(Certs::new)
     }
 
+    /// Certificates for servers that are known by more names. Before anybody asks for one.
+    pub fn more_names(&self, names: &[&str]) {
+        let set = self.certs.set(Certs::with_names(names));
+        set.expect("certificates that nobody has asked for");
+    }
+
     pub fn slapd(&self) -> &Slapd {
         self.slapd.get_or_init(|| Slapd::start(self.certs()))
+    }
+
+    /// A directory with many people. Before anybody asks for one.
+    pub fn many_people(&self, ldif: &str) {
+        let set = self.slapd.set(Slapd::start_with(self.certs(), ldif));
+        set.expect("a directory that nobody has asked for");
     }
 
     pub fn twilio(&self) -> &Twilio {

@@ -74,6 +74,11 @@ pub struct Certs {
 
 impl Certs {
     pub fn new() -> Self {
+        Self::with_names(&[])
+    }
+
+    /// Servers are known by these names and addresses too.
+    pub fn with_names(more: &[&str]) -> Self {
         let certs = Self {
             folder: Scratch::new("certs"),
         };
@@ -89,7 +94,7 @@ impl Certs {
             } else {
                 &ca.0
             };
-            let (cert, key) = server(identity, signer);
+            let (cert, key) = server(identity, signer, more);
             certs
                 .folder
                 .write(format!("{}.pem", identity.file_name()), 0o644, cert);
@@ -137,14 +142,18 @@ fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
     (Issuer::new(params, key), pem)
 }
 
-fn server(identity: Identity, signer: &Issuer<'static, KeyPair>) -> (String, String) {
+fn server(
+    identity: Identity,
+    signer: &Issuer<'static, KeyPair>,
+    more: &[&str],
+) -> (String, String) {
     let names = match identity {
         Identity::WrongName => vec!["api.elsewhere.example".to_owned()],
-        _ => vec![
-            "localhost".to_owned(),
-            "127.0.0.1".to_owned(),
-            "::1".to_owned(),
-        ],
+        _ => ["localhost", "127.0.0.1", "::1"]
+            .iter()
+            .chain(more)
+            .map(ToString::to_string)
+            .collect(),
     };
     let mut params = CertificateParams::new(names).expect("names for a server");
     params

@@ -18,6 +18,8 @@
 //! | [`pamhost`] | a PAM application that does as it is told |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`listeners`] | ports that answer wrongly, or never |
+//! | [`table`] | what a bench has measured, as text |
+//! | [`machine`] | what it has measured it on |
 //!
 //! Test code may panic: a broken lab is a failed test, and the message says which part broke.
 #![allow(
@@ -39,6 +41,7 @@ pub mod certs;
 pub mod interrupt;
 pub mod listeners;
 pub mod log;
+pub mod machine;
 pub mod pamhost;
 pub mod process;
 pub mod product;
@@ -48,5 +51,6 @@ pub mod scratch;
 pub mod settings;
 pub mod slapd;
 pub mod sshd;
+pub mod table;
 pub mod twilio;
 pub mod world;

@@ -87,7 +87,7 @@ impl Refused {
 
     /// From now on somebody listens.
     pub fn listen(self) -> TcpListener {
-        rustix::net::listen(&self.socket, 128).expect("a bound socket");
+        rustix::net::listen(&self.socket, 1024).expect("a bound socket");
         TcpListener::from(self.socket)
     }
 }

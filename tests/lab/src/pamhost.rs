@@ -6,7 +6,7 @@
 //! test can read the code off the phone first.
 
 pub mod child;
-mod ffi;
+pub mod ffi;
 mod snapshot;
 
 pub use snapshot::Snapshot;

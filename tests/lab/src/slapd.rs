@@ -47,16 +47,21 @@ impl Slapd {
 
     /// A directory with this certificate.
     pub fn start_as(certs: &Certs, identity: Identity) -> Self {
-        Self::launch(certs, identity, "")
+        Self::launch(certs, identity, "", "")
+    }
+
+    /// A directory that many people are in from the start: entries in LDIF.
+    pub fn start_with(certs: &Certs, people: &str) -> Self {
+        Self::launch(certs, Identity::Good, "", people)
     }
 
     /// A directory that tells password trouble the way Netscape's did
     /// (controls 2.16.840.1.113730.3.4.4 and .5).
     pub fn start_netscape(certs: &Certs) -> Self {
-        Self::launch(certs, Identity::Good, "ppolicy_send_netscape_controls")
+        Self::launch(certs, Identity::Good, "ppolicy_send_netscape_controls", "")
     }
 
-    fn launch(certs: &Certs, identity: Identity, netscape: &str) -> Self {
+    fn launch(certs: &Certs, identity: Identity, netscape: &str, people: &str) -> Self {
         let folder = Scratch::new("slapd");
         folder.folder("db");
         folder.folder("scripted");
@@ -72,7 +77,7 @@ impl Slapd {
         let base = include_str!("slapd/base.ldif")
             .replace("@SUFFIX@", SUFFIX)
             .replace("@PAMPW@", Self::BIND_PASSWORD);
-        let base = folder.write("base.ldif", 0o600, base);
+        let base = folder.write("base.ldif", 0o600, base + "\n" + people);
         run(Command::new(&slapd)
             .args(["-T", "add", "-q", "-f"])
             .arg(&conf)

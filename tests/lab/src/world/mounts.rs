@@ -109,6 +109,12 @@ pub fn dev(scratch: &Scratch) {
         write(&node, 0o666, "");
         bind(&Path::new("/dev").join(device), &node);
     }
+    // For a network of one's own. A container need not have it.
+    if Path::new("/dev/net/tun").exists() {
+        fs::create_dir(dev.join("net")).expect("a folder in our /dev");
+        write(&dev.join("net/tun"), 0o600, "");
+        bind(Path::new("/dev/net/tun"), &dev.join("net/tun"));
+    }
     for (target, link) in [
         ("/proc/self/fd", "fd"),
         ("/proc/self/fd/0", "stdin"),

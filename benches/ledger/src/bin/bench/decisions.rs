@@ -55,7 +55,7 @@ pub fn measure(grounds: &[Ground]) -> [Table; 2] {
     }
     let alone = (0..RUNS).map(|person| run(decide("nothing", "", &[person])).0);
     let alone = ms(median(alone.collect()));
-    whole.says = format!("{WHOLE} A process that keeps nothing takes {alone}.");
+    whole.0.says = format!("{WHOLE} A process that keeps nothing takes {alone}.");
     [inside, whole]
 }
 

@@ -12,7 +12,6 @@
 mod decisions;
 mod fleet;
 mod ground;
-mod machine;
 mod program;
 mod sizes;
 mod still;
@@ -20,6 +19,7 @@ mod storm;
 mod table;
 
 use ground::Ground;
+use lab::machine;
 use lab::scratch::Scratch;
 use std::path::Path;
 use table::{Table, thousands};
@@ -32,7 +32,10 @@ const MANY: u64 = 1_000_000;
 const SOME: u64 = 1000;
 /// Not below /tmp, which may be memory.
 const DISK: &str = "/var/tmp";
-const REPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
+const REPORT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../docs/ledger-benchmarks.md"
+);
 
 fn main() {
     lab::interrupt::end_tidily().expect("a tidy end on Ctrl-C");
@@ -42,7 +45,7 @@ fn main() {
     let disk = words.next().unwrap_or_else(|| DISK.to_owned());
     assert!(many > SOME, "more than {SOME} people are wanted");
     let scratch = Scratch::below(Path::new(&disk), "ledger-bench");
-    let head = machine::head(scratch.path(), many);
+    let head = head(scratch.path(), many);
     println!("{head}");
     let mut tables = Vec::new();
     let mut show = |table: Table| {
@@ -71,10 +74,23 @@ fn main() {
         write(&head, &tables);
     } else {
         println!(
-            "docs/benchmarks.md stays as it is: it is about {} people.",
+            "docs/ledger-benchmarks.md stays as it is: it is about {} people.",
             thousands(MANY)
         );
     }
+}
+
+/// The head of the report.
+fn head(disk: &Path, people: u64) -> String {
+    let facts = machine::facts(&[
+        ("file system", machine::file_system(disk)),
+        ("known people", format!("up to {}", thousands(people))),
+    ]);
+    format!(
+        "# Benchmarks of the ledger\n\nWhat one decision of the ledger costs, beside the usual engines. \
+         Written by `make bench-ledger`, which measures all\nof it in one run on one disk; figures are \
+         medians, and a ratio is against the same run.\n\n{facts}"
+    )
 }
 
 /// Every engine with one person, some, and many.
@@ -99,6 +115,6 @@ fn write(head: &str, tables: &[Table]) {
     let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
     let choice = include_str!("choice.md");
     let text = format!("{head}\n{}\n{choice}", tables.join("\n"));
-    std::fs::write(REPORT, text).expect("docs/benchmarks.md");
-    println!("written to docs/benchmarks.md");
+    std::fs::write(REPORT, text).expect("docs/ledger-benchmarks.md");
+    println!("written to docs/ledger-benchmarks.md");
 }

@@ -1,28 +1,22 @@
-//! What it was measured on.
+//! The machine that something was measured on.
+#![forbid(unsafe_code)]
 
-use crate::table::thousands;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The head of the report.
-pub fn head(disk: &Path, people: u64) -> String {
+/// A report's table of what all of it was measured on: one's own facts go last.
+pub fn facts(own: &[(&str, String)]) -> String {
     let kernel = rustix::system::uname();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let facts = [
         ("date", today()),
         ("kernel", kernel.release().to_string_lossy().into_owned()),
         ("processor", format!("{}, {cores} cores", processor())),
-        ("file system", file_system(disk)),
-        ("known people", format!("up to {}", thousands(people))),
     ];
-    let rows = facts.map(|(what, is)| format!("| {what} | {is} |\n"));
-    format!(
-        "# Benchmarks\n\nWhat one decision of the ledger costs, beside the usual engines. Written by \
-         `make bench`, which measures all\nof it in one run on one disk; figures are medians, and a \
-         ratio is against the same run.\n\n| | |\n| --- | --- |\n{}",
-        rows.concat()
-    )
+    let all = facts.iter().chain(own);
+    let rows = all.map(|(what, is)| format!("| {what} | {is} |\n"));
+    format!("| | |\n| --- | --- |\n{}", rows.collect::<String>())
 }
 
 fn processor() -> String {
@@ -33,7 +27,7 @@ fn processor() -> String {
 }
 
 /// The mount that this path lies below: the one with the longest path (proc_pid_mountinfo(5)).
-fn file_system(path: &Path) -> String {
+pub fn file_system(path: &Path) -> String {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let below = text.lines().filter_map(|line| {
         let (place, kind) = line.split_once(" - ")?;

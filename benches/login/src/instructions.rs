@@ -1,0 +1,184 @@
+//! Instructions of one login, counted by callgrind: host, module, and whatever is started.
+
+use crate::contender::Contender;
+use crate::ground::Ground;
+use crate::host::{How, login};
+use crate::ours;
+use lab::table::{Table, digits};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a symbol's work is for, by a word of its name; the first that fits. A login is told in this
+/// order, and what is below another is not counted twice: the words name whole rooms and libraries.
+const PHASES: [(&str, &[&str]); 8] = [
+    (
+        "elliptic curves (handshakes)",
+        &[
+            "nistz256",
+            "p256",
+            "25519",
+            "fe_",
+            "ge_",
+            "::ec::",
+            "table_select",
+        ],
+    ),
+    (
+        "hashes and ciphers",
+        &[
+            "sha256", "sha512", "aes", "gcm", "chacha", "poly1305", "hmac", "digest",
+        ],
+    ),
+    (
+        "TLS and certificates",
+        &["rustls", "webpki", "tls", "base64", "pki"],
+    ),
+    (
+        "LDAP",
+        &["ldap", "lber", "directory", "tokio", "nom", "mio"],
+    ),
+    ("HTTP", &["http", "ureq", "twilio", "serde_json"]),
+    ("settings", &["toml", "config"]),
+    ("ledger", &["ledger"]),
+    (
+        "loading",
+        &["_dl_", "do_lookup_x", "dl_main", "strcmp", "check_match"],
+    ),
+];
+
+/// The first of `contenders` does nothing; the names of rows are their own.
+pub fn measure(ground: &Ground, contenders: &[&Contender]) -> Option<Vec<Table>> {
+    let folder = ground.folder().join("callgrind");
+    let mut all = Vec::new();
+    for contender in contenders {
+        eprintln!("instructions of {}", contender.name);
+        let counted = count(ground, contender, &folder);
+        if counted.is_none() {
+            eprintln!("{} does not log in under callgrind", contender.name);
+        }
+        all.push(counted);
+    }
+    let floor = all.first()?.as_ref()?.total;
+    let module = all.get(1)?.as_ref()?;
+    let above = |counted: &Counted| (counted.total.saturating_sub(floor)) as f64 / 1e6;
+    let mut table = Table::new(
+        "Instructions",
+        "Of host, module and helper together, above a host that only asks pam_permit, in millions; \
+         and against this module. A daemon that works for others as well (nslcd) is not counted.",
+        &["", "millions", "ratio"],
+    );
+    for (contender, counted) in contenders.iter().zip(&all).skip(1) {
+        let cells = match counted {
+            Some(counted) => [above(counted), above(counted) / above(module)].map(digits),
+            None => ["not counted".to_owned(), String::new()],
+        };
+        table.row(contender.name, cells);
+    }
+    let named = ours::with_symbols(ground).and_then(|named| count(ground, &named, &folder));
+    let mut tables = vec![table];
+    tables.extend(named.as_ref().map(by_phase));
+    Some(tables)
+}
+
+fn by_phase(ours: &Counted) -> Table {
+    let mut table = Table::new(
+        "Instructions by what they are for",
+        "Of this module's helper and host, with a CA file of one certificate: each function's own \
+         instructions, by what its library or room is for.",
+        &["", "millions", "of all"],
+    );
+    let mut phases: Vec<(&str, u64)> = PHASES.iter().map(|(name, _)| (*name, 0)).collect();
+    let mut other = 0;
+    for (symbol, own) in &ours.symbols {
+        let place = PHASES
+            .iter()
+            .position(|(_, words)| words.iter().any(|word| symbol.contains(word)));
+        match place {
+            Some(place) => phases[place].1 += own,
+            None => other += own,
+        }
+    }
+    phases.push(("all else: the C library, memory, the host", other));
+    for (name, own) in phases {
+        let share = own as f64 / ours.total as f64 * 100.0;
+        table.row(name, [digits(own as f64 / 1e6), format!("{share:.0} %")]);
+    }
+    table
+}
+
+/// What callgrind saw of one login.
+struct Counted {
+    total: u64,
+    /// By function, without what it calls.
+    symbols: BTreeMap<String, u64>,
+}
+
+/// Nothing if the login failed, or there is no valgrind.
+fn count(ground: &Ground, contender: &Contender, folder: &Path) -> Option<Counted> {
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).ok()?;
+    let valgrind = ["/usr/bin/valgrind", "/usr/local/bin/valgrind"];
+    let valgrind = valgrind.into_iter().find(|path| Path::new(path).exists())?;
+    let through = [
+        valgrind.to_owned(),
+        "--tool=callgrind".to_owned(),
+        "--trace-children=yes".to_owned(),
+        format!("--callgrind-out-file={}/%p", folder.display()),
+        format!("--log-file={}/log-%p", folder.display()),
+    ];
+    let how = How {
+        typing: Duration::from_secs(2),
+        through: &through,
+    };
+    let who = &ground.people(1)[0];
+    let went = login(ground, contender, who, how, |_, _| {});
+    if went.code != Some(0) {
+        return None;
+    }
+    // A child's figures are written when it ends, which is when its host has gone on.
+    std::thread::sleep(Duration::from_millis(500));
+    let mut counted = Counted {
+        total: 0,
+        symbols: BTreeMap::new(),
+    };
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with("log-") {
+            counted.add(&std::fs::read_to_string(entry.path()).ok()?);
+        }
+    }
+    Some(counted)
+}
+
+impl Counted {
+    /// Reads callgrind's format: `fn=(1) name`, then lines of position and cost; what follows
+    /// `calls=` is the cost of the call and not the function's own.
+    fn add(&mut self, text: &str) {
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut function = "";
+        let mut of_call = false;
+        for line in text.lines() {
+            if let Some(total) = line.strip_prefix("totals: ") {
+                self.total += total.trim().parse::<u64>().unwrap_or(0);
+            } else if let Some(name) = line.strip_prefix("fn=").or(line.strip_prefix("cfn=")) {
+                let (id, name) = name.split_once(' ').unwrap_or((name, ""));
+                if !name.is_empty() {
+                    names.insert(id, name);
+                }
+                if line.starts_with("fn=") {
+                    function = names.get(id).copied().unwrap_or("");
+                }
+            } else if line.starts_with("calls=") {
+                of_call = true;
+            } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
+                let cost = line
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|cost| cost.parse::<u64>().ok());
+                if !std::mem::take(&mut of_call) {
+                    *self.symbols.entry(function.to_owned()).or_default() += cost.unwrap_or(0);
+                }
+            }
+        }
+    }
+}

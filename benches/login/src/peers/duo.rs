@@ -1,0 +1,161 @@
+//! Duo's Auth API as `pam_duo` 1.11 calls it (`/rest/v1/….bson`), for people whose one device takes
+//! SMS. Signatures are not looked at: the client makes them all the same.
+
+use super::bson::{Field, document};
+use crate::ground::{Ground, PASSWORD, Who};
+use crate::road::FAR;
+use lab::certs::Identity;
+use lab::twilio::http::{self, Request};
+use rustls::crypto::ring;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// The passcode of every SMS.
+const PASSCODE: &str = "5550100";
+/// Duo's menu says this of people who have passcodes.
+const HAS_CODES: &str = "next code starts with";
+
+/// The API. It runs as long as the bench.
+pub struct Duo {
+    host: String,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Who was sent passcodes, and has not used his.
+    sent: Mutex<HashSet<String>>,
+}
+
+impl Duo {
+    pub fn start(ground: &Ground) -> Self {
+        let (chain, key) = ground.bench().certs().server(Identity::Good).load();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring's protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("a certificate and its key");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port for Duo's API");
+        let port = listener.local_addr().expect("its address").port();
+        let shared = Arc::<Shared>::default();
+        // It finds no address in a certificate, only names; this one is in the lab's. The file is this
+        // private machine's.
+        let hosts = format!("{FAR} localhost\n");
+        lab::scratch::write(Path::new("/etc/hosts"), 0o644, hosts);
+        let config = Arc::new(config);
+        thread::spawn(move || serve(&listener, &config, &shared));
+        Self {
+            host: format!("localhost:{port}"),
+        }
+    }
+
+    /// What settings call `host`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+/// The password, then SMS from the menu, then the passcode.
+pub fn types(_: &Ground, _: &Who, prompt: &str) -> String {
+    let typed = match prompt {
+        menu if menu.contains(HAS_CODES) => PASSCODE,
+        menu if menu.contains("Passcode or option") => "1",
+        _ => PASSWORD,
+    };
+    typed.to_owned()
+}
+
+fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, shared: &Arc<Shared>) {
+    for stream in listener.incoming().flatten() {
+        let (config, shared) = (Arc::clone(config), Arc::clone(shared));
+        // A client that goes ends its connection and nothing else.
+        thread::spawn(move || {
+            let _ = converse(stream, config, &shared);
+        });
+    }
+}
+
+fn converse(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let session = ServerConnection::new(config).map_err(io::Error::other)?;
+    let mut tls = StreamOwned::new(session, stream);
+    let mut buffer = Vec::new();
+    while let Ok(request) = http::read(&mut tls, &mut buffer, 0) {
+        let answer = answer(&request, shared);
+        let status = if answer.is_some() { 200 } else { 404 };
+        let body = answer.unwrap_or_default();
+        // Head and body in one write: no answer waits for another packet.
+        let mut whole = http::head(status, &[], body.len() as u64).into_bytes();
+        whole.extend(body);
+        tls.write_all(&whole)?;
+        tls.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(request: &Request, shared: &Shared) -> Option<Vec<u8>> {
+    let form = String::from_utf8_lossy(&request.body);
+    let value = |name: &str| {
+        let mut pairs = form.split('&').chain(request.query.split('&'));
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    };
+    let mut sent = shared.sent.lock().expect("who was sent passcodes");
+    let response = match request.path.as_str() {
+        "/rest/v1/preauth.bson" => menu(sent.contains(value("user")?)),
+        "/rest/v1/auth.bson" => {
+            let (user, typed) = (value("user")?, value("auto")?);
+            let outcome = if typed == "sms1" {
+                sent.insert(user.to_owned());
+                "sent"
+            } else if typed == PASSCODE && sent.remove(user) {
+                "in"
+            } else {
+                "out"
+            };
+            // Asked not to wait, it says under which name the outcome is found.
+            if value("async") == Some("1") {
+                document(&[Field::Text("txid", outcome)])
+            } else {
+                status(outcome)
+            }
+        }
+        "/rest/v1/status.bson" => status(value("txid")?),
+        _ => return None,
+    };
+    Some(document(&[
+        Field::Text("stat", "OK"),
+        Field::Document("response", response),
+    ]))
+}
+
+fn menu(has_codes: bool) -> Vec<u8> {
+    let hint = if has_codes {
+        format!(" ({HAS_CODES}: {})", &PASSCODE[..1])
+    } else {
+        String::new()
+    };
+    let prompt = format!(
+        "Duo two-factor login\n\nEnter a passcode or select one of the following options:\n\n \
+         1. SMS passcodes to XXX-XXX-0100{hint}\n\nPasscode or option (1-1): "
+    );
+    let factors = document(&[Field::Text("default", "sms1"), Field::Text("1", "sms1")]);
+    document(&[
+        Field::Text("result", "auth"),
+        Field::Text("prompt", &prompt),
+        Field::Document("factors", factors),
+    ])
+}
+
+fn status(outcome: &str) -> Vec<u8> {
+    let (result, text) = match outcome {
+        "sent" => ("deny", "New SMS passcodes sent."),
+        "in" => ("allow", "Success. Logging you in..."),
+        _ => ("deny", "Incorrect passcode. Please try again."),
+    };
+    document(&[Field::Text("result", result), Field::Text("status", text)])
+}
