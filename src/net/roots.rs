@@ -36,9 +36,23 @@ type Made = Arc<OnceLock<Result<Arc<ClientConfig>, Error>>>;
 static MADE: Mutex<Vec<(Bundle, Made)>> = Mutex::new(Vec::new());
 
 /// What TLS needs: the roots of `ca` (PEM), else of the system's bundle. ring is the provider. Read
-/// by who first asks for it; whoever asks meanwhile waits, and only for his own.
+/// by who first asks for it; whoever asks meanwhile waits, and only for his own. What failed may be
+/// over when the next one asks: it is not kept.
 pub fn tls_config(ca: Option<&Arc<[u8]>>) -> Result<Arc<ClientConfig>, Error> {
-    made(ca).get_or_init(|| read(ca)).clone()
+    once(ca, || read(ca))
+}
+
+fn once(
+    ca: Option<&Arc<[u8]>>,
+    read: impl FnOnce() -> Result<Arc<ClientConfig>, Error>,
+) -> Result<Arc<ClientConfig>, Error> {
+    let made = made(ca);
+    let config = made.get_or_init(read).clone();
+    if config.is_err() {
+        let mut all = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(_, other)| !Arc::ptr_eq(other, &made));
+    }
+    config
 }
 
 fn made(ca: Option<&Arc<[u8]>>) -> Made {
@@ -169,5 +183,15 @@ mod tests {
         for thread in threads {
             assert!(Arc::ptr_eq(&first, &thread.join().unwrap()));
         }
+    }
+
+    #[test]
+    fn a_failure_is_not_kept() {
+        let pem: Arc<[u8]> = Authority::new().pem().into_bytes().into();
+        let failure = || Err(Error::Local("no descriptor is left".to_owned()));
+        assert!(once(Some(&pem), failure).is_err());
+        let first = tls_config(Some(&pem)).unwrap();
+        // From now on it is there, and nobody reads.
+        assert!(Arc::ptr_eq(&first, &once(Some(&pem), failure).unwrap()));
     }
 }

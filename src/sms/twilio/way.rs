@@ -35,7 +35,7 @@ pub(super) struct Way {
     proxy: Option<Proxy>,
     /// For each step on it.
     pub(super) timeout: Duration,
-    server: OnceLock<Result<Server, net::Error>>,
+    server: OnceLock<Server>,
 }
 
 impl Way {
@@ -52,16 +52,17 @@ impl Way {
     /// The server, with what is needed to trust it. The certificates, the system's if there are no
     /// others, take longer to read than all else: that is done once, by who comes here first.
     pub(super) fn server(&self) -> Result<&Server, net::Error> {
-        let server = self.server.get_or_init(|| {
-            let tls = self.api.tls.then(|| net::tls_config(self.ca.as_ref()));
-            Ok(Server {
-                host: self.api.host.clone(),
-                port: self.api.port,
-                tls: tls.transpose()?,
-                proxy: self.proxy.as_ref().map(|at| (at.host.clone(), at.port)),
-            })
-        });
-        server.as_ref().map_err(Clone::clone)
+        if let Some(server) = self.server.get() {
+            return Ok(server);
+        }
+        let tls = self.api.tls.then(|| net::tls_config(self.ca.as_ref()));
+        let tls = tls.transpose()?;
+        Ok(self.server.get_or_init(|| Server {
+            host: self.api.host.clone(),
+            port: self.api.port,
+            tls,
+            proxy: self.proxy.as_ref().map(|at| (at.host.clone(), at.port)),
+        }))
     }
 
     /// Whether that is done.
