@@ -53,7 +53,7 @@ bench: cargo
 PEOPLE ?= 1000000
 DISK   ?= /var/tmp
 bench-ledger: cargo
-	@tests/lab/packages bench
+	@tests/lab/packages bench-ledger
 	$(CARGO) build --release --locked --manifest-path benches/ledger/Cargo.toml \
 	  --target-dir $${CARGO_TARGET_DIR:-target}/bench
 	@$${CARGO_TARGET_DIR:-target}/bench/release/bench $(PEOPLE) $(DISK)

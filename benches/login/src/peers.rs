@@ -62,7 +62,8 @@ fn apart<T>(result: Result<T, String>) -> (Option<T>, Option<String>) {
     }
 }
 
-/// A file of an unpacked package by the end of its path: `make packages` puts them beside what is built.
+/// A file of an unpacked package by the end of its path: `tests/lab/packages bench` puts them beside
+/// what is built.
 fn unpacked(name: &str) -> Result<PathBuf, String> {
     let built = this_program().parent().and_then(Path::parent);
     let folder = built.ok_or("this program lies nowhere")?.join("peers");
