@@ -121,12 +121,7 @@ fn settings_that_others_could_write_are_refused(bench: &Bench) {
             settings(),
         ),
     ];
-    let line = format!(
-        "{} config={} helper={}",
-        bench.product().module().display(),
-        good.display(),
-        bench.product().helper().display()
-    );
+    let line = bench.product().line(&good);
     let login = login.line(line);
     let fresh = || {
         gone(&good);

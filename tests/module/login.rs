@@ -202,12 +202,7 @@ impl<'b> Login<'b> {
     pub fn own_helper(self) -> Self {
         let copy = self.helper();
         copy_program(&self.bench.product().helper(), &copy);
-        let line = format!(
-            "{} config={} helper={}",
-            self.bench.product().module().display(),
-            self.config().display(),
-            copy.display()
-        );
+        let line = self.bench.product().line_with(&self.config(), &copy);
         self.line(line)
     }
 

@@ -3,6 +3,7 @@
 use crate::contender::Contender;
 use crate::ground::{Ground, Who};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ pub struct Went {
 /// What is done around a login.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct How<'a> {
-    /// How long the person takes to type each answer.
+    /// How long the person takes to type his password.
     pub typing: Duration,
     /// A command line that the host is run by: a profiler, a tracer.
     pub through: &'a [String],
@@ -63,7 +64,9 @@ pub fn login(
         if let Some(prompt) = line.strip_prefix("ask ") {
             look(&child, prompt);
             let typed = (contender.types)(ground, who, prompt);
-            std::thread::sleep(how.typing);
+            if for_password(prompt) {
+                std::thread::sleep(how.typing);
+            }
             went.prompts.push((prompt.to_owned(), waited));
             enter = Instant::now();
             let _ = writeln!(stdin, "{typed}");
@@ -77,4 +80,27 @@ pub fn login(
     }
     let _ = child.wait();
     went
+}
+
+/// Whether a prompt asks for the password.
+pub fn for_password(prompt: &str) -> bool {
+    prompt.ends_with("assword: ")
+}
+
+/// One login with a tool around it, typed slowly enough for one. Nothing if the tool is not here, or
+/// the login does not work under it.
+pub fn under(ground: &Ground, contender: &Contender, tool: &str, words: &[&str]) -> Option<()> {
+    let folders = ["/usr/bin", "/usr/local/bin"].map(Path::new);
+    let tool = folders.map(|folder| folder.join(tool));
+    let tool = tool.iter().find(|path| path.exists())?;
+    let through: Vec<String> = std::iter::once(tool.display().to_string())
+        .chain(words.iter().map(ToString::to_string))
+        .collect();
+    let how = How {
+        typing: Duration::from_secs(2),
+        through: &through,
+    };
+    let who = &ground.people(1)[0];
+    let went = login(ground, contender, who, how, |_, _| {});
+    (went.code == Some(0)).then_some(())
 }

@@ -2,15 +2,15 @@
 
 use crate::contender::Contender;
 use crate::ground::Ground;
-use crate::host::{How, login};
+use crate::host::under;
 use crate::ours;
 use lab::table::{Table, digits};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a symbol's work is for, by a word of its name; the first that fits. A login is told in this
-/// order, and what is below another is not counted twice: the words name whole rooms and libraries.
+/// What a function's work is for, by what its name has in it; the first that fits. The words name
+/// rooms and libraries, and stand at the beginning of a name.
 const PHASES: [(&str, &[&str]); 8] = [
     (
         "elliptic curves (handshakes)",
@@ -20,6 +20,7 @@ const PHASES: [(&str, &[&str]); 8] = [
             "25519",
             "fe_",
             "ge_",
+            "ecp",
             "::ec::",
             "table_select",
         ],
@@ -93,7 +94,7 @@ fn by_phase(ours: &Counted) -> Table {
     for (symbol, own) in &ours.symbols {
         let place = PHASES
             .iter()
-            .position(|(_, words)| words.iter().any(|word| symbol.contains(word)));
+            .position(|(_, words)| words.iter().any(|word| names(symbol, word)));
         match place {
             Some(place) => phases[place].1 += own,
             None => other += own,
@@ -107,6 +108,14 @@ fn by_phase(ours: &Counted) -> Table {
     table
 }
 
+/// Whether this word begins one of the names that a symbol is made of.
+fn names(symbol: &str, word: &str) -> bool {
+    symbol.match_indices(word).any(|(at, _)| {
+        let before = symbol[..at].chars().next_back();
+        !before.is_some_and(char::is_alphanumeric)
+    })
+}
+
 /// What callgrind saw of one login.
 struct Counted {
     total: u64,
@@ -118,24 +127,13 @@ struct Counted {
 fn count(ground: &Ground, contender: &Contender, folder: &Path) -> Option<Counted> {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).ok()?;
-    let valgrind = ["/usr/bin/valgrind", "/usr/local/bin/valgrind"];
-    let valgrind = valgrind.into_iter().find(|path| Path::new(path).exists())?;
-    let through = [
-        valgrind.to_owned(),
-        "--tool=callgrind".to_owned(),
-        "--trace-children=yes".to_owned(),
-        format!("--callgrind-out-file={}/%p", folder.display()),
-        format!("--log-file={}/log-%p", folder.display()),
+    let words = [
+        "--tool=callgrind",
+        "--trace-children=yes",
+        &format!("--callgrind-out-file={}/%p", folder.display()),
+        &format!("--log-file={}/log-%p", folder.display()),
     ];
-    let how = How {
-        typing: Duration::from_secs(2),
-        through: &through,
-    };
-    let who = &ground.people(1)[0];
-    let went = login(ground, contender, who, how, |_, _| {});
-    if went.code != Some(0) {
-        return None;
-    }
+    under(ground, contender, "valgrind", &words)?;
     // A child's figures are written when it ends, which is when its host has gone on.
     std::thread::sleep(Duration::from_millis(500));
     let mut counted = Counted {

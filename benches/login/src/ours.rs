@@ -5,6 +5,7 @@ use crate::ground::{Ground, PASSWORD, Who};
 use lab::certs::Identity;
 use lab::redis::{Manner, Redis};
 use lab::settings::Settings;
+use std::path::Path;
 use std::time::Duration;
 
 /// Nothing is asked: what a host costs by itself.
@@ -54,37 +55,6 @@ pub fn by_key(ground: &Ground) -> Contender {
     as_set(ground, names, &ground.settings(), " password=ssh")
 }
 
-/// A Redis at the end of the road.
-pub fn redis(ground: &Ground) -> Redis {
-    // It comes to nobody but us: the network is the bench's own.
-    let open = ["protected-mode no".to_owned()];
-    Redis::start_as(&Manner {
-        lines: &open,
-        tls: Some((ground.bench().certs(), Identity::Good)),
-        ..Manner::default()
-    })
-}
-
-fn as_set(
-    ground: &Ground,
-    (name, service): (&'static str, &'static str),
-    settings: &Settings,
-    arguments: &str,
-) -> Contender {
-    let contender = Contender {
-        name,
-        service,
-        types: password_or_code,
-        by_sms: true,
-        slow: false,
-    };
-    let file = ground.folder().join(format!("{service}.toml"));
-    settings.write(&file);
-    let line = ground.bench().product().line(&file);
-    ground.stack(&contender, &format!("auth required {line}{arguments}\n"));
-    contender
-}
-
 /// With the certificates that a distribution trusts, as most will have it for Twilio.
 pub fn with_system_bundle(ground: &Ground) -> Contender {
     let system = "/etc/ssl/certs/ca-certificates.crt";
@@ -103,23 +73,57 @@ pub fn with_system_bundle(ground: &Ground) -> Contender {
 pub fn with_symbols(ground: &Ground) -> Option<Contender> {
     let built = lab::process::this_program().parent()?.parent()?;
     let built = built.join("symbols/sms-otp-helper");
-    let module = ground.bench().product().module();
-    let helper = module.with_file_name("helper-with-symbols");
     if !built.is_file() {
         return None;
     }
+    let module = ground.bench().product().module();
+    let helper = module.with_file_name("helper-with-symbols");
     lab::scratch::copy_program(&built, &helper);
+    let names = ("pam_sms_otp, with symbols", "symbols");
+    Some(through(ground, names, &ground.settings(), &helper, ""))
+}
+
+/// A Redis at the end of the road.
+pub fn redis(ground: &Ground) -> Redis {
+    // It comes to nobody but us: the network is the bench's own.
+    let open = ["protected-mode no".to_owned()];
+    Redis::start_as(&Manner {
+        lines: &open,
+        tls: Some((ground.bench().certs(), Identity::Good)),
+        ..Manner::default()
+    })
+}
+
+fn as_set(
+    ground: &Ground,
+    names: (&'static str, &'static str),
+    settings: &Settings,
+    arguments: &str,
+) -> Contender {
+    let helper = ground.bench().product().helper();
+    through(ground, names, settings, &helper, arguments)
+}
+
+/// This module with a helper of one's choice.
+fn through(
+    ground: &Ground,
+    (name, service): (&'static str, &'static str),
+    settings: &Settings,
+    helper: &Path,
+    arguments: &str,
+) -> Contender {
     let contender = Contender {
-        service: "symbols",
-        ..self::module(ground)
+        name,
+        service,
+        types: password_or_code,
+        by_sms: true,
+        slow: false,
     };
-    let settings = ground.folder().join("symbols.toml");
-    ground.settings().write(&settings);
-    let [module, settings, helper] =
-        [module, settings, helper].map(|path| path.display().to_string());
-    let line = format!("auth required {module} config={settings} helper={helper}\n");
-    ground.stack(&contender, &line);
-    Some(contender)
+    let file = ground.folder().join(format!("{service}.toml"));
+    settings.write(&file);
+    let line = ground.bench().product().line_with(&file, helper);
+    ground.stack(&contender, &format!("auth required {line}{arguments}\n"));
+    contender
 }
 
 /// The password where it is asked for, and else the newest code.

@@ -22,73 +22,98 @@ const COLOURS: [&str; 7] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555",
 ];
 
+/// What is far and long on the paper.
+struct Paper {
+    furthest: f64,
+    longest: f64,
+    /// Between two marks of the wait.
+    step: f64,
+}
+
 /// The wait against the distance.
 pub fn draw(lines: &[Line]) -> String {
-    let points = || lines.iter().flat_map(|line| &line.points);
-    let far = points().map(|point| point.0).fold(1.0, f64::max);
-    let step = step(points().map(|point| point.1).fold(1.0, f64::max));
-    let long = (points().map(|point| point.1).fold(1.0, f64::max) / step).ceil() * step;
-    let x = |of: f64| LEFT + of / far * (RIGHT - LEFT);
-    let y = |of: f64| BOTTOM - of / long * (BOTTOM - TOP);
+    let paper = Paper::for_all(lines);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n\
          <title>Wait between password and code prompt, by distance to the servers</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
-    text(
-        &mut svg,
-        (LEFT, 28.0),
-        "start",
-        "Wait for the code prompt, in ms",
-    );
-    let mut tick = 0.0;
-    while tick <= long {
-        rule(&mut svg, (LEFT, y(tick)), (RIGHT, y(tick)));
-        text(
-            &mut svg,
-            (LEFT - 8.0, y(tick) + 4.0),
-            "end",
-            &tick.to_string(),
-        );
-        tick += step;
+    paper.waits(&mut svg);
+    if let Some(line) = lines.first() {
+        paper.distances(&mut svg, line);
     }
-    let mut ticks: Vec<f64> = lines
-        .first()
-        .map(|line| line.points.iter().map(|point| point.0).collect())
-        .unwrap_or_default();
-    ticks.dedup();
-    for tick in ticks {
-        rule(&mut svg, (x(tick), BOTTOM), (x(tick), BOTTOM + 5.0));
-        text(
-            &mut svg,
-            (x(tick), BOTTOM + 20.0),
-            "middle",
-            &tick.to_string(),
-        );
-    }
-    text(
-        &mut svg,
-        (f64::midpoint(LEFT, RIGHT), BOTTOM + 44.0),
-        "middle",
-        "Round trip to the servers, in ms",
-    );
-    let ends = lines
-        .iter()
-        .map(|line| line.points.last().map_or(0.0, |point| y(point.1)));
+    let ends = lines.iter().map(|line| line.points.last());
+    let ends = ends.map(|point| point.map_or(BOTTOM, |point| paper.y(point.1)));
     let names = spread(&ends.collect::<Vec<f64>>());
     for (place, (line, name)) in lines.iter().zip(names).enumerate() {
+        paper.line(&mut svg, place, line, name);
+    }
+    svg + "</svg>\n"
+}
+
+impl Paper {
+    fn for_all(lines: &[Line]) -> Self {
+        let most = |of: fn(&(f64, f64)) -> f64| {
+            let points = lines.iter().flat_map(|line| &line.points);
+            points.map(of).fold(1.0, f64::max)
+        };
+        let longest = most(|point| point.1);
+        let step = step(longest);
+        Self {
+            furthest: most(|point| point.0),
+            longest: (longest / step).ceil() * step,
+            step,
+        }
+    }
+
+    fn x(&self, far: f64) -> f64 {
+        LEFT + far / self.furthest * (RIGHT - LEFT)
+    }
+
+    fn y(&self, long: f64) -> f64 {
+        BOTTOM - long / self.longest * (BOTTOM - TOP)
+    }
+
+    fn waits(&self, svg: &mut String) {
+        text(
+            svg,
+            (LEFT, 28.0),
+            "start",
+            "Wait for the code prompt, in ms",
+        );
+        let mut wait = 0.0;
+        while wait <= self.longest {
+            let y = self.y(wait);
+            rule(svg, (LEFT, y), (RIGHT, y));
+            text(svg, (LEFT - 8.0, y + 4.0), "end", &wait.to_string());
+            wait += self.step;
+        }
+    }
+
+    fn distances(&self, svg: &mut String, line: &Line) {
+        for (far, _) in &line.points {
+            let x = self.x(*far);
+            rule(svg, (x, BOTTOM), (x, BOTTOM + 5.0));
+            text(svg, (x, BOTTOM + 20.0), "middle", &far.to_string());
+        }
+        let middle = (f64::midpoint(LEFT, RIGHT), BOTTOM + 44.0);
+        text(svg, middle, "middle", "Round trip to the servers, in ms");
+    }
+
+    /// A line, and its name at this height.
+    fn line(&self, svg: &mut String, place: usize, line: &Line, name: f64) {
         let colour = COLOURS[place % COLOURS.len()];
-        let path: Vec<String> = line
-            .points
-            .iter()
-            .map(|point| format!("{:.1},{:.1}", x(point.0), y(point.1)))
-            .collect();
         let dashes = if place < COLOURS.len() { "none" } else { "6 4" };
+        let points = line.points.iter();
+        let points: Vec<String> = points
+            .map(|(far, long)| format!("{:.1},{:.1}", self.x(*far), self.y(*long)))
+            .collect();
         let _ = writeln!(
             svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>",
-            path.join(" ")
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" \
+             stroke-dasharray=\"{dashes}\"/>",
+            points.join(" ")
         );
         let _ = writeln!(
             svg,
@@ -98,7 +123,6 @@ pub fn draw(lines: &[Line]) -> String {
             escaped(&line.name)
         );
     }
-    svg + "</svg>\n"
 }
 
 /// Round, and about six to the longest.

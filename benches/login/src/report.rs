@@ -10,8 +10,8 @@ const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmark
 pub fn head() -> String {
     format!(
         "# Benchmarks\n\nWhat one login costs, beside other modules. Written by `make bench`, which \
-         measures all of it in one run,\non the same servers; figures are medians, and a ratio is \
-         against the same run. What the ledger costs\nby itself is in \
+         measures all of it in one run,\non the same servers; figures are medians where nothing else \
+         is said, and a ratio is against\nthe same run. What the ledger costs by itself is in \
          [ledger-benchmarks.md](ledger-benchmarks.md).\n\n{}",
         machine::facts(&[])
     )

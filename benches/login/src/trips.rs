@@ -2,7 +2,7 @@
 
 use crate::contender::Contender;
 use crate::ground::{Ground, Who};
-use crate::host::{self, How, Went};
+use crate::host::{self, How, Went, for_password};
 use crate::plot::{self, Line};
 use crate::road::Traffic;
 use lab::table::{Table, bytes, digits, median, ms, thousands};
@@ -55,32 +55,7 @@ struct Login {
 
 /// Two tables, and the picture of the first one.
 pub fn measure(ground: &Ground, rows: &[Row]) -> (Vec<Table>, String) {
-    let mut trips = Table::new(
-        "Round trips",
-        &format!(
-            "How long a person waits between Enter on the password and the prompt that the code is typed \
-             at, with all servers equally far away: each packet is held for half of the round trip. \
-             Medians of {LOGINS} logins at each of 0, 10, 20, 40 and 80 ms; round trips are the slope of a \
-             straight line through them (least squares), which needs no knowledge of what is sent. \
-             *Whole login* is every wait from the start to the end, the person's typing taken out. A person types his password for {} s; *pasted* is at once. With a key, \
-             nothing is typed before the code, and the wait is from the start.",
-            TYPING.as_secs()
-        ),
-        &[
-            "",
-            "round trips",
-            "whole login",
-            "wait at 0 ms",
-            "wait at 40 ms",
-            "wait at 80 ms",
-        ],
-    );
-    let mut wire = Table::new(
-        "On the wire",
-        "Between this host and all servers in one login, with the headers of IP and TCP: medians at \
-         a round trip of 40 ms.",
-        &["", "sent", "received", "packets"],
-    );
+    let (mut trips, mut wire) = tables();
     let mut lines = Vec::new();
     let people = ground.people(rows.len());
     let counted = rows.iter().filter(|row| row.contender.by_sms);
@@ -94,15 +69,7 @@ pub fn measure(ground: &Ground, rows: &[Row]) -> (Vec<Table>, String) {
         let slopes = [slope(&waits), slope(&wholes)];
         let shown = [0, SHOWN, 4].map(|place| ms(waits[place]));
         trips.row(&row.name, slopes.map(digits).into_iter().chain(shown));
-        let [sent, received] = [
-            middle(&all[SHOWN], |it| it.traffic.bytes_out),
-            middle(&all[SHOWN], |it| it.traffic.bytes_back),
-        ];
-        let packets = middle(&all[SHOWN], |it| it.traffic.packets);
-        wire.row(
-            &row.name,
-            [bytes(sent), bytes(received), thousands(packets)],
-        );
+        wire.row(&row.name, on_the_wire(&all[SHOWN]));
         let points = ROUND_TRIPS.iter().zip(waits);
         lines.push(Line {
             name: row.name.clone(),
@@ -112,6 +79,45 @@ pub fn measure(ground: &Ground, rows: &[Row]) -> (Vec<Table>, String) {
         });
     }
     (vec![trips, wire], plot::draw(&lines))
+}
+
+fn tables() -> (Table, Table) {
+    let trips = Table::new(
+        "Round trips",
+        &format!(
+            "How long a person waits between Enter on the password and the prompt that the code is typed \
+             at, with all servers equally far away: each packet is held for half of the round trip. \
+             Medians of {LOGINS} logins at each of 0, 10, 20, 40 and 80 ms; round trips are the slope of a \
+             straight line through them (least squares), which needs no knowledge of what is sent. \
+             *Whole login* is every wait from the start to the end, the person's typing taken out. A \
+             person types his password for {} s; *pasted* is at once. With a key, nothing is typed \
+             before the code, and the wait is from the start.",
+            TYPING.as_secs()
+        ),
+        &[
+            "",
+            "round trips",
+            "whole login",
+            "wait at 0 ms",
+            "wait at 40 ms",
+            "wait at 80 ms",
+        ],
+    );
+    let wire = Table::new(
+        "On the wire",
+        "Between this host and all servers in one login, with the headers of IP and TCP: medians at \
+         a round trip of 40 ms.",
+        &["", "sent", "received", "packets"],
+    );
+    (trips, wire)
+}
+
+fn on_the_wire(logins: &[Login]) -> [String; 3] {
+    [
+        bytes(middle(logins, |it| it.traffic.bytes_out)),
+        bytes(middle(logins, |it| it.traffic.bytes_back)),
+        thousands(middle(logins, |it| it.traffic.packets)),
+    ]
 }
 
 fn at_all_distances(ground: &Ground, row: &Row, who: &Who) -> Option<[Vec<Login>; 5]> {
@@ -134,11 +140,11 @@ fn at_all_distances(ground: &Ground, row: &Row, who: &Who) -> Option<[Vec<Login>
 
 fn one(ground: &Ground, row: &Row, who: &Who, far: Duration) -> Option<Login> {
     let before = ground.road().traffic();
-    let went = host::login(ground, &row.contender, who, How::default(), |_, prompt| {
-        if for_password(prompt) {
-            std::thread::sleep(row.typing);
-        }
-    });
+    let how = How {
+        typing: row.typing,
+        through: &[],
+    };
+    let went = host::login(ground, &row.contender, who, how, |_, _| {});
     // Good-byes are still on the road.
     std::thread::sleep(far * 2 + Duration::from_millis(10));
     if went.code != Some(0) {
@@ -158,10 +164,6 @@ fn to_code(went: &Went) -> Duration {
     let prompts = went.prompts.iter();
     let after = prompts.skip_while(|(prompt, _)| for_password(prompt));
     after.map(|(_, wait)| *wait).sum()
-}
-
-fn for_password(prompt: &str) -> bool {
-    prompt.ends_with("assword: ")
 }
 
 fn middle<T: Copy + Ord>(logins: &[Login], of: impl Fn(&Login) -> T) -> T {

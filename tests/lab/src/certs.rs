@@ -6,9 +6,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use rustls::ServerConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
 /// How a server's certificate stands to what the client expects.
@@ -58,11 +61,17 @@ pub struct ServerCert {
 }
 
 impl ServerCert {
-    /// What a rustls server wants to be given.
-    pub fn load(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    /// What a server that speaks TLS by rustls wants to be given.
+    pub fn config(&self) -> Arc<ServerConfig> {
         let cert = CertificateDer::from_pem_file(&self.cert).expect("our certificate in PEM");
         let key = PrivateKeyDer::from_pem_file(&self.key).expect("our key in PEM");
-        (vec![cert], key)
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring's protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert], key)
+            .expect("a certificate and its key");
+        Arc::new(config)
     }
 }
 

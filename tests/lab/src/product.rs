@@ -81,10 +81,14 @@ impl Product {
 
     /// The module and its first arguments, for a line of a PAM stack.
     pub fn line(&self, settings: &Path) -> String {
-        let [module, helper] = [self.module(), self.helper()];
+        self.line_with(settings, &self.helper())
+    }
+
+    /// The same with another helper.
+    pub fn line_with(&self, settings: &Path, helper: &Path) -> String {
         format!(
             "{} config={} helper={}",
-            module.display(),
+            self.module().display(),
             settings.display(),
             helper.display()
         )

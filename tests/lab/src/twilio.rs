@@ -26,7 +26,6 @@ use crate::certs::{Certs, Identity};
 use crate::listeners::Refused;
 use phone::Phones;
 use rustls::ServerConfig;
-use rustls::crypto::ring;
 use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -117,18 +116,12 @@ impl Twilio {
     }
 
     fn down_as(certs: &Certs, identity: Identity) -> Self {
-        let (chain, key) = certs.server(identity).load();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring's protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a certificate and its key");
+        let config = certs.server(identity).config();
         let socket = Refused::new();
         Self {
             port: socket.port(),
             shared: Arc::default(),
-            down: Mutex::new(Some((socket, Arc::new(config)))),
+            down: Mutex::new(Some((socket, config))),
         }
     }
 

@@ -6,7 +6,6 @@ use crate::ground::{Ground, PASSWORD, Who};
 use crate::road::FAR;
 use lab::certs::Identity;
 use lab::twilio::http::{self, Request};
-use rustls::crypto::ring;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -33,13 +32,7 @@ struct Shared {
 
 impl Duo {
     pub fn start(ground: &Ground) -> Self {
-        let (chain, key) = ground.bench().certs().server(Identity::Good).load();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring's protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a certificate and its key");
+        let config = ground.bench().certs().server(Identity::Good).config();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port for Duo's API");
         let port = listener.local_addr().expect("its address").port();
         let shared = Arc::<Shared>::default();
@@ -47,7 +40,6 @@ impl Duo {
         // private machine's.
         let hosts = format!("{FAR} localhost\n");
         lab::scratch::write(Path::new("/etc/hosts"), 0o644, hosts);
-        let config = Arc::new(config);
         thread::spawn(move || serve(&listener, &config, &shared));
         Self {
             host: format!("localhost:{port}"),

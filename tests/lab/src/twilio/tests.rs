@@ -1,6 +1,7 @@
 //! The stand-in refuses what Twilio refuses, answers in Twilio's shapes, and breaks when told to.
 use super::*;
 use crate::certs::{Certs, Identity};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
