@@ -43,10 +43,12 @@ test: cargo
 	$(CARGO) build --release --locked
 	$(CARGO) test --workspace --locked
 
+# Peers are unpacked into the target folder, which cargo is to make.
 bench: cargo
-	@tests/lab/packages bench
+	@tests/lab/packages build
 	$(CARGO) build --release --locked -p sms-otp -p pam_sms_otp -p login-bench
 	$(CARGO) build --profile symbols --locked -p sms-otp
+	@tests/lab/packages bench
 	@$(BUILT)/login-bench
 
 # Its peers are compiled by nothing else. DISK is where it measures: /tmp may be memory.

@@ -31,7 +31,7 @@ impl Product {
         let program = std::env::current_exe().map_err(|e| e.to_string())?;
         let target = program
             .ancestors()
-            .find(|folder| folder.join("CACHEDIR.TAG").exists())
+            .find(|folder| is_target(folder))
             .ok_or("this program does not lie in a target folder: set LAB_PRODUCT")?;
         if let Some(cargo) = std::env::var_os("CARGO") {
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -105,4 +105,12 @@ fn complete(folder: PathBuf) -> Result<PathBuf, String> {
         }
     }
     Ok(folder)
+}
+
+/// cargo marks a target folder with the first file where it made the folder itself, and keeps the
+/// second in any.
+fn is_target(folder: &Path) -> bool {
+    ["CACHEDIR.TAG", ".rustc_info.json"]
+        .iter()
+        .any(|mark| folder.join(mark).exists())
 }
