@@ -106,7 +106,7 @@ pub fn measure(ground: &Ground, contender: &Contender) -> Option<Table> {
 fn table(calls: &BTreeMap<&str, [u32; 2]>) -> Table {
     let mut table = Table::new(
         "System calls",
-        "Of one login with a second to type, under strace: of the host with the module in it (a \
+        "Of one login with two seconds to type the password, under strace: of the host with the module in it (a \
          program begins and ends there, too), and of the helper with its threads.",
         &["", "calls", "host", "helper"],
     );

@@ -18,6 +18,8 @@ const PHASES: [(&str, &[&str]); 8] = [
             "nistz256",
             "p256",
             "25519",
+            "x25519",
+            "curve25519",
             "fe_",
             "ge_",
             "ecp",
