@@ -64,6 +64,7 @@ lint: cargo
 	@tests/lab/packages lint
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path benches/ledger/Cargo.toml --check
+	$(CARGO) update --workspace --locked --quiet --manifest-path benches/ledger/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 # What is built is installed: `make LIBEXECDIR=…` and `make install LIBEXECDIR=…` go together, and
