@@ -297,10 +297,23 @@ pub struct Redis {
 pub enum RedisSite {
     /// Any of the hosts, if it is a master.
     Single,
-    /// The hosts are Sentinels that know where the master of this name is.
-    Sentinel { master: String },
-    /// The hosts are nodes of one cluster.
+    /// The hosts are Sentinels that know where the master of this name is, at one of these ports.
+    Sentinel { master: String, ports: Vec<u16> },
+    /// The hosts are nodes of one cluster, whose other nodes have the ports of these.
     Cluster,
+}
+
+impl Redis {
+    /// The ports at which a server may be, whoever tells of it.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        let named = self.hosts.iter().map(|(_, port)| *port);
+        let told = match &self.site {
+            RedisSite::Sentinel { ports, .. } => ports.as_slice(),
+            RedisSite::Single | RedisSite::Cluster => &[],
+        };
+        named.chain(told.iter().copied()).collect()
+    }
 }
 
 /// What becomes of a login while the fleet's ledger is out of reach.

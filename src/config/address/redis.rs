@@ -66,11 +66,15 @@ impl Leaf for RedisAddress {
     }
 }
 
-/// Hosts with commas between them. 6379 is the port of Redis, 26379 that of its Sentinels.
+/// The port of Redis, and that of its Sentinels.
+const REDIS: u16 = 6379;
+const SENTINEL: u16 = 26379;
+
+/// Hosts with commas between them.
 fn hosts(names: &str, shape: Shape) -> Result<Vec<(String, u16)>, Why> {
     let usual = match shape {
-        Shape::Single | Shape::Cluster => 6379,
-        Shape::Sentinel => 26379,
+        Shape::Single | Shape::Cluster => REDIS,
+        Shape::Sentinel => SENTINEL,
     };
     names
         .split(',')
@@ -78,24 +82,39 @@ fn hosts(names: &str, shape: Shape) -> Result<Vec<(String, u16)>, Why> {
         .collect()
 }
 
-/// What the path says: `DB`, `MASTER/DB` behind Sentinels, nothing in a cluster, which has no
-/// databases but 0 (Redis cluster specification).
+/// What the path says: `DB`, `MASTER[:PORT,PORT]/DB` behind Sentinels, nothing in a cluster, which
+/// has no databases but 0 (Redis cluster specification).
 fn site(shape: Shape, path: &str) -> Result<(RedisSite, u32), Why> {
     match shape {
         Shape::Single => Ok((RedisSite::Single, database(path)?)),
         Shape::Sentinel => {
             let (master, rest) = path.split_once('/').unwrap_or((path, ""));
+            let (master, ports) = match master.split_once(':') {
+                Some((master, ports)) => (master, self::ports(ports)?),
+                None => (master, vec![REDIS]),
+            };
             if !is_master(master) {
                 return Err(Why(
                     "behind the Sentinels stands /MASTER, the name that they know it by",
                 ));
             }
             let master = master.to_owned();
-            Ok((RedisSite::Sentinel { master }, database(rest)?))
+            Ok((RedisSite::Sentinel { master, ports }, database(rest)?))
         }
         Shape::Cluster if path.is_empty() => Ok((RedisSite::Cluster, 0)),
         Shape::Cluster => Err(Why("nothing may follow the nodes of a cluster")),
     }
+}
+
+/// Where the Sentinels may have the master. Whoever says so is bound to these ports.
+fn ports(text: &str) -> Result<Vec<u16>, Why> {
+    let port = |digits: &str| {
+        let all = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        digits.parse().ok().filter(|port| all && *port != 0)
+    };
+    text.split(',')
+        .map(|digits| port(digits).ok_or(Why("a port of the master is no number from 1 to 65535")))
+        .collect()
 }
 
 /// What sentinel.conf allows: letters, digits and `.-_`.

@@ -223,10 +223,11 @@ mod redis {
 
     #[test]
     fn sentinels_and_clusters() {
-        let sentinel = |names, tls, database| {
+        let sentinel = |names, ports: &[u16], tls, database| {
             Ok(RedisAddress {
                 site: RedisSite::Sentinel {
                     master: "my.login_1-x".into(),
+                    ports: ports.to_vec(),
                 },
                 hosts: hosts(names),
                 tls,
@@ -235,11 +236,15 @@ mod redis {
         };
         assert_eq!(
             read("rediss+sentinel://a,b:1/my.login_1-x"),
-            sentinel(&[("a", 26379), ("b", 1)], true, 0)
+            sentinel(&[("a", 26379), ("b", 1)], &[6379], true, 0)
         );
         assert_eq!(
             read("redis+Sentinel://localhost/my.login_1-x/4/"),
-            sentinel(&[("localhost", 26379)], false, 4)
+            sentinel(&[("localhost", 26379)], &[6379], false, 4)
+        );
+        assert_eq!(
+            read("rediss+sentinel://a/my.login_1-x:6380,6381/4"),
+            sentinel(&[("a", 26379)], &[6380, 6381], true, 4)
         );
         let cluster = |names, tls| {
             Ok(RedisAddress {
@@ -292,6 +297,13 @@ mod redis {
             "rediss+sentinel://a/m/0/1",
             "rediss+sentinel://a/m n",
             "rediss+sentinel://a/é",
+            "rediss+sentinel://a/m:",
+            "rediss+sentinel://a/m:0",
+            "rediss+sentinel://a/m:+1",
+            "rediss+sentinel://a/m:1,",
+            "rediss+sentinel://a/m:1:2",
+            "rediss+sentinel://a/m:65536",
+            "rediss+sentinel://a/:1",
             "rediss+cluster://a/0",
         ] {
             assert!(read(url).is_err(), "{url}");

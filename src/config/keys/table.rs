@@ -39,7 +39,7 @@ const SECRET_FILE: &str =
     "the absolute path of a file of mode 0600 (or root's, 0640) with one line, the secret";
 const KEY_FILE: &str = "the absolute path of a file of mode 0600 (or root's, 0640) with one line of \
                         at least 32 characters, the same on all hosts";
-const REDIS: &str = "in quotes rediss://HOST[:PORT][/DB], rediss+sentinel://HOST[:PORT]/MASTER[/DB] \
+const REDIS: &str = "in quotes rediss://HOST[:PORT][/DB], rediss+sentinel://HOST[:PORT]/MASTER[:PORT][/DB] \
                      or rediss+cluster://HOST[:PORT], of several hosts with commas between them \
                      (redis without the second s for loopback hosts only)";
 const CA_FILE: &str = "the absolute path of a PEM file with certificates of authorities";

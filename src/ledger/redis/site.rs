@@ -28,6 +28,8 @@ const BREATH: Duration = Duration::from_millis(100);
 pub struct Site {
     kind: RedisSite,
     hosts: Vec<(String, u16)>,
+    /// Where others may send us: the helper's wall lets no more through.
+    ports: Vec<u16>,
     tls: Option<Arc<ClientConfig>>,
     database: u32,
     login: Option<Login>,
@@ -44,6 +46,7 @@ impl Site {
         Ok(Self {
             kind: settled.site.clone(),
             hosts: settled.hosts.clone(),
+            ports: settled.ports(),
             tls,
             database: settled.database,
             login: settled.login.clone(),
@@ -92,7 +95,7 @@ impl Site {
     fn by_way_of(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
         match &self.kind {
             RedisSite::Single => self.master(host, port, by),
-            RedisSite::Sentinel { master } => {
+            RedisSite::Sentinel { master, .. } => {
                 let (host, port) = self.ask_sentinel(host, port, master, by)?;
                 self.master(&host, port, by)
             }
@@ -165,9 +168,19 @@ impl Site {
         Ok(link)
     }
 
-    /// Connects. Without TLS only to this machine, whoever has told us the address: nothing else
-    /// may hear the password.
+    /// Connects, whoever has told us the address: to a port that is settled, and without TLS only to
+    /// this machine, for nothing else may hear the password.
     fn dial(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
+        if !self.ports.contains(&port) {
+            return Err(Error::Refused {
+                what: printable(&format!(
+                    "we were sent to {host}:{port}, and ledger.redis does not name that port"
+                )),
+                remedy: "write a master's ports behind its name (…/MASTER:PORT,PORT), and name a \
+                         node of a cluster for each port that its nodes have"
+                    .to_owned(),
+            });
+        }
         let loopback = host.eq_ignore_ascii_case("localhost")
             || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if self.tls.is_none() && !loopback {

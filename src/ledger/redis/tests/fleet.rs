@@ -49,6 +49,7 @@ fn nobody_gains_by_a_failover() {
     let mut settled = settled(master.port());
     settled.site = RedisSite::Sentinel {
         master: "lab".to_owned(),
+        ports: vec![master.port(), replica.port()],
     };
     settled.hosts = hosts([&sentinel]);
     settled.timeout = Duration::from_secs(1);
@@ -116,9 +117,31 @@ fn sentinels_that_know_nothing() {
     let mut settled = settled(sentinel.port());
     settled.site = RedisSite::Sentinel {
         master: "other".to_owned(),
+        ports: vec![master.port()],
     };
     let answer = Remote::begin(&settled).unwrap().overview(soon());
     assert!(is_outage(&answer), "{answer:?}");
+}
+
+/// Whoever announces an address does not choose the port: no wall would let us through.
+#[test]
+fn nobody_sends_us_to_another_port() {
+    let (master, other) = (Redis::start(), Redis::start());
+    let sentinel = Redis::sentinel_of(&master, 0);
+    let mut settled = settled(sentinel.port());
+    settled.site = RedisSite::Sentinel {
+        master: "lab".to_owned(),
+        ports: vec![other.port()],
+    };
+    let answer = Remote::begin(&settled).unwrap().overview(soon());
+    let Err(Error::Refused { what, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    let port = master.port().to_string();
+    assert!(
+        what.contains(&port) && what.contains("ledger.redis"),
+        "{what}"
+    );
 }
 
 /// Most Sentinels want no login, and this one does.
@@ -127,25 +150,28 @@ fn sentinels_with_a_password() {
     let ok = |then: String| ("+OK\r\n".to_owned() + &then).into_bytes();
     let answer = "$19\r\n{\"sms\":7,\"parts\":8}\r\n:1\r\n";
     let master = says(vec![ok("*1\r\n$6\r\nmaster\r\n".to_owned()), answer.into()]);
-    let port = master.to_string();
-    let address = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
+    let port = master;
+    let text = port.to_string();
+    let address = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{text}\r\n", text.len());
     let noauth = b"-NOAUTH Authentication required.\r\n".to_vec();
     let mut settled = settled(says(vec![noauth, ok(address)]));
     settled.site = RedisSite::Sentinel {
         master: "lab".to_owned(),
+        ports: vec![port],
     };
     settled.login = Some((None, Secret::new("right".to_owned())));
     let overview = Remote::begin(&settled).unwrap().overview(soon());
     assert_eq!(overview.unwrap().segments, 8);
 }
 
-/// As a user that may do what the ledger needs in a cluster.
-fn in_cluster(node: &Redis) -> config::Redis {
+/// By way of this node, as a user that may do what the ledger needs in a cluster.
+fn in_cluster(node: &Redis, nodes: &[Redis]) -> config::Redis {
     let rights = format!("on >right {RIGHTS} +wait +asking");
     let words: Vec<&str> = rights.split_whitespace().collect();
     node.ask(&[&["ACL", "SETUSER", "otp"], words.as_slice()].concat());
     config::Redis {
         site: RedisSite::Cluster,
+        hosts: hosts(std::iter::once(node).chain(nodes)),
         login: Some((Some("otp".to_owned()), Secret::new("right".to_owned()))),
         ..settled(node.port())
     }
@@ -155,7 +181,7 @@ fn in_cluster(node: &Redis) -> config::Redis {
 fn a_cluster_is_followed_to_our_slot() {
     let nodes = Redis::cluster();
     let limits = limits();
-    let settled: Vec<_> = nodes.iter().map(in_cluster).collect();
+    let settled: Vec<_> = nodes.iter().map(|node| in_cluster(node, &nodes)).collect();
     let mut stores: Vec<_> = settled
         .iter()
         .map(|settled| Remote::begin(settled).unwrap())

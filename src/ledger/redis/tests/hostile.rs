@@ -148,12 +148,14 @@ fn without_tls_nobody_leads_us_away() {
         (
             RedisSite::Sentinel {
                 master: "lab".to_owned(),
+                ports: vec![6379],
             },
             "*2\r\n$9\r\n192.0.2.1\r\n$4\r\n6379\r\n",
         ),
     ] {
         let mut settled = settled(says(vec![reply.into()]));
         settled.site = site;
+        settled.hosts.push(("127.0.0.1".to_owned(), 6379));
         let (what, remedy) = refused(overview(&settled));
         assert!(
             what.contains("192.0.2.1") && remedy.contains("rediss://"),
