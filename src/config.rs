@@ -8,6 +8,7 @@ mod file;
 mod filter;
 mod keys;
 mod messages;
+mod reach;
 mod settle;
 #[cfg(test)]
 mod tests;

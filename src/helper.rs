@@ -3,6 +3,7 @@
 
 mod remote;
 mod rooms;
+mod watch;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -21,11 +22,12 @@ use crate::{
     journal::{Log, Subject},
     ledger::Books,
     login::{self, Cast, Counts, Ended},
-    sys,
+    net, sys,
     verdict::{Failed, Fault, Outcome, Stage},
 };
 use remote::Remote;
 use rooms::{Host, Mail, Wall};
+use watch::Watch;
 
 /// What the module may have to wait beyond all deadlines: for a loaded machine.
 const SLACK: Duration = Duration::from_secs(5);
@@ -77,7 +79,7 @@ fn serve(
     let started = Moment::now();
     let texts = Texts::of(request);
     let shared = Arc::new(OnceLock::new());
-    let watched = settled.and_then(|()| leave_with_host(remote, &shared));
+    let watch = settled.and_then(|()| Watch::begin(remote, &shared));
     let log = shared.get_or_init(|| {
         Log::open(&Subject {
             login: LoginId(request.login),
@@ -93,10 +95,11 @@ fn serve(
         let failed = helper_fault("the module sent counts that are none");
         return Some(fail(log, failed, Counts::default()));
     };
-    if let Err(why) = watched {
-        return Some(fail(log, local(why), counts));
-    }
-    let host = Host::look_up(request.user);
+    let watch = match watch {
+        Ok(watch) => watch,
+        Err(why) => return Some(fail(log, local(why), counts)),
+    };
+    let mut host = Host::look_up(request.user);
     if host.is_known() {
         log.known();
     }
@@ -106,13 +109,17 @@ fn serve(
     };
     remote.set_wait(longest_wait(&settings));
     remote.send(&FromHelper::Working, longest_wait(&settings));
+    let open = Open::before_the_walls(request, &settings, remote, &mut host);
+    if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, &shared)) {
+        return Some(fail(log, local(why), counts));
+    }
     std::panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) =
             info.location().map(|at| (at.file().to_owned(), at.line()));
     }));
     let told = catch_unwind(AssertUnwindSafe(|| {
         tell(
-            request, &texts, &settings, counts, remote, log, &host, started,
+            request, &texts, &settings, counts, remote, log, &host, open, started,
         )
     }));
     match told {
@@ -123,6 +130,43 @@ fn serve(
             None
         }
     }
+}
+
+/// What only root may open, or only by a path that is shut later.
+struct Open {
+    ledger: Books,
+    session: Option<String>,
+}
+
+impl Open {
+    fn before_the_walls(
+        request: &wire::Request,
+        settings: &Settings,
+        remote: &Arc<Remote>,
+        host: &mut Host,
+    ) -> Self {
+        if settings.policy.subject == config::Subject::Caller {
+            host.look_up_caller(request.caller);
+        }
+        if settings.trust_the_system() {
+            net::take_system_roots();
+        }
+        let remote = Arc::clone(remote);
+        Self {
+            ledger: Books::open(&settings.ledger, Box::new(move || remote.standstill())),
+            session: sys::session(request.pid),
+        }
+    }
+}
+
+/// Puts the walls up around this process, while its first thread is the only one.
+fn wall_in(settings: &Settings, watch: Watch, log: &Log) -> Result<(), String> {
+    let walls = sys::Walls::survey(settings.ports())?;
+    if let Some(missing) = walls.news() {
+        log.unwalled(&missing);
+    }
+    watch.rest()?;
+    walls.raise()
 }
 
 /// The request's texts, as far as they may be read as text.
@@ -172,31 +216,26 @@ fn tell(
     remote: &Arc<Remote>,
     log: &Log,
     host: &Host,
+    mut open: Open,
     started: Moment,
 ) -> Ended {
-    let session = sys::session(request.pid);
     let login = login::Request {
         id: LoginId(request.login),
         user: request.user,
         rhost: &texts.rhost,
         ruser: request.ruser,
-        session: session.as_deref(),
+        session: open.session.as_deref(),
         service: &texts.service,
         host: &sys::host_name(),
         caller: request.caller,
         ssh_auth_info: request.ssh_auth_info,
         started,
     };
-    let standstill = {
-        let remote = Arc::clone(remote);
-        Box::new(move || remote.standstill())
-    };
-    let mut ledger = Books::open(&settings.ledger, standstill);
     let cast = Cast {
         person: &mut &**remote,
         names: host,
         directory: &mut Phonebook::new(Arc::clone(&settings.ldap)),
-        ledger: &mut ledger,
+        ledger: &mut open.ledger,
         carrier: &mut Mail::new(&settings.twilio),
         journal: &mut &*log,
         clock: &Wall,
@@ -242,24 +281,6 @@ fn longest_wait(settings: &Settings) -> Duration {
         .deadline
         .saturating_add(refusal)
         .saturating_add(SLACK)
-}
-
-/// Ends this process with its host, in every state: in the middle of LDAP or HTTP, too. A thread
-/// is enough for that here, because no other thread lets go of anything that outlives a process.
-fn leave_with_host(remote: &Arc<Remote>, log: &Arc<OnceLock<Log>>) -> Result<(), String> {
-    let (remote, log) = (Arc::clone(remote), Arc::clone(log));
-    std::thread::Builder::new()
-        .name("host".into())
-        .stack_size(256 * 1024)
-        .spawn(move || {
-            remote.wait_for_end();
-            if let Some(log) = log.get() {
-                log.hung_up();
-            }
-            sys::leave();
-        })
-        .map(drop)
-        .map_err(|error| format!("no thread: {error}"))
 }
 
 fn fail(log: &Log, failed: Failed, counts: Counts) -> (Pam, Counts) {

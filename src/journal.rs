@@ -6,6 +6,11 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    io::BufWriter,
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixDatagram, UnixStream},
+    },
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +18,13 @@ use std::{
     time::Duration,
 };
 
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType,
+        sockopt::{Timeout, set_socket_timeout},
+    },
+};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 use wire::logfmt::field;
 
@@ -81,21 +93,27 @@ impl Out {
     }
 }
 
-/// Connects to the system's log. In a thread, because a stream whose reader hangs has no bound on
-/// that; the thread ends with the process.
+/// Connects to the system's log as `syslog(3)` does: datagrams, or a stream. Never waits: a stream
+/// whose reader hangs has no bound on that.
 fn connect(line: &Line) -> Option<Logger<LoggerBackend, Line>> {
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    let line = line.clone();
-    let thread = std::thread::Builder::new().stack_size(128 * 1024);
-    let connecting = move || tell.send(syslog::unix(line).ok());
-    thread.spawn(connecting).ok()?;
-    let logger = told.recv_timeout(PATIENCE).ok()??;
-    let _ = match &logger.backend {
-        LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(PATIENCE)),
-        LoggerBackend::UnixStream(stream) => stream.get_ref().set_write_timeout(Some(PATIENCE)),
-        LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => Ok(()),
+    let backend = match open(SocketType::DGRAM) {
+        Ok(socket) => LoggerBackend::Unix(UnixDatagram::from(socket)),
+        Err(Errno::PROTOTYPE) => {
+            let stream = UnixStream::from(open(SocketType::STREAM).ok()?);
+            LoggerBackend::UnixStream(BufWriter::new(stream))
+        }
+        Err(_) => return None,
     };
-    Some(logger)
+    Some(Logger::new(backend, line.clone()))
+}
+
+fn open(kind: SocketType) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new("/dev/log")?)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE))?;
+    rustix::io::ioctl_fionbio(&socket, false)?;
+    Ok(socket)
 }
 
 impl Log {
@@ -164,6 +182,13 @@ impl Log {
         let earned_by = exemption.earned_by().to_string();
         field(&mut line, "earned", earned_by.as_bytes());
         self.last(Severity::LOG_INFO, &line);
+    }
+
+    /// The machine lacks walls that this process should stand in.
+    pub fn unwalled(&self, missing: &str) {
+        let mut line = self.begin("walls");
+        field(&mut line, "missing", missing.as_bytes());
+        lock(&self.out).write(Severity::LOG_WARNING, &line);
     }
 
     /// A number that was none of this person's before.

@@ -21,7 +21,7 @@ use std::{fmt, io};
 use rustix::io::Errno;
 
 pub use dial::{dial, dial_unix};
-pub use roots::tls_config;
+pub use roots::{take_system_roots, tls_config};
 pub use stream::Stream;
 pub use tls::Secured;
 

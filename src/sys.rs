@@ -2,6 +2,7 @@
 //! `unsafe`.
 
 mod shared;
+mod walls;
 
 use std::{
     ffi::{CStr, CString},
@@ -10,6 +11,7 @@ use std::{
 };
 
 pub use shared::{try_lock, unlock, write_mapped};
+pub use walls::Walls;
 
 use rustix::{
     fs::{Mode, OFlags},
@@ -48,9 +50,13 @@ pub fn settle() -> Result<(), String> {
     rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     die_after_host();
-    // Nobody may look into this process.
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    hide();
     Ok(())
+}
+
+/// Nobody may look into this process, nor keep an image of it.
+fn hide() {
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// The host's death ends this process. A second line only: the end of the wire is the first, and
@@ -110,7 +116,9 @@ fn limits() {
         (Resource::Stack, 8 * MEGABYTE),
         (Resource::Fsize, LARGEST_FILE),
         (Resource::Cpu, 60),
-        (Resource::Nproc, 4096),
+        // It counts what all helpers of their user run; a thread of this one is bounded by memory,
+        // and a process it cannot make.
+        (Resource::Nproc, u64::MAX),
         (Resource::Memlock, 8 * MEGABYTE),
         (Resource::Locks, 1024),
         (Resource::Sigpending, 1024),
@@ -269,16 +277,30 @@ pub struct Nss;
 /// No entry is larger; glibc suggests 1 KB and says that it is only a suggestion.
 const LARGEST_ENTRY: usize = 1 << 20;
 
+/// A user's numbers.
+pub struct User {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// The user of this name.
+///
+/// # Errors
+/// NSS could not be asked, in words.
+pub fn user(name: &str) -> Result<Option<User>, String> {
+    let Ok(name) = CString::new(name) else {
+        return Ok(None);
+    };
+    // SAFETY: `look_up` passes valid places and its buffer's own length.
+    let found = look_up(|entry, buffer, length, result| unsafe {
+        libc::getpwnam_r(name.as_ptr(), entry, buffer, length, result)
+    })?;
+    Ok(found.map(|(user, _)| user))
+}
+
 impl Names for Nss {
     fn uid(&self, name: &str) -> Result<Option<u32>, String> {
-        let Ok(name) = CString::new(name) else {
-            return Ok(None);
-        };
-        // SAFETY: `look_up` passes valid places and its buffer's own length.
-        let found = look_up(|entry, buffer, length, result| unsafe {
-            libc::getpwnam_r(name.as_ptr(), entry, buffer, length, result)
-        })?;
-        Ok(found.map(|(uid, _)| uid))
+        Ok(user(name)?.map(|user| user.uid))
     }
 
     fn name(&self, uid: u32) -> Result<Option<String>, String> {
@@ -293,7 +315,7 @@ impl Names for Nss {
 /// A look-up in NSS, with as much room as the entry wants.
 fn look_up(
     call: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> i32,
-) -> Result<Option<(u32, CString)>, String> {
+) -> Result<Option<(User, CString)>, String> {
     let mut buffer: Vec<libc::c_char> = vec![0; 1024];
     loop {
         // SAFETY: all-zero is a valid passwd.
@@ -309,7 +331,11 @@ fn look_up(
             0 => {
                 // SAFETY: found, so pw_name is a C string within `buffer`.
                 let name = unsafe { CStr::from_ptr(entry.pw_name) }.to_owned();
-                return Ok(Some((entry.pw_uid, name)));
+                let user = User {
+                    uid: entry.pw_uid,
+                    gid: entry.pw_gid,
+                };
+                return Ok(Some((user, name)));
             }
             libc::ERANGE if buffer.len() < LARGEST_ENTRY => {
                 buffer.resize(buffer.len().saturating_mul(4), 0);
@@ -322,6 +348,25 @@ fn look_up(
                 return Err(format!("NSS could not be asked for a user: {error}"));
             }
         }
+    }
+}
+
+/// Which Landlock the kernel has (`landlock_create_ruleset(2)`); 0 for none.
+///
+/// # Errors
+/// It has one and does not say so, in words.
+fn landlock_abi() -> Result<i32, String> {
+    const VERSION: u32 = 1;
+    let none = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no memory and only answers.
+    let abi = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0, VERSION) };
+    if abi >= 0 {
+        return Ok(i32::try_from(abi).unwrap_or(i32::MAX));
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EOPNOTSUPP) => Ok(0),
+        _ => Err(format!("Landlock: {error}")),
     }
 }
 

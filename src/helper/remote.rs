@@ -40,6 +40,14 @@ const BOOT: Moment = Moment::at(Duration::ZERO);
 /// As long a standstill changes nothing.
 const FORGIVEN: Duration = Duration::from_secs(1);
 
+/// Why nobody watches any more.
+pub enum End {
+    /// The module is gone.
+    Gone,
+    /// It was asked for.
+    Rest,
+}
+
 /// The module's end of the wire.
 pub struct Remote {
     wire: OwnedFd,
@@ -80,7 +88,7 @@ impl Remote {
     /// Waits for one message. `None`: it did not come, was too long, or the module is gone.
     pub fn receive(&self, patience: Duration) -> Option<Zeroizing<Vec<u8>>> {
         let by = Deadline::within(patience);
-        self.wait_for(PollFlags::IN, by)?;
+        wait(&mut [PollFd::new(&self.wire, PollFlags::IN)], by)?;
         let mut buffer = Zeroizing::new(vec![0; wire::MAX_MESSAGE]);
         let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
         let (_, length) = rustix::net::recv(&self.wire, buffer.as_mut_slice(), flags).ok()?;
@@ -92,17 +100,24 @@ impl Remote {
         Some(buffer)
     }
 
-    /// Returns when the module is gone, and notices meanwhile when this process stands still.
-    pub fn wait_for_end(&self) {
+    /// Returns when the module is gone, or `rest` is to be taken, and notices meanwhile when this
+    /// process stands still.
+    pub fn wait_for_end(&self, rest: &OwnedFd) -> End {
         loop {
             let began = Moment::now();
             self.tick
                 .store(millis(began.since(BOOT)), Ordering::Relaxed);
-            if self
-                .wait_for(PollFlags::RDHUP, Deadline::within(TICK))
-                .is_some()
-            {
-                return;
+            let mut ends = [
+                PollFd::new(&self.wire, PollFlags::RDHUP),
+                PollFd::new(rest, PollFlags::IN),
+            ];
+            if wait(&mut ends, Deadline::within(TICK)).is_some() {
+                let [wire, _] = ends;
+                return if wire.revents().is_empty() {
+                    End::Rest
+                } else {
+                    End::Gone
+                };
             }
             let late = Moment::now().since(began).saturating_sub(TICK);
             if late > JITTER {
@@ -149,25 +164,6 @@ impl Remote {
         }
     }
 
-    /// Waits for something on the wire, or its end. `None`: not in time.
-    fn wait_for(&self, events: PollFlags, by: Deadline) -> Option<()> {
-        loop {
-            // Longer than any of our waits, should it not fit.
-            let left = Timespec::try_from(by.left()).unwrap_or(Timespec {
-                tv_sec: 3600,
-                tv_nsec: 0,
-            });
-            let mut wire = [PollFd::new(&self.wire, events)];
-            match poll(&mut wire, Some(&left)) {
-                Ok(0) if by.is_over() => return None,
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Some(()),
-                // Nothing that can be waited for.
-                Err(_) => return None,
-            }
-        }
-    }
-
     fn ask(&self, style: Style, prompt: &str) -> Heard {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Ask(style, prompt), wait);
@@ -193,6 +189,24 @@ impl Person for &Remote {
 
     fn code(&mut self, prompt: &str, echo: bool) -> Heard {
         self.ask(if echo { Style::Visible } else { Style::Hidden }, prompt)
+    }
+}
+
+/// Waits for something on one of these, or its end. `None`: not in time.
+fn wait(ends: &mut [PollFd], by: Deadline) -> Option<()> {
+    loop {
+        // Longer than any of our waits, should it not fit.
+        let left = Timespec::try_from(by.left()).unwrap_or(Timespec {
+            tv_sec: 3600,
+            tv_nsec: 0,
+        });
+        match poll(ends, Some(&left)) {
+            Ok(0) if by.is_over() => return None,
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Some(()),
+            // Nothing that can be waited for.
+            Err(_) => return None,
+        }
     }
 }
 

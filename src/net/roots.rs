@@ -84,11 +84,30 @@ fn read(ca: Option<&Arc<[u8]>>) -> Result<Arc<ClientConfig>, Error> {
     Ok(Arc::new(config))
 }
 
-/// The first of `bundles` that exists.
+/// The system's bundle, and where it lies: read before there are walls, behind which not every such
+/// place lies.
+static TAKEN: OnceLock<(Vec<u8>, String)> = OnceLock::new();
+
+/// Reads the system's bundle ahead of who will want it. What is in it is looked at only then, and so
+/// is why it could not be read.
+pub fn take_system_roots() {
+    if let Ok(taken) = bundle(&SYSTEM_BUNDLES) {
+        let _ = TAKEN.set(taken);
+    }
+}
+
 fn system_roots(bundles: &[&str]) -> Result<RootCertStore, Error> {
+    match TAKEN.get() {
+        Some((pem, path)) => roots(pem, path),
+        None => bundle(bundles).and_then(|(pem, path)| roots(&pem, &path)),
+    }
+}
+
+/// The first of `bundles` that exists.
+fn bundle(bundles: &[&str]) -> Result<(Vec<u8>, String), Error> {
     for path in bundles {
         match fs::read(path) {
-            Ok(pem) => return roots(&pem, path),
+            Ok(pem) => return Ok((pem, (*path).to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::Local(format!("{path}: {error}"))),
         }

@@ -29,6 +29,8 @@ const PICTURE: &[(&str, &[&str])] = &[
             "journal",
             "phone",
             "config",
+            // What is to be read before the walls are up.
+            "net",
             "sys",
             "deadline",
             "secret",
