@@ -3,7 +3,7 @@
 # make bench     what one login costs, beside other modules, into docs/benchmarks.md; as root
 # make bench-ledger   what one decision of the ledger costs, into docs/ledger-benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
-# make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= and make uninstall
+# make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= SYSUSERSDIR= and make uninstall
 
 PREFIX     ?= /usr
 LIBEXECDIR ?= $(PREFIX)/libexec
@@ -11,6 +11,7 @@ SBINDIR    ?= $(PREFIX)/sbin
 SYSCONFDIR ?= /etc
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/pam-sms-otp
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 # Where this system keeps its PAM modules.
 PAMDIR     ?= $(shell for so in /lib/*/security/pam_unix.so /usr/lib/*/security/pam_unix.so /lib64/security/pam_unix.so /usr/lib64/security/pam_unix.so /lib/security/pam_unix.so; do \
                   [ -e $$so ] && dirname $$so && break; done | grep . || echo /lib/security)
@@ -71,12 +72,13 @@ lint: cargo
 # the first is part of the second.
 install: build
 	$(INSTALL) -d $(DESTDIR)$(PAMDIR) $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp $(DESTDIR)$(SBINDIR) \
-	  $(DESTDIR)$(SYSCONFDIR)/security $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/pam.d
+	  $(DESTDIR)$(SYSCONFDIR)/security $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/pam.d
 	$(INSTALL) -m 644 $(BUILT)/libpam_sms_otp.so $(DESTDIR)$(PAMDIR)/pam_sms_otp.so
 	$(INSTALL) -m 755 $(BUILT)/sms-otp-helper $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp/helper
 	$(INSTALL) -m 755 $(BUILT)/sms-otp $(DESTDIR)$(SBINDIR)/sms-otp
 	[ -e $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml ] || \
 	  $(INSTALL) -m 600 conf/sms_otp.toml $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml
+	$(INSTALL) -m 644 packaging/sysusers.d/pam_sms_otp.conf $(DESTDIR)$(SYSUSERSDIR)
 	$(INSTALL) -m 644 conf/sms_otp.toml README.md CHANGELOG.md docs/*.md docs/*.svg $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 pam.d/* $(DESTDIR)$(DOCDIR)/pam.d
 	$(INSTALL) -m 644 man/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man5
@@ -84,7 +86,7 @@ install: build
 
 # Settings and secrets stay: they are the administrator's.
 uninstall:
-	rm -f $(DESTDIR)$(PAMDIR)/pam_sms_otp.so $(DESTDIR)$(SBINDIR)/sms-otp \
+	rm -f $(DESTDIR)$(PAMDIR)/pam_sms_otp.so $(DESTDIR)$(SBINDIR)/sms-otp $(DESTDIR)$(SYSUSERSDIR)/pam_sms_otp.conf \
 	  $(DESTDIR)$(MANDIR)/man5/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man8/pam_sms_otp.8 $(DESTDIR)$(MANDIR)/man8/sms-otp.8
 	rm -rf $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp $(DESTDIR)$(DOCDIR)
 

@@ -105,14 +105,15 @@ fn close_all_but_wire() -> Result<(), String> {
     Ok(())
 }
 
-/// Every limit to our own value, or as near as the hard limit lets us: the caller's are his.
-fn limits() {
+/// Every limit to our own value, or as near as the hard limit lets us: the caller's are his. A reply
+/// of a gigabyte dies of them.
+pub fn limits() {
     const MEGABYTE: u64 = 1 << 20;
     let own = [
         (Resource::Core, 0),
         (Resource::Nofile, 64),
         (Resource::As, 1024 * MEGABYTE),
-        (Resource::Data, 512 * MEGABYTE),
+        (Resource::Data, 128 * MEGABYTE),
         (Resource::Stack, 8 * MEGABYTE),
         (Resource::Fsize, LARGEST_FILE),
         (Resource::Cpu, 60),

@@ -21,6 +21,7 @@ const FIXED: &[(&str, u32)] = &[
     ("usr/libexec/pam_sms_otp/helper", 0o755),
     ("usr/sbin/sms-otp", 0o755),
     (SETTINGS, 0o600),
+    ("usr/lib/sysusers.d/pam_sms_otp.conf", 0o644),
     ("usr/share/man/man5/sms_otp.toml.5", 0o644),
     ("usr/share/man/man8/pam_sms_otp.8", 0o644),
     ("usr/share/man/man8/sms-otp.8", 0o644),

@@ -15,6 +15,7 @@
 
 mod command;
 mod drift;
+mod hostile;
 mod install;
 mod logins;
 mod module;
@@ -30,6 +31,14 @@ type Case = (&'static str, fn(&Bench));
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(lab::pamhost::child::FLAG) {
         lab::pamhost::child::main();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args().nth(1).as_deref() == Some(hostile::walls::behind::FLAG) {
+        hostile::walls::behind::main(&std::env::args().skip(2).collect::<Vec<_>>());
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args().nth(1).as_deref() == Some(hostile::walls::names::FLAG) {
+        hostile::walls::names::main();
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
@@ -63,6 +72,7 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         .chain(wing(command::cases(), false))
         .chain(wing(install::cases(), false))
         .chain(wing(module::cases(), false))
+        .chain(wing(hostile::cases(), false))
         .chain(wing(logins::cases(), closed))
         .collect()
 }

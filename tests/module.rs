@@ -11,7 +11,7 @@ mod happy;
 mod hosts;
 mod lab_itself;
 mod ledger;
-mod login;
+pub mod login;
 mod password;
 mod phone;
 mod policy;

@@ -8,7 +8,7 @@
 mod calls;
 mod files;
 
-use std::{fs, io::ErrorKind};
+use std::{fs, io::ErrorKind, thread, time::Duration};
 
 use rustix::{
     process::{Gid, Uid},
@@ -26,6 +26,10 @@ pub const OWN_USER: &str = "pam_sms_otp";
 
 /// `nobody`, and what a kernel shows for ids it cannot map: others are it, too.
 const NOBODY: u32 = 65534;
+
+/// How often, and how far apart, another thread is looked for.
+const LOOKS: u32 = 500;
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What is to stand around this process.
 pub struct Walls {
@@ -182,11 +186,15 @@ fn become_user(own: &User) -> Result<(), String> {
 }
 
 /// Whether this thread is the only one. Asked to leave a group of threads, the kernel says no to
-/// whoever shares it (`EINVAL`, unshare(2)), and does nothing for who is alone.
+/// whoever shares it (`EINVAL`, unshare(2)), and does nothing for who is alone. One that has just
+/// ended takes a moment to be gone.
 fn alone() -> Result<(), String> {
-    // SAFETY: a number; in a process of one thread it changes nothing.
-    if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {
-        return Ok(());
+    for _ in 0..LOOKS {
+        // SAFETY: a number; in a process of one thread it changes nothing.
+        if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {
+            return Ok(());
+        }
+        thread::sleep(LOOK);
     }
     Err("another thread was running before the walls were up".into())
 }

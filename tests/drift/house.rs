@@ -26,6 +26,8 @@ const MAY: &[&str] = &[
     "src/lib.rs",
     "src/sys.rs",
     "src/sys/shared.rs",
+    "src/sys/walls.rs",
+    "src/sys/walls/calls.rs",
     "module/src/birth.rs",
     "module/src/helper.rs",
     "module/src/lib.rs",

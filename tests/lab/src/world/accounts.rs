@@ -153,7 +153,12 @@ pub fn replace_all(etc: &Path) {
     if !passwd.iter().any(|line| line.starts_with("sshd:")) {
         passwd.push("sshd:x:998:65534::/run/sshd:/usr/sbin/nologin".to_owned());
     }
-    let group = keep(&read("group"));
+    let mut group = keep(&read("group"));
+    // The helper's own user, as sysusers.d makes it.
+    passwd.retain(|line| !line.starts_with("pam_sms_otp:"));
+    group.retain(|line| !line.starts_with("pam_sms_otp:"));
+    passwd.push("pam_sms_otp:x:990:990::/:/usr/sbin/nologin".to_owned());
+    group.push("pam_sms_otp:x:990:".to_owned());
     let each = |lines: &[String], rest: &str| -> Vec<String> {
         let name = |line: &String| line.split(':').next().unwrap_or_default().to_owned();
         lines.iter().map(|line| name(line) + rest).collect()

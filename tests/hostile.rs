@@ -1,0 +1,9 @@
+//! The hostile host and the failing network: each sentence on what we defend against has its run here.
+
+pub mod walls;
+
+use crate::Case;
+
+pub fn cases() -> Vec<Case> {
+    [walls::CASES].concat()
+}
