@@ -1,9 +1,10 @@
 //! What is said in two places says the same: the picture of the rooms, keys, reasons and texts, what
-//! the module loads. No private machine is needed.
+//! the papers name, what the module loads. No private machine is needed.
 
 mod binary;
 mod house;
 mod imports;
+mod papers;
 mod words;
 
 use crate::Case;
@@ -11,7 +12,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub fn cases() -> Vec<Case> {
-    [imports::CASES, house::CASES, words::CASES, binary::CASES].concat()
+    [
+        imports::CASES,
+        house::CASES,
+        words::CASES,
+        papers::CASES,
+        binary::CASES,
+    ]
+    .concat()
 }
 
 fn repository() -> &'static Path {

@@ -1,0 +1,169 @@
+//! The papers name tests, files and places in each other: they are there.
+
+use super::{read, repository, sources};
+use crate::Case;
+use lab::bench::Bench;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+pub const CASES: &[Case] = &[
+    (
+        "drift::papers::tests_that_are_named_exist",
+        tests_that_are_named_exist,
+    ),
+    (
+        "drift::papers::files_that_are_named_exist",
+        files_that_are_named_exist,
+    ),
+    ("drift::papers::links_lead_somewhere", links_lead_somewhere),
+];
+
+/// Each document by its path in the repository, and its text.
+fn papers() -> Vec<(String, String)> {
+    let docs = std::fs::read_dir(repository().join("docs")).expect("docs");
+    let docs = docs.flatten().map(|entry| entry.file_name());
+    let mut paths: Vec<String> = docs
+        .filter_map(|name| Some(format!("docs/{}", name.to_str()?)))
+        .filter(|path| Path::new(path).extension().is_some_and(|e| e == "md"))
+        .collect();
+    paths.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned));
+    paths.sort();
+    let text = |path: String| {
+        let text = read(&path);
+        (path, text)
+    };
+    paths.into_iter().map(text).collect()
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// `room::tests::name`, and nothing that could be anything else.
+fn is_a_test(word: &str) -> bool {
+    let plain = |part: &str| {
+        let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+        !part.is_empty() && part.bytes().all(letter)
+    };
+    word.contains("::") && word.split("::").all(plain)
+}
+
+fn tests_that_are_named_exist(_: &Bench) {
+    let known: BTreeSet<String> = units().into_iter().chain(real_runs()).collect();
+    let mut named = 0;
+    for (path, text) in papers() {
+        for word in quoted(&text).filter(|word| is_a_test(word)) {
+            assert!(
+                known.contains(word),
+                "{path} names {word}, and there is no such test"
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 100, "only {named} tests are named");
+}
+
+/// The names in the tables of cases.
+fn real_runs() -> Vec<String> {
+    let mut names = Vec::new();
+    for (_, text) in sources("tests") {
+        names.extend(
+            text.split('"')
+                .filter(|word| is_a_test(word))
+                .map(str::to_owned),
+        );
+    }
+    names
+}
+
+/// The names of unit tests, as `cargo test` says them; those of the packages beside `src` with the
+/// package's name in front.
+fn units() -> Vec<String> {
+    let mut names = Vec::new();
+    for (folder, package) in [("src/", ""), ("wire/src/", "wire"), ("trust/src/", "trust")] {
+        for (path, text) in sources(folder.trim_end_matches('/')) {
+            let room = path.trim_start_matches(folder).trim_end_matches(".rs");
+            let mut room: Vec<&str> = room.split('/').filter(|part| *part != "lib").collect();
+            if !package.is_empty() {
+                room.insert(0, package);
+            }
+            let mut is_next = false;
+            for line in text.lines().map(str::trim) {
+                match line {
+                    "mod tests {" => room.push("tests"),
+                    "#[test]" => is_next = true,
+                    _ => {}
+                }
+                let name = line
+                    .strip_prefix("fn ")
+                    .and_then(|rest| rest.split('(').next());
+                if let (true, Some(name)) = (is_next, name) {
+                    names.push(format!("{}::{name}", room.join("::")));
+                    is_next = false;
+                }
+            }
+        }
+    }
+    names
+}
+
+fn files_that_are_named_exist(_: &Bench) {
+    let folders = [
+        "src/", "module/", "wire/", "trust/", "tests/", "pam.d/", "conf/", "docs/",
+    ];
+    for (path, text) in papers() {
+        let ours = |word: &&str| folders.iter().any(|folder| word.starts_with(folder));
+        for word in quoted(&text).filter(ours) {
+            // A pattern, or words with a path at their head.
+            if word.contains(['*', '<', ' ', '…', '{']) {
+                continue;
+            }
+            let found = repository().join(word).exists();
+            assert!(found, "{path} names {word}, and there is no such file");
+        }
+    }
+}
+
+fn links_lead_somewhere(_: &Bench) {
+    for (path, text) in papers() {
+        for link in text.split("](").skip(1) {
+            let target = link.split(')').next().unwrap_or_default();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let folder = Path::new(&path).parent().expect("a folder");
+            let file = match file {
+                "" => path.clone(),
+                file => folder.join(file).to_str().expect("ASCII").to_owned(),
+            };
+            assert!(
+                repository().join(&file).exists(),
+                "{path} links to {target}, and there is no {file}"
+            );
+            let is_there = place.is_empty() || places(&read(&file)).contains(place);
+            assert!(
+                is_there,
+                "{path} links to {target}, and there is no such heading"
+            );
+        }
+    }
+}
+
+/// The headings of a document, as links name them.
+fn places(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+            heading
+                .chars()
+                .filter(kept)
+                .map(|c| if c == ' ' { '-' } else { c })
+                .collect()
+        })
+        .collect()
+}
