@@ -123,7 +123,7 @@ fn one_that_is_missing_is_said_once(bench: &Bench) {
         accounts.display()
     );
     let login = login.host(|host| apart(host, &script));
-    let said = "walls";
+    let said = "walls user=?";
     let twice = |login: Login<'_>| {
         let login =
             login.host(|host| host.steps(&[Step::Authenticate, Step::Restart, Step::Authenticate]));
@@ -179,7 +179,7 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
     let granted = Seen::new(
         &[code::SUCCESS],
         &[ASKS, SENT],
-        &["walls", "sent", "granted"],
+        &["walls user=?", "sent", "granted"],
         1,
     );
     let login = Login::new(bench, "walls-fail").of(&cyd);
@@ -202,7 +202,7 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
         ("unshare", "EINVAL", &refused),
     ] {
         let injected = format!("inject={call}:error={errno}");
-        let trace = ["-f", "-qq", "-o", "/dev/null", "-e"].map(str::to_owned);
+        let trace = ["-D", "-f", "-qq", "-o", "/dev/null", "-e"].map(str::to_owned);
         let strace = program("strace").display().to_string();
         let mount = program("mount").display().to_string();
         let script = format!(

@@ -240,7 +240,12 @@ fn a_failover_in_a_storm(bench: &Bench) {
     let master = Redis::start();
     let replica = Redis::replica_of(&master);
     let sentinel = Redis::sentinel_of(&master, 1);
-    let url = format!("redis+sentinel://127.0.0.1:{}/lab", sentinel.port());
+    let url = format!(
+        "redis+sentinel://127.0.0.1:{}/lab:{},{}",
+        sentinel.port(),
+        master.port(),
+        replica.port()
+    );
     let on = |case, who: &Someone| {
         many(host(bench, case, who, &url))
             .text("ledger.timeout", "10s")
