@@ -8,9 +8,15 @@
 mod calls;
 mod files;
 
-use std::{fs, io::ErrorKind, thread, time::Duration};
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    thread,
+    time::Duration,
+};
 
 use rustix::{
+    io::Errno,
     process::{Gid, Uid},
     thread::{
         CapabilitySet, CapabilitySets, clear_ambient_capability_set,
@@ -159,7 +165,7 @@ fn become_user(own: &User) -> Result<(), String> {
     let failed = |what: &str| {
         format!(
             "the user {OWN_USER}: {what}: {}",
-            std::io::Error::last_os_error()
+            io::Error::last_os_error()
         )
     };
     // SAFETY: numbers, and an empty list.
@@ -185,16 +191,29 @@ fn become_user(own: &User) -> Result<(), String> {
     ))
 }
 
-/// Whether this thread is the only one. Asked to leave a group of threads, the kernel says no to
-/// whoever shares it (`EINVAL`, unshare(2)), and does nothing for who is alone. One that has just
-/// ended takes a moment to be gone.
+/// Whether this thread is the only one. One that has just ended takes a moment to be gone.
 fn alone() -> Result<(), String> {
     for _ in 0..LOOKS {
-        // SAFETY: a number; in a process of one thread it changes nothing.
-        if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {
+        if threads()? == 1 {
             return Ok(());
         }
         thread::sleep(LOOK);
     }
     Err("another thread was running before the walls were up".into())
+}
+
+/// How many threads there are, or two for more than one. Asked to leave its group of threads, the
+/// kernel says no to whoever shares it (`EINVAL`, unshare(2)), and does nothing for who is alone; a
+/// container may forbid that question.
+fn threads() -> Result<usize, String> {
+    // SAFETY: a number; in a process of one thread it changes nothing.
+    if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {
+        return Ok(1);
+    }
+    if Errno::from_io_error(&io::Error::last_os_error()) == Some(Errno::INVAL) {
+        return Ok(2);
+    }
+    let listed = fs::read_dir("/proc/self/task");
+    let listed = listed.map_err(|error| format!("/proc/self/task: {error}"))?;
+    Ok(listed.count())
 }

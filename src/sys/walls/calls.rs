@@ -138,8 +138,6 @@ pub fn known() -> Result<bool, String> {
     let error = Error::last_os_error();
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EOPNOTSUPP) => Ok(false),
-        // Before Linux 4.14 this question is not known, nor an end of the whole process.
-        Some(libc::EINVAL) => Ok(false),
         _ => Err(format!("seccomp: {error}")),
     }
 }
