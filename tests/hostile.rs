@@ -1,9 +1,10 @@
 //! The hostile host and the failing network: each sentence on what we defend against has its run here.
 
+mod stacks;
 pub mod walls;
 
 use crate::Case;
 
 pub fn cases() -> Vec<Case> {
-    [walls::CASES].concat()
+    [stacks::CASES, walls::CASES].concat()
 }

@@ -6,7 +6,7 @@ mod remember;
 mod ssh_gone;
 mod ssh_password;
 mod ssh_proved;
-mod steps;
+pub mod steps;
 mod su;
 mod sudo;
 

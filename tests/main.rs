@@ -72,7 +72,7 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         .chain(wing(command::cases(), false))
         .chain(wing(install::cases(), false))
         .chain(wing(module::cases(), false))
-        .chain(wing(hostile::cases(), false))
         .chain(wing(logins::cases(), closed))
+        .chain(wing(hostile::cases(), closed))
         .collect()
 }

@@ -381,7 +381,7 @@ impl<'b> Login<'b> {
             return Vec::new();
         }
         let head = format!("pam_sms_otp({}:auth): ", self.case);
-        let mut lines = self.bench.world().log().lines_with(&[&head]);
+        let mut lines = self.bench.world().log().lines_that_begin(&head);
         // What libpam itself says in the name of whoever asked.
         lines.retain(|line| !line.message.ends_with(": conversation failed"));
         lines

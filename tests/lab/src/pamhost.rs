@@ -207,6 +207,12 @@ impl PamHost {
         self
     }
 
+    /// A host that does not wait after a failure, whatever a module asks for.
+    pub fn no_delay(mut self) -> Self {
+        self.request["no_delay"] = json!(true);
+        self
+    }
+
     /// Runs the host as this user.
     pub fn run_as(mut self, world: &World, account: &Account) -> Self {
         self.program = world.host_program().to_owned();

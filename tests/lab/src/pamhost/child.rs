@@ -3,7 +3,7 @@
 use super::ffi::{self, Handle};
 use super::{Answer, Snapshot};
 use serde_json::{Value, json};
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::io::{BufRead, Write};
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -118,12 +118,20 @@ fn start(request: &Value) -> *mut Handle {
             set_item(handle, item, value);
         }
     }
+    if request["no_delay"] == true {
+        let at_once = at_once as extern "C" fn(c_int, c_uint, *mut c_void);
+        // SAFETY: the handle is alive, and the function is of the type that this item has.
+        unsafe { ffi::pam_set_item(handle, ffi::ITEM_FAIL_DELAY, at_once as *const c_void) };
+    }
     if let Some(assignment) = c_string(&request["pam_env"]) {
         // SAFETY: the handle is alive, libpam copies the string.
         unsafe { ffi::pam_putenv(handle, assignment.as_ptr()) };
     }
     handle
 }
+
+/// Called in the place of a delay.
+extern "C" fn at_once(_result: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
 struct Shared(ffi::Conversation);
 

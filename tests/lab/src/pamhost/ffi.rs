@@ -70,3 +70,4 @@ pub const ITEM_USER: c_int = 2;
 pub const ITEM_TTY: c_int = 3;
 pub const ITEM_RHOST: c_int = 4;
 pub const ITEM_RUSER: c_int = 8;
+pub const ITEM_FAIL_DELAY: c_int = 10;

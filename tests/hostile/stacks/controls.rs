@@ -1,0 +1,273 @@
+//! Each code that our module can return under each control, beside modules that say yes or no: what the
+//! host is told. In some shapes `pam_debug.so`, which returns what it is told to, stands in our place;
+//! at length (`TORTURE`) both go through all of them, and must fare the same.
+
+use crate::module::login::{Login, someone};
+use lab::bench::Bench;
+use lab::listeners::Refused;
+use lab::pamhost::{Answer, Message, PamHost, Style, code};
+
+const TABLE: &str = include_str!("../../cases/stacks/controls.txt");
+const KEY: &str = "SSH_AUTH_INFO_0=publickey ssh-ed25519 BBBB";
+/// Where the module itself is run, and not its double.
+const SHAPES: [&str; 2] = ["alone", "permit-behind"];
+
+/// Codes by the names that pam.conf(5) has for them.
+const CODES: [(&str, i32); 8] = [
+    ("success", code::SUCCESS),
+    ("ignore", code::IGNORE),
+    ("auth_err", code::AUTH_ERR),
+    ("maxtries", code::MAXTRIES),
+    ("user_unknown", code::USER_UNKNOWN),
+    ("authinfo_unavail", code::AUTHINFO_UNAVAIL),
+    ("service_err", code::SERVICE_ERR),
+    ("conv_err", code::CONV_ERR),
+];
+
+struct Row {
+    shape: &'static str,
+    control: &'static str,
+    cells: Vec<&'static str>,
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut blocks = TABLE.split("\n== ");
+    let head = blocks.next().expect("a head");
+    let codes = head.lines().find_map(|line| line.strip_prefix("codes "));
+    let names: Vec<&str> = CODES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        codes.expect("the codes").split(' ').collect::<Vec<_>>(),
+        names
+    );
+    for block in blocks {
+        let (shape, lines) = block.split_once('\n').expect("a shape and its rows");
+        for line in lines.lines().filter(|line| !line.is_empty()) {
+            let end = line.find(']').map_or(line.find(' '), |at| Some(at + 1));
+            let (control, cells) = line.split_at(end.expect("a control"));
+            let cells: Vec<&str> = cells.split_whitespace().collect();
+            assert_eq!(cells.len(), CODES.len(), "{line}");
+            rows.push(Row {
+                shape,
+                control,
+                cells,
+            });
+        }
+    }
+    rows
+}
+
+pub fn each_code_under_each_control(bench: &Bench) {
+    let rows = rows();
+    // A thread for each code: a column of the table.
+    let columns: Vec<Vec<String>> = std::thread::scope(|scope| {
+        let rows = &rows;
+        let column = |name| move || Column::new(bench, name).cells(rows);
+        let threads: Vec<_> = CODES
+            .iter()
+            .map(|(name, code)| scope.spawn(column((*name, *code))))
+            .collect();
+        let columns = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a column"));
+        columns.collect()
+    });
+    let mut wrong = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let seen: Vec<&str> = columns
+            .iter()
+            .map(|column| column[place].as_str())
+            .collect();
+        if seen != row.cells {
+            wrong.push(format!(
+                "seen {} {} {}",
+                row.shape,
+                row.control,
+                seen.join(" ")
+            ));
+        }
+        judge(row, &seen);
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What must hold whatever the table says.
+fn judge(row: &Row, seen: &[&str]) {
+    let Row { shape, control, .. } = row;
+    let what = format!("{control} {shape}: {seen:?}");
+    // Ours is the whole stack: what we do not grant is not granted.
+    if *shape == "alone" {
+        assert!(!seen.contains(&"IN"), "{what}");
+    }
+    // What the documents show as our line: whatever stands beside us, only an outcome that is ours to
+    // leave to the stack is left to it.
+    if ["required", "requisite"].contains(control) {
+        assert!(!seen[2..].contains(&"IN"), "{what}");
+    }
+    if ["[success=ok default=die]", "[success=done default=die]"].contains(control) {
+        assert!(!seen.contains(&"IN"), "{what}");
+    }
+    // A no is a no.
+    if *shape == "deny-before" {
+        assert!(
+            seen.iter().all(|cell| !cell.eq_ignore_ascii_case("in")),
+            "{what}"
+        );
+    }
+}
+
+/// One of our codes: how to get it, and the double that returns it.
+struct Column<'b> {
+    bench: &'b Bench,
+    name: &'static str,
+    code: i32,
+    login: Option<Login<'b>>,
+    arguments: &'static str,
+    /// Must live as long as somebody is refused by it.
+    _dead: Refused,
+}
+
+impl<'b> Column<'b> {
+    fn new(bench: &'b Bench, (name, code): (&'static str, i32)) -> Self {
+        let dead = Refused::new();
+        let case: &'static str = format!("controls-{name}").leak();
+        let who = someone(bench, case);
+        let login = Login::new(bench, case).of(&who).host(PamHost::no_delay);
+        let ledger = login.folder.join("ledger").display().to_string();
+        let login = login.text("ledger.path", &ledger);
+        let with_key = |login: Login<'b>| login.host(|host| host.pam_env(KEY));
+        let remembering = |login: Login<'b>| with_key(login).text("policy.remember", "1h");
+        let (login, arguments) = match name {
+            "success" => (earned(remembering(login), true), "password=ssh"),
+            "ignore" => (earned(remembering(login), true), "password=stack"),
+            "maxtries" => {
+                let login = with_key(login).set("limits.disable_after", "1");
+                (earned(login, false), "password=ssh")
+            }
+            "user_unknown" => (with_key(login).user("daemon"), "password=ssh"),
+            "authinfo_unavail" => {
+                let nobody = format!("[\"ldaps://127.0.0.1:{}\"]", dead.port());
+                (with_key(login).set("ldap.uris", &nobody), "password=ssh")
+            }
+            "service_err" => (with_key(login).set("code.digit", "6"), "password=ssh"),
+            // He hangs up at the password.
+            "conv_err" => (login, "password=ldap"),
+            // sshd has proved nothing.
+            _ => (login, "password=ssh"),
+        };
+        let login = Some(login);
+        Self {
+            bench,
+            name,
+            code,
+            login,
+            arguments,
+            _dead: dead,
+        }
+    }
+
+    fn cells(mut self, rows: &[Row]) -> Vec<String> {
+        let at_length = std::env::var_os("TORTURE").is_some();
+        let cell = |row: &Row| {
+            if at_length {
+                let (ours, double) = (self.ours(row), self.double(row));
+                let Row { shape, control, .. } = row;
+                assert_eq!(ours, double, "{}: {control} {shape}", self.name);
+                return self.told(ours);
+            }
+            let told = if SHAPES.contains(&row.shape) {
+                self.ours(row)
+            } else {
+                self.double(row)
+            };
+            self.told(told)
+        };
+        rows.iter().map(cell).collect()
+    }
+
+    /// What the host is told, as the table writes it.
+    fn told(&self, told: i32) -> String {
+        match told {
+            code::SUCCESS if self.code == code::SUCCESS => "in".to_owned(),
+            code::SUCCESS => "IN".to_owned(),
+            same if same == self.code => "=".to_owned(),
+            code::PERM_DENIED => "no".to_owned(),
+            code::AUTH_ERR => "deny".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    fn ours(&mut self, row: &Row) -> i32 {
+        let login = self.login.take().expect("a login");
+        let inner = format!("{} {}", login.product_line(), self.arguments);
+        let text = written(
+            self.bench,
+            &login,
+            row,
+            &format!("{{}} {}", self.arguments),
+            &inner,
+        );
+        let login = login.stack(text.leak());
+        let (transcript, _) = login.run(&[], 0);
+        self.login = Some(login);
+        transcript.codes()[0]
+    }
+
+    /// The same with `pam_debug.so` in our place.
+    fn double(&mut self, row: &Row) -> i32 {
+        let login = self.login.as_ref().expect("a login");
+        let line = format!("pam_debug.so auth={}", self.name);
+        let text = written(self.bench, login, row, &line, &line);
+        self.bench.stack(&login.folder, "double", &text);
+        let host = PamHost::new("double", Some(&login.folder)).no_delay();
+        host.user("nobody-here").run_with(&[]).codes()[0]
+    }
+}
+
+/// The login with a code that comes first: a right one, for which he is remembered, or a wrong one,
+/// after which he is locked out.
+fn earned(login: Login<'_>, right: bool) -> Login<'_> {
+    let login = login.stack("auth required {} password=ssh\n");
+    let (transcript, _) = login.run_with(2, |message: &Message| {
+        let sms = login.arrived();
+        match (message.style, sms.last()) {
+            (Style::Shown, Some(sms)) if right => sms.code().into(),
+            (Style::Shown, Some(sms)) => another(&sms.code()).into(),
+            _ => Answer::HangUp,
+        }
+    });
+    assert_eq!(
+        transcript.codes() == [code::SUCCESS],
+        right,
+        "{}",
+        login.case
+    );
+    login
+}
+
+/// A stack of this shape; what it includes is written.
+fn written(bench: &Bench, login: &Login, row: &Row, line: &str, inner: &str) -> String {
+    let Row { shape, control, .. } = row;
+    let ours = format!("auth {control} {line}\n");
+    let (permit, deny) = (
+        "auth required pam_permit.so\n",
+        "auth required pam_deny.so\n",
+    );
+    match *shape {
+        "alone" => ours,
+        "permit-behind" => ours + permit,
+        "permit-before" => permit.to_owned() + &ours,
+        "deny-behind" => ours + deny,
+        "deny-before" => deny.to_owned() + &ours,
+        word => {
+            bench.stack(&login.folder, "inner", &format!("auth {control} {inner}\n"));
+            format!("auth {word} {}/inner\n{permit}", login.folder.display())
+        }
+    }
+}
+
+/// As many digits, and others.
+fn another(code: &str) -> String {
+    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
+    code.chars().map(turn).collect()
+}

@@ -1,0 +1,180 @@
+//! A real sshd with the shipped stacks, with the `AuthenticationMethods` that each of them names and
+//! without any: sshd asks PAM about no key, so that this line is half of each stack.
+
+use super::documents;
+use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, another};
+use lab::bench::Bench;
+use lab::pty::{PATIENCE, Pty};
+use lab::sshd::{Key, Options, Sshd};
+
+/// What the client has, and what becomes of it: in (`+`, or `!` with less than two factors) or out,
+/// SMS, factors, as in the other table.
+struct Visit {
+    key: Key,
+    password: bool,
+    code: bool,
+    becomes: &'static str,
+}
+
+const fn visit(key: Key, password: bool, code: bool, becomes: &'static str) -> Visit {
+    Visit {
+        key,
+        password,
+        code,
+        becomes,
+    }
+}
+
+const KEY_CODE: fn(&'static str) -> Visit = |becomes| visit(Key::Right, false, true, becomes);
+const KEY: fn(&'static str) -> Visit = |becomes| visit(Key::Right, false, false, becomes);
+const PASSWORD_CODE: fn(&'static str) -> Visit = |becomes| visit(Key::None, true, true, becomes);
+const ONLY_PASSWORD: fn(&'static str) -> Visit = |becomes| visit(Key::None, true, false, becomes);
+const ONLY_PHONE: fn(&'static str) -> Visit = |becomes| visit(Key::None, false, true, becomes);
+
+struct Row {
+    stack: &'static str,
+    /// With the line that the stack names; else without any, as sshd is by itself.
+    named: bool,
+    visits: Vec<Visit>,
+}
+
+#[rustfmt::skip]
+fn rows() -> Vec<Row> {
+    let row = |stack, named, visits| Row { stack, named, visits };
+    vec![
+        row("sshd-key", true, vec![KEY_CODE("+12"), KEY("-11"), PASSWORD_CODE("-00")]),
+        row("sshd-auto", true, vec![KEY_CODE("+12"), KEY("-11"), PASSWORD_CODE("+12"), ONLY_PHONE("-00")]),
+        row("sshd-ldap", true, vec![KEY_CODE("-00"), PASSWORD_CODE("+12"), ONLY_PASSWORD("-11")]),
+        row("sshd-stack", true, vec![KEY_CODE("-00"), PASSWORD_CODE("+12"), ONLY_PASSWORD("-11")]),
+        // Warned of: the key alone. Who has none fares as he should.
+        row("sshd-key", false, vec![KEY("!01"), PASSWORD_CODE("-00")]),
+        row("sshd-auto", false, vec![KEY("!01"), PASSWORD_CODE("+12"), ONLY_PHONE("-00")]),
+        row("sshd-ldap", false, vec![KEY("!01"), ONLY_PASSWORD("-11")]),
+        row("sshd-stack", false, vec![KEY("!01"), ONLY_PHONE("-00")]),
+    ]
+}
+
+pub fn a_key_is_sshd_s_alone(bench: &Bench) {
+    std::thread::scope(|scope| {
+        for (place, row) in rows().into_iter().enumerate() {
+            scope.spawn(move || try_row(bench, place, &row));
+        }
+    });
+}
+
+fn try_row(bench: &Bench, place: usize, row: &Row) {
+    let methods = if row.named {
+        named(row.stack)
+    } else {
+        "any".to_owned()
+    };
+    let _stack = Service::shipped(bench, row.stack);
+    let sshd = Sshd::start(&Options {
+        service: row.stack.to_owned(),
+        methods: methods.clone(),
+        ..Options::default()
+    });
+    for (nth, visit) in row.visits.iter().enumerate() {
+        let who = Somebody::with_local_password(bench, &format!("methods-{place}-{nth}"));
+        let seen = try_visit(bench, &sshd, row, visit, &who);
+        let Row { stack, named, .. } = row;
+        let what = format!("{stack} with {methods:?}, visit {nth}");
+        assert_eq!(seen, visit.becomes, "{what}");
+        assert!(!named || !seen.starts_with('!'), "{what}");
+    }
+}
+
+/// What the stack's own comment wants of `sshd_config`.
+fn named(stack: &str) -> String {
+    let text = documents::read(&format!("pam.d/{stack}"));
+    let line = text.lines().find_map(|line| {
+        let (_, methods) = line.split_once(" AuthenticationMethods ")?;
+        line.starts_with('#').then(|| methods.trim().to_owned())
+    });
+    line.unwrap_or_else(|| panic!("pam.d/{stack} names no AuthenticationMethods"))
+}
+
+/// Comes, answers whatever is asked, and sees how it ends.
+fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebody) -> String {
+    let right = if row.stack == "sshd-stack" {
+        LOCAL
+    } else {
+        PASSWORD
+    };
+    let mut terminal: Pty = sshd.login(who.name(), visit.key);
+    let welcome = format!("WELCOME {}", who.name());
+    // In the end ssh may ask for a password that nobody wants.
+    let ends = [
+        "Password: ",
+        "SMS code: ",
+        &welcome,
+        "Permission denied",
+        "'s password: ",
+    ];
+    let (mut typed, mut code) = ((false, false), None);
+    let is_in = loop {
+        match terminal.expect_one_of(&ends, PATIENCE).0 {
+            0 => {
+                typed.0 |= visit.password;
+                terminal.type_line(if visit.password { right } else { "wrong horse" });
+            }
+            1 => {
+                let code = code.get_or_insert_with(|| who.code(bench));
+                typed.1 |= visit.code;
+                terminal.type_line(&if visit.code {
+                    code.clone()
+                } else {
+                    another(code)
+                });
+            }
+            2 => break true,
+            3 => break false,
+            _ => terminal.type_line("wrong horse"),
+        }
+    };
+    assert_eq!(terminal.wait().success(), is_in);
+    let logged = bench.world().log().lines_for(who.name());
+    let log = |event: &str| {
+        let begins = |message: &str| message.starts_with("pam_sms_otp(") && message.contains(event);
+        logged.iter().filter(|line| begins(&line.message)).count()
+    };
+    let sms = who.sms(bench);
+    assert_eq!(log("): sent "), sms, "{}: {logged:#?}", who.name());
+    // That he knew the password counts only where it was asked for; that he has the key only where
+    // sshd proved it.
+    let said = sshd.output();
+    let key = ["Accepted", "Partial"]
+        .iter()
+        .any(|how| said.contains(&format!("{how} publickey for {} ", who.name())));
+    let factors = usize::from(key) + usize::from(typed.0) + usize::from(typed.1);
+    assert!(
+        factors < 2 || !is_in || log("): granted ") == 1,
+        "{logged:#?}"
+    );
+    let sign = match (is_in, factors) {
+        (true, 2..) => '+',
+        (true, _) => '!',
+        (false, _) => '-',
+    };
+    format!("{sign}{sms}{factors}")
+}
+
+/// README, manual page and stacks say which line each stack needs, and what is without it.
+pub fn the_documents_name_the_methods(_: &Bench) {
+    let readme = documents::read("README.md");
+    for file in documents::samples() {
+        let Some(stack) = file
+            .strip_prefix("pam.d/")
+            .filter(|name| name.starts_with("sshd-"))
+        else {
+            continue;
+        };
+        let methods = named(stack);
+        let row = format!("| `{methods}` | `{stack}`");
+        assert!(readme.contains(&row), "README has no row {row}");
+    }
+    let words = "Unless `AuthenticationMethods` says otherwise, a key alone opens the door, without a code.";
+    assert!(documents::prose("README.md").contains(words));
+    let words = "AuthenticationMethods, without which a key alone is enough.";
+    assert!(documents::prose("man/pam_sms_otp.8").contains(words));
+}
