@@ -1,6 +1,7 @@
 //! System calls: ids, limits, descriptors, NSS, local time. No logic. The only room with
 //! `unsafe`.
 
+mod heap;
 mod shared;
 mod walls;
 
@@ -10,6 +11,7 @@ use std::{
     os::fd::{FromRawFd, OwnedFd, RawFd},
 };
 
+pub use heap::Forgetful;
 pub use shared::{try_lock, unlock, write_mapped};
 pub use walls::Walls;
 

@@ -1,6 +1,10 @@
 //! One login's process. Started by `pam_sms_otp.so`, by nobody else.
 #![forbid(unsafe_code)]
 
+/// It carries secrets.
+#[global_allocator]
+static HEAP: sms_otp::sys::Forgetful = sms_otp::sys::Forgetful;
+
 fn main() -> std::process::ExitCode {
     sms_otp::helper::run()
 }

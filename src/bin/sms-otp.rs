@@ -1,6 +1,10 @@
 //! `sms-otp`, the administrator's command.
 #![forbid(unsafe_code)]
 
+/// It carries secrets.
+#[global_allocator]
+static HEAP: sms_otp::sys::Forgetful = sms_otp::sys::Forgetful;
+
 fn main() -> std::process::ExitCode {
     sms_otp::admin::run(std::env::args_os().skip(1))
 }

@@ -13,6 +13,8 @@ mod codec;
 pub mod logfmt;
 mod request;
 
+use std::fmt;
+
 use codec::{Reader, Writer};
 pub use request::{Request, Source, most};
 
@@ -137,7 +139,7 @@ pub struct Stillborn {
 }
 
 /// What the module says after its [`Request`]: an answer to each [`FromHelper::Ask`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Answer<'a> {
     /// The person (or, for a password, an earlier module) said this.
     Said {
@@ -253,6 +255,19 @@ impl Stillborn {
         #[rustfmt::skip]
         let message = [v0, v1, kind::STILLBORN, 0, 0, 0, 0, 0, self.step, e0, e1, e2, e3, w0, w1];
         message
+    }
+}
+
+/// The words may be a password.
+impl fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Said { asked: true, .. } => "Said, asked",
+            Self::Said { .. } => "Said, unasked",
+            Self::HungUp => "HungUp",
+            Self::Missing => "Missing",
+            Self::TooLong => "TooLong",
+        })
     }
 }
 
