@@ -5,6 +5,7 @@ mod binary;
 mod house;
 mod imports;
 mod papers;
+mod secrets;
 mod words;
 
 use crate::Case;
@@ -17,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         house::CASES,
         words::CASES,
         papers::CASES,
+        secrets::CASES,
         binary::CASES,
     ]
     .concat()

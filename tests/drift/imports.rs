@@ -107,8 +107,11 @@ fn run_down_only(_: &Bench) {
                 .lines()
                 .filter(|line| line.contains("sms_otp::"))
             {
+                // Besides its heap.
+                let line = line.replace("sms_otp::sys::Forgetful", "");
                 let wanted = format!("sms_otp::{room}::");
-                assert!(line.contains(&wanted), "{path} looks past its room: {line}");
+                let fine = !line.contains("sms_otp::") || line.contains(&wanted);
+                assert!(fine, "{path} looks past its room: {line}");
             }
             continue;
         }

@@ -8,7 +8,7 @@ pub use seen::{ASKS, GRANTED, LATER, NOT_SENT, NOT_VERIFIED, RESENT, SENT, Seen,
 
 use lab::bench::Bench;
 use lab::log::Line;
-use lab::pamhost::{Answer, Message, PamHost, Transcript};
+use lab::pamhost::{Answer, At, Message, PamHost, Transcript};
 use lab::settings::Settings;
 use lab::twilio::{Sms, Twilio};
 use rustix::process::Pid;
@@ -260,10 +260,20 @@ impl<'b> Login<'b> {
         lines: usize,
         person: impl FnMut(&Message) -> Answer,
     ) -> (Transcript, Seen) {
+        self.run_watched(lines, person, |_, _| {})
+    }
+
+    /// The same, where somebody looks at the host whenever it waits.
+    pub fn run_watched(
+        &self,
+        lines: usize,
+        person: impl FnMut(&Message) -> Answer,
+        watch: impl FnMut(At, u32),
+    ) -> (Transcript, Seen) {
         self.set_up();
         let logged = self.logged().len();
         let arrived = self.arrived().len();
-        let transcript = self.host.run(person);
+        let transcript = self.host.run_watched(person, watch);
         let lines: Vec<Line> = self.settle(logged + lines).split_off(logged);
         let sms = self.arrived().split_off(arrived);
         self.judge(&transcript, &lines, &sms);
@@ -278,6 +288,21 @@ impl<'b> Login<'b> {
             sms: sms.len(),
         };
         (transcript, seen)
+    }
+
+    /// Runs it and judges nothing: for whoever makes the host's items what no host would.
+    pub fn transcript(&self, person: impl FnMut(&Message) -> Answer) -> Transcript {
+        self.set_up();
+        self.watched(person, |_, _| {})
+    }
+
+    /// The same when settings and stack are written, where somebody looks at the host.
+    pub fn watched(
+        &self,
+        person: impl FnMut(&Message) -> Answer,
+        watch: impl FnMut(At, u32),
+    ) -> Transcript {
+        self.host.run_watched(person, watch)
     }
 
     /// Writes settings and stack.

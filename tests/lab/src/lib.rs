@@ -39,14 +39,17 @@
 pub mod bench;
 pub mod certs;
 pub mod interrupt;
+pub mod ldap;
 pub mod listeners;
 pub mod log;
 pub mod machine;
+pub mod memory;
 pub mod pamhost;
 pub mod process;
 pub mod product;
 pub mod pty;
 pub mod redis;
+pub mod samples;
 pub mod scratch;
 pub mod settings;
 pub mod slapd;

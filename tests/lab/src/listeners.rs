@@ -48,6 +48,30 @@ impl Listener {
         Self { address, taken }
     }
 
+    /// One that answers whatever it hears, each time, with these bytes.
+    pub fn saying(bytes: Vec<u8>) -> Self {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let address = socket.local_addr().expect("the port's address");
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        thread::spawn(move || {
+            for mut stream in socket.incoming().flatten() {
+                count.fetch_add(1, Ordering::SeqCst);
+                let bytes = bytes.clone();
+                thread::spawn(move || {
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+                    let mut buffer = vec![0; 64 * 1024];
+                    while matches!(stream.read(&mut buffer), Ok(1..)) {
+                        if stream.write_all(&bytes).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, taken }
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

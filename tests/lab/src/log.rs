@@ -1,6 +1,7 @@
 //! The machine's log, as far as this lab is concerned: what arrives at `/dev/log`.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -64,6 +65,102 @@ impl Line {
             }
             None => value.split(' ').next(),
         }
+    }
+}
+
+/// A line of ours, taken apart without mercy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What stands in `pam_sms_otp(SERVICE:auth): `.
+    pub service: String,
+    pub name: String,
+    /// Keys and values, in order, escapes undone.
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.name)?;
+        for (key, value) in &self.fields {
+            write!(f, " {key}={:?}", String::from_utf8_lossy(value))?;
+        }
+        Ok(())
+    }
+}
+
+impl Event {
+    /// The value of a field, where it stands once.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        let mut found = self.fields.iter().filter(|(key, _)| key == name);
+        let value = found.next().map(|(_, value)| &value[..]);
+        value.filter(|_| found.next().is_none())
+    }
+}
+
+impl Line {
+    /// The line as one of ours. `None`: a byte of it is not as the design says.
+    pub fn event(&self) -> Option<Event> {
+        let rest = self.message.strip_prefix("pam_sms_otp(")?;
+        let (service, rest) = rest.split_once(":auth): ")?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+        let (name, mut rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+        if !service.chars().all(plain) || !name.chars().all(plain) {
+            return None;
+        }
+        let mut fields = Vec::new();
+        while !rest.is_empty() {
+            let (key, behind) = rest.strip_prefix(' ')?.split_once('=')?;
+            if key.is_empty() || !key.chars().all(|c| c.is_ascii_lowercase()) {
+                return None;
+            }
+            let value;
+            (value, rest) = if let Some(quoted) = behind.strip_prefix('"') {
+                unquoted(quoted)?
+            } else {
+                let (value, rest) = behind.split_at(behind.find(' ').unwrap_or(behind.len()));
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._:@/+*-?,%".contains(c);
+                if value.is_empty() || !value.chars().all(plain) {
+                    return None;
+                }
+                (value.as_bytes().to_vec(), rest)
+            };
+            fields.push((key.to_owned(), value));
+        }
+        Some(Event {
+            service: service.to_owned(),
+            name: name.to_owned(),
+            fields,
+        })
+    }
+}
+
+/// A value up to the quote that ends it, and what is behind.
+fn unquoted(text: &str) -> Option<(Vec<u8>, &str)> {
+    let mut value = Vec::new();
+    let mut rest = text;
+    loop {
+        let (byte, behind) = rest.split_at_checked(1)?;
+        (rest, value) = match byte.as_bytes() {
+            b"\"" => return Some((value, behind)),
+            b"\\" => {
+                let escape = behind.split_at_checked(1)?;
+                let (byte, behind) = match escape {
+                    ("x", digits) => {
+                        let (digits, behind) = digits.split_at_checked(2)?;
+                        (u8::from_str_radix(digits, 16).ok()?, behind)
+                    }
+                    ("\"" | "\\", behind) => (escape.0.as_bytes()[0], behind),
+                    _ => return None,
+                };
+                value.push(byte);
+                (behind, value)
+            }
+            [byte @ b' '..=b'~'] => {
+                value.push(*byte);
+                (behind, value)
+            }
+            _ => return None,
+        };
     }
 }
 
@@ -160,5 +257,31 @@ mod tests {
         assert_eq!(line.field("detail"), Some("say \\\"no\\\" to it"));
         assert_eq!(line.field("error"), Some("21608"));
         assert_eq!(line.field("phone"), None);
+    }
+
+    #[test]
+    fn an_event_is_read_strictly() {
+        let read = |message: &str| Line::parse(&format!("<86>{:16}a[1]: {message}", "")).event();
+        let event = read(r#"pam_sms_otp(su-l:auth): denied login=7f user="a \"b\x0a\\" rhost=::1"#);
+        let event = event.expect("an event");
+        assert_eq!((&*event.service, &*event.name), ("su-l", "denied"));
+        assert_eq!(event.field("user"), Some(&b"a \"b\x0a\\"[..]));
+        assert_eq!(event.field("rhost"), Some(&b"::1"[..]));
+        for bad in [
+            "pam_sms_otp(a b:auth): granted",
+            "pam_sms_otp(a:auth): granted  user=b",
+            "pam_sms_otp(a:auth): granted user=",
+            "pam_sms_otp(a:auth): granted user=a=b",
+            "pam_sms_otp(a:auth): granted user=\"a",
+            "pam_sms_otp(a:auth): granted user=\"a\"b",
+            "pam_sms_otp(a:auth): granted user=\"\u{1b}\"",
+            "pam_sms_otp(a:auth): granted user=\"\u{e4}\"",
+            "pam_sms_otp(a:auth): granted user",
+            "pam_sms_otp(a:auth): granted user=x\nfoo",
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+        let twice = read("pam_sms_otp(a:auth): granted user=a user=b").expect("an event");
+        assert_eq!(twice.field("user"), None);
     }
 }

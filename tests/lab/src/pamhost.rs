@@ -5,6 +5,7 @@
 //! and to [`PamHost::run`] here, a JSON value a line. Answers are made when the prompt is there, so a
 //! test can read the code off the phone first.
 
+mod answers;
 pub mod child;
 pub mod ffi;
 mod snapshot;
@@ -111,6 +112,19 @@ impl From<String> for Answer {
     }
 }
 
+/// Where a run stands when it is looked at from outside; the host waits meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At<'m> {
+    /// Nothing has happened yet. Only in a host that [wipes](PamHost::wipes).
+    Start,
+    /// A prompt is there, and its answer is not.
+    Prompt(&'m Message),
+    /// A step has ended with this code. Only in a host that wipes.
+    Result(i32),
+    /// The handle is closed. Only in a host that wipes.
+    End,
+}
+
 /// Everything that can be seen of a run.
 #[derive(Clone, Debug)]
 pub struct Transcript {
@@ -183,6 +197,15 @@ impl PamHost {
         self
     }
 
+    /// An item that may be no text: one of those above, or `user`, `service`, `pam_env`.
+    pub fn bytes(mut self, name: &str, value: &[u8]) -> Self {
+        match name {
+            "user" | "service" | "pam_env" => self.request[name] = json!(value),
+            _ => self.request["items"][name] = json!(value),
+        }
+        self
+    }
+
     /// A variable of the PAM environment, `NAME=value`: what sshd says through `SSH_AUTH_INFO_0`.
     pub fn pam_env(mut self, assignment: &str) -> Self {
         self.request["pam_env"] = json!(assignment);
@@ -210,6 +233,13 @@ impl PamHost {
     /// A host that does not wait after a failure, whatever a module asks for.
     pub fn no_delay(mut self) -> Self {
         self.request["no_delay"] = json!(true);
+        self
+    }
+
+    /// A host that keeps no copy of what is answered: it goes from the pipe to where libpam gets it. It
+    /// waits after each step, to be looked at.
+    pub fn wipes(mut self) -> Self {
+        self.request["wipes"] = json!(true);
         self
     }
 
@@ -258,7 +288,17 @@ impl PamHost {
     }
 
     /// Runs it; `person` sees each prompt and answers it.
-    pub fn run(&self, mut person: impl FnMut(&Message) -> Answer) -> Transcript {
+    pub fn run(&self, person: impl FnMut(&Message) -> Answer) -> Transcript {
+        self.run_watched(person, |_, _| {})
+    }
+
+    /// The same, where somebody looks at the process whenever it waits.
+    pub fn run_watched(
+        &self,
+        mut person: impl FnMut(&Message) -> Answer,
+        mut watch: impl FnMut(At, u32),
+    ) -> Transcript {
+        let wipes = self.request["wipes"] == true;
         let mut child = self.command().spawn().expect("the PAM host starts");
         let mut stdin = child.stdin.take().expect("the host's stdin");
         let mut stdout = BufReader::new(child.stdout.take().expect("the host's stdout"));
@@ -291,11 +331,23 @@ impl PamHost {
         {
             match serde_json::from_slice::<Value>(&line) {
                 Ok(event) => {
-                    if let Some(answer) = transcript.take(&event, &mut person) {
-                        if answer == Answer::Die {
+                    let pid = child.id();
+                    let answer = transcript.take(&event, |message| {
+                        watch(At::Prompt(message), pid);
+                        person(message)
+                    });
+                    match answer {
+                        Some(Answer::Die) => {
                             let _ = child.kill();
-                        } else {
-                            let _ = writeln!(stdin, "{}", child::encode(&answer));
+                        }
+                        Some(answer) => {
+                            let _ = stdin.write_all(&answers::encode(&answer, wipes));
+                        }
+                        None => {
+                            if let (Some(at), true) = (At::of(&event), wipes) {
+                                watch(at, pid);
+                                let _ = stdin.write_all(b"\n");
+                            }
                         }
                     }
                 }
@@ -353,12 +405,24 @@ impl PamHost {
     }
 }
 
+impl At<'_> {
+    fn of(event: &Value) -> Option<Self> {
+        if let Some(code) = event["result"].as_i64() {
+            return Some(Self::Result(i32::try_from(code).expect("a PAM code")));
+        }
+        if event["before"].is_object() {
+            return Some(Self::Start);
+        }
+        event["after"].is_object().then_some(Self::End)
+    }
+}
+
 impl Transcript {
     /// Notes what the host says; an answer when it asks.
     fn take(
         &mut self,
         event: &Value,
-        person: &mut impl FnMut(&Message) -> Answer,
+        mut person: impl FnMut(&Message) -> Answer,
     ) -> Option<Answer> {
         if let Some(text) = event["message"].as_str() {
             let (style, asks) = match event["style"].as_i64() {

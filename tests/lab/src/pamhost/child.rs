@@ -1,22 +1,29 @@
 //! The host itself: one thread, libpam, and a JSON value a line on stdin and stdout.
 
+use super::answers::{decode, straight};
 use super::ffi::{self, Handle};
 use super::{Answer, Snapshot};
 use serde_json::{Value, json};
-use std::ffi::{CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::io::{BufRead, Write};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The first argument that makes a test program a PAM host: its `main` calls [`main`] then.
 pub const FLAG: &str = "--pam-host";
 
+/// Whether this host keeps no copy of an answer, and waits after each step.
+static WIPES: AtomicBool = AtomicBool::new(false);
+
 /// Runs the request on stdin.
 pub fn main() {
     let request: Value = serde_json::from_str(&read_line()).expect("a request in JSON");
+    WIPES.store(request["wipes"] == true, Ordering::Relaxed);
     prepare(&request);
     let mut handle = start(&request);
     say(&json!({ "before": snapshot().to_json() }));
+    wait_if_watched();
     let flags = number(&request["flags"]);
     let mut last = ffi::SUCCESS;
     for step in request["steps"].as_array().expect("steps") {
@@ -36,8 +43,8 @@ pub fn main() {
                     continue;
                 }
                 _ => {
-                    let name = step["user"].as_str().expect("a step");
-                    set_item(handle, ffi::ITEM_USER, name);
+                    let name = c_string(&step["user"]).expect("a step");
+                    set_item(handle, ffi::ITEM_USER, &name);
                     continue;
                 }
             }
@@ -45,11 +52,19 @@ pub fn main() {
         last = result;
         let micros = u64::try_from(start_time.elapsed().as_micros()).unwrap_or(u64::MAX);
         say(&json!({ "result": result, "micros": micros }));
+        wait_if_watched();
     }
     let user = user(handle);
     // SAFETY: as above; the handle is not used after this.
     unsafe { ffi::pam_end(handle, last) };
     say(&json!({ "after": snapshot().to_json(), "user": user }));
+    wait_if_watched();
+}
+
+fn wait_if_watched() {
+    if WIPES.load(Ordering::Relaxed) {
+        read_line();
+    }
 }
 
 /// Makes the process the kind of host that was asked for.
@@ -114,8 +129,8 @@ fn start(request: &Value) -> *mut Handle {
         ("rhost", ffi::ITEM_RHOST),
         ("ruser", ffi::ITEM_RUSER),
     ] {
-        if let Some(value) = request["items"][name].as_str() {
-            set_item(handle, item, value);
+        if let Some(value) = c_string(&request["items"][name]) {
+            set_item(handle, item, &value);
         }
     }
     if request["no_delay"] == true {
@@ -138,8 +153,7 @@ struct Shared(ffi::Conversation);
 // SAFETY: it holds a function and a null pointer, and nobody writes to it.
 unsafe impl Sync for Shared {}
 
-fn set_item(handle: *mut Handle, item: c_int, value: &str) {
-    let value = CString::new(value).expect("an item without NUL");
+fn set_item(handle: *mut Handle, item: c_int, value: &CStr) {
     // SAFETY: the handle is alive, libpam copies the string.
     unsafe { ffi::pam_set_item(handle, item, value.as_ptr().cast()) };
 }
@@ -185,7 +199,13 @@ extern "C" fn converse(
         if !(1..=2).contains(&style) {
             continue;
         }
-        match decode(&read_line()) {
+        let answer = if WIPES.load(Ordering::Relaxed) {
+            // SAFETY: `index` is within the array, whose places are all zero or from calloc.
+            straight(unsafe { &mut (*array.add(index)).answer })
+        } else {
+            decode(&read_line())
+        };
+        match answer {
             Answer::Text(text) => place(array, index, text.as_bytes()),
             Answer::Bytes(bytes) => place(array, index, &bytes),
             Answer::Null => {}
@@ -216,44 +236,23 @@ fn place(array: *mut ffi::Response, index: usize, bytes: &[u8]) {
     }
 }
 
-/// An answer on its way to the host.
-pub(super) fn encode(answer: &Answer) -> Value {
-    match answer {
-        Answer::Text(text) => json!({ "text": text }),
-        Answer::Bytes(bytes) => json!({ "bytes": bytes }),
-        Answer::Null => json!("null"),
-        Answer::HangUp | Answer::Die => json!("hang-up"),
-    }
-}
-
-fn decode(line: &str) -> Answer {
-    // The parent gone is a person gone.
-    let Ok(value) = serde_json::from_str::<Value>(line) else {
-        return Answer::HangUp;
-    };
-    if let Some(text) = value["text"].as_str() {
-        return Answer::Text(text.to_owned());
-    }
-    if let Some(bytes) = value["bytes"].as_array() {
-        let byte = |value: &Value| u8::try_from(value.as_u64().expect("a byte")).expect("a byte");
-        return Answer::Bytes(bytes.iter().map(byte).collect());
-    }
-    if value == "null" {
-        Answer::Null
-    } else {
-        Answer::HangUp
-    }
-}
-
 fn snapshot() -> Snapshot {
     // SAFETY: the number was just read off /proc/self/fd, and nothing closes it meanwhile: one thread.
     Snapshot::take(|number| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
+/// A text, or bytes that are none.
 fn c_string(value: &Value) -> Option<CString> {
-    value
-        .as_str()
-        .map(|text| CString::new(text).expect("a text without NUL"))
+    let bytes = match value {
+        Value::String(text) => text.clone().into_bytes(),
+        Value::Array(bytes) => bytes.iter().filter_map(byte).collect(),
+        _ => return None,
+    };
+    Some(CString::new(bytes).expect("a text without NUL"))
+}
+
+fn byte(value: &Value) -> Option<u8> {
+    u8::try_from(value.as_u64()?).ok()
 }
 
 fn number(value: &Value) -> c_int {

@@ -1,0 +1,249 @@
+//! Types that hold secrets print nothing of them, and all of them are known.
+
+use super::{code, product};
+use crate::Case;
+use lab::bench::Bench;
+use sms_otp::net::http::Post;
+use sms_otp::secret::Secret;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "drift::secrets::every_holder_is_known",
+        every_holder_is_known,
+    ),
+    (
+        "drift::secrets::holders_print_nothing",
+        holders_print_nothing,
+    ),
+    (
+        "drift::secrets::definitions_are_read_right",
+        definitions_are_read_right,
+    ),
+];
+
+/// What a field of a secret is made of. `words` are what somebody typed, as they travel.
+const MADE_OF: &[&str] = &["Secret", "Zeroizing<", "words: &"];
+
+/// How a type shows itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    /// It has no `Debug`.
+    Nothing,
+    /// By the `Debug` of its parts, which are all of [`Secret`]: that prints its name.
+    Parts,
+    /// By one of its own, which is looked at in [`holders_print_nothing`] or names no such field.
+    Own,
+}
+
+use Shows::{Nothing, Own, Parts};
+
+/// Every type that holds a secret, and the file it is in.
+const HOLDERS: &[(&str, &str, Shows)] = &[
+    ("src/secret.rs", "Secret", Own),
+    ("src/code.rs", "Code", Nothing),
+    ("src/code.rs", "Typed", Nothing),
+    ("src/config.rs", "Twilio", Own),
+    ("src/config.rs", "Ldap", Own),
+    ("src/config.rs", "Redis", Own),
+    ("src/config/draft.rs", "Twilio", Nothing),
+    ("src/config/draft.rs", "Ldap", Nothing),
+    ("src/config/settle.rs", "Kept", Nothing),
+    ("src/config/trust.rs", "Content", Nothing),
+    ("src/login/cast.rs", "Heard", Nothing),
+    ("src/net/http/exchange.rs", "Post", Parts),
+    ("src/net/http/exchange.rs", "Reply", Own),
+    ("src/net/http/exchange.rs", "Handed", Own),
+    ("src/net/http/pages.rs", "Pages", Nothing),
+    ("src/sms/twilio.rs", "Twilio", Parts),
+    ("wire/src/lib.rs", "Answer", Own),
+];
+
+/// A type, as a file defines it.
+#[derive(Debug)]
+struct Definition {
+    name: String,
+    derives: BTreeSet<String>,
+    body: String,
+}
+
+/// The structs and enums of a file.
+fn definitions(text: &str) -> Vec<Definition> {
+    let text = code(text);
+    let mut found = Vec::new();
+    let mut derives = BTreeSet::new();
+    let mut rest = text.as_str();
+    while let Some((line, behind)) = rest.split_once('\n') {
+        let trimmed = line.trim_start();
+        if let Some(list) = trimmed.strip_prefix("#[derive(") {
+            let list = list.split(')').next().unwrap_or_default();
+            derives.extend(list.split(',').map(|name| name.trim().to_owned()));
+        } else if let Some(start) = named(trimmed) {
+            let end = end_of(rest);
+            found.push(Definition {
+                name: start,
+                derives: std::mem::take(&mut derives),
+                body: rest[..end].to_owned(),
+            });
+        } else if !trimmed.starts_with("#[") && !trimmed.is_empty() {
+            derives.clear();
+        }
+        rest = behind;
+    }
+    found
+}
+
+/// The name behind `struct` or `enum`.
+fn named(line: &str) -> Option<String> {
+    let line = line.strip_prefix("pub").map_or(line, |rest| {
+        let rest = rest.trim_start();
+        rest.strip_prefix('(')
+            .and_then(|rest| rest.split_once(") "))
+            .map_or(rest, |(_, rest)| rest)
+    });
+    let rest = line
+        .strip_prefix("struct ")
+        .or(line.strip_prefix("enum "))?;
+    Some(rest.chars().take_while(|c| c.is_alphanumeric()).collect())
+}
+
+/// Where a definition ends: at its semicolon, or its brace.
+fn end_of(text: &str) -> usize {
+    let mut depth = 0_u32;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' | '(' => depth += 1,
+            '}' if depth == 1 => return at,
+            '}' | ')' => depth -= 1,
+            ';' if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn definitions_are_read_right(_: &Bench) {
+    let text = "#[derive(Debug, Clone)]\n#[must_use]\npub struct A(Secret);\nfn x() {}\n\
+                /// x\npub(super) enum B<'a> {\n    C { words: &'a [u8] },\n    D,\n}\nstruct E;\n";
+    let read = definitions(text);
+    let names: Vec<&str> = read.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["A", "B", "E"]);
+    assert!(read[0].derives.contains("Debug") && read[0].body.contains("Secret"));
+    assert!(read[1].derives.is_empty() && read[1].body.contains("words: &"));
+    assert!(!read[2].body.contains("words"));
+}
+
+fn every_holder_is_known(_: &Bench) {
+    let mut found = BTreeMap::new();
+    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+        for (path, text) in product(folder) {
+            for one in definitions(&text) {
+                let own = (&*path, &*one.name) == ("src/secret.rs", "Secret");
+                let fields = one.body.split_once(['{', '(']).map_or("", |(_, body)| body);
+                let holds = |part: &str| {
+                    fields.match_indices(part).any(|(at, _)| {
+                        let behind = fields[at + part.len()..].chars().next();
+                        // `Role::Secret` and `SecretBytes` are something else.
+                        let whole = part != "Secret" || behind.is_some_and(|c| ">),".contains(c));
+                        // On a line of its own it is a variant's name.
+                        let line = fields[..at].rsplit('\n').next().unwrap_or_default();
+                        let variant = part == "Secret" && line.trim().is_empty();
+                        whole && !variant
+                    })
+                };
+                if !own && !MADE_OF.iter().any(|part| holds(part)) {
+                    continue;
+                }
+                let by_hand = text.lines().any(|line| {
+                    line.contains("Debug for ")
+                        && line.split("Debug for ").nth(1).is_some_and(|of| {
+                            let name: String =
+                                of.chars().take_while(|c| c.is_alphanumeric()).collect();
+                            name == one.name
+                        })
+                });
+                let shows = match (one.derives.contains("Debug"), by_hand) {
+                    (true, _) => Parts,
+                    (false, true) => Own,
+                    (false, false) => Nothing,
+                };
+                // What derives it prints what it holds, and only `Secret` keeps still.
+                if shows == Parts {
+                    let still = !fields.contains("Zeroizing<") && !fields.contains("words: &");
+                    assert!(still, "{path}: {} derives Debug", one.name);
+                }
+                found.insert((path.clone(), one.name), shows);
+            }
+        }
+    }
+    let known: BTreeMap<_, _> = HOLDERS
+        .iter()
+        .map(|(path, name, shows)| (((*path).to_owned(), (*name).to_owned()), *shows))
+        .collect();
+    assert_eq!(
+        found, known,
+        "a type that holds a secret is new, gone or changed"
+    );
+}
+
+const MARK: &str = "obviously-fake-secret";
+
+fn holders_print_nothing(bench: &Bench) {
+    let secret = || Secret::new(MARK.to_owned());
+    let folder = bench.folder("drift-secrets");
+    let file = |name: &str| {
+        let path = folder.join(name);
+        lab::scratch::write(
+            &path,
+            0o600,
+            format!("{MARK}-0123456789-0123456789-0123456789"),
+        );
+        path.display().to_string()
+    };
+    let config = folder.join("sms_otp.toml");
+    let settings = lab::settings::Settings::default()
+        .text("twilio.twilio_sid", "AC00c0ffee00c0ffee00c0ffee00c0ffee")
+        .text("twilio.twilio_token", MARK)
+        .text("twilio.from_number", "+12025550199")
+        .set("ldap.uris", "[\"ldap://127.0.0.1:1\"]")
+        .text("ldap.bind_dn", "cn=pam,dc=example,dc=org")
+        .text("ldap.bind_password", MARK)
+        .text("ldap.base", "dc=example,dc=org")
+        .text("ledger.redis", "redis://127.0.0.1:1")
+        .text("ledger.redis_password_file", &file("redis"))
+        .text("ledger.key_file", &file("key"));
+    settings.write(&config);
+    let config = config.to_str().expect("a path");
+    let settings = sms_otp::config::load(&sms_otp::config::Disk, config, "sshd", None);
+    let settings = settings.unwrap_or_else(|error| panic!("{error}"));
+    let (authorization, form) = (secret(), secret());
+    let words = MARK.as_bytes();
+    let asked = true;
+    let shown = [
+        format!("{:?}", secret()),
+        format!("{settings:?}"),
+        format!("{:?}", settings.ldap),
+        format!("{:?}", settings.twilio),
+        format!("{:?}", sms_otp::sms::twilio::Twilio::new(&settings.twilio)),
+        format!(
+            "{:?}",
+            Post {
+                path: "/",
+                authorization: &authorization,
+                form: &form
+            }
+        ),
+        format!("{:?}", wire::Answer::Said { asked, words }),
+        format!("{:#?}", (secret(), Some(secret()), Duration::ZERO)),
+    ];
+    // In base64 too: that is how the token goes.
+    for shown in &shown {
+        assert!(!shown.contains(MARK), "{shown}");
+        assert!(
+            !shown.contains("b2J2aW91c2x5") && !shown.contains("111, 98, 118"),
+            "{shown}"
+        );
+    }
+    assert!(shown[1].contains("key: Secret"), "{}", shown[1]);
+}

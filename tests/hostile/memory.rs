@@ -1,0 +1,244 @@
+//! What a core image of the host holds, and one of the helper: no secret that need not be there.
+
+use crate::Case;
+use crate::module::login::{Login, Say, Seen};
+use lab::bench::Bench;
+use lab::memory::Image;
+use lab::pamhost::{Answer, At, PamHost, Step, Transcript, code};
+use lab::slapd::{Person, Slapd};
+use std::cell::RefCell;
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::memory::the_host_holds_one_password_and_nothing_else",
+        the_host_holds_one_password_and_nothing_else,
+    ),
+    (
+        "hostile::memory::the_helper_forgets_what_it_has_used",
+        the_helper_forgets_what_it_has_used,
+    ),
+];
+
+/// Nobody else's, without eight bytes of anything else in it, and longer than what an allocator
+/// writes over in a piece that was freed.
+const OWN: &str = "Vq7#mZx2!kTr9-Wd4&Hy6~Lb8^Nc3@Jf5%Sg1*Pe0=Ru";
+const FORMER: &str = "Zt1%wQk8^pBn5&Mx3~Vy7!Jc2@Lf9#Rd6*Hg4-Ts0=Ea";
+
+/// Everything that is secret in one login, by name. The code is known once it has been sent.
+struct Secrets {
+    password: &'static str,
+    token: String,
+    /// The same, as it goes over the wire.
+    authorization: String,
+    code: RefCell<Option<String>>,
+}
+
+impl Secrets {
+    fn new(bench: &Bench) -> Self {
+        Self {
+            password: OWN,
+            token: bench.twilio().account().token,
+            authorization: bench.twilio().account().authorization(),
+            code: RefCell::default(),
+        }
+    }
+
+    /// Where each of them stands in a process: its name, and the places.
+    fn in_process(&self, pid: u32) -> Vec<(&'static str, Vec<String>)> {
+        let image = Image::of(pid).expect("root sees every process");
+        let code = self.code.borrow();
+        [
+            ("password", Some(self.password)),
+            ("token", Some(&*self.token)),
+            ("authorization", Some(&*self.authorization)),
+            ("bind password", Some(Slapd::BIND_PASSWORD)),
+            ("code", code.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, secret)| Some((name, image.traces(secret?.as_bytes()))))
+        .filter(|(_, places)| !places.is_empty())
+        .collect()
+    }
+}
+
+/// The names alone, each as often as it is there.
+fn names(found: &[(&'static str, Vec<String>)]) -> Vec<&'static str> {
+    let each = |(name, places): &(&'static str, Vec<String>)| vec![*name; places.len()];
+    found.iter().flat_map(each).collect()
+}
+
+fn person(bench: &Bench, name: &str) -> (Person, String) {
+    let number = bench.number();
+    let person = Person::new(name).password(OWN).phone(&number);
+    bench.slapd().add(&person);
+    (person, number)
+}
+
+fn login<'b>(bench: &'b Bench, case: &'static str, name: &str, number: &str) -> Login<'b> {
+    Login::new(bench, case)
+        .user(name)
+        .number(number)
+        // So many digits in a row are nobody's by chance.
+        .set("code.digits", "10")
+}
+
+/// Runs it and says what was in the host, each time it was looked at.
+fn looked_at(
+    login: &Login,
+    secrets: &Secrets,
+    says: &[Say],
+    lines: usize,
+) -> (Vec<String>, Transcript, Seen) {
+    let mut says = says.iter();
+    let mut looks = Vec::new();
+    let arrived = login.arrived().len();
+    let answer = |say: &Say| match say {
+        Say::Code => secrets.code.borrow().clone().expect("a code").into(),
+        Say::Text(text) => (*text).into(),
+        Say::Null => Answer::Null,
+        _ => Answer::HangUp,
+    };
+    let (transcript, seen) = login.run_watched(
+        lines,
+        |_| says.next().map_or(Answer::HangUp, answer),
+        |at, pid| {
+            if let Some(sms) = login.arrived().get(arrived..).and_then(<[_]>::last) {
+                *secrets.code.borrow_mut() = Some(sms.code());
+            }
+            let found = secrets.in_process(pid);
+            let when = match at {
+                At::Start => return,
+                At::Prompt(message) if message.text.starts_with("Password") => "password prompt",
+                At::Prompt(_) => "code prompt",
+                At::Result(_) => "after the hook",
+                At::End => "after pam_end",
+            };
+            looks.push(format!("{when}: {}", names(&found).join(", ")));
+        },
+    );
+    (looks, transcript, seen)
+}
+
+fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
+    let (_, number) = person(bench, "image-ann");
+    let secrets = Secrets::new(bench);
+    let login = || login(bench, "image", "image-ann", &number).host(PamHost::wipes);
+    // What is typed, what is seen each time, and how many lines are logged.
+    let rows: &[(&str, &[Say], &[&str], usize)] = &[
+        (
+            "in",
+            &[Say::Text(OWN), Say::Code],
+            &[
+                "password prompt: ",
+                "code prompt: password",
+                "after the hook: ",
+                "after pam_end: ",
+            ],
+            2,
+        ),
+        (
+            "a wrong password is forgotten the same way",
+            &[Say::Text(FORMER)],
+            &["password prompt: ", "after the hook: ", "after pam_end: "],
+            1,
+        ),
+        (
+            "hung up at the code prompt",
+            &[Say::Text(OWN), Say::HangUp],
+            &[
+                "password prompt: ",
+                "code prompt: password",
+                "after the hook: ",
+                "after pam_end: ",
+            ],
+            2,
+        ),
+        (
+            "the password at the code prompt, then the code",
+            &[Say::Text(OWN), Say::Text(OWN), Say::Code],
+            &[
+                "password prompt: ",
+                "code prompt: password",
+                "code prompt: password",
+                "after the hook: ",
+                "after pam_end: ",
+            ],
+            2,
+        ),
+    ];
+    for (what, says, want, lines) in rows {
+        *secrets.code.borrow_mut() = None;
+        let (looks, ..) = looked_at(&login(), &secrets, says, *lines);
+        assert_eq!(looks, *want, "{what}");
+    }
+    // Asked twice on one handle, as sudo asks.
+    let twice = login().host(|host| host.steps(&[Step::Authenticate, Step::Authenticate]));
+    *secrets.code.borrow_mut() = None;
+    let says = [Say::Text(OWN), Say::Null, Say::Text(OWN), Say::Code];
+    let (looks, _, seen) = looked_at(&twice, &secrets, &says, 4);
+    assert_eq!(seen.codes(), [code::CONV_ERR, code::SUCCESS], "{seen:?}");
+    let once = [
+        "password prompt: ",
+        "code prompt: password",
+        "after the hook: ",
+    ];
+    assert_eq!(looks[..3], once);
+    assert_eq!(looks[3..6], once);
+    assert_eq!(looks[6..], ["after pam_end: "]);
+    a_host_that_keeps_copies_is_seen_to(bench, &number);
+}
+
+/// The images show what is there: a host of its own copies is full of them.
+fn a_host_that_keeps_copies_is_seen_to(bench: &Bench, number: &str) {
+    let secrets = Secrets::new(bench);
+    let login = login(bench, "image", "image-ann", number);
+    let (looks, ..) = looked_at(&login, &secrets, &[Say::Text(OWN), Say::Null], 2);
+    let at_code = looks.iter().find(|look| look.starts_with("code prompt"));
+    let copies = at_code.map_or(0, |look| look.matches("password").count());
+    assert!(copies > 1, "{looks:?}");
+}
+
+fn the_helper_forgets_what_it_has_used(bench: &Bench) {
+    let (_, number) = person(bench, "image-bob");
+    let secrets = Secrets::new(bench);
+    let login = login(bench, "image-helper", "image-bob", &number)
+        .host(PamHost::wipes)
+        .own_helper();
+    let mut looks = Vec::new();
+    let arrived = login.arrived().len();
+    let (_, seen) = login.run_watched(
+        2,
+        |message| {
+            if message.text.starts_with("Password") {
+                OWN.into()
+            } else {
+                secrets.code.borrow().clone().expect("a code").into()
+            }
+        },
+        |at, _| {
+            if !matches!(at, At::Prompt(_)) {
+                return;
+            }
+            if let Some(sms) = login.arrived().get(arrived..).and_then(<[_]>::last) {
+                *secrets.code.borrow_mut() = Some(sms.code());
+            }
+            let helper = login.helpers()[0].as_raw_nonzero().get();
+            looks.push(secrets.in_process(helper.unsigned_abs()));
+        },
+    );
+    assert_eq!(seen, Seen::granted());
+    // The account's token and the service account's password are in the settings, and what Twilio is
+    // to read is ready; the code waits to be compared. The person's password was used, and is gone.
+    let before = ["token", "bind password"];
+    let after = ["token", "authorization", "bind password", "code"];
+    // Each once or more: padding in a piece of memory shows what the stack had before it.
+    let once = |look| {
+        let mut names = names(look);
+        names.dedup();
+        names
+    };
+    let looks: Vec<_> = looks.iter().map(|look| (once(look), look)).collect();
+    assert_eq!(looks.len(), 2);
+    assert_eq!(looks[0].0, before, "{looks:#?}");
+    assert_eq!(looks[1].0, after, "{looks:#?}");
+}

@@ -1,0 +1,358 @@
+//! Whoever swaps a file while it is being looked at is never believed: settings, their folder, a link to
+//! them, a token, the helper. What is checked and what is read are one and the same.
+//!
+//! The racer is stronger than any real one: root moves things for him, so that he may also swap what is
+//! not his, at every moment. Each login ends either by the administrator's things or by none.
+
+use crate::Case;
+use crate::module::login::{Login, PASSWORD, copy_program};
+use lab::bench::Bench;
+use lab::listeners::{Listener, Manner};
+use lab::pamhost::{Answer, Style, code};
+use lab::process::program;
+use lab::twilio::Twilio;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use sms_otp::config::{Disk, Files, Role};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{chown, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    ("hostile::races::of_settings", of_settings),
+    (
+        "hostile::races::of_ten_thousand_looks",
+        of_ten_thousand_looks,
+    ),
+    ("hostile::races::of_what_they_name", of_what_they_name),
+    ("hostile::races::of_the_helper", of_the_helper),
+    ("hostile::races::of_an_ordinary_host", of_an_ordinary_host),
+];
+
+/// The attacker.
+const STRANGER: u32 = 20_999;
+
+/// Everything an attacker would like to be talked to.
+struct Trap {
+    twilio: Twilio,
+    directory: Listener,
+}
+
+impl Trap {
+    fn new(bench: &Bench) -> Self {
+        Self {
+            twilio: Twilio::start(bench.certs()),
+            directory: Listener::start(Manner::Closes),
+        }
+    }
+
+    /// The administrator's settings, turned to the attacker's servers.
+    fn settings(&self, login: &Login) -> String {
+        let uri = format!("ldap://127.0.0.1:{}", self.directory.port());
+        let settings = login.settings.clone();
+        let settings = settings
+            .text("twilio.api_url", &self.twilio.url())
+            .set("ldap.uris", &format!("[{uri:?}]"));
+        settings.toml()
+    }
+
+    fn is_untouched(&self, what: &str) {
+        assert_eq!(self.twilio.connections().0, 0, "{what}");
+        assert_eq!(self.directory.taken(), 0, "{what}");
+    }
+}
+
+/// Swaps two names without pause until it is dropped.
+struct Racer {
+    over: std::sync::Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<u64>>,
+}
+
+impl Racer {
+    fn start(one: &Path, other: &Path) -> Self {
+        let over = std::sync::Arc::new(AtomicBool::new(false));
+        let (one, other, ends) = (
+            one.to_owned(),
+            other.to_owned(),
+            std::sync::Arc::clone(&over),
+        );
+        let thread = std::thread::spawn(move || {
+            let mut swaps = 0_u64;
+            while !ends.load(Ordering::Relaxed) {
+                renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).expect("a swap");
+                swaps += 1;
+                // On two processors nobody else would get to work. An odd number, so that now the one
+                // rests in place and now the other.
+                if swaps % 63 == 0 {
+                    std::thread::sleep(Duration::from_micros(50));
+                }
+            }
+            swaps
+        });
+        let thread = Some(thread);
+        Self { over, thread }
+    }
+
+    fn stop(&mut self) -> u64 {
+        self.over.store(true, Ordering::Relaxed);
+        let thread = self.thread.take();
+        thread.map_or(0, |thread| thread.join().expect("the racer"))
+    }
+}
+
+impl Drop for Racer {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+/// How a row's logins ended: in, or refused with these words.
+struct Ends {
+    granted: usize,
+    refused: BTreeSet<String>,
+}
+
+/// Logs in while the racer swaps, until both has happened: that the administrator's things were found,
+/// and that something else was. At least so often that a race that can be won would be.
+fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
+    let head = format!("pam_sms_otp({}:auth): failed", login.case);
+    let failures = || login.bench.world().log().lines_with(&[&head]);
+    let before = failures().len();
+    let torture = std::env::var_os("TORTURE").is_some();
+    let times = if torture { 150 } else { 12 };
+    let mut racer = Racer::start(one, other);
+    let (mut granted, mut refused) = (0, 0);
+    let until = Instant::now() + Duration::from_secs(60);
+    while granted + refused < times || granted == 0 || refused == 0 {
+        assert!(
+            Instant::now() < until || granted + refused < times,
+            "{what}: {granted} granted, {refused} refused"
+        );
+        let arrived = login.arrived().len();
+        let transcript = login.watched(
+            |message| match message.style {
+                Style::Hidden => PASSWORD.into(),
+                _ => login.arrived()[arrived..]
+                    .last()
+                    .map_or(Answer::HangUp, |sms| sms.code().into()),
+            },
+            |_, _| {},
+        );
+        assert_eq!(transcript.stray, "", "{what}");
+        match transcript.codes()[..] {
+            [code::SUCCESS] => granted += 1,
+            [code::SERVICE_ERR] => refused += 1,
+            ref codes => panic!("{what}: {codes:?}"),
+        }
+    }
+    assert!(racer.stop() > 100, "{what}: nothing was swapped");
+    let until = Instant::now() + Duration::from_secs(10);
+    while failures().len() < before + refused && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let lines = failures().split_off(before);
+    assert_eq!(lines.len(), refused, "{what}: {lines:#?}");
+    let details = lines.iter().filter_map(|line| line.field("detail"));
+    Ends {
+        granted,
+        refused: details.map(str::to_owned).collect(),
+    }
+}
+
+/// Somebody, and a folder for what is swapped.
+fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
+    let someone = crate::module::someone(bench, case);
+    let login = Login::new(bench, case)
+        .of(&someone)
+        .set("limits.sms", "[\"1000/1h\"]");
+    let place = login.folder.join("etc");
+    let arguments = format!("config={}", place.join("slot/sms_otp.toml").display());
+    let login = login.arguments(&arguments);
+    login.set_up();
+    login
+}
+
+fn folder(path: &Path, owner: u32, mode: u32) -> PathBuf {
+    fs::create_dir_all(path).expect("a folder");
+    chown(path, Some(owner), Some(owner)).expect("root may chown");
+    lab::scratch::set_mode(path, mode);
+    path.to_owned()
+}
+
+/// A file in place of whatever the last race has left there.
+fn file(path: &Path, owner: u32, mode: u32, text: &str) {
+    let _ = fs::remove_file(path);
+    lab::scratch::write(path, mode, text);
+    chown(path, Some(owner), Some(owner)).expect("root may chown");
+}
+
+/// Everybody who was refused was refused for one of these.
+fn only(what: &str, ends: &Ends, words: &[&str]) {
+    assert!(ends.granted > 0);
+    for detail in &ends.refused {
+        let known = words.iter().any(|words| detail.contains(words));
+        assert!(known, "{what}: {detail}");
+    }
+}
+
+/// What is swapped with what: the rows of all races for settings. `etc` is root's folder, and the
+/// settings are at `slot/sms_otp.toml` in it.
+fn rows(etc: &Path, good: &str, evil: &str, mut race: impl FnMut(&str, &Path, &Path, &[&str])) {
+    let slot = folder(&etc.join("slot"), 0, 0o755);
+    let (config, other) = (slot.join("sms_otp.toml"), slot.join("other"));
+    let foreign = format!("belongs to uid {STRANGER}");
+    for (what, owner, mode, words) in [
+        ("a file of his", STRANGER, 0o600, &*foreign),
+        ("a file that he may write", 0, 0o666, "written by others"),
+        ("a secret that he may read", 0, 0o644, "read"),
+    ] {
+        file(&config, 0, 0o600, good);
+        file(&other, owner, mode, evil);
+        race(what, &config, &other, &[words]);
+    }
+
+    file(&config, 0, 0o600, good);
+    fs::remove_file(&other).expect("the last row's");
+    file(&etc.join("evil"), 0, 0o600, evil);
+    symlink(etc.join("evil"), &other).expect("a link");
+    lchown(&other, Some(STRANGER), Some(STRANGER)).expect("root may chown");
+    // One that stands there when a file is opened that stood there a moment ago is not followed.
+    let late = "Too many levels of symbolic links";
+    let what = "a link of his to what is root's";
+    race(what, &config, &other, &[&foreign, late]);
+
+    // In a folder of his even root's file is his choice.
+    let own = folder(&etc.join("own"), STRANGER, 0o755);
+    file(&own.join("sms_otp.toml"), 0, 0o600, evil);
+    file(&config, 0, 0o600, good);
+    race("a folder of his", &slot, &own, &[&foreign]);
+
+    // Where everybody may put files, they are judged by whose they are.
+    folder(&slot, 0, 0o1777);
+    file(&config, 0, 0o600, good);
+    file(&other, STRANGER, 0o600, evil);
+    race("a sticky folder", &config, &other, &[&foreign]);
+}
+
+fn of_settings(bench: &Bench) {
+    let trap = Trap::new(bench);
+    let login = login(bench, "race-settings");
+    let etc = folder(&login.folder.join("etc"), 0, 0o755);
+    let (good, evil) = (login.settings.toml(), trap.settings(&login));
+    rows(&etc, &good, &evil, |what, one, other, words| {
+        only(what, &race(&login, what, one, other), words);
+        trap.is_untouched(what);
+    });
+}
+
+/// The same races for the look alone: some ten thousand of them in the time of a login.
+fn of_ten_thousand_looks(bench: &Bench) {
+    let etc = folder(&bench.folder("race-looks").join("etc"), 0, 0o755);
+    let config = etc.join("slot/sms_otp.toml");
+    let config = config.to_str().expect("a path");
+    rows(&etc, "good", "evil", |what, one, other, words| {
+        let mut racer = Racer::start(one, other);
+        let (mut read, mut refused) = (0, 0);
+        let until = Instant::now() + Duration::from_millis(400);
+        while Instant::now() < until || read == 0 || refused == 0 {
+            match Disk.read(config, Role::Secret) {
+                Ok(content) => {
+                    assert_eq!(&content.bytes[..], b"good", "{what}, read {read} times");
+                    read += 1;
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    let known = words.iter().any(|words| error.contains(words));
+                    assert!(known, "{what}: {error}");
+                    refused += 1;
+                }
+            }
+            assert!(
+                Instant::now() < until + Duration::from_secs(30),
+                "{what}: {read}, {refused}"
+            );
+        }
+        assert!(racer.stop() > 100, "{what}: nothing was swapped");
+    });
+}
+
+fn of_what_they_name(bench: &Bench) {
+    let login = login(bench, "race-named");
+    let etc = folder(&login.folder.join("etc"), 0, 0o755);
+    let slot = folder(&etc.join("slot"), 0, 0o755);
+    let (token, other) = (etc.join("token"), etc.join("other"));
+    let settings = login
+        .settings
+        .clone()
+        .without("twilio.twilio_token")
+        .text("twilio.twilio_token_file", token.to_str().expect("a path"));
+    file(&slot.join("sms_otp.toml"), 0, 0o600, &settings.toml());
+    let twilio = bench.twilio();
+    let before = twilio.requests().len();
+    file(&token, 0, 0o600, &twilio.account().token);
+    file(&other, STRANGER, 0o600, "deadbeefdeadbeefdeadbeefdeadbeef");
+    let what = "a token of his";
+    let foreign = format!("belongs to uid {STRANGER}");
+    only(what, &race(&login, what, &token, &other), &[&foreign]);
+    // Others may be asking for something else meanwhile; with his token nobody is.
+    let account = twilio.account();
+    let pair = format!("{}:deadbeef", account.sid);
+    let begins = base64_start(&pair);
+    let asked = twilio.requests().split_off(before);
+    let his = asked.iter().any(|request| {
+        request
+            .header("authorization")
+            .is_some_and(|header| header.contains(&begins))
+    });
+    assert!(!his && !asked.is_empty());
+}
+
+/// As much of a text in base64 as what follows it cannot change.
+fn base64_start(text: &str) -> String {
+    use base64::Engine as _;
+    let whole = &text.as_bytes()[..text.len() / 3 * 3];
+    base64::engine::general_purpose::STANDARD.encode(whole)
+}
+
+fn of_the_helper(bench: &Bench) {
+    let someone = crate::module::someone(bench, "race-helper");
+    let login = Login::new(bench, "race-helper")
+        .of(&someone)
+        .set("limits.sms", "[\"1000/1h\"]");
+    let place = folder(&login.folder.join("place"), 0, 0o755);
+    let (helper, other) = (place.join("helper"), place.join("other"));
+    copy_program(&bench.product().helper(), &helper);
+    // It would end without a word.
+    copy_program(&program("true"), &other);
+    chown(&other, Some(STRANGER), Some(STRANGER)).expect("root may chown");
+    let line = bench.product().line_with(&login.config(), &helper);
+    let login = login.line(line);
+    login.set_up();
+    let what = "a helper of his";
+    let foreign = format!("belongs to uid {STRANGER}");
+    only(what, &race(&login, what, &helper, &other), &[&foreign]);
+}
+
+/// A host that is not root believes root and its own user, and nobody else.
+fn of_an_ordinary_host(bench: &Bench) {
+    let account = bench.world().add(&lab::world::User::new("race-host"));
+    let trap = Trap::new(bench);
+    let login = login(bench, "race-own")
+        .tag("host")
+        .host(|host| host.run_as(bench.world(), &account));
+    let own = folder(&login.folder.join("ledger"), account.uid, 0o755);
+    let ledger = own.join("ledger");
+    let login = login.text("ledger.path", ledger.to_str().expect("a path"));
+    let (good, evil) = (login.settings.toml(), trap.settings(&login));
+    let slot = folder(&login.folder.join("etc/slot"), account.uid, 0o755);
+    let (config, other) = (slot.join("sms_otp.toml"), slot.join("other"));
+    file(&config, account.uid, 0o600, &good);
+    // Readable for him, or it would be refused for that alone.
+    file(&other, STRANGER, 0o644, &evil);
+    let what = "an ordinary host";
+    let foreign = format!("belongs to uid {STRANGER}");
+    only(what, &race(&login, what, &config, &other), &[&foreign]);
+    trap.is_untouched(what);
+}

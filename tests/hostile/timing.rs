@@ -1,0 +1,274 @@
+//! A clock at the prompt learns nothing of names: however a login is refused before the first factor
+//! is proved, the prompt comes after the same time, and the refusal too.
+//!
+//! Each kind is measured at the same moments as the others, so that a busy machine is busy for all of
+//! them. Kinds are told apart by the distance of their distributions, with a bound that chance passes
+//! once in a million.
+
+mod ssh;
+
+use crate::Case;
+use crate::module::PASSWORD;
+use crate::module::login::Login;
+use lab::bench::Bench;
+use lab::ldap::{Ldap, Script};
+use lab::pamhost::{At, code};
+use lab::samples::{by_chance, distance, histogram, percentile};
+use lab::world::User;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    ("hostile::timing::refusals_look_alike", refusals_look_alike),
+    ("hostile::timing::through_sshd_too", through_sshd_too),
+];
+
+/// How long the directory takes over each of its answers. Somebody for whom it is asked while he
+/// types waits for one of them, others for three, or for none.
+const TAKES: Duration = Duration::from_millis(100);
+
+const REFUSE_AFTER: &str = "700ms";
+
+/// What sshd gives as the password of somebody it does not let in.
+const JUNK: &str = "\u{8}\n\r\u{7f}INCORRECT";
+
+/// One way to be refused.
+struct Kind {
+    name: &'static str,
+    user: &'static str,
+    /// Whether the directory has an entry, and how binding as it ends.
+    entry: Option<u8>,
+    password: &'static str,
+    pam: i32,
+}
+
+const fn kind(
+    name: &'static str,
+    user: &'static str,
+    entry: Option<u8>,
+    password: &'static str,
+    pam: i32,
+) -> Kind {
+    Kind {
+        name,
+        user,
+        entry,
+        password,
+        pam,
+    }
+}
+
+/// `timing-here` has an account on this machine, so the directory is begun while he types.
+const KINDS: &[Kind] = &[
+    kind(
+        "wrong password",
+        "timing-here",
+        Some(49),
+        "wrong",
+        code::AUTH_ERR,
+    ),
+    kind(
+        "wrong password, not on this machine",
+        "timing-there",
+        Some(49),
+        "wrong",
+        code::AUTH_ERR,
+    ),
+    kind("locked", "timing-here", Some(19), PASSWORD, code::AUTH_ERR),
+    kind(
+        "not in the directory",
+        "timing-here",
+        None,
+        PASSWORD,
+        code::USER_UNKNOWN,
+    ),
+    kind(
+        "nowhere",
+        "timing-nowhere",
+        None,
+        PASSWORD,
+        code::USER_UNKNOWN,
+    ),
+    kind("system user", "root", Some(0), PASSWORD, code::USER_UNKNOWN),
+    kind("empty password", "timing-here", Some(0), "", code::AUTH_ERR),
+    kind("sshd's junk", "timing-here", Some(0), JUNK, code::AUTH_ERR),
+];
+
+/// Names, and the times of each.
+type Kinds = [(String, Vec<Duration>)];
+
+/// The times of one kind.
+#[derive(Default, Clone)]
+struct Times {
+    prompt: Vec<Duration>,
+    refusal: Vec<Duration>,
+}
+
+/// Whether the long form was asked for.
+fn torture() -> bool {
+    std::env::var_os("TORTURE").is_some()
+}
+
+fn refusals_look_alike(bench: &Bench) {
+    bench.world().add(&User::new("timing-here"));
+    let rounds = if torture() { 250 } else { 12 };
+    let times = measure(bench, KINDS, REFUSE_AFTER, rounds);
+    let names = || KINDS.iter().map(|kind| kind.name.to_owned());
+    let prompts: Vec<_> = names()
+        .zip(times.iter().map(|t| t.prompt.clone()))
+        .collect();
+    let refusals: Vec<_> = names()
+        .zip(times.iter().map(|t| t.refusal.clone()))
+        .collect();
+    if torture() {
+        let through_sshd = ssh::measure(bench, 60);
+        write_down(&prompts, &refusals, &through_sshd);
+        all_alike("sshd", &through_sshd);
+    }
+    let least = Duration::from_millis(700 * 3 / 4);
+    for (name, times) in &refusals {
+        let early = times.iter().find(|time| **time < least);
+        assert_eq!(early, None, "{name}");
+    }
+    all_alike("prompt", &prompts);
+    all_alike("refusal", &refusals);
+    // Where nobody waits, the clock tells who was asked for: this measures what it should.
+    let two = [&KINDS[1], &KINDS[7]].map(|kind| Kind { ..*kind });
+    let times = measure(bench, &two, "0s", 8);
+    let found = distance(&times[0].refusal, &times[1].refusal);
+    assert!(found > 0.9, "{found}");
+}
+
+/// Few looks tell the screens apart, and refusals that leave at once; the long form is a part of
+/// [`refusals_look_alike`].
+fn through_sshd_too(bench: &Bench) {
+    if !torture() {
+        ssh::measure(bench, 2);
+    }
+}
+
+/// Runs every kind at once, so often.
+fn measure(bench: &Bench, kinds: &[Kind], refuse_after: &str, rounds: usize) -> Vec<Times> {
+    let logins: Vec<_> = kinds
+        .iter()
+        .map(|kind| login(bench, kind, refuse_after))
+        .collect();
+    let mut times = vec![Times::default(); kinds.len()];
+    for _ in 0..rounds {
+        let round: Vec<_> = std::thread::scope(|scope| {
+            let runs: Vec<_> = kinds
+                .iter()
+                .zip(&logins)
+                .map(|(kind, (_, login))| scope.spawn(|| once(kind, login)))
+                .collect();
+            runs.into_iter()
+                .map(|run| run.join().expect("a login"))
+                .collect()
+        });
+        for (times, (prompt, refusal)) in times.iter_mut().zip(round) {
+            times.prompt.push(prompt);
+            times.refusal.push(refusal);
+        }
+    }
+    times
+}
+
+/// A login of this kind, with a directory of its own.
+fn login<'b>(bench: &'b Bench, kind: &Kind, refuse_after: &str) -> (Ldap, Login<'b>) {
+    let ldap = Ldap::start();
+    let number = bench.number();
+    ldap.says(Script {
+        takes: TAKES,
+        dn: kind
+            .entry
+            .map(|_| b"uid=timing,dc=example,dc=org".to_vec())
+            .unwrap_or_default(),
+        attributes: vec![
+            (b"phoneNumberVerified".to_vec(), vec![b"TRUE".to_vec()]),
+            (b"mobile".to_vec(), vec![number.clone().into_bytes()]),
+        ],
+        bind: (kind.entry.unwrap_or(0), Vec::new()),
+        ..Script::default()
+    });
+    // A service, and so a folder, for each: they run side by side.
+    let case: &'static str = format!("timing-{}", kind.name.replace([' ', ',', '\''], "-")).leak();
+    let login = Login::new(bench, case)
+        .user(kind.user)
+        .number(&number)
+        .set("ldap.uris", &format!("[{:?}]", ldap.url()))
+        .text("password.refuse_after", refuse_after)
+        .host(lab::pamhost::PamHost::wipes);
+    (ldap, login)
+}
+
+/// How long until the prompt, and from the answer to the refusal.
+fn once(kind: &Kind, login: &Login) -> (Duration, Duration) {
+    login.set_up();
+    let (mut start, mut prompt, mut end) = (None, None, None);
+    let transcript = login.watched(
+        |_| kind.password.into(),
+        |at, _| {
+            let now = Some(Instant::now());
+            match at {
+                At::Start => start = now,
+                At::Prompt(_) => prompt = now,
+                At::Result(_) => end = now,
+                At::End => {}
+            }
+        },
+    );
+    assert_eq!(transcript.codes(), [kind.pam], "{}", kind.name);
+    assert_eq!(transcript.texts(), ["Password: "], "{}", kind.name);
+    let (start, prompt) = (start.expect("a start"), prompt.expect("a prompt"));
+    (prompt - start, end.expect("an end") - prompt)
+}
+
+/// Each kind against all others together.
+fn all_alike(what: &str, kinds: &Kinds) {
+    for (name, times) in kinds {
+        let others = kinds.iter().filter(|(other, _)| other != name);
+        let others: Vec<Duration> = others.flat_map(|(_, times)| times.clone()).collect();
+        let (found, bound) = (
+            distance(times, &others),
+            by_chance(times.len(), others.len()),
+        );
+        assert!(
+            found < bound,
+            "{what}, {name}: {found} > {bound}\n{}",
+            histogram(kinds)
+        );
+    }
+}
+
+/// The distributions, for people.
+fn write_down(prompts: &Kinds, refusals: &Kinds, through_sshd: &Kinds) {
+    let text = include_str!("timing/head.md")
+        .replace("@ROUNDS@", &prompts[0].1.len().to_string())
+        .replace("@SSHD_ROUNDS@", &through_sshd[0].1.len().to_string())
+        .replace("@PROMPTS@", &table(prompts))
+        .replace("@REFUSALS@", &table(refusals))
+        .replace("@SSHD@", &table(through_sshd));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/timing.md");
+    std::fs::write(path, text).expect("docs/timing.md");
+}
+
+fn table(kinds: &Kinds) -> String {
+    let mut text = "| refused because | 5 % below | median | 95 % below | distance | by chance |\n\
+                    | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for (name, times) in kinds {
+        let others = kinds.iter().filter(|(other, _)| other != name);
+        let others: Vec<Duration> = others.flat_map(|(_, times)| times.clone()).collect();
+        let ms = |percent| percentile(times, percent).as_millis();
+        let _ = writeln!(
+            text,
+            "| {name} | {} ms | {} ms | {} ms | {:.3} | {:.3} |",
+            ms(5),
+            ms(50),
+            ms(95),
+            distance(times, &others),
+            by_chance(times.len(), others.len()),
+        );
+    }
+    format!("{text}\n```text\n{}```\n", histogram(kinds))
+}

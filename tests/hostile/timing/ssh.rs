@@ -1,0 +1,113 @@
+//! The same through a real sshd: what the person at the other end of the line sees, and when.
+
+use crate::logins::steps::{self, Service};
+use crate::module::PASSWORD;
+use lab::bench::Bench;
+use lab::pty::Pty;
+use lab::slapd::Person;
+use lab::sshd::{Key, Options, Sshd};
+use lab::world::User;
+use std::time::{Duration, Instant};
+
+/// Name, and what is typed. What becomes of it is settled in [`measure`].
+const KINDS: &[(&str, &str, &str)] = &[
+    ("wrong password", "timed-wrong", "battery horse"),
+    ("locked in the directory", "timed-locked", PASSWORD),
+    ("not in the directory", "timed-absent", PASSWORD),
+    ("not on this machine (junk)", "timed-stranger", PASSWORD),
+    ("barred by sshd (junk)", "timed-barred", PASSWORD),
+    ("system user", "root", PASSWORD),
+];
+
+pub const REFUSE_AFTER: Duration = Duration::from_millis(700);
+
+/// From Enter to the refusal, for each kind, so often. The screens are compared on the way.
+pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
+    for name in [
+        "timed-wrong",
+        "timed-locked",
+        "timed-absent",
+        "timed-barred",
+    ] {
+        bench.world().add(&User::new(name));
+    }
+    for name in [
+        "timed-wrong",
+        "timed-locked",
+        "timed-stranger",
+        "timed-barred",
+    ] {
+        let person = Person::new(name).password(PASSWORD).phone(&bench.number());
+        let locked = name == "timed-locked";
+        bench
+            .slapd()
+            .add(&if locked { person.locked() } else { person });
+    }
+    let refuse_after = format!("{}ms", REFUSE_AFTER.as_millis());
+    let settings = steps::settings(bench).text("password.refuse_after", &refuse_after);
+    let settings = steps::written(bench, "timed", &settings);
+    let text = steps::shipped(bench, "sshd-ldap", &settings);
+    let _stack = Service::hold(bench, "sshd-timed", &text);
+    let lines = ["DenyUsers timed-barred", "PermitRootLogin yes"];
+    let sshd = Sshd::start(&Options {
+        service: "sshd-timed".to_owned(),
+        lines: lines.map(str::to_owned).to_vec(),
+        ..Options::default()
+    });
+    let mut kinds: Vec<_> = KINDS
+        .iter()
+        .map(|(what, ..)| ((*what).to_owned(), Vec::new()))
+        .collect();
+    for _ in 0..rounds {
+        let round: Vec<(Duration, String)> = std::thread::scope(|scope| {
+            let runs: Vec<_> = KINDS
+                .iter()
+                .map(|(_, name, password)| scope.spawn(|| once(&sshd, name, password)))
+                .collect();
+            runs.into_iter()
+                .map(|run| run.join().expect("a login"))
+                .collect()
+        });
+        for ((what, times), (time, screen)) in kinds.iter_mut().zip(round.iter().cloned()) {
+            assert_eq!(screen, round[0].1, "{what}: the screen tells names apart");
+            assert!(time >= REFUSE_AFTER * 3 / 4, "{what}: {time:?}");
+            times.push(time);
+        }
+    }
+    bench_is_right(bench);
+    kinds
+}
+
+/// How long it took, and what stands on the screen.
+fn once(sshd: &Sshd, name: &str, password: &str) -> (Duration, String) {
+    let mut terminal: Pty = sshd.login(name, Key::None);
+    terminal.expect("Password: ");
+    let enter = Instant::now();
+    terminal.type_line(password);
+    terminal.expect("Permission denied");
+    let took = enter.elapsed();
+    assert!(!terminal.wait().success());
+    (took, terminal.screen().replace(name, "NAME"))
+}
+
+/// Each was refused for what it is measured for.
+fn bench_is_right(bench: &Bench) {
+    let head = "pam_sms_otp(sshd-timed:auth): denied";
+    let reasons = |user: &str| {
+        let mut lines = bench.world().log().lines_with(&[head]);
+        lines.retain(|line| line.field("user") == Some(user));
+        lines
+            .iter()
+            .find_map(|line| line.field("reason").map(str::to_owned))
+    };
+    for (user, reason) in [
+        ("timed-wrong", "wrong-password"),
+        ("timed-locked", "directory-locked"),
+        ("timed-absent", "no-such-user"),
+        ("timed-barred", "wrong-password"),
+        ("root", "system-user"),
+        ("?", "wrong-password"),
+    ] {
+        assert_eq!(reasons(user).as_deref(), Some(reason), "{user}");
+    }
+}

@@ -1,0 +1,82 @@
+//! Answers on their way from the test to its host.
+//!
+//! Mostly a JSON value a line. A host that wipes gets bare bytes behind a sign, so that it need not
+//! copy them anywhere to read them.
+
+use super::Answer;
+use serde_json::{Value, json};
+use std::ffi::c_char;
+
+/// No answer to a host that wipes is longer.
+const LONGEST: usize = 4096;
+
+/// An answer on its way to the host.
+pub(super) fn encode(answer: &Answer, wipes: bool) -> Vec<u8> {
+    let mut line = match (answer, wipes) {
+        (Answer::Text(text), true) => [b"=", text.as_bytes()].concat(),
+        (Answer::Bytes(bytes), true) => [b"=", &bytes[..]].concat(),
+        (Answer::Null, true) => b"0".to_vec(),
+        (Answer::HangUp | Answer::Die, true) => b"!".to_vec(),
+        (Answer::Text(text), false) => json!({ "text": text }).to_string().into_bytes(),
+        (Answer::Bytes(bytes), false) => json!({ "bytes": bytes }).to_string().into_bytes(),
+        (Answer::Null, false) => b"\"null\"".to_vec(),
+        (Answer::HangUp | Answer::Die, false) => b"\"hang-up\"".to_vec(),
+    };
+    line.push(b'\n');
+    line
+}
+
+pub(super) fn decode(line: &str) -> Answer {
+    // The parent gone is a person gone.
+    let Ok(value) = serde_json::from_str::<Value>(line) else {
+        return Answer::HangUp;
+    };
+    if let Some(text) = value["text"].as_str() {
+        return Answer::Text(text.to_owned());
+    }
+    if let Some(bytes) = value["bytes"].as_array() {
+        let byte = |value: &Value| u8::try_from(value.as_u64().expect("a byte")).expect("a byte");
+        return Answer::Bytes(bytes.iter().map(byte).collect());
+    }
+    if value == "null" {
+        Answer::Null
+    } else {
+        Answer::HangUp
+    }
+}
+
+/// Reads an answer from the pipe into memory from calloc, which becomes libpam's or the module's, and
+/// nowhere else. What is returned says only whether there is one.
+pub(super) fn straight(place: &mut *mut c_char) -> Answer {
+    let mut sign = [0; 1];
+    let came = read_byte(&mut sign[0]);
+    if sign[0] != b'=' {
+        let hung_up = !came || sign[0] == b'!';
+        // The end of the line.
+        read_byte(&mut sign[0]);
+        return if hung_up {
+            Answer::HangUp
+        } else {
+            Answer::Null
+        };
+    }
+    // SAFETY: calloc; a null pointer is looked for below.
+    let copy = unsafe { libc::calloc(LONGEST, 1) }.cast::<u8>();
+    assert!(!copy.is_null(), "no memory for an answer");
+    for at in 0..LONGEST {
+        // SAFETY: within what was just allocated.
+        let byte = unsafe { &mut *copy.add(at) };
+        let came = read_byte(byte);
+        if !came || *byte == b'\n' {
+            *byte = 0;
+            *place = copy.cast();
+            return Answer::Null;
+        }
+    }
+    panic!("an answer of more than {LONGEST} bytes");
+}
+
+fn read_byte(into: &mut u8) -> bool {
+    // SAFETY: writes one byte into one byte.
+    unsafe { libc::read(0, std::ptr::from_mut(into).cast(), 1) == 1 }
+}
