@@ -24,7 +24,7 @@ use rustix::{
     },
 };
 
-use super::{User, user};
+use super::User;
 use files::Kernel;
 
 /// Whose the helper is from then on, if this machine has such a user (sysusers.d makes it).
@@ -126,11 +126,17 @@ impl Missing {
     }
 }
 
-/// The helper's own user. One that is root or nobody is worse than none.
+/// The helper's own user, by this machine's own file: no directory is asked whom to become, nor is one
+/// that is down a reason to refuse the machine's own accounts. One that is root or nobody is worse than
+/// none.
 fn own_user() -> Result<Option<User>, String> {
-    let Some(own) = user(OWN_USER)? else {
+    #[allow(clippy::disallowed_methods, reason = "root's own list of accounts")]
+    let accounts = fs::read("/etc/passwd").map_err(|error| format!("/etc/passwd: {error}"))?;
+    let Some(own) = accounts.split(|byte| *byte == b'\n').find_map(own_line) else {
         return Ok(None);
     };
+    let own =
+        own.ok_or_else(|| format!("the user {OWN_USER}: its line in /etc/passwd has no ids"))?;
     if own.uid == 0 || own.uid == NOBODY || own.gid == 0 {
         return Err(format!(
             "the user {OWN_USER} has uid {} and gid {}: give it ids of its own",
@@ -138,6 +144,27 @@ fn own_user() -> Result<Option<User>, String> {
         ));
     }
     Ok(Some(own))
+}
+
+/// Its line (passwd(5)). `Some(None)`: it has no ids.
+fn own_line(line: &[u8]) -> Option<Option<User>> {
+    let line = std::str::from_utf8(line).ok()?;
+    let mut fields = line.split(':');
+    if fields.next() != Some(OWN_USER) {
+        return None;
+    }
+    let mut ids = fields.skip(1).map(|id| id.parse().ok());
+    let user = |uid, gid| {
+        Some(User {
+            uid: uid?,
+            gid: gid?,
+        })
+    };
+    Some(
+        ids.next()
+            .zip(ids.next())
+            .and_then(|(uid, gid)| user(uid, gid)),
+    )
 }
 
 /// Becomes the own user, or stays a root that may do nothing special.
