@@ -132,11 +132,13 @@ impl Missing {
 fn own_user() -> Result<Option<User>, String> {
     #[allow(clippy::disallowed_methods, reason = "root's own list of accounts")]
     let accounts = fs::read("/etc/passwd").map_err(|error| format!("/etc/passwd: {error}"))?;
-    let Some(own) = accounts.split(|byte| *byte == b'\n').find_map(own_line) else {
+    let is_own =
+        |line: &&[u8]| line.split(|byte| *byte == b':').next() == Some(OWN_USER.as_bytes());
+    let Some(line) = accounts.split(|byte| *byte == b'\n').find(is_own) else {
         return Ok(None);
     };
-    let own =
-        own.ok_or_else(|| format!("the user {OWN_USER}: its line in /etc/passwd has no ids"))?;
+    let own = ids(line)
+        .ok_or_else(|| format!("the user {OWN_USER}: its line in /etc/passwd has no ids"))?;
     if own.uid == 0 || own.uid == NOBODY || own.gid == 0 {
         return Err(format!(
             "the user {OWN_USER} has uid {} and gid {}: give it ids of its own",
@@ -146,25 +148,12 @@ fn own_user() -> Result<Option<User>, String> {
     Ok(Some(own))
 }
 
-/// Its line (passwd(5)). `Some(None)`: it has no ids.
-fn own_line(line: &[u8]) -> Option<Option<User>> {
+/// A user's numbers in his line (passwd(5)).
+fn ids(line: &[u8]) -> Option<User> {
     let line = std::str::from_utf8(line).ok()?;
-    let mut fields = line.split(':');
-    if fields.next() != Some(OWN_USER) {
-        return None;
-    }
-    let mut ids = fields.skip(1).map(|id| id.parse().ok());
-    let user = |uid, gid| {
-        Some(User {
-            uid: uid?,
-            gid: gid?,
-        })
-    };
-    Some(
-        ids.next()
-            .zip(ids.next())
-            .and_then(|(uid, gid)| user(uid, gid)),
-    )
+    let mut ids = line.split(':').skip(2).map(|id| id.parse().ok());
+    let (uid, gid) = (ids.next()??, ids.next()??);
+    Some(User { uid, gid })
 }
 
 /// Becomes the own user, or stays a root that may do nothing special.

@@ -255,18 +255,13 @@ fn behind(what: &str, port: u16, with: &str) -> String {
         .args([behind::FLAG, what, &port.to_string(), with])
         .output()
         .expect("this program");
-    match output.status.signal() {
-        Some(signal) => format!("signal {signal}"),
-        None => {
-            let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            assert!(
-                !said.is_empty(),
-                "{what}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            said
-        }
+    if let Some(signal) = output.status.signal() {
+        return format!("signal {signal}");
     }
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.is_empty(), "{what}: {complaint}");
+    said
 }
 
 const KILLED: &str = "signal 31";

@@ -195,7 +195,7 @@ fn program(arch: u32, own: u32) -> Program {
 
 /// Threads and no processes; signals to this one alone; nothing that loosens a wall.
 fn processes(program: &mut Program, own: u32) {
-    let flags = if cfg!(target_arch = "s390x") { 1 } else { 0 };
+    let flags = u32::from(cfg!(target_arch = "s390x"));
     program.judged(libc::SYS_clone, |judge| {
         judge.argument(flags);
         judge.jump(IF_ANY, libc::CLONE_THREAD.unsigned_abs(), 0, 1);

@@ -84,7 +84,8 @@ fn attempt(what: &str, port: u16, with: &str) -> io::Result<()> {
             for _ in 0..1024 {
                 all.push(vec![1_u8; 1 << 20]);
             }
-            Ok(drop(std::hint::black_box(all)))
+            std::hint::black_box(all);
+            Ok(())
         }
         call => raw(call),
     }
@@ -161,9 +162,9 @@ fn raw(call: &str) -> io::Result<()> {
         "make-executable" => (libc::SYS_mprotect, [0, page, execute, 0, 0, 0]),
         other => panic!("nothing is called {other}"),
     };
-    let [a, b, c, d, e, f] = arguments;
+    let [one, two, three, four, five, six] = arguments;
     // SAFETY: no call of these gets a pointer but null; mappings are new, at the kernel's own place.
-    if unsafe { libc::syscall(number, a, b, c, d, e, f) } < 0 {
+    if unsafe { libc::syscall(number, one, two, three, four, five, six) } < 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())
