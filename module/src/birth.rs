@@ -1,7 +1,8 @@
 //! Between `fork` and `exec`: a copy of the host becomes the helper.
 //!
 //! The host may have threads, handlers, ids and a terminal that its caller has chosen. The copy
-//! gives up all of it before the helper's file is even looked for (its limits are the helper's first act). Until `exec` it makes
+//! gives up all of it before the helper's file is even looked for (but for most of its limits, which are
+//! the helper's first act). Until `exec` it makes
 //! system calls only: another thread of the host may have held any lock at the moment of the copy,
 //! so nothing here allocates or calls into libc's own state. What fails is told on the wire.
 
@@ -129,6 +130,7 @@ fn prepare(wire: RawFd, host: u32) -> Result<(), u8> {
         return Err(step::SESSION);
     }
     signals();
+    room();
     place(wire).map_err(|()| step::WIRE)
 }
 
@@ -201,6 +203,33 @@ fn signals() {
             no_old,
             SIGNAL_SET,
         );
+    }
+}
+
+/// Memory for the loader and for the helper's first acts: a caller's `ulimit -v` or `-s` can be enough
+/// for his su and not for them. And a stack without a limit would let him choose where libraries lie
+/// (personality(2), ADDR_COMPAT_LAYOUT). Where the hard limit cannot be raised, it is as near as may be.
+fn room() {
+    const MEGABYTE: u64 = 1 << 20;
+    for (resource, value) in [
+        (libc::RLIMIT_AS, 1024 * MEGABYTE),
+        (libc::RLIMIT_DATA, 512 * MEGABYTE),
+        (libc::RLIMIT_STACK, 8 * MEGABYTE),
+    ] {
+        let mut found = [0_u64; 2];
+        let limit = |new: *const u64, old: *mut u64| {
+            // SAFETY: prlimit64(2) of this very process: each pointer is null or means two numbers,
+            // which are read or written.
+            unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, new, old) }
+        };
+        if limit(ptr::null(), found.as_mut_ptr()) != 0 {
+            continue;
+        }
+        let [_, hard] = found;
+        let raised = [value, hard.max(value)];
+        if limit(raised.as_ptr(), ptr::null_mut()) != 0 {
+            limit([value.min(hard), hard].as_ptr(), ptr::null_mut());
+        }
     }
 }
 
