@@ -1,24 +1,44 @@
 //! The hostile host and the failing network: each sentence on what we defend against has its run here.
 
+mod caller;
+mod hurt;
+mod keys;
 mod libraries;
+mod limits;
 mod memory;
+mod misbehaved;
+mod neighbour;
 mod races;
 mod stacks;
 mod timing;
+mod trap;
 mod untraceable;
+mod variables;
 pub mod walls;
 mod words;
 
 use crate::Case;
 
+/// Whether the long forms are asked for: `make torture`.
+pub fn torture() -> bool {
+    std::env::var_os("TORTURE").is_some()
+}
+
 pub fn cases() -> Vec<Case> {
     [
+        caller::CASES,
+        hurt::CASES,
+        keys::CASES,
         libraries::CASES,
+        limits::CASES,
         memory::CASES,
+        misbehaved::CASES,
+        neighbour::CASES,
         races::CASES,
         stacks::CASES,
         timing::CASES,
         untraceable::CASES,
+        variables::CASES,
         walls::CASES,
         words::CASES,
     ]

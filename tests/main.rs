@@ -41,6 +41,9 @@ fn main() -> ExitCode {
         hostile::walls::names::main();
         return ExitCode::SUCCESS;
     }
+    if lab::impostor::is_asked() {
+        lab::impostor::main();
+    }
     let mut arguments = Arguments::from_args();
     if arguments.list {
         // Nothing is run: nothing need be set up.

@@ -22,7 +22,7 @@ mod texts;
 
 use crate::Case;
 pub use ledger::with_ledger;
-pub use login::{PASSWORD, Say, Someone, someone};
+pub use login::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, Someone, someone};
 
 pub fn cases() -> Vec<Case> {
     [

@@ -96,8 +96,7 @@ fn the_environment_counts_for_nothing(bench: &Bench) {
     let attacker = Listener::start(Manner::Closes);
     let proxy = format!("http://127.0.0.1:{}", attacker.port());
     let ca = bench.certs().ca().display().to_string();
-    let other = bench.certs().folder().join("other-ca.pem");
-    let other = other.display().to_string();
+    let other = bench.certs().other_ca().display().to_string();
     let variables = |ca: &str| {
         [
             ("SSL_CERT_FILE", ca),

@@ -96,7 +96,7 @@ impl Certs {
         certs.folder.write("ca.pem", 0o644, ca.1.as_bytes());
         certs
             .folder
-            .write("other-ca.pem", 0o644, other.1.as_bytes());
+            .write("somebody-else-s-ca.pem", 0o644, other.1.as_bytes());
         for identity in Identity::ALL {
             let signer = if identity == Identity::OtherCa {
                 &other.0
@@ -117,6 +117,11 @@ impl Certs {
     /// The CA that clients are told to believe.
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
+    }
+
+    /// The one that nobody was told to believe, and that has signed for [`Identity::OtherCa`].
+    pub fn other_ca(&self) -> PathBuf {
+        self.folder.join("somebody-else-s-ca.pem")
     }
 
     pub fn server(&self, identity: Identity) -> ServerCert {

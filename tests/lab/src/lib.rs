@@ -16,6 +16,7 @@
 //! | [`log`] | what was logged on it |
 //! | [`pty`] | a terminal with a program on it |
 //! | [`pamhost`] | a PAM application that does as it is told |
+//! | [`impostor`] | a helper that misbehaves on the wire |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`listeners`] | ports that answer wrongly, or never |
 //! | [`table`] | what a bench has measured, as text |
@@ -38,6 +39,7 @@
 
 pub mod bench;
 pub mod certs;
+pub mod impostor;
 pub mod interrupt;
 pub mod ldap;
 pub mod listeners;

@@ -7,10 +7,15 @@
 
 mod answers;
 pub mod child;
+mod company;
 pub mod ffi;
+mod openssl;
+mod pipe;
 mod snapshot;
+mod step;
 
 pub use snapshot::Snapshot;
+pub use step::Step;
 
 use crate::process::this_program;
 use crate::world::{Account, World};
@@ -37,37 +42,6 @@ pub mod code {
 
 /// `PAM_SILENT`, as sudo passes it.
 pub const SILENT: i32 = 0x8000;
-
-/// What the host does, in order.
-#[derive(Clone, Debug)]
-pub enum Step {
-    Authenticate,
-    Account,
-    /// `PAM_ESTABLISH_CRED`.
-    Credentials,
-    OpenSession,
-    CloseSession,
-    ChangePassword,
-    /// Another `PAM_USER` on the same handle, as login sets it.
-    User(String),
-    /// `pam_end` and a new `pam_start`: the module may be unloaded between.
-    Restart,
-}
-
-impl Step {
-    fn json(&self) -> Value {
-        match self {
-            Self::Authenticate => json!("authenticate"),
-            Self::Account => json!("account"),
-            Self::Credentials => json!("credentials"),
-            Self::OpenSession => json!("open-session"),
-            Self::CloseSession => json!("close-session"),
-            Self::ChangePassword => json!("change-password"),
-            Self::User(name) => json!({ "user": name }),
-            Self::Restart => json!("restart"),
-        }
-    }
-}
 
 /// What stands in front of the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +111,8 @@ pub struct Transcript {
     pub user: Option<String>,
     pub before: Snapshot,
     pub after: Snapshot,
+    /// What else the host has to say.
+    pub notes: Vec<Value>,
     /// What came out on stdout beside the protocol, and on stderr: nothing should.
     pub stray: String,
     /// The signal that killed the host.
@@ -243,6 +219,13 @@ impl PamHost {
         self
     }
 
+    /// A peculiarity of the host's: `closed` (descriptors 0 to 2), `spread` (one at fs.nr_open, and the
+    /// limit there), `openssl` (its own, in the middle of a handshake).
+    pub fn that_is(mut self, what: &str) -> Self {
+        self.request[what] = json!(true);
+        self
+    }
+
     /// Runs the host as this user.
     pub fn run_as(mut self, world: &World, account: &Account) -> Self {
         self.program = world.host_program().to_owned();
@@ -320,6 +303,7 @@ impl PamHost {
             user: None,
             before: Snapshot::default(),
             after: Snapshot::default(),
+            notes: Vec::new(),
             stray: String::new(),
             killed_by: None,
         };
@@ -443,6 +427,9 @@ impl Transcript {
             let took = Duration::from_micros(event["micros"].as_u64().unwrap_or_default());
             self.results
                 .push((i32::try_from(code).expect("a PAM code"), took));
+        }
+        if event["note"].is_string() {
+            self.notes.push(event.clone());
         }
         if event["before"].is_object() {
             self.before = Snapshot::from_json(&event["before"]);

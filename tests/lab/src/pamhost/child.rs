@@ -2,10 +2,11 @@
 
 use super::answers::{decode, straight};
 use super::ffi::{self, Handle};
-use super::{Answer, Snapshot};
+use super::openssl::Handshake;
+use super::pipe::{read_line, say};
+use super::{Answer, Snapshot, company, pipe};
 use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
-use std::io::{BufRead, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -21,6 +22,7 @@ pub fn main() {
     let request: Value = serde_json::from_str(&read_line()).expect("a request in JSON");
     WIPES.store(request["wipes"] == true, Ordering::Relaxed);
     prepare(&request);
+    let own_tls = (request["openssl"] == true).then(Handshake::begin);
     let mut handle = start(&request);
     say(&json!({ "before": snapshot().to_json() }));
     wait_if_watched();
@@ -38,15 +40,18 @@ pub fn main() {
                 Some("close-session") => ffi::pam_close_session(handle, flags),
                 Some("change-password") => ffi::pam_chauthtok(handle, flags),
                 Some("restart") => {
-                    ffi::pam_end(handle, last);
+                    end(handle, last);
                     handle = start(&request);
                     continue;
                 }
-                _ => {
-                    let name = c_string(&step["user"]).expect("a step");
-                    set_item(handle, ffi::ITEM_USER, &name);
+                Some("measure") => {
+                    company::measure();
                     continue;
                 }
+                _ => match with_company(&request, handle, flags, step) {
+                    Some(result) => result,
+                    None => continue,
+                },
             }
         };
         last = result;
@@ -55,8 +60,10 @@ pub fn main() {
         wait_if_watched();
     }
     let user = user(handle);
-    // SAFETY: as above; the handle is not used after this.
-    unsafe { ffi::pam_end(handle, last) };
+    end(handle, last);
+    if let Some(handshake) = own_tls {
+        say(&json!({ "note": "openssl", "version": handshake.end() }));
+    }
     say(&json!({ "after": snapshot().to_json(), "user": user }));
     wait_if_watched();
 }
@@ -67,8 +74,36 @@ fn wait_if_watched() {
     }
 }
 
+/// The steps that are more than one call; those that end in one code return it.
+fn with_company(request: &Value, handle: *mut Handle, flags: c_int, step: &Value) -> Option<c_int> {
+    if let Some(many) = step["rounds"].as_u64() {
+        return Some(company::rounds(request, flags, many));
+    }
+    if let Some(spare) = step["crowded"].as_u64() {
+        return Some(company::crowded(handle, flags, spare));
+    }
+    if let Some(names) = step["at-once"].as_array() {
+        company::at_once(request, flags, names);
+    } else if let Some(name) = step["forked"].as_str() {
+        company::forked(handle, flags, name);
+    } else {
+        let name = c_string(&step["user"]).expect("a step");
+        set_item(handle, ffi::ITEM_USER, &name);
+    }
+    None
+}
+
 /// Makes the process the kind of host that was asked for.
 fn prepare(request: &Value) {
+    if request["closed"] == true {
+        pipe::move_away();
+    }
+    // glibc takes a signal of its own with the first thread.
+    std::thread::spawn(|| ()).join().expect("a thread");
+    company::settle();
+    if request["spread"] == true {
+        spread();
+    }
     match request["sigchld"].as_str() {
         // SAFETY: setting a disposition touches no memory of ours.
         Some("ignore") => unsafe {
@@ -89,13 +124,33 @@ fn prepare(request: &Value) {
     }
 }
 
+/// A descriptor at the highest number that this system allows, as its limit allows it too.
+fn spread() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open").expect("/proc");
+    let most = most.trim().parse().expect("a number");
+    let limit = |most| Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    // In a container root may not raise it, and has what it was given.
+    let most = match setrlimit(Resource::Nofile, limit(most)) {
+        Ok(()) => most,
+        Err(_) => getrlimit(Resource::Nofile).maximum.unwrap_or(most),
+    };
+    setrlimit(Resource::Nofile, limit(most)).expect("a limit");
+    let last = c_int::try_from(most - 1).expect("a descriptor");
+    // SAFETY: nothing else is at that number; it stays open on purpose.
+    assert_eq!(unsafe { libc::dup2(2, last) }, last);
+}
+
 /// Takes whatever child has ended, as a host with children of its own might.
 extern "C" fn reap(_signal: c_int) {
     // SAFETY: waitpid is async-signal-safe and takes a null status.
     unsafe { while libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) > 0 {} }
 }
 
-fn start(request: &Value) -> *mut Handle {
+pub(super) fn start(request: &Value) -> *mut Handle {
     static CONVERSATION: Shared = Shared(ffi::Conversation {
         converse: crate::pamhost::child::converse,
         data: std::ptr::null_mut(),
@@ -148,12 +203,17 @@ fn start(request: &Value) -> *mut Handle {
 /// Called in the place of a delay.
 extern "C" fn at_once(_result: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
+pub(super) fn end(handle: *mut Handle, last: c_int) {
+    // SAFETY: the handle is one that start() made; nobody uses it after this.
+    unsafe { ffi::pam_end(handle, last) };
+}
+
 struct Shared(ffi::Conversation);
 
 // SAFETY: it holds a function and a null pointer, and nobody writes to it.
 unsafe impl Sync for Shared {}
 
-fn set_item(handle: *mut Handle, item: c_int, value: &CStr) {
+pub(super) fn set_item(handle: *mut Handle, item: c_int, value: &CStr) {
     // SAFETY: the handle is alive, libpam copies the string.
     unsafe { ffi::pam_set_item(handle, item, value.as_ptr().cast()) };
 }
@@ -182,6 +242,7 @@ extern "C" fn converse(
     _data: *mut c_void,
 ) -> c_int {
     let count = usize::try_from(count).expect("a count of messages");
+    let _turn = pipe::turn();
     // SAFETY: calloc; a null pointer is looked for below.
     let array = unsafe { libc::calloc(count, size_of::<ffi::Response>()) }.cast::<ffi::Response>();
     assert!(!array.is_null(), "no memory for responses");
@@ -257,20 +318,4 @@ fn byte(value: &Value) -> Option<u8> {
 
 fn number(value: &Value) -> c_int {
     c_int::try_from(value.as_i64().unwrap_or_default()).expect("flags")
-}
-
-/// The next line from the parent; empty when it is gone.
-fn read_line() -> String {
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .expect("a line from the parent");
-    line
-}
-
-fn say(event: &Value) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{event}").expect("a line for the parent");
-    out.flush().expect("a line for the parent");
 }

@@ -1,0 +1,192 @@
+//! An ordinary user who runs the real sudo and su, with everything that he can set set against us.
+
+use super::trap::{Folders, Trap};
+use crate::Case;
+use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, another, told};
+use lab::bench::Bench;
+use lab::process::program;
+use lab::pty::Pty;
+use lab::world::User;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::caller::sudo_in_a_hostile_environment",
+        sudo_in_a_hostile_environment,
+    ),
+    (
+        "hostile::caller::su_in_a_hostile_environment",
+        su_in_a_hostile_environment,
+    ),
+    (
+        "hostile::caller::without_standard_descriptors",
+        without_standard_descriptors,
+    ),
+    (
+        "hostile::caller::signals_ignored_or_blocked",
+        signals_ignored_or_blocked,
+    ),
+];
+
+/// Runs a program through env(1), which can set what a shell sets, and more.
+fn through_env(who: &Somebody, options: &[String], words: &[&str]) -> Pty {
+    let mut env = Command::new(program("env"));
+    let name = program(words[0]);
+    Pty::spawn_as(env.args(options).arg(name).args(&words[1..]), &who.account)
+}
+
+/// A wrong code, then the right one: as it is without any of this.
+fn type_codes(bench: &Bench, who: &Somebody, terminal: &mut Pty) {
+    terminal.expect(&who.sent());
+    let code = who.code(bench);
+    terminal.type_line(&another(&code));
+    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.type_line(&code);
+}
+
+fn sudo_in_a_hostile_environment(bench: &Bench) {
+    let alice = Somebody::new(bench, "env-alice");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let id = program("id").display().to_string();
+    in_a_hostile_environment(bench, &alice, &["sudo", &id], "uid=0(root)", |terminal| {
+        terminal.expect("[sudo] password for env-alice: ");
+        terminal.type_line(PASSWORD);
+    });
+    told(bench, "env-alice", &["sent", "granted"]);
+}
+
+fn su_in_a_hostile_environment(bench: &Bench) {
+    let bob = Somebody::new(bench, "env-bob");
+    bench.world().add(&User::new("env-goal").password(LOCAL));
+    let _stack = Service::shipped(bench, "su");
+    let words = ["su", "env-goal", "-c", "echo I AM in"];
+    in_a_hostile_environment(bench, &bob, &words, "I AM in", |terminal| {
+        terminal.expect("Password: ");
+        terminal.type_line(LOCAL);
+    });
+    told(bench, "env-goal", &["sent", "granted"]);
+}
+
+fn in_a_hostile_environment(
+    bench: &Bench,
+    who: &Somebody,
+    words: &[&str],
+    is_in: &str,
+    first: impl Fn(&mut Pty),
+) {
+    let trap = Trap::set(bench);
+    let folders = Folders::new(bench, who.name(), who.account.uid);
+    let mut options = vec![format!("--chdir={}", folders.cwd.display())];
+    options.extend(trap.environment(&folders));
+    let before = folders.listing();
+    let mut terminal = through_env(who, &options, words);
+    first(&mut terminal);
+    // What is there of the caller's environment is all in the host; the helper has none.
+    let helper = helper_of(&terminal);
+    let variables = |pid: u32| fs::read(format!("/proc/{pid}/environ")).expect("/proc");
+    assert!(
+        variables(terminal.pid()).len() > 1000,
+        "the host has no such environment"
+    );
+    assert_eq!(variables(helper), b"");
+    type_codes(bench, who, &mut terminal);
+    terminal.expect(is_in);
+    assert!(terminal.wait().success(), "{}", terminal.screen());
+    assert!(trap.is_empty(), "{:?}", trap.caught());
+    assert_eq!(who.sms(bench), 1);
+    assert_eq!(folders.listing(), before);
+}
+
+/// The helper of the host on this terminal, as soon as there is one.
+pub fn helper_of(terminal: &Pty) -> u32 {
+    let host = terminal.pid();
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let children = fs::read_to_string(format!("/proc/{host}/task/{host}/children"));
+        let children = children.unwrap_or_default();
+        let mut pids = children
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok());
+        let own = |pid: &u32| {
+            let name = fs::read_to_string(format!("/proc/{pid}/cmdline"));
+            name.is_ok_and(|name| name == "sms-otp-helper\0")
+        };
+        if let Some(pid) = pids.find(own) {
+            return pid;
+        }
+        assert!(Instant::now() < until, "no helper: {}", terminal.screen());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// sudo finds the terminal by itself. su asks on descriptor 0: it ends as without our module.
+fn without_standard_descriptors(bench: &Bench) {
+    let alice = Somebody::new(bench, "closed-alice");
+    alice.may_sudo("");
+    let _sudo = Service::shipped(bench, "sudo");
+    let closed = |command: &str| format!("exec {command} <&- >&- 2>&-");
+    let sudo = program("sudo").display().to_string();
+    let mut terminal = alice.runs(
+        "sh",
+        &["-c", &closed(&format!("{sudo} sh -c 'id >/dev/tty'"))],
+    );
+    terminal.expect("[sudo] password for closed-alice: ");
+    terminal.type_line(PASSWORD);
+    type_codes(bench, &alice, &mut terminal);
+    terminal.expect("uid=0(root)");
+    assert!(terminal.wait().success());
+    told(bench, "closed-alice", &["sent", "granted"]);
+
+    bench.world().add(&User::new("closed-goal").password(LOCAL));
+    let _su = Service::shipped(bench, "su");
+    let su = program("su").display().to_string();
+    let into = alice.account.home.join("in");
+    let command = format!("{su} closed-goal -c 'echo in >{}'", into.display());
+    let mut terminal = alice.runs("sh", &["-c", &closed(&command)]);
+    assert!(!terminal.wait().success());
+    assert!(!into.exists());
+    told(bench, "closed-goal", &[]);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn signals_ignored_or_blocked(bench: &Bench) {
+    let alice = Somebody::new(bench, "signal-alice");
+    alice.may_sudo("");
+    bench.world().add(&User::new("signal-goal").password(LOCAL));
+    let _sudo = Service::shipped(bench, "sudo");
+    let _su = Service::shipped(bench, "su");
+    for option in [
+        "--ignore-signal=CHLD",
+        "--ignore-signal=PIPE,TERM,ALRM,HUP,USR1",
+        "--block-signal=CHLD,PIPE,TERM,ALRM",
+        "--ignore-signal",
+        "--block-signal",
+    ] {
+        let option = [option.to_owned()];
+        let mut terminal = through_env(&alice, &option, &["sudo", "id"]);
+        terminal.expect("[sudo] password for signal-alice: ");
+        terminal.type_line(PASSWORD);
+        whole(bench, &alice, &mut terminal, "uid=0(root)");
+        let words = ["su", "signal-goal", "-c", "echo I AM in"];
+        let mut terminal = through_env(&alice, &option, &words);
+        terminal.expect("Password: ");
+        terminal.type_line(LOCAL);
+        whole(bench, &alice, &mut terminal, "I AM in");
+    }
+}
+
+/// The code, and a helper that nothing was left to: no signal is blocked, SIGPIPE alone (Rust's own
+/// runtime) is ignored.
+fn whole(bench: &Bench, who: &Somebody, terminal: &mut Pty, is_in: &str) {
+    terminal.expect(&who.sent());
+    let status = fs::read_to_string(format!("/proc/{}/status", helper_of(terminal)));
+    let status = status.expect("the helper is there");
+    for line in ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000001000"] {
+        assert!(status.contains(line), "{status}");
+    }
+    terminal.type_line(&who.code(bench));
+    terminal.expect(is_in);
+}

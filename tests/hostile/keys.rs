@@ -1,0 +1,266 @@
+//! Ctrl-C and Ctrl-Z, and kill(2) by the caller: the helper is out of his reach, and nothing of it
+//! gains a try.
+
+use super::caller::helper_of;
+use super::torture;
+use crate::Case;
+use crate::logins::steps::{self, LOCAL, PASSWORD, Service, Somebody, another, told};
+use lab::bench::Bench;
+use lab::pty::{PATIENCE, Pty};
+use lab::world::User;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::keys::ctrl_z_stops_sudo_alone",
+        ctrl_z_stops_sudo_alone,
+    ),
+    (
+        "hostile::keys::ctrl_z_stops_su_alone",
+        ctrl_z_stops_su_alone,
+    ),
+    (
+        "hostile::keys::the_helper_is_not_the_caller_s",
+        the_helper_is_not_the_caller_s,
+    ),
+    ("hostile::keys::su_stopped_goes_on", su_stopped_goes_on),
+    (
+        "hostile::keys::su_killed_gains_no_try",
+        su_killed_gains_no_try,
+    ),
+    ("hostile::keys::killed_at_enter", killed_at_enter),
+];
+
+/// Sends a signal as the caller; what the kernel says to that.
+fn kill(caller: &Somebody, signal: &str, pid: u32) -> Result<(), String> {
+    let mut sh = Command::new("/bin/sh");
+    sh.args(["-c", "kill -s $0 -- $1", signal, &pid.to_string()]);
+    let output = sh
+        .uid(caller.account.uid)
+        .gid(caller.account.gid)
+        .env("LC_ALL", "C")
+        .output();
+    let output = output.expect("sh");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// The letter of proc_pid_stat(5): `T` is stopped.
+fn state(pid: u32) -> char {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
+    let (_, rest) = stat.rsplit_once(") ").expect("a state");
+    rest.chars().next().expect("a state")
+}
+
+fn stops(pid: u32) {
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while state(pid) != 'T' {
+        assert!(std::time::Instant::now() < until, "{pid} does not stop");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn target(bench: &Bench, name: &str) {
+    bench.world().add(&User::new(name).password(LOCAL));
+}
+
+/// Up to the code prompt.
+fn su(alice: &Somebody, goal: &str) -> Pty {
+    let mut terminal = alice.runs("su", &[goal, "-c", "echo I AM in"]);
+    terminal.expect("Password: ");
+    terminal.type_line(LOCAL);
+    terminal.expect(&alice.sent());
+    terminal
+}
+
+/// A shell that starts this, says so when it is stopped, and continues it after Enter.
+fn under_job_control(alice: &Somebody, command: &str) -> Pty {
+    let script = format!("set -m; {command}; echo IT STOPPED; read line; fg");
+    alice.runs("sh", &["-c", &script])
+}
+
+fn ctrl_z(terminal: &Pty) {
+    // As with Ctrl-C: prompted first, read then.
+    std::thread::sleep(Duration::from_millis(500));
+    terminal.type_bytes(b"\x1a");
+}
+
+/// The only child of a process.
+fn child(of: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children"));
+    children.expect("/proc").trim().parse().expect("one child")
+}
+
+/// It stops at its prompt. Once it goes on, some versions ask no more and some ask again, with pam_unix
+/// as with us: either way it is the same login.
+fn ctrl_z_stops_sudo_alone(bench: &Bench) {
+    let alice = Somebody::new(bench, "ctrl-z-sudo");
+    alice.may_sudo("");
+    let _stack = Service::shipped(bench, "sudo");
+    let mut terminal = under_job_control(&alice, "sudo id");
+    terminal.expect("[sudo] password for ctrl-z-sudo: ");
+    terminal.type_line(PASSWORD);
+    terminal.expect(&alice.sent());
+    ctrl_z(&terminal);
+    terminal.expect("IT STOPPED");
+    let sudo = child(terminal.pid());
+    assert_eq!((state(sudo), state(child(sudo))), ('T', 'S'));
+    terminal.type_line("");
+    let ways = ["a password is required", &*alice.sent()];
+    if terminal.expect_one_of(&ways, PATIENCE).0 == 0 {
+        told(bench, "ctrl-z-sudo", &["sent", "denied abandoned password"]);
+        assert!(!terminal.screen().contains("uid=0"));
+    } else {
+        terminal.type_line(&alice.code(bench));
+        terminal.expect("uid=0(root)");
+        told(bench, "ctrl-z-sudo", &["sent", "granted"]);
+    }
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// It holds the key back until the answer is there, stops with that in its hand, and goes on.
+fn ctrl_z_stops_su_alone(bench: &Bench) {
+    let alice = Somebody::new(bench, "ctrl-z-su");
+    target(bench, "ctrl-z-goal");
+    let _stack = Service::shipped(bench, "su");
+    let mut terminal = under_job_control(&alice, "su ctrl-z-goal -c 'echo I AM in'");
+    terminal.expect("Password: ");
+    terminal.type_line(LOCAL);
+    terminal.expect(&alice.sent());
+    ctrl_z(&terminal);
+    terminal.type_line(&alice.code(bench));
+    terminal.expect("IT STOPPED");
+    let su = child(terminal.pid());
+    assert_eq!((state(su), state(child(su))), ('T', 'S'));
+    terminal.type_line("");
+    terminal.expect("I AM in");
+    told(bench, "ctrl-z-goal", &["sent", "granted"]);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+fn the_helper_is_not_the_caller_s(bench: &Bench) {
+    let alice = Somebody::new(bench, "kill-alice");
+    target(bench, "kill-goal");
+    let _stack = Service::shipped(bench, "su");
+    let mut terminal = su(&alice, "kill-goal");
+    let helper = helper_of(&terminal);
+    for signal in [
+        "KILL", "STOP", "TERM", "INT", "HUP", "QUIT", "USR1", "ALRM", "CONT", "0",
+    ] {
+        let answer = kill(&alice, signal, helper);
+        let refused = answer
+            .as_ref()
+            .err()
+            .is_some_and(|said| said.contains("not permitted"));
+        assert!(refused, "{signal}: {answer:?}");
+    }
+    // Nor is it in any group or session of his.
+    let stat = fs::read_to_string(format!("/proc/{helper}/stat")).expect("it is there");
+    let (_, rest) = stat.rsplit_once(") ").expect("a state");
+    let ids: Vec<&str> = rest.split(' ').skip(2).take(3).collect();
+    let own = helper.to_string();
+    assert_eq!(
+        ids,
+        [own.as_str(), own.as_str(), "0"],
+        "group, session, terminal"
+    );
+    terminal.type_line(&alice.code(bench));
+    terminal.expect("I AM in");
+    told(bench, "kill-goal", &["sent", "granted"]);
+}
+
+/// su's real uid is the caller's: he may stop it, and it only waits.
+fn su_stopped_goes_on(bench: &Bench) {
+    let alice = Somebody::new(bench, "stop-alice");
+    target(bench, "stop-goal");
+    let _stack = Service::shipped(bench, "su");
+    let mut terminal = su(&alice, "stop-goal");
+    let helper = helper_of(&terminal);
+    let code = alice.code(bench);
+    kill(&alice, "STOP", terminal.pid()).expect("it is his");
+    stops(terminal.pid());
+    terminal.type_line(&another(&code));
+    assert_eq!(state(helper), 'S');
+    kill(&alice, "CONT", terminal.pid()).expect("it is his");
+    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.type_line(&code);
+    terminal.expect("I AM in");
+    told(bench, "stop-goal", &["sent", "granted"]);
+}
+
+/// A wrong code, and su killed before anything else can be: it counts all the same.
+fn su_killed_gains_no_try(bench: &Bench) {
+    let alice = Somebody::new(bench, "gain-alice");
+    target(bench, "gain-goal");
+    let settings = steps::settings(bench).set("limits.failures", "3");
+    let settings = steps::written(bench, "gain", &settings);
+    let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
+    for _ in 0..2 {
+        let mut terminal = su(&alice, "gain-goal");
+        terminal.type_line(&another(&alice.code(bench)));
+        terminal.expect("Wrong code, 2 tries left. SMS code: ");
+        kill(&alice, "KILL", terminal.pid()).expect("it is his");
+        assert!(!terminal.wait().success());
+    }
+    // The third wrong one in all locks, in the middle of its login; and then there is no other.
+    let mut terminal = su(&alice, "gain-goal");
+    terminal.type_line(&another(&alice.code(bench)));
+    terminal.expect("Too many codes. Try again in ");
+    assert!(!terminal.wait().success());
+    let mut terminal = alice.runs("su", &["gain-goal", "-c", "echo I AM in"]);
+    terminal.expect("Password: ");
+    terminal.type_line(LOCAL);
+    terminal.expect("Too many codes. Try again in ");
+    assert!(!terminal.wait().success());
+    let killed = ["sent", "denied abandoned stack"];
+    let locked = ["sent", "denied locked stack", "denied locked stack"];
+    told(
+        bench,
+        "gain-goal",
+        &[&killed[..], &killed, &locked].concat(),
+    );
+    assert_eq!(alice.sms(bench), 3);
+}
+
+/// The same at the moment of Enter, a little later each time: what he has seen of a try is counted.
+fn killed_at_enter(bench: &Bench) {
+    let alice = Somebody::new(bench, "enter-alice");
+    target(bench, "enter-goal");
+    let settings = steps::settings(bench).set("limits.failures", "100");
+    let settings = settings.set("limits.sms", "[\"1000/1h\"]");
+    let settings = steps::written(bench, "enter", &settings);
+    let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
+    let (mut learned, mut rounds) = (0, 0);
+    let many = if torture() { 40 } else { 6 };
+    for late in (0..many).map(|n| Duration::from_micros(n * 12_000 / many)) {
+        let mut terminal = su(&alice, "enter-goal");
+        terminal.type_line(&another(&alice.code(bench)));
+        std::thread::sleep(late);
+        kill(&alice, "KILL", terminal.pid()).expect("it is his");
+        terminal.wait();
+        learned += terminal.screen().matches("Wrong code").count();
+        rounds += 1;
+        told(
+            bench,
+            "enter-goal",
+            &["sent", "denied abandoned stack"].repeat(rounds),
+        );
+    }
+    let config = settings.display().to_string();
+    let (code, out, errors) =
+        bench.sms_otp(&["--config", &config, "status", "enter-alice", "--json"]);
+    assert_eq!(code, 0, "{errors}");
+    let counted = out.split("\"failures\": ").nth(1).expect("a count");
+    let counted = counted
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .expect("a number");
+    let counted: usize = counted.parse().expect("a number");
+    assert!(counted >= learned, "{counted} counted, {learned} learned");
+    assert!(counted <= rounds, "{counted} of {rounds}");
+}

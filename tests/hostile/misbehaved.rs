@@ -1,0 +1,313 @@
+//! Helpers that are dead, late, of another version, or speak nonsense: that costs one login, and
+//! nothing else.
+
+use crate::Case;
+use crate::module::{Login, Say, Seen, someone};
+use lab::bench::Bench;
+use lab::impostor;
+use lab::pamhost::code;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    ("hostile::misbehaved::the_dead", the_dead),
+    ("hostile::misbehaved::the_late", the_late),
+    ("hostile::misbehaved::the_silent", the_silent),
+    ("hostile::misbehaved::other_versions", other_versions),
+    ("hostile::misbehaved::nonsense", nonsense),
+    ("hostile::misbehaved::too_much", too_much),
+    (
+        "hostile::misbehaved::what_is_passed_is_not_kept",
+        what_is_passed_is_not_kept,
+    ),
+    ("hostile::misbehaved::a_verdict_counts", a_verdict_counts),
+];
+
+const PROMPT: &str = ">SMS code: ";
+pub const LOST: &str = "failed user=? stage=helper reason=helper";
+
+/// Longer than a row may take, on a machine that does much else: bounds that hang are minutes.
+pub const LONG: Duration = Duration::from_secs(14);
+
+/// A part, what of it reaches the screen, and what the log says of it.
+type Row = (&'static str, &'static [&'static str], &'static str);
+
+/// Each row ends in `PAM_SERVICE_ERR`, in time, with its line in the log and nothing left in the
+/// host; and the same service then works with its own helper.
+fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
+    let ann = someone(bench, case);
+    let login = Login::new(bench, case).of(&ann).own_helper();
+    for (part, screen, detail) in rows {
+        impostor::place(bench.world().host_program(), &login.helper(), part);
+        let want = Seen::new(&[code::SERVICE_ERR], screen, &[LOST], 0);
+        let seen = login.sees(part, &[Say::Text("123456")], &want);
+        assert_eq!(login.newest_field("detail"), *detail, "{case}: {part}");
+        assert!(
+            seen.results[0].1 < LONG,
+            "{case}: {part} took {:?}",
+            seen.results[0].1
+        );
+    }
+    let login = Login::new(bench, case).of(&ann);
+    login.sees(
+        "its own helper",
+        &[Say::Password, Say::Code],
+        &Seen::granted(),
+    );
+}
+
+fn the_dead(bench: &Bench) {
+    let left = "the helper ended without a verdict, exit code ";
+    let (zero, seven) = (format!("{left}0"), format!("{left}7"));
+    let killed = "the helper ended without a verdict, signal 9";
+    let ended = "the helper ended without a verdict, signal 15";
+    let (zero, seven): (&'static str, &'static str) = (zero.leak(), seven.leak());
+    each(
+        bench,
+        "dead",
+        &[
+            ("leave 0", &[], zero),
+            ("hear; leave 7", &[], seven),
+            ("signal 9", &[], killed),
+            ("hear; signal 15", &[], ended),
+            ("hear; working 60000; signal 9", &[], killed),
+            ("hear; ask 60000; leave 7", &[PROMPT], seven),
+            ("hear; ask 60000; hear; signal 9", &[PROMPT], killed),
+            // Its end of the wire is closed, and it stays.
+            ("close", &[], killed),
+            ("hear; ask 60000; hear; close", &[PROMPT], killed),
+            // A child of its own holds the wire on: the host does not wait for that.
+            ("heir 20000", &[], zero),
+            ("hear; working 60000; heir 20000", &[], zero),
+        ],
+    );
+}
+
+fn the_late(bench: &Bench) {
+    let late = "the helper is late and was ended";
+    each(
+        bench,
+        "late",
+        &[
+            ("working 200", &[], late),
+            ("working 0", &[], late),
+            ("hear; ask 200", &[PROMPT], late),
+            ("hear; working 60000; ask 200; hear", &[PROMPT], late),
+            ("hear; working 300; signal 19", &[], late),
+            (
+                "hear; tell Wait.; working 300; sleep 60000; verdict success",
+                &["!Wait."],
+                late,
+            ),
+        ],
+    );
+}
+
+/// Ten seconds are the first message's.
+fn the_silent(bench: &Bench) {
+    let bob = someone(bench, "silent");
+    let login = Login::new(bench, "silent").of(&bob).own_helper();
+    impostor::place(bench.world().host_program(), &login.helper(), "hear");
+    let want = Seen::at_once(code::SERVICE_ERR, LOST);
+    let seen = login.sees("silent", &[], &want);
+    let took = seen.results[0].1;
+    assert!(
+        (Duration::from_secs(9)..Duration::from_secs(25)).contains(&took),
+        "{took:?}"
+    );
+    assert_eq!(
+        login.newest_field("detail"),
+        "the helper is late and was ended"
+    );
+}
+
+fn other_versions(bench: &Bench) {
+    let restart = "module and helper are of different versions: restart versions";
+    each(
+        bench,
+        "versions",
+        &[
+            ("hear; version 2", &[], restart),
+            ("hear; version 65535", &[], restart),
+            ("hear; version 0", &[], restart),
+            ("hear; unspoken", &[], restart),
+            ("hear; ask 60000; hear; version 2", &[PROMPT], restart),
+            // Another version's words that are no words in any.
+            ("hear; bytes 02 00 ff 00 00 00 00 00 41 42 43", &[], restart),
+        ],
+    );
+}
+
+fn nonsense(bench: &Bench) {
+    let nonsense = "the helper speaks nonsense";
+    each(
+        bench,
+        "nonsense",
+        &[
+            ("bytes 00", &[], nonsense),
+            ("bytes ff ff ff ff ff ff ff", &[], nonsense),
+            (
+                "hear; size 300",
+                &[],
+                "module and helper are of different versions: restart nonsense",
+            ),
+            // Half a verdict, and death; a verdict and more.
+            ("hear; cut-verdict 1; leave 0", &[], nonsense),
+            ("hear; cut-verdict 4; signal 9", &[], nonsense),
+            ("hear; cut-verdict 5; leave 0", &[], nonsense),
+            ("hear; long-verdict 1", &[], nonsense),
+            // Kinds that are the module's, or nobody's.
+            ("bytes 01 00 01 00 e8 03 00 00", &[], nonsense),
+            (
+                "bytes 01 00 02 00 e8 03 00 00 01 01 00 00 00 00",
+                &[],
+                nonsense,
+            ),
+            ("bytes 01 00 00 00 e8 03 00 00", &[], nonsense),
+            // Verdicts with codes that are none: zero, PAM's own success and ignore, a question's style.
+            (
+                "bytes 01 00 13 00 e8 03 00 00 00 00 00 00 00",
+                &[],
+                nonsense,
+            ),
+            (
+                "bytes 01 00 13 00 e8 03 00 00 19 00 00 00 00",
+                &[],
+                nonsense,
+            ),
+            (
+                "bytes 01 00 13 00 e8 03 00 00 01 00 00 00 00",
+                &[],
+                nonsense,
+            ),
+            (
+                "bytes 01 00 13 00 e8 03 00 00 40 00 00 00 00",
+                &[],
+                nonsense,
+            ),
+            // Counts that are said to be longer than they are, or than may be.
+            (
+                "bytes 01 00 13 00 e8 03 00 00 41 01 00 00 00",
+                &[],
+                nonsense,
+            ),
+            (
+                "bytes 01 00 13 00 e8 03 00 00 41 ff ff ff ff",
+                &[],
+                nonsense,
+            ),
+            // Questions: of no style, not UTF-8, longer than they are.
+            (
+                "bytes 01 00 11 00 e8 03 00 00 00 01 00 00 00 3f",
+                &[],
+                nonsense,
+            ),
+            (
+                "bytes 01 00 11 00 e8 03 00 00 02 01 00 00 00 ff",
+                &[],
+                nonsense,
+            ),
+            (
+                "bytes 01 00 11 00 e8 03 00 00 02 ff 0f 00 00 3f",
+                &[],
+                nonsense,
+            ),
+            // A question with a NUL in it cannot be put: nobody sees it, and it is answered so.
+            (
+                "hear; bytes 01 00 11 00 e8 03 00 00 02 01 00 00 00 00; hear; leave 0",
+                &[],
+                "the helper ended without a verdict, exit code 0",
+            ),
+        ],
+    );
+}
+
+fn too_much(bench: &Bench) {
+    let much = "the helper speaks too much";
+    let most = wire::MAX_FROM_HELPER;
+    let (over, largest) = (
+        format!("hear; size {}", most + 1).leak(),
+        "hear; size 100000",
+    );
+    each(
+        bench,
+        "much",
+        &[
+            (over, &[], much),
+            (largest, &[], much),
+            ("flood", &[], much),
+            ("hear; chatter", &[], "the helper talks without end"),
+            ("empty", &[], "the helper ended without a verdict, signal 9"),
+            (
+                "hear; empty; verdict success",
+                &[],
+                "the helper ended without a verdict, signal 9",
+            ),
+        ],
+    );
+    // Questions without end: the person has answered each.
+    let cat = someone(bench, "nag-cat");
+    let login = Login::new(bench, "nag").of(&cat).own_helper();
+    impostor::place(bench.world().host_program(), &login.helper(), "hear; nag");
+    let says = vec![Say::Text("y"); 300];
+    let want = Seen::new(&[code::SERVICE_ERR], &[">? "; 256], &[LOST], 0);
+    login.sees("questions", &says, &want);
+    assert_eq!(login.newest_field("detail"), "the helper talks without end");
+}
+
+/// Descriptors in a message (`SCM_RIGHTS`) would fill the host's table: `Login::sees` looks at it.
+fn what_is_passed_is_not_kept(bench: &Bench) {
+    each(
+        bench,
+        "passed",
+        &[
+            (
+                "pass 200; pass 200; leave 7",
+                &[],
+                "the helper ended without a verdict, exit code 7",
+            ),
+            (
+                "hear; ask 60000; pass 1; pass 250; sleep 300; signal 9",
+                &[PROMPT],
+                "the helper ended without a verdict, signal 9",
+            ),
+        ],
+    );
+    let dee = someone(bench, "passed-dee");
+    let login = Login::new(bench, "passes").of(&dee).own_helper();
+    impostor::place(
+        bench.world().host_program(),
+        &login.helper(),
+        "hear; pass 253; verdict auth-err",
+    );
+    login.sees(
+        "a verdict beside",
+        &[],
+        &Seen::new(&[code::AUTH_ERR], &[], &[], 0),
+    );
+}
+
+/// Whatever a helper does once its verdict is said, it is the verdict; and it is gone.
+fn a_verdict_counts(bench: &Bench) {
+    let eve = someone(bench, "verdict-eve");
+    let login = Login::new(bench, "verdict").of(&eve).own_helper();
+    let denied = Seen::new(&[code::AUTH_ERR], &[], &[], 0);
+    for part in [
+        "verdict auth-err; leave 7",
+        "hear; verdict auth-err; signal 9",
+        "hear; verdict auth-err",
+        "hear; verdict auth-err; signal 19",
+        "hear; verdict auth-err; verdict success; flood",
+        "hear; verdict auth-err; heir 20000",
+    ] {
+        impostor::place(bench.world().host_program(), &login.helper(), part);
+        let seen = login.sees(part, &[], &denied);
+        assert!(seen.results[0].1 < LONG, "{part}");
+    }
+    // What no wall stops: a helper that was taken over can say yes.
+    impostor::place(
+        bench.world().host_program(),
+        &login.helper(),
+        "hear; verdict success",
+    );
+    login.sees("taken over", &[], &Seen::new(&[code::SUCCESS], &[], &[], 0));
+}

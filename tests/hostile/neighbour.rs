@@ -1,0 +1,281 @@
+//! Hosts that the module must not disturb: that load it ten thousand times, use it in two threads or on
+//! both sides of a fork, have no standard descriptors, hardly any left, or room for a million.
+
+use super::torture;
+use crate::Case;
+use crate::module::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, Someone, someone};
+use lab::bench::Bench;
+use lab::pamhost::{Answer, Message, PamHost, Step, Style, Transcript, code};
+use rustix::process::Resource;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::neighbour::loaded_again_and_again",
+        loaded_again_and_again,
+    ),
+    (
+        "hostile::neighbour::whole_logins_again_and_again",
+        whole_logins_again_and_again,
+    ),
+    ("hostile::neighbour::two_threads", two_threads),
+    (
+        "hostile::neighbour::both_sides_of_a_fork",
+        both_sides_of_a_fork,
+    ),
+    ("hostile::neighbour::openssl_of_its_own", openssl_of_its_own),
+    (
+        "hostile::neighbour::no_standard_descriptors",
+        no_standard_descriptors,
+    ),
+    (
+        "hostile::neighbour::hardly_a_descriptor_left",
+        hardly_a_descriptor_left,
+    ),
+    (
+        "hostile::neighbour::a_million_descriptors",
+        a_million_descriptors,
+    ),
+];
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+/// Bytes that may be more after any number of rounds: nothing of it may grow with them. malloc's own
+/// count is exact; what the kernel counts comes in pages, and malloc takes them at its own time.
+const HEAP: u64 = 2 << 10;
+const ANONYMOUS: u64 = 512 << 10;
+
+/// Some rounds to warm up, then many: memory before and after those. Threads, descriptors and children
+/// are looked at by `Login::sees`.
+fn flat(login: Login<'_>, what: &str, many: u32, says: &[Say], one: &Seen, warm: u32) {
+    let rounds = (warm + many) as usize;
+    let steps = [
+        Step::Rounds(warm),
+        Step::Measure,
+        Step::Rounds(many),
+        Step::Measure,
+    ];
+    let login = login.host(|host| host.steps(&steps));
+    let screen: Vec<&str> = one.screen().iter().map(String::as_str).collect();
+    let log: Vec<&str> = one.log().iter().map(String::as_str).collect();
+    let (screen, log) = (screen.repeat(rounds), log.repeat(rounds));
+    let codes = one.codes().repeat(2);
+    let want = Seen::new(&codes, &screen, &log, one.sms() * rounds);
+    let seen = login.sees(what, &says.repeat(rounds), &want);
+    let [before, after] = &seen.notes[..] else {
+        panic!("{what}: {:?}", seen.notes)
+    };
+    for (kind, most) in [("heap", HEAP), ("anonymous", ANONYMOUS)] {
+        let bytes = [before, after].map(|note| note[kind].as_u64().expect("bytes"));
+        let [before, after] = bytes;
+        assert!(
+            after <= before + most,
+            "{what}: {kind} from {before} to {after}"
+        );
+    }
+}
+
+/// pam_start loads the module, pam_end lets it go: without a helper, and with one that ends early.
+fn loaded_again_and_again(bench: &Bench) {
+    let many = if torture() { 10_000 } else { 900 };
+    let login = || Login::new(bench, "loads").user("nobody-here");
+    let wrong = login();
+    let line = format!("{} typo", wrong.product_line());
+    let argument = "failed user=? stage=helper reason=bad-settings";
+    let refused = Seen::at_once(code::SERVICE_ERR, argument);
+    flat(wrong.line(line), "a typo", many, &[], &refused, 30);
+    let line = format!(
+        "{} config=/nowhere/sms_otp.toml",
+        bench.product().module().display()
+    );
+    let line = format!("{line} helper={}", bench.product().helper().display());
+    let settings = "failed user=? stage=settings reason=bad-settings";
+    let refused = Seen::at_once(code::SERVICE_ERR, settings);
+    flat(
+        login().line(line),
+        "no settings",
+        many / 3,
+        &[],
+        &refused,
+        30,
+    );
+}
+
+fn whole_logins_again_and_again(bench: &Bench) {
+    let many = if torture() { 500 } else { 50 };
+    let ada = someone(bench, "whole-ada");
+    let login = Login::new(bench, "whole")
+        .of(&ada)
+        .set("limits.sms", "[\"1000/1h\"]");
+    flat(login, "whole", many, &IN, &Seen::granted(), 10);
+}
+
+/// Somebody at each of two prompts; the number tells whose it is.
+fn answer(bench: &Bench, people: &[&Someone], message: &Message) -> Answer {
+    if message.style == Style::Hidden {
+        return PASSWORD.into();
+    }
+    let tail = |someone: &&&Someone| message.text.contains(&someone.number[11..]);
+    let who = people.iter().find(tail).expect("a number of theirs");
+    bench
+        .twilio()
+        .wait_for_sms(&who.number, Duration::from_secs(10))
+        .code()
+        .into()
+}
+
+/// Two logins in one host, for two people. What both see is asserted together.
+fn two(bench: &Bench, case: &'static str, steps: impl Fn(&Someone, &Someone) -> Vec<Step>) {
+    let (one, other) = (format!("{case}-one").leak(), format!("{case}-other").leak());
+    let (one, other) = (someone(bench, one), someone(bench, other));
+    let login = Login::new(bench, case).of(&one).own_helper();
+    login.set_up();
+    let host = PamHost::new(case, Some(&login.folder));
+    let host = host.user(one.person.uid()).steps(&steps(&one, &other));
+    let mut together = 0;
+    let until = Instant::now() + Duration::from_secs(10);
+    let seen: Transcript = host.run(|message| {
+        // At the first prompt, until the other login is there too.
+        while together < 2 && Instant::now() < until {
+            together = login.helpers().len();
+        }
+        answer(bench, &[&one, &other], message)
+    });
+    assert_eq!(together, 2, "{case}: they were not there at once");
+    assert_eq!(seen.codes(), [code::SUCCESS; 2], "{case}: {seen:?}");
+    assert_eq!(
+        seen.before.changes(&seen.after),
+        Vec::<String>::new(),
+        "{case}"
+    );
+    assert_eq!(seen.stray, "", "{case}");
+    for someone in [&one, &other] {
+        assert_eq!(bench.twilio().sms_to(&someone.number).len(), 1, "{case}");
+        let granted = format!("pam_sms_otp({case}:auth): granted");
+        let name = format!("user={} ", someone.person.uid());
+        let name = name.trim_end();
+        bench
+            .world()
+            .log()
+            .wait_for(&[&granted, name], Duration::from_secs(10));
+    }
+    assert!(login.helpers().is_empty(), "{case}");
+}
+
+fn two_threads(bench: &Bench) {
+    two(bench, "threads", |one, other| {
+        let names = [one, other].map(|someone| someone.person.uid().to_owned());
+        vec![Step::AtOnce(names.to_vec())]
+    });
+}
+
+/// The handle was made before the fork, as in sshd; in the second run the module was at work before.
+fn both_sides_of_a_fork(bench: &Bench) {
+    two(bench, "fork", |_, other| {
+        vec![Step::Forked(other.person.uid().to_owned())]
+    });
+    let eve = someone(bench, "forks-eve");
+    let fay = someone(bench, "forks-fay");
+    let login = Login::new(bench, "forks").of(&eve);
+    login.set_up();
+    let host = PamHost::new("forks", Some(&login.folder)).user(eve.person.uid());
+    let steps = [
+        Step::Authenticate,
+        Step::Forked(fay.person.uid().to_owned()),
+    ];
+    let seen = host
+        .steps(&steps)
+        .run(|message| answer(bench, &[&eve, &fay], message));
+    assert_eq!(seen.codes(), [code::SUCCESS; 3], "{seen:?}");
+    assert_eq!(bench.twilio().sms_to(&eve.number).len(), 2);
+    assert_eq!(bench.twilio().sms_to(&fay.number).len(), 1);
+}
+
+fn openssl_of_its_own(bench: &Bench) {
+    let gus = someone(bench, "openssl-gus");
+    let login = Login::new(bench, "openssl")
+        .of(&gus)
+        .host(|host| host.that_is("openssl"));
+    let seen = login.sees("in a handshake", &IN, &Seen::granted());
+    let version = seen.notes.first().and_then(|note| note["version"].as_str());
+    assert_eq!(version, Some("TLSv1.2"));
+}
+
+fn no_standard_descriptors(bench: &Bench) {
+    let hal = someone(bench, "closed-hal");
+    let login = || {
+        Login::new(bench, "closed")
+            .of(&hal)
+            .host(|host| host.that_is("closed"))
+    };
+    let seen = login().sees("closed", &IN, &Seen::granted());
+    assert_eq!(seen.before.fact("descriptor 0"), None, "they were open");
+    let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
+    login().sees("closed", &[Say::Text("wrong")], &wrong);
+    let again =
+        login().host(|host| host.steps(&[Step::Authenticate, Step::Restart, Step::Authenticate]));
+    let twice = Seen::new(
+        &[code::SUCCESS; 2],
+        &[ASKS, SENT].repeat(2),
+        &GRANTED.repeat(2),
+        2,
+    );
+    again.sees("twice", &[IN, IN].concat(), &twice);
+}
+
+const SYSTEM_ERR: i32 = 4;
+
+/// With none there is no wire, with one there is half of one; with two there is no pidfd.
+fn hardly_a_descriptor_left(bench: &Bench) {
+    let ivo = someone(bench, "crowded-ivo");
+    for spare in 0..6 {
+        // The first call loads the stack, which libpam needs descriptors for.
+        let login = Login::new(bench, "crowded").of(&ivo).host(|host| {
+            let steps = [Step::Credentials, Step::Crowded(spare)];
+            host.limit(Resource::Nofile, 64).steps(&steps)
+        });
+        let (transcript, seen) = login.run(&IN, usize::from(spare > 0));
+        let last = transcript.codes()[1];
+        assert_eq!(seen.codes()[0], code::SUCCESS, "{spare}");
+        if spare > 1 {
+            assert_eq!((last, seen.sms()), (code::SUCCESS, 1), "{spare}: {seen:?}");
+            continue;
+        }
+        // Then libpam has none for its own record of it (audit) either, and says so instead.
+        let refused = matches!(last, SYSTEM_ERR | code::SERVICE_ERR);
+        assert!(refused && seen.screen().is_empty(), "{spare}: {seen:?}");
+        if spare == 1 {
+            assert_eq!(seen.log(), ["failed user=? stage=helper reason=local"]);
+        }
+    }
+}
+
+/// No loop goes up to the limit, in the host, in its copy or in the helper; and what the host has open
+/// up there, the helper has not.
+fn a_million_descriptors(bench: &Bench) {
+    let joe = someone(bench, "million-joe");
+    let login = Login::new(bench, "million").of(&joe).own_helper();
+    let login = login.host(|host| host.that_is("spread"));
+    let arrived = login.arrived().len();
+    let mut highest = Vec::new();
+    let (transcript, seen) = login.run_with(2, |message| {
+        for pid in login.helpers() {
+            let folder = format!("/proc/{}/fd", pid.as_raw_nonzero());
+            let open = std::fs::read_dir(Path::new(&folder)).expect("the helper is there");
+            let numbers = open
+                .flatten()
+                .filter_map(|fd| fd.file_name().to_str()?.parse::<u32>().ok());
+            highest.push(numbers.max().expect("descriptors"));
+        }
+        match message.style {
+            Style::Hidden => PASSWORD.into(),
+            _ => login.arrived()[arrived].code().into(),
+        }
+    });
+    assert_eq!(seen, Seen::granted());
+    let took = transcript.results[0].1;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!(highest.len(), 2, "a helper at each prompt");
+    assert!(highest.iter().all(|fd| *fd < 64), "{highest:?}");
+}
