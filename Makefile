@@ -1,5 +1,7 @@
 # make demo      one login by SMS, end to end, on this machine and without changing it
 # make test      everything that CI runs but format and lints
+# make torture   the long forms of the hostile tests, name services inside the walls in a root of their
+#                own, other Rust toolchains; as root, an hour or so
 # make bench     what one login costs, beside other modules, into docs/benchmarks.md; as root
 # make bench-ledger   what one decision of the ledger costs, into docs/ledger-benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
@@ -21,7 +23,7 @@ CARGO   ?= cargo
 INSTALL ?= install
 BUILT    = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: all build demo test bench bench-ledger lint install uninstall clean cargo
+.PHONY: all build demo test torture bench bench-ledger lint install uninstall clean cargo
 
 all: build
 
@@ -43,6 +45,15 @@ test: cargo
 	@tests/lab/packages lab
 	$(CARGO) build --release --locked
 	$(CARGO) test --workspace --locked
+
+# The program with the tests tells where it is: names runs it in a root of its own.
+torture: cargo
+	@tests/lab/packages lab
+	$(CARGO) build --release --locked
+	TORTURE=1 $(CARGO) test --locked --test main -- hostile
+	@tests/lab/names "$$($(CARGO) test --locked --test main --no-run --message-format=json 2>/dev/null | \
+	  sed -n 's/.*"executable":"\([^"]*\/main-[^"]*\)".*/\1/p')" "$$(realpath -m "$${CARGO_TARGET_DIR:-target}")/roots"
+	@tests/lab/toolchains hostile
 
 # Peers are unpacked into the target folder, which cargo is to make.
 bench: cargo
@@ -79,7 +90,7 @@ install: build
 	[ -e $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml ] || \
 	  $(INSTALL) -m 600 conf/sms_otp.toml $(DESTDIR)$(SYSCONFDIR)/security/sms_otp.toml
 	$(INSTALL) -m 644 packaging/sysusers.d/pam_sms_otp.conf $(DESTDIR)$(SYSUSERSDIR)
-	$(INSTALL) -m 644 conf/sms_otp.toml README.md CHANGELOG.md docs/*.md docs/*.svg $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 conf/sms_otp.toml README.md CHANGELOG.md SECURITY.md docs/*.md docs/*.svg $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 pam.d/* $(DESTDIR)$(DOCDIR)/pam.d
 	$(INSTALL) -m 644 man/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/pam_sms_otp.8 man/sms-otp.8 $(DESTDIR)$(MANDIR)/man8

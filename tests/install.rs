@@ -27,6 +27,7 @@ const FIXED: &[(&str, u32)] = &[
     ("usr/share/man/man8/sms-otp.8", 0o644),
     ("usr/share/doc/pam-sms-otp/README.md", 0o644),
     ("usr/share/doc/pam-sms-otp/CHANGELOG.md", 0o644),
+    ("usr/share/doc/pam-sms-otp/SECURITY.md", 0o644),
     ("usr/share/doc/pam-sms-otp/sms_otp.toml", 0o644),
 ];
 const SETTINGS: &str = "etc/security/sms_otp.toml";
