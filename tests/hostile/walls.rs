@@ -16,7 +16,7 @@ use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub const CASES: &[Case] = &[
@@ -149,6 +149,16 @@ fn one_that_is_missing_is_said_once(bench: &Bench) {
     twice(login);
 }
 
+/// The machine's accounts, with this line in the place of the helper's own user.
+fn accounts(login: &Login, own: &str) -> PathBuf {
+    let path = login.folder.join("passwd");
+    let all = std::fs::read_to_string("/etc/passwd").expect("our /etc/passwd");
+    let others = all.lines().filter(|line| !line.starts_with("pam_sms_otp:"));
+    let others: Vec<_> = others.collect();
+    lab::scratch::write(&path, 0o644, others.join("\n") + "\n" + own);
+    path
+}
+
 fn apart(host: lab::pamhost::PamHost, script: &str) -> lab::pamhost::PamHost {
     let unshare = program("unshare").display().to_string();
     let sh = program("sh").display().to_string();
@@ -228,12 +238,7 @@ fn an_own_user_is_nobody_else(bench: &Bench) {
     let dee = someone(bench, "walls-dee");
     for ids in ["0:0", "65534:65534", "990:0"] {
         let login = Login::new(bench, "walls-own").of(&dee);
-        let accounts = login.folder.join("passwd");
-        let all = std::fs::read_to_string("/etc/passwd").expect("our /etc/passwd");
-        let others = all.lines().filter(|line| !line.starts_with("pam_sms_otp:"));
-        let own = format!("pam_sms_otp:x:{ids}::/:/bin/false");
-        let lines: Vec<_> = others.chain([own.as_str()]).collect();
-        lab::scratch::write(&accounts, 0o644, lines.join("\n") + "\n");
+        let accounts = accounts(&login, &format!("pam_sms_otp:x:{ids}::/:/bin/false\n"));
         let mount = program("mount").display().to_string();
         let script = format!(
             "{mount} --bind {} /etc/passwd && exec \"$@\"",

@@ -95,6 +95,20 @@ impl Program {
         self.0.append(&mut judgement.0);
     }
 
+    /// Lets through where what was loaded is one of these; the judgement goes on where it is none.
+    fn allow(&mut self, values: impl IntoIterator<Item = u32>) {
+        for value in values {
+            self.jump(IF_EQUAL, value, 0, 1);
+            self.end(ALLOW);
+        }
+    }
+
+    /// Lets the judgement go on only where what was loaded is this.
+    fn only(&mut self, value: u32, otherwise: u32) {
+        self.jump(IF_EQUAL, value, 1, 0);
+        self.end(otherwise);
+    }
+
     /// The lower half of an argument; the kernel's own view of what is an `int`.
     fn argument(&mut self, index: u32) {
         self.half(index, cfg!(target_endian = "big"));
@@ -205,35 +219,29 @@ fn processes(program: &mut Program, own: u32) {
     for signal in [libc::SYS_kill, libc::SYS_tgkill] {
         program.judged(signal, |judge| {
             judge.argument(0);
-            judge.jump(IF_EQUAL, own, 0, 1);
-            judge.end(ALLOW);
+            judge.allow([own]);
             judge.end(KILL);
         });
     }
     program.judged(libc::SYS_prctl, |judge| {
         judge.argument(0);
-        for harmless in [
+        let harmless = [
             libc::PR_SET_NAME,
             libc::PR_GET_NAME,
             libc::PR_SET_VMA,
             libc::PR_CAPBSET_READ,
-        ] {
-            judge.jump(IF_EQUAL, harmless.unsigned_abs(), 0, 1);
-            judge.end(ALLOW);
-        }
+        ];
+        judge.allow(harmless.map(i32::unsigned_abs));
         judge.end(refuse(libc::EPERM));
     });
     // Limits are read (a null pointer for the new one), of this process only.
     program.judged(libc::SYS_prlimit64, |judge| {
         judge.argument(0);
-        judge.jump(IF_EQUAL, 0, 1, 0);
-        judge.end(refuse(libc::EPERM));
+        judge.only(0, refuse(libc::EPERM));
         judge.argument(2);
-        judge.jump(IF_EQUAL, 0, 1, 0);
-        judge.end(refuse(libc::EPERM));
+        judge.only(0, refuse(libc::EPERM));
         judge.upper_half(2);
-        judge.jump(IF_EQUAL, 0, 1, 0);
-        judge.end(refuse(libc::EPERM));
+        judge.only(0, refuse(libc::EPERM));
         judge.end(ALLOW);
     });
 }
@@ -281,15 +289,13 @@ fn files_and_sockets(program: &mut Program) {
     }
     program.judged(libc::SYS_socket, |judge| {
         judge.argument(0);
-        for family in [
+        let families = [
             libc::AF_UNIX,
             libc::AF_INET,
             libc::AF_INET6,
             libc::AF_NETLINK,
-        ] {
-            judge.jump(IF_EQUAL, family.unsigned_abs(), 0, 1);
-            judge.end(ALLOW);
-        }
+        ];
+        judge.allow(families.map(i32::unsigned_abs));
         judge.end(refuse(libc::EAFNOSUPPORT));
     });
     program.judged(libc::SYS_ioctl, |judge| {

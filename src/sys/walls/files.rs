@@ -13,7 +13,7 @@ use crate::sys::landlock_abi;
 
 /// What name services, the system's clock and late libraries read. By folder: `resolv.conf` is a link
 /// into /run that is replaced, and rules bind to what a path leads to now.
-const READABLE: [&str; 9] = [
+const READABLE: [&str; 8] = [
     "/etc",
     "/run",
     "/usr",
@@ -22,7 +22,6 @@ const READABLE: [&str; 9] = [
     "/lib64",
     "/libx32",
     "/var/lib/sss",
-    "/var/run",
 ];
 
 /// TCP for name look-ups whose answer is too long for a datagram (RFC 7766).
