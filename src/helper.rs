@@ -57,7 +57,7 @@ pub fn run() -> ExitCode {
         return ExitCode::FAILURE;
     };
     // Without a verdict the module gives this handle up: nobody knows the counts any more.
-    let Some((code, counts)) = serve(&request, &remote, settled) else {
+    let Some((code, counts)) = guarded(&request, &remote, settled) else {
         return ExitCode::FAILURE;
     };
     let counts = counts.write();
@@ -70,16 +70,40 @@ pub fn run() -> ExitCode {
     sys::leave();
 }
 
-/// From the request to what PAM is told. `None`: it ended in a panic.
-fn serve(
+/// From the request to what PAM is told. `None`: it ended in a panic, which is on the log.
+fn guarded(
     request: &wire::Request,
     remote: &Arc<Remote>,
     settled: Result<(), String>,
 ) -> Option<(Pam, Counts)> {
+    std::panic::set_hook(Box::new(|info| {
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) =
+            info.location().map(|at| (at.file().to_owned(), at.line()));
+    }));
+    let shared = Arc::new(OnceLock::new());
+    let served = catch_unwind(AssertUnwindSafe(|| {
+        serve(request, remote, settled, &shared)
+    }));
+    served
+        .map_err(|payload| {
+            // Dropping it may panic once more.
+            std::mem::forget(payload);
+            if let Some(log) = shared.get() {
+                log.failed(&helper_fault(panicked()));
+            }
+        })
+        .ok()
+}
+
+fn serve(
+    request: &wire::Request,
+    remote: &Arc<Remote>,
+    settled: Result<(), String>,
+    shared: &Arc<OnceLock<Log>>,
+) -> (Pam, Counts) {
     let started = Moment::now();
     let texts = Texts::of(request);
-    let shared = Arc::new(OnceLock::new());
-    let watch = settled.and_then(|()| Watch::begin(remote, &shared));
+    let watch = settled.and_then(|()| Watch::begin(remote, shared));
     let log = shared.get_or_init(|| {
         Log::open(&Subject {
             login: LoginId(request.login),
@@ -93,11 +117,11 @@ fn serve(
     });
     let Some(counts) = Counts::read(request.counts) else {
         let failed = helper_fault("the module sent counts that are none");
-        return Some(fail(log, failed, Counts::default()));
+        return fail(log, failed, Counts::default());
     };
     let watch = match watch {
         Ok(watch) => watch,
-        Err(why) => return Some(fail(log, local(why), counts)),
+        Err(why) => return fail(log, local(why), counts),
     };
     let mut host = Host::look_up(request.user);
     if host.is_known() {
@@ -105,31 +129,18 @@ fn serve(
     }
     let settings = match load(request, &texts) {
         Ok(settings) => settings,
-        Err(failed) => return Some(fail(log, failed, counts)),
+        Err(failed) => return fail(log, failed, counts),
     };
     remote.set_wait(longest_wait(&settings));
     remote.send(&FromHelper::Working, longest_wait(&settings));
     let open = Open::before_the_walls(request, &settings, remote, &mut host);
-    if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, &shared)) {
-        return Some(fail(log, local(why), counts));
+    if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, shared)) {
+        return fail(log, local(why), counts);
     }
-    std::panic::set_hook(Box::new(|info| {
-        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) =
-            info.location().map(|at| (at.file().to_owned(), at.line()));
-    }));
-    let told = catch_unwind(AssertUnwindSafe(|| {
-        tell(
-            request, &texts, &settings, counts, remote, log, &host, open, started,
-        )
-    }));
-    match told {
-        Ok(ended) => Some(conclude(ended, &settings, remote, log)),
-        Err(payload) => {
-            std::mem::forget(payload);
-            log.failed(&helper_fault(panicked()));
-            None
-        }
-    }
+    let ended = tell(
+        request, &texts, &settings, counts, remote, log, &host, open, started,
+    );
+    conclude(ended, &settings, remote, log)
 }
 
 /// What only root may open, or only by a path that is shut later.
@@ -200,8 +211,14 @@ fn load(request: &wire::Request, texts: &Texts) -> Result<Settings, Failed> {
         .config
         .as_deref()
         .ok_or_else(|| settings_fault("config= is not UTF-8".into()))?;
-    config::load(&config::Disk, path, &texts.service, source)
-        .map_err(|error| settings_fault(format!("{error}: {}", error.remedy())))
+    config::load(&config::Disk, path, &texts.service, source).map_err(|error| {
+        let detail = format!("{error}: {}", error.remedy());
+        if error.is_local() {
+            fault(Stage::Settings, Fault::Local, detail)
+        } else {
+            settings_fault(detail)
+        }
+    })
 }
 
 #[allow(

@@ -73,20 +73,34 @@ impl Error {
 
 /// Whether it is this machine that cannot, and not the other one: out of descriptors, memory or
 /// local ports, or forbidden by the kernel (filter, route, LSM). Whoever is logged in here can bring
-/// some of these about, so they must never pass for an outage, which some stacks forgive.
+/// some of these about, so they must never pass for an outage, which some stacks forgive. Hence the
+/// list is of what a peer or the network between can cause (tcp(7), ip(7), unix(7)): whatever does
+/// not stand on it is ours.
 fn is_local(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(
-            Errno::MFILE
-                | Errno::NFILE
-                | Errno::NOMEM
-                | Errno::NOBUFS
-                | Errno::ACCESS
-                | Errno::PERM
-                | Errno::ADDRNOTAVAIL
+    // Without a number it was not the system that failed, but what was said on the connection.
+    Errno::from_io_error(error).is_some_and(|errno| {
+        !matches!(
+            errno,
+            Errno::CONNREFUSED
+                | Errno::CONNRESET
+                | Errno::CONNABORTED
+                | Errno::PIPE
+                | Errno::TIMEDOUT
+                | Errno::AGAIN
+                | Errno::NETUNREACH
+                | Errno::NETDOWN
+                | Errno::NETRESET
+                | Errno::HOSTUNREACH
+                | Errno::HOSTDOWN
+                // What ICMP says of a protocol that is not spoken there, or of a damaged header.
+                | Errno::NOPROTOOPT
+                | Errno::PROTO
+                // A name with an address of a family that is switched off here.
+                | Errno::AFNOSUPPORT
+                // A local socket whose server is not running.
+                | Errno::NOENT
         )
-    )
+    })
 }
 
 /// Where a connection leads, for error texts.

@@ -169,6 +169,15 @@ fn without_stack(f: &mut fmt::Formatter<'_>, service: &str) -> fmt::Result {
 }
 
 impl Error {
+    /// Whether the settings may be right, and this machine could not read them.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        match &self.fault {
+            Fault::Unread(why) | Fault::File(why) => why.is_local(),
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {

@@ -110,9 +110,41 @@ impl Unsafe {
         }
     }
 
+    /// Whether this machine could not read, and nothing is wrong with the path or its file: no
+    /// descriptors, no memory, a broken disk. Turned round, as an unknown error is no bad setting.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        use rustix::io::Errno as Is;
+        let errno = match self {
+            Self::Walk {
+                why: Distrust::Call(errno),
+                ..
+            }
+            | Self::Unreadable(errno) => Is::from_raw_os_error(errno.0),
+            _ => return false,
+        };
+        !matches!(
+            errno,
+            Is::NOENT
+                | Is::ACCESS
+                | Is::PERM
+                | Is::NOTDIR
+                | Is::ISDIR
+                | Is::LOOP
+                | Is::NAMETOOLONG
+                | Is::INVAL
+                | Is::NXIO
+                | Is::NODEV
+                | Is::OPNOTSUPP
+        )
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
+        if self.is_local() {
+            return "look at limits, memory and disks of this machine".into();
+        }
         match self {
             Self::Nul => "write the path without it".into(),
             Self::Walk { why, way } => match why {

@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    Entry, Error, Found, PasswordProof, Unproved, answer, passwordpolicy, query, said,
+    Entry, Error, Found, PasswordProof, Unproved, answer, passwordpolicy, query, relay, said,
     session::{self, Pace, Searched, Session},
 };
 use crate::{
@@ -192,7 +192,7 @@ impl Ldap {
 
 /// Drives what is asked, and hangs up where a session was dropped. The LDAP library panics on
 /// shapes that it does not expect; the gate lets none through that is known, and this is for the
-/// others.
+/// others. A panic is this program's fault, whatever has brought it about, and no outage.
 fn run<T, E: From<Error>>(
     runtime: &Runtime,
     name: &str,
@@ -203,8 +203,11 @@ fn run<T, E: From<Error>>(
         tokio::task::yield_now().await; // lets ended tasks go, and their sockets with them
         outcome
     };
-    catch_unwind(AssertUnwindSafe(|| runtime.block_on(whole)))
-        .unwrap_or_else(|_| Err(Error::Outage(format!("{name}: what it sends is not LDAP")).into()))
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(whole))).unwrap_or_else(|payload| {
+        // Dropping it may panic once more.
+        std::mem::forget(payload);
+        Err(relay::panicked(name).into())
+    })
 }
 
 /// Binds as the service account.

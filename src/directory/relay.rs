@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    future::Future,
     io,
     sync::{
         OnceLock,
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 use super::{
     Error,
     gate::{self, Awaited, Breach},
+    session,
 };
 use crate::net;
 
@@ -33,7 +35,7 @@ const REQUEST: usize = 16 * 1024;
 const MOST: usize = 4 * gate::LONGEST;
 
 /// What a connection's two sides know of each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Line {
     searching: AtomicBool,
     /// Why the connection has ended, once it has.
@@ -59,12 +61,49 @@ impl Line {
     pub fn end(&self) -> Option<Error> {
         self.end.get().cloned()
     }
+
+    /// Says why, if nobody has said so before.
+    fn ends(&self, why: Error) {
+        let _ = self.end.set(why);
+    }
+
+    /// Runs what serves this connection. A panic in it is one of ours, whatever has brought it
+    /// about, and is on the line before anybody can miss the task that it has ended.
+    pub async fn serve(&self, name: &str, task: impl Future<Output = Result<(), io::Error>>) {
+        let alarm = Alarm(self, name);
+        let ended = task.await;
+        std::mem::forget(alarm);
+        if let Err(error) = ended {
+            // Its socket leads to us.
+            self.ends(session::local(&format!("{name}: a local socket"), &error));
+        }
+    }
+}
+
+/// Dropped by a panic only.
+struct Alarm<'a>(&'a Line, &'a str);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.ends(panicked(self.1));
+        }
+    }
+}
+
+/// What is said of a panic on the way to a server.
+pub fn panicked(name: &str) -> Error {
+    Error::Local(format!(
+        "{name}: the LDAP client panicked; please report it"
+    ))
 }
 
 /// Why carrying stops.
 enum Stop {
     /// The library has closed its end: it could not go on.
     Library,
+    /// The socket between it and us has failed.
+    Between(io::Error),
     Breach(Breach),
     Broken(io::Error),
 }
@@ -81,8 +120,9 @@ where
         stop = requests(&mut from_library, &mut to_server) => stop,
         stop = answers(&mut from_server, &mut to_library, line) => stop,
     };
-    let _ = line.end.set(match stop {
+    line.ends(match stop {
         Stop::Library => Error::Outage(format!("{name}: what it sends is not LDAP")),
+        Stop::Between(e) => session::local(&format!("{name}: a local socket"), &e),
         Stop::Breach(breach) => Error::Outage(format!("{name}: {breach}")),
         Stop::Broken(e) => broken(name, &e),
     });
@@ -93,7 +133,8 @@ async fn requests(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite
     let mut buffer = Zeroizing::new(vec![0; REQUEST]);
     loop {
         let sent = match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return Stop::Library,
+            Ok(0) => return Stop::Library,
+            Err(e) => return Stop::Between(e),
             Ok(read) => to.write_all(buffer.get(..read).unwrap_or_default()).await,
         };
         if let Err(e) = sent.and(to.flush().await) {
@@ -116,8 +157,11 @@ async fn answers(
                 if let Err(breach) = gate::admit(&message, line.awaited()) {
                     return Stop::Breach(breach);
                 }
-                if to.write_all(&message).await.is_err() {
-                    return Stop::Library;
+                if let Err(e) = to.write_all(&message).await {
+                    return match e.kind() {
+                        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Stop::Library,
+                        _ => Stop::Between(e),
+                    };
                 }
             }
             Ok(None) => match inbox.fill(from).await {
@@ -184,7 +228,7 @@ where
             None => match inbox.fill(server).await {
                 Err(Stop::Broken(e)) => return Err(broken(name, &e)),
                 Err(Stop::Breach(why)) => return Err(breach(why)),
-                Err(Stop::Library) | Ok(()) => (),
+                Err(Stop::Library | Stop::Between(_)) | Ok(()) => (),
             },
         }
     };
@@ -199,4 +243,31 @@ where
 /// A connection that failed, in a handshake or later.
 pub fn broken(name: &str, error: &io::Error) -> Error {
     net::Error::io(name, error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(task: impl Future<Output = Result<(), io::Error>> + Send + 'static) -> Option<Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.build().unwrap();
+        let line = std::sync::Arc::new(Line::default());
+        let served = std::sync::Arc::clone(&line);
+        let task = async move { served.serve("ldap://x", task).await };
+        // A panic ends the task, and is nobody else's.
+        let _ = runtime.block_on(async { tokio::spawn(task).await });
+        line.end()
+    }
+
+    #[test]
+    fn a_panic_or_a_socket_of_ours_is_no_outage() {
+        assert_eq!(ends(async { Ok(()) }), None);
+        for end in [
+            ends(async { panic!("an odd answer") }),
+            ends(async { Err(io::Error::from_raw_os_error(12)) }),
+        ] {
+            assert!(matches!(end, Some(Error::Local(_))), "{end:?}");
+        }
+    }
 }

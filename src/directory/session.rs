@@ -194,9 +194,21 @@ impl Session {
         let line = Arc::new(Line::default());
         let relay = tokio::spawn({
             let (line, name) = (Arc::clone(&line), name.clone());
-            async move { relay::carry(server, near, &line, &name).await }
+            async move {
+                let carry = async {
+                    relay::carry(server, near, &line, &name).await;
+                    Ok(())
+                };
+                line.serve(&name, carry).await;
+            }
         });
-        let library = tokio::spawn(connection.drive());
+        let library = tokio::spawn({
+            let (line, name) = (Arc::clone(&line), name.clone());
+            async move {
+                let drive = async { connection.drive().await.map_or_else(on_its_socket, Ok) };
+                line.serve(&name, drive).await;
+            }
+        });
         Ok(Self {
             ldap,
             tasks: [relay.abort_handle(), library.abort_handle()],
@@ -306,6 +318,18 @@ async fn protect(
             .map_err(|e| relay::broken(name, &e))
     };
     pace.wait(name, "TLS", handshake).await
+}
+
+/// What of the library's ends is its socket's, which leads to us: an error that has a number. One
+/// without is about what it has read there.
+fn on_its_socket(error: LdapError) -> Result<(), std::io::Error> {
+    match error {
+        LdapError::Io { source } if source.raw_os_error().is_some() => match source.kind() {
+            std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset => Ok(()),
+            _ => Err(source),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// The library could not go on: the line knows why.

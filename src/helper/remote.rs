@@ -40,6 +40,10 @@ const BOOT: Moment = Moment::at(Duration::ZERO);
 /// As long a standstill changes nothing.
 const FORGIVEN: Duration = Duration::from_secs(1);
 
+/// How often in a row the wire may fail without its end being there, and the pause between.
+const FAILURES: u32 = 100;
+const BREATH: Duration = Duration::from_millis(10);
+
 /// Why nobody watches any more.
 pub enum End {
     /// The module is gone.
@@ -82,16 +86,28 @@ impl Remote {
     pub fn send(&self, message: &FromHelper, wait: Duration) {
         let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
         let message = message.write(wait);
-        while let Err(Errno::INTR) = rustix::net::send(&self.wire, &message, SendFlags::NOSIGNAL) {}
+        let mut patience = Patience::default();
+        while let Err(errno) = rustix::net::send(&self.wire, &message, SendFlags::NOSIGNAL) {
+            if is_gone(errno) || patience.is_over() {
+                return;
+            }
+        }
     }
 
     /// Waits for one message. `None`: it did not come, was too long, or the module is gone.
     pub fn receive(&self, patience: Duration) -> Option<Zeroizing<Vec<u8>>> {
         let by = Deadline::within(patience);
-        wait(&mut [PollFd::new(&self.wire, PollFlags::IN)], by)?;
+        let mut patience = Patience::default();
         let mut buffer = Zeroizing::new(vec![0; wire::MAX_MESSAGE]);
         let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
-        let (_, length) = rustix::net::recv(&self.wire, buffer.as_mut_slice(), flags).ok()?;
+        let length = loop {
+            wait(&mut [PollFd::new(&self.wire, PollFlags::IN)], by)?;
+            match rustix::net::recv(&self.wire, buffer.as_mut_slice(), flags) {
+                Ok((_, length)) => break length,
+                Err(errno) if is_gone(errno) || patience.is_over() => return None,
+                Err(_) => {}
+            }
+        };
         // An empty message looks like the end, and is never sent.
         if length == 0 || length > buffer.len() {
             return None;
@@ -192,8 +208,27 @@ impl Person for &Remote {
     }
 }
 
+/// Whether the module is gone, and every further try in vain.
+const fn is_gone(errno: Errno) -> bool {
+    matches!(errno, Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN)
+}
+
+/// With a system that could not just now (no memory, mostly): it is asked again, and not for ever.
+#[derive(Default)]
+struct Patience(u32);
+
+impl Patience {
+    /// After each failure; waits a little.
+    fn is_over(&mut self) -> bool {
+        self.0 = self.0.saturating_add(1);
+        std::thread::sleep(BREATH);
+        self.0 > FAILURES
+    }
+}
+
 /// Waits for something on one of these, or its end. `None`: not in time.
 fn wait(ends: &mut [PollFd], by: Deadline) -> Option<()> {
+    let mut patience = Patience::default();
     loop {
         // Longer than any of our waits, should it not fit.
         let left = Timespec::try_from(by.left()).unwrap_or(Timespec {
@@ -204,8 +239,8 @@ fn wait(ends: &mut [PollFd], by: Deadline) -> Option<()> {
             Ok(0) if by.is_over() => return None,
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return Some(()),
-            // Nothing that can be waited for.
-            Err(_) => return None,
+            Err(_) if by.is_over() || patience.is_over() => return None,
+            Err(_) => {}
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{
     os::fd::OwnedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     thread::{Builder, JoinHandle},
 };
@@ -13,6 +14,32 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::remote::{End, Remote};
 use crate::{journal::Log, sys};
+
+/// Watches until it is told to rest; else it ends this process. A login that nobody watches does not
+/// go on either.
+fn watch(remote: &Remote, rest: &OwnedFd, log: &OnceLock<Log>) {
+    let ended = catch_unwind(AssertUnwindSafe(|| match remote.wait_for_end(rest) {
+        End::Rest => true,
+        End::Gone => {
+            if let Some(log) = log.get() {
+                log.hung_up();
+            }
+            false
+        }
+    }));
+    match ended {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(payload) => {
+            // Dropping it may panic once more.
+            std::mem::forget(payload);
+            if let Some(log) = log.get() {
+                log.failed(&super::helper_fault(super::panicked()));
+            }
+        }
+    }
+    sys::leave();
+}
 
 pub struct Watch {
     thread: JoinHandle<()>,
@@ -29,15 +56,7 @@ impl Watch {
         let thread = Builder::new()
             .name("host".into())
             .stack_size(256 * 1024)
-            .spawn(move || match remote.wait_for_end(&told) {
-                End::Rest => {}
-                End::Gone => {
-                    if let Some(log) = log.get() {
-                        log.hung_up();
-                    }
-                    sys::leave();
-                }
-            });
+            .spawn(move || watch(&remote, &told, &log));
         let thread = thread.map_err(|error| format!("no thread: {error}"))?;
         Ok(Self { thread, rest })
     }

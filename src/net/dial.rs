@@ -304,12 +304,20 @@ mod tests {
             Errno::ACCESS,
             Errno::PERM,
             Errno::ADDRNOTAVAIL,
+            // Nothing that a peer could cause.
+            Errno::IO,
+            Errno::INTR,
+            Errno::INVAL,
+            Errno::BADF,
         ] {
             let error = told(&at, "x:1", &errno.into());
             assert!(matches!(error, Error::Local(_)), "{error:?}");
         }
         for errno in [
             Errno::CONNREFUSED,
+            Errno::CONNRESET,
+            Errno::PIPE,
+            Errno::NETDOWN,
             Errno::NETUNREACH,
             Errno::HOSTUNREACH,
             Errno::TIMEDOUT,

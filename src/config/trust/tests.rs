@@ -289,3 +289,29 @@ fn descriptors_are_not_inherited() {
     let flags = rustix::io::fcntl_getfd(&root).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
 }
+
+/// A caller's limits are no fault in the settings, nor is a broken disk.
+#[test]
+fn what_this_machine_lacks_is_no_bad_setting() {
+    use rustix::io::Errno as Is;
+    let remedies = |errno: Is| {
+        let why = Distrust::Call(super::errno(errno));
+        let refusal = trust::Refusal { why, at: 4 };
+        [
+            Unsafe::walk("/etc/x", refusal),
+            Unsafe::Unreadable(super::errno(errno)),
+        ]
+    };
+    for errno in [Is::MFILE, Is::NFILE, Is::NOMEM, Is::IO, Is::INTR] {
+        for refused in remedies(errno) {
+            assert!(refused.is_local(), "{refused:?}");
+            assert!(refused.remedy().contains("limits"), "{refused:?}");
+        }
+    }
+    for errno in [Is::NOENT, Is::ACCESS, Is::NOTDIR, Is::LOOP] {
+        for refused in remedies(errno) {
+            assert!(!refused.is_local(), "{refused:?}");
+        }
+    }
+    assert!(!Unsafe::Changed.is_local());
+}
