@@ -30,6 +30,7 @@ const MAY: &[&str] = &[
     "src/sys/walls.rs",
     "src/sys/walls/calls.rs",
     "module/src/birth.rs",
+    "module/src/birth/inherited.rs",
     "module/src/helper.rs",
     "module/src/lib.rs",
     "module/src/libpam.rs",
