@@ -45,6 +45,16 @@ pub fn user(pamh: &mut PamHandle) -> Option<Vec<u8>> {
     unsafe { bytes_of(user, wire::most::NAME) }
 }
 
+/// Whether `PAM_USER` is still this one, as [`user`] gives it. The application or another module may
+/// set it while a prompt is shown.
+pub fn is_still(pamh: &PamHandle, user: &[u8]) -> bool {
+    let Ok(Some(now)) = pamh.get_item::<items::User>() else {
+        return false;
+    };
+    let now = now.0.to_bytes();
+    now.get(..wire::most::NAME).unwrap_or(now) == user
+}
+
 /// Whether an earlier module has left a password.
 pub fn has_password(pamh: &PamHandle) -> bool {
     matches!(pamh.get_item::<items::AuthTok>(), Ok(Some(_)))

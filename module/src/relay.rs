@@ -40,7 +40,7 @@ pub fn run(
     let request = request(pamh, arguments, line, user, counts)?;
     // If it did not get the request, what it has said instead is more interesting.
     let _ = helper.send(&request);
-    let ended = relay(pamh, arguments, flags, &helper);
+    let ended = relay(pamh, arguments, flags, &helper, user);
     match ended {
         Ok(ended) => {
             helper.farewell();
@@ -61,6 +61,7 @@ fn relay(
     arguments: &Arguments,
     flags: PamFlag,
     helper: &Helper,
+    user: &[u8],
 ) -> Result<Ended, Failure> {
     let mut patience = Duration::from_millis(u64::from(wire::FIRST_WAIT_MS));
     let mut buffer = [0; wire::MAX_FROM_HELPER];
@@ -77,10 +78,12 @@ fn relay(
             FromHelper::Tell(text) => conversation::tell(pamh, flags, text),
             FromHelper::Ask(style, prompt) => {
                 let answer = conversation::ask(pamh, style, prompt, arguments.use_first_pass);
+                same_user(pamh, user).map_err(Failure::Trouble)?;
                 // A helper that is gone may have left a verdict: it is read next.
                 let _ = helper.send(&answer);
             }
             FromHelper::Verdict(Verdict { code, counts }) => {
+                same_user(pamh, user).map_err(Failure::Trouble)?;
                 let counts = counts.to_vec();
                 buffer.zeroize();
                 return Ok(Ended { code, counts });
@@ -97,6 +100,17 @@ fn relay(
     Err(Failure::Trouble(Trouble::helper(
         "the helper talks without end",
     )))
+}
+
+/// Whoever proves himself is the one that we were asked about, and nobody else: the host lets in whom
+/// `PAM_USER` names in the end.
+fn same_user(pamh: &PamHandle, user: &[u8]) -> Result<(), Trouble> {
+    if libpam::is_still(pamh, user) {
+        return Ok(());
+    }
+    Err(Trouble::helper(
+        "PAM_USER was changed in the middle of this login, by the application or another module",
+    ))
 }
 
 fn request(

@@ -27,6 +27,10 @@ pub const CASES: &[Case] = &[
         each_name_has_its_own_past,
     ),
     (
+        "module::handle::a_name_changed_in_mid_login_opens_nothing",
+        a_name_changed_in_mid_login_opens_nothing,
+    ),
+    (
         "module::handle::tries_and_answers_are_counted_on",
         tries_and_answers_are_counted_on,
     ),
@@ -45,7 +49,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-use Say::{Code, HangUp, Password, Text, WrongCode};
+use Say::{Code, CodeOfAnother, HangUp, Password, PasswordOfAnother, Text, WrongCode};
 
 const ASK: Step = Step::Authenticate;
 const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
@@ -156,6 +160,28 @@ fn each_name_has_its_own_past(bench: &Bench) {
             2,
         ),
     );
+}
+
+/// CVE-2024-9313: one person proves himself, and another one is let in.
+fn a_name_changed_in_mid_login_opens_nothing(bench: &Bench) {
+    let jo = someone(bench, "renamed-jo");
+    let kit = Person::new("renamed-kit")
+        .password(PASSWORD)
+        .phone(&jo.number);
+    bench.slapd().add(&kit);
+    let login = || Login::new(bench, "renamed").of(&jo);
+    let line = "failed user=? stage=helper reason=helper";
+    let after_the_sms = Seen::new(&[code::SERVICE_ERR], &[ASKS, SENT], &["sent", line], 1);
+    let before_it = Seen::new(&[code::SERVICE_ERR], &[ASKS], &[line], 0);
+    for another in ["renamed-kit", "root", "", "renamed-jo "] {
+        let at_the_code = [Password, CodeOfAnother(another)];
+        login().sees("while the code is typed", &at_the_code, &after_the_sms);
+        let at_the_password = [PasswordOfAnother(another), Code];
+        login().sees("while the password is typed", &at_the_password, &before_it);
+    }
+    // Set to what it was, nothing has changed.
+    let same = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &["sent", "granted"], 1);
+    login().sees("the same", &[Password, CodeOfAnother("renamed-jo")], &same);
 }
 
 fn tries_and_answers_are_counted_on(bench: &Bench) {

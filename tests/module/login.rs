@@ -46,6 +46,10 @@ pub enum Say {
     Null,
     HangUp,
     Die,
+    /// The right password, and the application has set this `PAM_USER`.
+    PasswordOfAnother(&'static str),
+    /// The code of the newest SMS, and the application has set this `PAM_USER`.
+    CodeOfAnother(&'static str),
 }
 
 /// Copies a program by another process. In this one a fork of somebody else's could hold the copy open
@@ -384,6 +388,8 @@ impl<'b> Login<'b> {
             Say::Null => Answer::Null,
             Say::HangUp => Answer::HangUp,
             Say::Die => Answer::Die,
+            Say::PasswordOfAnother(name) => Answer::Renamed(name.to_owned(), PASSWORD.to_owned()),
+            Say::CodeOfAnother(name) => Answer::Renamed(name.to_owned(), newest()),
         }
     }
 

@@ -68,6 +68,8 @@ pub enum Answer {
     Bytes(Vec<u8>),
     /// A response without an answer in it.
     Null,
+    /// The application sets `PAM_USER` to the first, and answers with the second.
+    Renamed(String, String),
     /// The conversation fails: `PAM_CONV_ERR`.
     HangUp,
     /// The whole host is killed.

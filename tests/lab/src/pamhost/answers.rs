@@ -17,6 +17,10 @@ pub(super) fn encode(answer: &Answer, wipes: bool) -> Vec<u8> {
         (Answer::Bytes(bytes), true) => [b"=", &bytes[..]].concat(),
         (Answer::Null, true) => b"0".to_vec(),
         (Answer::HangUp | Answer::Die, true) => b"!".to_vec(),
+        (Answer::Renamed(..), true) => panic!("a host that wipes renames nobody"),
+        (Answer::Renamed(name, text), false) => json!({ "renamed": name, "text": text })
+            .to_string()
+            .into_bytes(),
         (Answer::Text(text), false) => json!({ "text": text }).to_string().into_bytes(),
         (Answer::Bytes(bytes), false) => json!({ "bytes": bytes }).to_string().into_bytes(),
         (Answer::Null, false) => b"\"null\"".to_vec(),
@@ -31,6 +35,9 @@ pub(super) fn decode(line: &str) -> Answer {
     let Ok(value) = serde_json::from_str::<Value>(line) else {
         return Answer::HangUp;
     };
+    if let (Some(name), Some(text)) = (value["renamed"].as_str(), value["text"].as_str()) {
+        return Answer::Renamed(name.to_owned(), text.to_owned());
+    }
     if let Some(text) = value["text"].as_str() {
         return Answer::Text(text.to_owned());
     }

@@ -8,7 +8,7 @@ use super::{Answer, Snapshot, company, pipe};
 use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Instant;
 
 /// The first argument that makes a test program a PAM host: its `main` calls [`main`] then.
@@ -16,6 +16,9 @@ pub const FLAG: &str = "--pam-host";
 
 /// Whether this host keeps no copy of an answer, and waits after each step.
 static WIPES: AtomicBool = AtomicBool::new(false);
+
+/// The handle whose conversation may rename its user.
+static NEWEST: AtomicPtr<Handle> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Runs the request on stdin.
 pub fn main() {
@@ -179,6 +182,7 @@ pub(super) fn start(request: &Value) -> *mut Handle {
         }
     };
     assert_eq!(result, ffi::SUCCESS, "pam_start answers {result}");
+    NEWEST.store(handle, Ordering::Relaxed);
     for (name, item) in [
         ("tty", ffi::ITEM_TTY),
         ("rhost", ffi::ITEM_RHOST),
@@ -269,6 +273,11 @@ extern "C" fn converse(
         match answer {
             Answer::Text(text) => place(array, index, text.as_bytes()),
             Answer::Bytes(bytes) => place(array, index, &bytes),
+            Answer::Renamed(name, text) => {
+                let name = CString::new(name).expect("a name without NUL");
+                set_item(NEWEST.load(Ordering::Relaxed), ffi::ITEM_USER, &name);
+                place(array, index, text.as_bytes());
+            }
             Answer::Null => {}
             Answer::HangUp | Answer::Die => {
                 // SAFETY: the array and what is in it came from calloc and malloc above.
