@@ -12,6 +12,12 @@ const DEPTH: u32 = 16;
 const SHAPE: Why = Why("it is not a search filter (RFC 4515)");
 const BRACE: Why = Why("it holds an unknown {name} or a single brace (write \\7b and \\7d)");
 const PARENTHESES: Why = Why("its parentheses do not match, or it does not stand in one pair");
+const STAR: Why = Why(
+    "it holds a * that cannot be sent: one stands alone, or between texts, and behind = only (else write \\2a)",
+);
+const DN: Why = Why(
+    "it holds a :dn that cannot be sent: it is written small, and a matching rule that begins with dn by its number",
+);
 
 #[derive(Clone)]
 pub(super) struct Filter(pub String);
@@ -103,6 +109,12 @@ fn item(text: &str, inside: Inside) -> Result<(), Why> {
     if !attribute.is_none_or(is_attribute) || !is_value(value) {
         return Err(SHAPE);
     }
+    // A substring has something between two stars (RFC 4511 §4.5.1.7.2), and nothing but = and
+    // its value has substrings.
+    let is_plain = left.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '-');
+    if value.contains("**") || (value.contains('*') && !is_plain) {
+        return Err(STAR);
+    }
     if value.contains(USER) {
         if !equality || value.contains('*') {
             return Err(Why(
@@ -117,15 +129,19 @@ fn item(text: &str, inside: Inside) -> Result<(), Why> {
 }
 
 /// An extensible match, `attribute:dn:rule:` before its `=`; says which attribute, if any.
+///
+/// `dn` has no case in RFC 4515, but the library sends `DN` as the name of a rule; and where `dn` may
+/// stand it takes the beginning of a rule's name for it.
 fn rule(left: &str) -> Result<Option<&str>, Why> {
     let mut parts = left.strip_suffix(':').unwrap_or(left).split(':');
     let attribute = parts.next().filter(|name| !name.is_empty());
     let mut rules: Vec<_> = parts.collect();
-    if rules
-        .first()
-        .is_some_and(|dn| dn.eq_ignore_ascii_case("dn"))
-    {
-        rules.remove(0);
+    match rules.first() {
+        Some(&"dn") => drop(rules.remove(0)),
+        Some(first) if first.eq_ignore_ascii_case("dn") || first.starts_with("dn") => {
+            return Err(DN);
+        }
+        Some(_) | None => {}
     }
     let fine = match rules.as_slice() {
         [] => attribute.is_some(),
@@ -168,6 +184,7 @@ mod tests {
             "(&(cn=Größe)(cn;lang-de=x)(uid={user}))",
             "(&(cn=)(uid={user}))",
             "(&(!(&(a=b)(c=d)))(uid={user}))",
+            "(&(a=*b*)(:dn:2.5.13.5:=x)(a:dn:dnRule:=x)(a:rule-dn:=x)(uid={user}))",
         ] {
             assert!(Filter::check(text.into()).is_ok(), "{text}");
             let asked = text.replace(USER, "alice");
@@ -203,6 +220,15 @@ mod tests {
             ("(uid={user}\n)", "control character"),
             ("(uid=*{user}*)", "without *"),
             ("(uid={user}*)", "without *"),
+            ("(&(a=b**c)(uid={user}))", "a *"),
+            ("(&(a=**)(uid={user}))", "a *"),
+            ("(&(a~=b*)(uid={user}))", "a *"),
+            ("(&(a>=*)(uid={user}))", "a *"),
+            ("(&(a<=1*)(uid={user}))", "a *"),
+            ("(&(a:rule:=b*)(uid={user}))", "a *"),
+            ("(&(a:DN:=b)(uid={user}))", ":dn"),
+            ("(&(:Dn:rule:=b)(uid={user}))", ":dn"),
+            ("(&(a:dnRule:=b)(uid={user}))", ":dn"),
             ("(uid~={user})", "with ="),
             ("(uid>={user})", "with ="),
             ("(!(uid={user}))", "(!...)"),

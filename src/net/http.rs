@@ -142,7 +142,8 @@ fn tunnel(
 fn status(head: &[u8]) -> Option<u16> {
     let rest = head.strip_prefix(b"HTTP/1.")?;
     let (code, after) = rest.get(2..)?.split_at_checked(3)?;
-    let sound = rest.get(1) == Some(&b' ')
+    let sound = rest.first().is_some_and(u8::is_ascii_digit)
+        && rest.get(1) == Some(&b' ')
         && matches!(after.first(), Some(b' ' | b'\r'))
         && code.iter().all(u8::is_ascii_digit);
     sound
@@ -170,6 +171,8 @@ mod tests {
             ("HTTP/1.0 407\r\n", Some(407)),
             ("HTTP/1.1 2000\r\n", None),
             ("HTTP/1.1 +20 \r\n", None),
+            ("HTTP/1.x 200 OK\r\n", None),
+            ("HTTP/1.  200 OK\r\n", None),
             ("HTTP/2 200 OK\r\n", None),
             ("HTTP/1.1  200 OK\r\n", None),
             ("SSH-2.0-OpenSSH\r\n", None),

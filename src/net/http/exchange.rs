@@ -32,17 +32,18 @@ use super::{
     Connection, Server, authority,
     pages::{PAGE, Pages},
 };
-use crate::{
-    deadline::Deadline,
-    net::{Error, printable},
-    secret::Secret,
-};
+use crate::{deadline::Deadline, net::Error, secret::Secret};
 
 /// Longest answer that is read; what follows is left unread.
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// Longest header of an answer.
 const LONGEST_HEADER: usize = 16 * 1024;
+
+/// Longest name of a host that is shown, and longest label in it: Twilio's tokens and secrets have
+/// 32 letters and digits.
+const LONGEST_HOST: usize = 64;
+const LONGEST_LABEL: usize = 20;
 
 /// Who we are.
 const USER_AGENT: &str = concat!("pam_sms_otp/", env!("CARGO_PKG_VERSION"));
@@ -75,12 +76,28 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whose address stands in `Location`, fit to be shown.
+    /// Whose address stands in `Location`, where it is fit to be shown.
     #[must_use]
     pub fn redirected_to(&self) -> Option<String> {
         let to: Uri = self.header("location")?.parse().ok()?;
-        to.host().map(printable)
+        to.host().filter(|host| is_telling(host)).map(str::to_owned)
     }
+}
+
+/// Whether a host's name is nothing but that. Whoever redirects knows the number, the code and the
+/// token, and could spell them in a name: of digits it may have two, as a masked number has, and no
+/// label as long as a token.
+fn is_telling(host: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=LONGEST_LABEL).contains(&label.len())
+            && label.starts_with(|first: char| first.is_ascii_alphabetic())
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let digits = host.bytes().filter(u8::is_ascii_digit).count();
+    host.len() <= LONGEST_HOST && digits <= 2 && host.split('.').all(is_label)
 }
 
 impl fmt::Debug for Reply {

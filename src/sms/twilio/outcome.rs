@@ -16,6 +16,9 @@ use crate::{
 /// The shortest wait after a 429: "0" must not make us knock without pause.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
+/// Largest of Twilio's error codes.
+const LARGEST_CODE: u32 = 99_999;
+
 /// What is read of an answer; of a message, and of an error. Everything else in it (the text with
 /// the code in it, the number, Twilio's `message`) is passed over without being copied anywhere.
 #[derive(Default, Deserialize)]
@@ -57,10 +60,10 @@ fn refused(status: u16, code: Option<u32>) -> Error {
 }
 
 fn redirected(status: u16, reply: &Reply) -> Error {
-    let to = reply
-        .redirected_to()
-        .map(|host| format!(" to {host}"))
-        .unwrap_or_default();
+    let to = match reply.redirected_to() {
+        Some(host) => format!(" to {host}"),
+        None => " elsewhere".to_owned(),
+    };
     Error::new(
         Kind::Refused,
         None,
@@ -77,14 +80,15 @@ fn sid(value: &Value) -> Option<String> {
     (digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_owned())
 }
 
-/// A code, as Twilio writes it (a number) or as somebody between might (a text).
+/// A code, as Twilio writes it (a number) or as somebody between might (a text). It has five digits:
+/// what has more may be the one-time code or the phone number, and codes are logged.
 fn number(value: &Value) -> Option<u32> {
     match value {
         Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
-        Value::String(text) if text.len() <= 6 => text.parse().ok(),
+        Value::String(text) if text.len() <= 5 => text.parse().ok(),
         _ => None,
     }
-    .filter(|code| *code != 0)
+    .filter(|code| (1..=LARGEST_CODE).contains(code))
 }
 
 /// How long to wait before asking again (RFC 9110 section 10.2.3): seconds, or a date, which is
@@ -145,6 +149,9 @@ mod tests {
             ("99999999999999999999", None),
             ("\"+1202555\"", None),
             ("[21608]", None),
+            ("421370", None),
+            ("\"042137\"", None),
+            ("2025550142", None),
         ] {
             let value = serde_json::from_str(json).unwrap();
             assert_eq!(number(&value), expected, "{json}");

@@ -65,3 +65,33 @@ fn a_request_is_asked_as_soon_as_a_byte_of_it_has_left() {
     );
     assert!(handed.asked.load(Ordering::Relaxed));
 }
+
+#[test]
+fn a_redirect_names_a_host_only_where_it_can_be_nothing_else() {
+    for host in [
+        "api.twilio.com",
+        "api.us1.twilio.com",
+        "sms-gate.example.net",
+        "LOGIN.example.org",
+        "localhost",
+    ] {
+        assert!(is_telling(host), "{host}");
+    }
+    for host in [
+        "",
+        "12025550142",
+        "a12025550142.example.org",
+        "a120.b255.c501.d42.example.org",
+        "n042.n137.example.org",
+        "192.0.2.7",
+        "[2001:db8::7]",
+        "d0-not-print-me-12.example.org",
+        "abcdefabcdefabcdefabcdefabcdefab.example.org",
+        "user%40host",
+        "a..b",
+        "a-.b",
+        "a.",
+    ] {
+        assert!(!is_telling(host), "{host}");
+    }
+}
