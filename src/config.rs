@@ -8,6 +8,8 @@ mod file;
 mod filter;
 mod keys;
 mod messages;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod reach;
 mod settle;
 #[cfg(test)]

@@ -60,3 +60,8 @@ pub mod sms;
 pub mod sys;
 /// How a login ends.
 pub mod verdict;
+
+/// Seeds of the fuzzers and what small damage makes of them: the properties that each room states.
+#[cfg(test)]
+#[path = "../fuzz/mutation.rs"]
+mod mutation;
