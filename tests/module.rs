@@ -17,6 +17,8 @@ mod phone;
 mod policy;
 mod preconnect;
 mod prompt;
+mod remembered;
+mod smallest;
 mod storm;
 mod texts;
 
@@ -39,6 +41,8 @@ pub fn cases() -> Vec<Case> {
         texts::CASES,
         handle::CASES,
         ledger::CASES,
+        remembered::CASES,
+        smallest::CASES,
         storm::CASES,
         disk::CASES,
         fleet::CASES,

@@ -4,6 +4,7 @@
 
 mod controls;
 mod documents;
+mod holes;
 mod methods;
 mod people;
 mod table;
@@ -35,6 +36,10 @@ pub const CASES: &[Case] = &[
     (
         "hostile::stacks::each_code_under_each_control",
         controls::each_code_under_each_control,
+    ),
+    (
+        "hostile::stacks::a_stack_with_a_hole_lets_nobody_in",
+        holes::a_stack_with_a_hole_lets_nobody_in,
     ),
     (
         "hostile::stacks::a_key_is_sshd_s_alone",

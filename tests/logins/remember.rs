@@ -1,16 +1,21 @@
 //! Remembered logins: by the key, the address, or the terminal session that a person comes from.
 
-use super::steps::{self, PASSWORD, ROOT, Service, Somebody, told};
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, told};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
 use lab::sshd::{Key, Options, Sshd};
+use lab::world::User;
 
 pub const CASES: &[Case] = &[
     ("logins::remember::a_key", a_key),
     ("logins::remember::an_address", an_address),
     ("logins::remember::a_session_of_sudo", a_session_of_sudo),
     ("logins::remember::a_session_of_su", a_session_of_su),
+    (
+        "logins::remember::for_one_target_of_su",
+        for_one_target_of_su,
+    ),
 ];
 
 const REMEMBERED: &str = "skipped remembered";
@@ -123,4 +128,33 @@ fn a_session_of_su(bench: &Bench) {
     terminal.expect("su: ");
     assert!(!terminal.wait().success());
     assert_eq!(alice.sms(bench), 1);
+}
+
+/// The caller is remembered for whom he became, in this session, and for nobody else.
+fn for_one_target_of_su(bench: &Bench) {
+    let alice = Somebody::new(bench, "remember-caller");
+    let targets = ["remember-bob", "remember-cal"];
+    for target in targets {
+        bench.world().add(&User::new(target).password(LOCAL));
+    }
+    let _stack = remembering(bench, "su");
+    let su = |target| format!("su {target} -c 'echo I AM $(id -un)'");
+    let [bob, cal] = targets.map(su);
+    let mut terminal = alice.runs("sh", &["-c", &format!("{bob}; {bob}; {cal}")]);
+    for (target, is_asked) in [
+        ("remember-bob", true),
+        ("remember-bob", false),
+        ("remember-cal", true),
+    ] {
+        terminal.expect("Password: ");
+        terminal.type_line(LOCAL);
+        if is_asked {
+            alice.type_code(bench, &mut terminal);
+        }
+        terminal.expect(&format!("I AM {target}"));
+    }
+    assert!(terminal.wait().success());
+    assert_eq!(alice.sms(bench), 2);
+    told(bench, "remember-bob", &["sent", "granted", REMEMBERED]);
+    told(bench, "remember-cal", &["sent", "granted"]);
 }

@@ -1,4 +1,5 @@
-//! People who go away in the middle of an ssh login: with Ctrl-C, or with their connection.
+//! People who go away in the middle of an ssh login: with Ctrl-C, with their connection, or because
+//! sshd's time for a login is up.
 
 use super::steps::{self, PASSWORD, Service, Somebody, told};
 use crate::Case;
@@ -10,10 +11,14 @@ use std::path::{Path, PathBuf};
 pub const CASES: &[Case] = &[
     ("logins::ssh_gone::at_the_password", at_the_password),
     ("logins::ssh_gone::at_the_code", at_the_code),
+    (
+        "logins::ssh_gone::when_sshd_s_time_is_up",
+        when_sshd_s_time_is_up,
+    ),
 ];
 
 /// An sshd whose helper is a program that no other case runs.
-fn sshd(bench: &Bench, service: &str) -> (Service, Sshd, PathBuf) {
+fn sshd(bench: &Bench, service: &str, lines: &[&str]) -> (Service, Sshd, PathBuf) {
     let helper = bench.folder(&format!("logins-{service}")).join("helper");
     lab::scratch::copy_program(&bench.product().helper(), &helper);
     let text = steps::shipped(bench, "sshd-ldap", steps::shared(bench));
@@ -22,6 +27,7 @@ fn sshd(bench: &Bench, service: &str) -> (Service, Sshd, PathBuf) {
     let held = Service::hold(bench, service, &text);
     let sshd = Sshd::start(&Options {
         service: service.to_owned(),
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         ..Options::default()
     });
     (held, sshd, helper)
@@ -39,7 +45,7 @@ const WAYS: [fn(Pty); 2] = [
 
 fn at_the_password(bench: &Bench) {
     let alice = Somebody::new(bench, "gone-password");
-    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-password");
+    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-password", &[]);
     let mut expected = Vec::new();
     for go in WAYS {
         let mut terminal = sshd.login(alice.name(), Key::None);
@@ -55,7 +61,7 @@ fn at_the_password(bench: &Bench) {
 
 fn at_the_code(bench: &Bench) {
     let alice = Somebody::new(bench, "gone-code");
-    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-code");
+    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-code", &[]);
     let mut expected = Vec::new();
     for go in WAYS {
         let mut terminal = sshd.login(alice.name(), Key::None);
@@ -68,4 +74,33 @@ fn at_the_code(bench: &Bench) {
         steps::soon_gone(&helper);
     }
     assert_eq!(alice.sms(bench), 2);
+}
+
+/// sshd_config(5), LoginGraceTime: sshd ends the login from a signal handler, whatever PAM does just then.
+/// The client notices at the next Enter only.
+fn when_sshd_s_time_is_up(bench: &Bench) {
+    let alice = Somebody::new(bench, "gone-grace");
+    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-grace", &["LoginGraceTime 4"]);
+    let mut expected = Vec::new();
+    for at_the_code in [false, true] {
+        let mut terminal = sshd.login(alice.name(), Key::None);
+        terminal.expect("Password: ");
+        if at_the_code {
+            terminal.type_line(PASSWORD);
+            terminal.expect(&alice.sent());
+            expected.extend(["sent", "denied abandoned password"]);
+        } else {
+            expected.push("denied cancelled");
+        }
+        told(bench, alice.name(), &expected);
+        steps::soon_gone(&helper);
+        terminal.type_line(&if at_the_code {
+            alice.code(bench)
+        } else {
+            PASSWORD.to_owned()
+        });
+        assert!(!terminal.wait().success());
+        assert!(!terminal.screen().contains("WELCOME"));
+    }
+    assert_eq!(alice.sms(bench), 1);
 }

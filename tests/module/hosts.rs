@@ -22,6 +22,10 @@ pub const CASES: &[Case] = &[
         an_ordinary_user_may_be_the_host,
     ),
     (
+        "module::hosts::a_helper_with_the_set_user_id_bit_refuses",
+        a_helper_with_the_set_user_id_bit_refuses,
+    ),
+    (
         "module::hosts::the_environment_counts_for_nothing",
         the_environment_counts_for_nothing,
     ),
@@ -89,6 +93,32 @@ fn an_ordinary_user_may_be_the_host(bench: &Bench) {
     let refused = Seen::at_once(code::SERVICE_ERR, line);
     login(other.uid).sees("somebody else's settings", &IN, &refused);
     login(0).sees("root's settings, which he cannot read", &IN, &refused);
+}
+
+/// Somebody who may start it himself gains nothing by a slip of chmod's: it sees that it has more
+/// rights than its host, and goes.
+fn a_helper_with_the_set_user_id_bit_refuses(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Then nobody here can give it root's.
+    }
+    let account = bench.world().add(&User::new("host-dov"));
+    let dov = someone(bench, "host-dov");
+    let own = bench.folder("set-id-ledger");
+    std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
+    let own = own.join("ledger");
+    let login = Login::new(bench, "set-id")
+        .of(&dov)
+        .text("ledger.path", own.to_str().expect("a path"))
+        .owner(account.uid)
+        .tag("host")
+        .host(|host| host.run_as(bench.world(), &account))
+        .own_helper();
+    login.sees("without the bit", &IN, &Seen::granted());
+    lab::scratch::set_mode(&login.helper(), 0o4755);
+    let line = "failed user=? stage=helper reason=local";
+    login.sees("with it", &IN, &Seen::at_once(code::SERVICE_ERR, line));
+    lab::scratch::set_mode(&login.helper(), 0o755);
+    login.sees("without it again", &IN, &Seen::granted());
 }
 
 fn the_environment_counts_for_nothing(bench: &Bench) {

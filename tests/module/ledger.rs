@@ -1,6 +1,7 @@
 //! Limits, locks, remembered logins and new numbers, with this host's own ledger.
 
 use super::login::{ASKS, LATER, Login, NOT_SENT, SENT, Say, Seen, Someone, TOO_MANY, someone};
+use super::remembered::remembered_seen;
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::code;
@@ -26,15 +27,6 @@ pub const CASES: &[Case] = &[
         disabled_until_unlocked,
     ),
     ("module::ledger::killed_at_the_prompt", killed_at_the_prompt),
-    ("module::ledger::remembered", remembered),
-    (
-        "module::ledger::remembered_behind_a_stack",
-        remembered_behind_a_stack,
-    ),
-    (
-        "module::ledger::a_changed_password_forgets",
-        a_changed_password_forgets,
-    ),
     ("module::ledger::a_new_number", a_new_number),
     ("module::ledger::prefixes", prefixes),
     ("module::ledger::a_damaged_file", a_damaged_file),
@@ -42,7 +34,6 @@ pub const CASES: &[Case] = &[
 
 const LIMITED: &str = "denied first=password reason=limited";
 const LOCKED: &str = "denied first=password reason=locked";
-const REMEMBERED: &str = "skipped reason=remembered";
 
 /// Password and code.
 const IN: &[Say] = &[Say::Password, Say::Code];
@@ -64,10 +55,6 @@ pub fn folder(login: &Login) -> PathBuf {
 /// Refused before any SMS, and told when to try again.
 fn later(line: &str) -> Seen {
     Seen::unsent(code::MAXTRIES, LATER, line)
-}
-
-fn remembered_seen() -> Seen {
-    Seen::new(&[code::SUCCESS], &[ASKS], &[REMEMBERED], 0)
 }
 
 fn made_on_first_use(bench: &Bench) {
@@ -316,70 +303,6 @@ fn killed_at_the_prompt(bench: &Bench) {
     assert_eq!(seen.sms(), 1);
     let (_, status, _) = bench.sms_otp(&["--config", config, "status", "killed"]);
     assert!(status.contains("wrong codes       1"), "{status}");
-}
-
-fn remembered(bench: &Bench) {
-    let hans = someone(bench, "remembered");
-    let login = with_ledger(bench, "remembered", &hans)
-        .text("policy.remember", "1h")
-        .rhost("192.0.2.7");
-    login.sees("the first", IN, &Seen::granted());
-    let earned = login.newest_field("login");
-    login.sees("the second", KNOCK, &remembered_seen());
-    assert_eq!(login.newest_field("earned"), earned);
-    // The password is still asked for, and proved.
-    login.sees(
-        "with a wrong password",
-        &[Say::Text("wrong")],
-        &Seen::refused(code::AUTH_ERR, "denied reason=wrong-password"),
-    );
-    for elsewhere in ["192.0.2.8", "client.example.org"] {
-        let login = with_ledger(bench, "remembered", &hans)
-            .text("policy.remember", "1h")
-            .rhost(elsewhere);
-        login.sees("from elsewhere", IN, &Seen::granted());
-    }
-    let config = login.config();
-    let config = config.to_str().expect("a path");
-    let (code, text, _) = bench.sms_otp(&["--config", config, "unlock", "remembered", "--forget"]);
-    assert_eq!(code, 0);
-    assert!(text.contains("2 remembered logins forgotten"), "{text}");
-    login.sees("after it was forgotten", IN, &Seen::granted());
-}
-
-fn remembered_behind_a_stack(bench: &Bench) {
-    let ines = someone(bench, "stack-remembered");
-    let login = with_ledger(bench, "stack-remembered", &ines)
-        .text("policy.remember", "1h")
-        .rhost("2001:db8::7")
-        .arguments("password=stack")
-        .stack("auth [success=ok default=die] pam_permit.so\nauth required {}\n");
-    login.sees("the first", &[Say::Code], &Seen::granted_by_code());
-    let seen = Seen::new(&[code::SUCCESS], &[], &[REMEMBERED], 0);
-    login.sees("left to the stack", &[], &seen);
-    // Alone it lets nobody in.
-    let login = login.stack("auth required {}\n");
-    let (_, seen) = login.run(&[], 1);
-    assert_eq!(
-        (seen.codes(), seen.log()),
-        (&[code::PERM_DENIED][..], &[REMEMBERED.to_owned()][..])
-    );
-}
-
-fn a_changed_password_forgets(bench: &Bench) {
-    let jana = someone(bench, "changed-password");
-    let login = with_ledger(bench, "changed-password", &jana)
-        .text("policy.remember", "1h")
-        .rhost("192.0.2.7");
-    bench
-        .slapd()
-        .replace(&jana.person, "pwdChangedTime", &["20260101000000Z"]);
-    login.sees("the first", IN, &Seen::granted());
-    login.sees("the second", KNOCK, &remembered_seen());
-    bench
-        .slapd()
-        .replace(&jana.person, "pwdChangedTime", &["20260102000000Z"]);
-    login.sees("after a change", IN, &Seen::granted());
 }
 
 fn a_new_number(bench: &Bench) {

@@ -235,6 +235,14 @@ fn what_is_no_code_is_no_try(bench: &Bench) {
             1,
         ),
         (
+            "64 KB, and a byte around it",
+            &[Long(65_535), Long(65_536), Long(65_537)],
+            code::AUTH_ERR,
+            ends,
+            log,
+            1,
+        ),
+        (
             "the password fed back",
             &[Password, Password, Password],
             code::AUTH_ERR,

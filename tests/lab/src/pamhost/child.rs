@@ -181,7 +181,11 @@ pub(super) fn start(request: &Value) -> *mut Handle {
             ),
         }
     };
-    assert_eq!(result, ffi::SUCCESS, "pam_start answers {result}");
+    if result != ffi::SUCCESS {
+        // libpam cannot read the stack: there is no handle, and this answer is the last.
+        say(&json!({ "result": result, "micros": 0 }));
+        std::process::exit(0);
+    }
     NEWEST.store(handle, Ordering::Relaxed);
     for (name, item) in [
         ("tty", ffi::ITEM_TTY),

@@ -1,0 +1,115 @@
+//! Remembered logins: when a new code is not asked for, and what ends that.
+
+use super::ledger::with_ledger;
+use super::login::{ASKS, NOT_VERIFIED, Say, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::remembered::from_the_same_origin",
+        from_the_same_origin,
+    ),
+    ("module::remembered::behind_a_stack", behind_a_stack),
+    (
+        "module::remembered::a_changed_password_forgets",
+        a_changed_password_forgets,
+    ),
+    (
+        "module::remembered::a_number_no_longer_verified_is_refused",
+        a_number_no_longer_verified_is_refused,
+    ),
+];
+
+const REMEMBERED: &str = "skipped reason=remembered";
+
+/// Password and code.
+const IN: &[Say] = &[Say::Password, Say::Code];
+/// The password alone.
+const KNOCK: &[Say] = &[Say::Password];
+
+pub fn remembered_seen() -> Seen {
+    Seen::new(&[code::SUCCESS], &[ASKS], &[REMEMBERED], 0)
+}
+
+fn from_the_same_origin(bench: &Bench) {
+    let hans = someone(bench, "remembered");
+    let login = with_ledger(bench, "remembered", &hans)
+        .text("policy.remember", "1h")
+        .rhost("192.0.2.7");
+    login.sees("the first", IN, &Seen::granted());
+    let earned = login.newest_field("login");
+    login.sees("the second", KNOCK, &remembered_seen());
+    assert_eq!(login.newest_field("earned"), earned);
+    // The password is still asked for, and proved.
+    login.sees(
+        "with a wrong password",
+        &[Say::Text("wrong")],
+        &Seen::refused(code::AUTH_ERR, "denied reason=wrong-password"),
+    );
+    for elsewhere in ["192.0.2.8", "client.example.org"] {
+        let login = with_ledger(bench, "remembered", &hans)
+            .text("policy.remember", "1h")
+            .rhost(elsewhere);
+        login.sees("from elsewhere", IN, &Seen::granted());
+    }
+    let config = login.config();
+    let config = config.to_str().expect("a path");
+    let (code, text, _) = bench.sms_otp(&["--config", config, "unlock", "remembered", "--forget"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("2 remembered logins forgotten"), "{text}");
+    login.sees("after it was forgotten", IN, &Seen::granted());
+}
+
+fn behind_a_stack(bench: &Bench) {
+    let ines = someone(bench, "stack-remembered");
+    let login = with_ledger(bench, "stack-remembered", &ines)
+        .text("policy.remember", "1h")
+        .rhost("2001:db8::7")
+        .arguments("password=stack")
+        .stack("auth [success=ok default=die] pam_permit.so\nauth required {}\n");
+    login.sees("the first", &[Say::Code], &Seen::granted_by_code());
+    let seen = Seen::new(&[code::SUCCESS], &[], &[REMEMBERED], 0);
+    login.sees("left to the stack", &[], &seen);
+    // Alone it lets nobody in.
+    let login = login.stack("auth required {}\n");
+    let (_, seen) = login.run(&[], 1);
+    assert_eq!(
+        (seen.codes(), seen.log()),
+        (&[code::PERM_DENIED][..], &[REMEMBERED.to_owned()][..])
+    );
+}
+
+fn a_changed_password_forgets(bench: &Bench) {
+    let jana = someone(bench, "changed-password");
+    let login = with_ledger(bench, "changed-password", &jana)
+        .text("policy.remember", "1h")
+        .rhost("192.0.2.7");
+    bench
+        .slapd()
+        .replace(&jana.person, "pwdChangedTime", &["20260101000000Z"]);
+    login.sees("the first", IN, &Seen::granted());
+    login.sees("the second", KNOCK, &remembered_seen());
+    bench
+        .slapd()
+        .replace(&jana.person, "pwdChangedTime", &["20260102000000Z"]);
+    login.sees("after a change", IN, &Seen::granted());
+}
+
+/// Who takes "verified" from an entry takes the remembered logins with it.
+fn a_number_no_longer_verified_is_refused(bench: &Bench) {
+    let nora = someone(bench, "unverified-later");
+    let login = with_ledger(bench, "unverified-later", &nora)
+        .text("policy.remember", "1h")
+        .rhost("192.0.2.7");
+    login.sees("the first", IN, &Seen::granted());
+    login.sees("the second", KNOCK, &remembered_seen());
+    let slapd = bench.slapd();
+    slapd.replace(&nora.person, "phoneNumberVerified", &["FALSE"]);
+    let denied = "denied first=password reason=not-verified";
+    let refused = Seen::unsent(code::AUTH_ERR, NOT_VERIFIED, denied);
+    login.sees("without a verified number", KNOCK, &refused);
+    slapd.replace(&nora.person, "phoneNumberVerified", &["TRUE"]);
+    login.sees("with one again", KNOCK, &remembered_seen());
+}
