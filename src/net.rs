@@ -8,6 +8,7 @@
 mod dial;
 pub mod http;
 mod line;
+mod names;
 mod roots;
 #[cfg(test)]
 pub(crate) mod stage;
@@ -20,7 +21,7 @@ use std::{fmt, io};
 
 use rustix::io::Errno;
 
-pub use dial::{dial, dial_unix};
+pub use dial::{Failure, Pace, Reached, dial, dial_unix};
 pub use roots::{take_system_roots, tls_config};
 pub use stream::Stream;
 pub use tls::Secured;

@@ -1,6 +1,7 @@
 //! The hostile host and the failing network: each sentence on what we defend against has its run here.
 
 mod caller;
+mod failover;
 mod hurt;
 mod keys;
 mod libraries;
@@ -27,6 +28,7 @@ pub fn torture() -> bool {
 pub fn cases() -> Vec<Case> {
     [
         caller::CASES,
+        failover::CASES,
         hurt::CASES,
         keys::CASES,
         libraries::CASES,

@@ -15,13 +15,13 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{
     Entry, Error, Found, PasswordProof, Unproved, answer, passwordpolicy, query, relay, said,
-    session::{self, Pace, Searched, Session},
+    session::{self, Dialled, Searched, Session},
 };
 use crate::{
     config::{self, LdapUri, Security},
     deadline::Deadline,
     id::LoginId,
-    net,
+    net::{self, Pace, Reached},
     secret::Secret,
 };
 
@@ -49,6 +49,27 @@ impl From<Error> for Miss {
         Self::Next(error)
     }
 }
+
+impl From<net::Error> for Miss {
+    fn from(error: net::Error) -> Self {
+        Self::Next(error.into())
+    }
+}
+
+impl net::Failure for Miss {
+    fn is_final(&self) -> bool {
+        matches!(self, Self::End(_))
+    }
+
+    fn is_outage(&self) -> bool {
+        let (Self::Next(error) | Self::End(error)) = self;
+        matches!(error, Error::Outage(_))
+    }
+}
+
+/// What one server may take time for: connecting, StartTLS, TLS, the service account's bind, the
+/// search.
+const STEPS: u32 = 5;
 
 impl Ldap {
     /// Gets ready; asks nobody.
@@ -109,14 +130,41 @@ impl Ldap {
         Err(together(misses))
     }
 
-    /// Asks one server.
+    /// Asks one server: where its name has several addresses, one after the other, for behind each
+    /// there may be another machine.
     fn ask(&mut self, uri: &LdapUri, user: &str, pace: Pace) -> Result<Found, Miss> {
-        let settings = &*self.settings;
         let name = session::name(uri);
-        let dialled = session::dial(uri, pace)?;
+        // The texts of what fails in connecting name the server already.
+        let (found, session) = match uri {
+            LdapUri::Tcp { host, port, .. } => {
+                let by = pace.by.or_within(pace.step.saturating_mul(STEPS));
+                net::dial(host, *port, Pace { by, ..pace }, |at: Reached| {
+                    let name = format!("{name}{}", at.which);
+                    self.ask_on(Dialled::Tcp(at.tcp), uri, &name, user, at.pace)
+                })?
+            }
+            LdapUri::Unix(path) => {
+                let dialled = Dialled::Unix(net::dial_unix(path, pace.step())?);
+                self.ask_on(dialled, uri, &name, user, pace)?
+            }
+        };
+        self.session = session;
+        Ok(found)
+    }
+
+    /// Asks on a connection, which is kept if the entry was found on it.
+    fn ask_on(
+        &self,
+        dialled: Dialled,
+        uri: &LdapUri,
+        name: &str,
+        user: &str,
+        pace: Pace,
+    ) -> Result<(Found, Option<Session>), Miss> {
+        let settings = &*self.settings;
         let asked = async {
             let mut session =
-                Session::open(dialled, uri, self.tls.as_ref(), name.clone(), pace).await?;
+                Session::open(dialled, uri, self.tls.as_ref(), name.to_owned(), pace).await?;
             if let Some((dn, password)) = &settings.bind {
                 serve(&mut session, dn, password, pace).await?;
             }
@@ -125,13 +173,11 @@ impl Ldap {
             let searched = session
                 .search(&settings.base, &filter, wanted, pace)
                 .await?;
-            let found = weigh(searched, settings, &name, user)?;
+            let found = weigh(searched, settings, name, user)?;
             let of_use = matches!(found, Found::One(_));
             Ok::<_, Miss>((found, of_use.then_some(session)))
         };
-        let (found, session) = run(&self.runtime, &name, asked)?;
-        self.session = session;
-        Ok(found)
+        run(&self.runtime, name, asked)
     }
 
     /// Whether the connection on which an entry was found has ended since: it may have lain idle

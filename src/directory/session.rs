@@ -1,7 +1,7 @@
 //! One connection to one server, and the two things that are asked on it.
 #![forbid(unsafe_code)]
 
-use std::{future::Future, net::TcpStream, os::unix::net::UnixStream, sync::Arc, time::Duration};
+use std::{future::Future, net::TcpStream, os::unix::net::UnixStream, sync::Arc};
 
 use ldap3::{
     DerefAliases, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchOptions,
@@ -22,37 +22,22 @@ use super::{
 };
 use crate::{
     config::{LdapUri, Security},
-    deadline::Deadline,
-    net,
+    net::{self, Pace},
 };
 
 /// Entries that are asked for: with two it is known that one is not the only one.
 const ENTRIES: i32 = 2;
 
-/// How long to wait: for a step, and for everything.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    pub by: Deadline,
-    pub step: Duration,
-}
-
-impl Pace {
-    /// Until when the step may take that begins now.
-    fn step(self) -> Deadline {
-        self.by.or_within(self.step)
-    }
-
-    /// Waits for a step.
-    async fn wait<T>(
-        self,
-        name: &str,
-        what: &str,
-        step: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        tokio::time::timeout(self.step().left(), step)
-            .await
-            .unwrap_or_else(|_| Err(Error::Outage(format!("{name}: {what} took too long"))))
-    }
+/// Waits for a step.
+async fn wait<T>(
+    pace: Pace,
+    name: &str,
+    what: &str,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::time::timeout(pace.step().left(), step)
+        .await
+        .unwrap_or_else(|_| Err(Error::Outage(format!("{name}: {what} took too long"))))
 }
 
 /// A connection, not protected yet.
@@ -81,16 +66,6 @@ pub fn name(uri: &LdapUri) -> String {
         }
         LdapUri::Unix(path) => format!("ldapi socket {}", path.display()),
     }
-}
-
-/// Connects. Blocks: there is no runtime to wait in yet.
-pub fn dial(uri: &LdapUri, pace: Pace) -> Result<Dialled, Error> {
-    match uri {
-        LdapUri::Tcp { host, port, .. } => net::dial(host, *port, pace.step()).map(Dialled::Tcp),
-        LdapUri::Unix(path) => net::dial_unix(path, pace.step()).map(Dialled::Unix),
-    }
-    // These texts name the server already.
-    .map_err(Error::from)
 }
 
 impl From<net::Error> for Error {
@@ -238,7 +213,7 @@ impl Session {
                 .await
                 .map_err(|e| failed(line, name, &e))
         };
-        pace.wait(name, "the bind", bind).await
+        wait(pace, name, "the bind", bind).await
     }
 
     /// A search for at most two entries. References to other servers are not entries, and nobody
@@ -281,7 +256,7 @@ impl Session {
             let result = Some(stream.finish().await);
             Ok(Searched { entries, result })
         };
-        pace.wait(name, "the search", search).await
+        wait(pace, name, "the search", search).await
     }
 }
 
@@ -298,9 +273,8 @@ async fn protect(
     let server = ServerName::try_from(host.to_owned())
         .map_err(|_| untrusted(format!("{name}: no certificate can have this name")))?;
     if start {
-        let code = pace
-            .wait(name, "StartTLS", relay::start_tls(&mut stream, name))
-            .await?;
+        let asked = relay::start_tls(&mut stream, name);
+        let code = wait(pace, name, "StartTLS", asked).await?;
         if code != answer::SUCCESS {
             let what = format!("{name}: StartTLS: {}", answer::named(code));
             return Err(if answer::is_outage(code) {
@@ -317,7 +291,7 @@ async fn protect(
             .await
             .map_err(|e| relay::broken(name, &e))
     };
-    pace.wait(name, "TLS", handshake).await
+    wait(pace, name, "TLS", handshake).await
 }
 
 /// What of the library's ends is its socket's, which leads to us: an error that has a number. One

@@ -153,6 +153,17 @@ impl Stage {
         )
     }
 
+    /// Speaks in clear, at the port that another one has at another address. `None`: this machine
+    /// has no such address, or the port is taken.
+    pub fn beside(
+        other: &Self,
+        address: IpAddr,
+        script: impl Fn(&Asked) -> Play + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let listener = TcpListener::bind((address, other.port)).ok()?;
+        Some(Self::on(listener, None, false, Arc::new(script)))
+    }
+
     /// Speaks TLS, at once or after `StartTLS`.
     pub fn secure(
         address: IpAddr,
@@ -170,6 +181,15 @@ impl Stage {
         script: Script,
     ) -> Self {
         let listener = TcpListener::bind((address, 0)).unwrap();
+        Self::on(listener, tls, at_once, script)
+    }
+
+    fn on(
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        at_once: bool,
+        script: Script,
+    ) -> Self {
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (log, open) = (Arc::clone(&asked), Arc::new(AtomicUsize::new(0)));

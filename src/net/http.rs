@@ -8,10 +8,13 @@ use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 
-use super::{Error, Stream, dial, line::Line, place};
+use super::{Error, Pace, Reached, Stream, dial, line::Line, place};
 use crate::deadline::{Deadline, Moment};
 
 pub use exchange::{Post, Reply, Unanswered, post};
+
+/// Steps of opening that may each take their whole time: TCP, the proxy's answer, TLS.
+pub const STEPS: u32 = 3;
 
 /// Longest answer of a proxy to CONNECT.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -44,19 +47,28 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`.
+    /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`, over all
+    /// addresses of the server (or the proxy) together. Nothing has been asked by then, so the
+    /// next address may be tried.
     pub fn open(server: &Server, step: Duration, by: Deadline) -> Result<Self, Error> {
-        let line = match &server.proxy {
-            None => Line::new(
-                dial(&server.host, server.port, by.or_within(step))?,
-                place(&server.host, server.port),
-            ),
-            Some(proxy) => tunnel(proxy, server, step, by)?,
+        let by = by.or_within(step.saturating_mul(STEPS));
+        let (host, port) = match &server.proxy {
+            None => (&server.host, server.port),
+            Some((host, port)) => (host, *port),
         };
-        let by = by.or_within(step);
-        let stream = Stream::over(line, &server.host, server.tls.as_ref(), by)?;
-        let opened = Moment::now();
-        Ok(Self { stream, opened })
+        dial(host, port, Pace { by, step }, |reached: Reached| {
+            let every = reached.pace;
+            let line = match &server.proxy {
+                None => {
+                    let place = format!("{}{}", place(host, port), reached.which);
+                    Line::new(reached.tcp, place)
+                }
+                Some(proxy) => tunnel(proxy, server, reached)?,
+            };
+            let stream = Stream::over(line, &server.host, server.tls.as_ref(), every.step())?;
+            let opened = Moment::now();
+            Ok(Self { stream, opened })
+        })
     }
 
     /// Whether it may still be asked something: it is not older than 45 s, and
@@ -90,21 +102,17 @@ impl Connection {
 /// Not ureq's connector: that one looks the proxy up through its resolver and keeps time by its own
 /// timeouts. The answer is read a byte at a time, so that none of what follows it is taken away
 /// from TLS; there are few.
-fn tunnel(
-    proxy: &(String, u16),
-    server: &Server,
-    step: Duration,
-    by: Deadline,
-) -> Result<Line, Error> {
+fn tunnel(proxy: &(String, u16), server: &Server, reached: Reached) -> Result<Line, Error> {
     let (host, port) = proxy;
     let target = authority(&server.host, server.port);
-    let at = place(host, *port);
     let way = format!(
-        "{} through the proxy {at}",
-        place(&server.host, server.port)
+        "{} through the proxy {}{}",
+        place(&server.host, server.port),
+        place(host, *port),
+        reached.which
     );
-    let mut line = Line::new(dial(host, *port, by.or_within(step))?, way);
-    let by = by.or_within(step);
+    let mut line = Line::new(reached.tcp, way);
+    let by = reached.pace.step();
     let ask = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
     line.write_all(ask.as_bytes(), by)?;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-use super::{Error, Secured, dial, line::Line, place};
+use super::{Error, Failure, Pace, Reached, Secured, dial, line::Line, place};
 use crate::deadline::Deadline;
 
 /// An open connection. Every wait on it ends with a deadline, what it may bring is bounded, and a
@@ -20,16 +20,22 @@ enum Wire {
 }
 
 impl Stream {
-    /// Connects and, with a configuration, shakes hands. `host` is whom the certificate must be
-    /// for, IPv6 without brackets.
-    pub fn open(
+    /// Connects and, with a configuration, shakes hands: at the first address at which both can be
+    /// done, and what comes first as well. `host` is whom the certificate must be for, IPv6 without brackets.
+    pub fn open<T, F: Failure>(
         host: &str,
         port: u16,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
-    ) -> Result<Self, Error> {
-        let line = Line::new(dial(host, port, by)?, place(host, port));
-        Self::over(line, host, tls, by)
+        mut greet: impl FnMut(Self, Deadline) -> Result<T, F>,
+    ) -> Result<T, F> {
+        let step = by.left();
+        dial(host, port, Pace { by, step }, |reached: Reached| {
+            let place = format!("{}{}", place(host, port), reached.which);
+            let line = Line::new(reached.tcp, place);
+            let stream = Self::over(line, host, tls, reached.pace.by)?;
+            greet(stream, reached.pace.by)
+        })
     }
 
     /// The same on a line that is open.

@@ -6,7 +6,7 @@ mod quiet;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Error, Secured, dial,
+    Error, Secured,
     http::{Connection, Post, Reply, Server, post},
     line::Line,
     stage::{Act, Authority, Stage},
@@ -125,7 +125,7 @@ fn a_name_that_no_certificate_can_have() {
     let ca = Authority::new();
     let config = tls_config(Some(&ca.pem().into_bytes().into())).unwrap();
     let stage = Stage::new(None, vec![Act::Silent]);
-    let tcp = dial("127.0.0.1", stage.at.port(), soon()).unwrap();
+    let tcp = std::net::TcpStream::connect(stage.at).unwrap();
     let line = Line::new(tcp, "a b:443".to_owned());
     let error = Secured::over(line, "a b", &config, soon()).unwrap_err();
     assert!(matches!(error, Error::Local(_)), "{error:?}");

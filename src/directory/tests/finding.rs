@@ -292,3 +292,39 @@ fn what_was_typed_for_a_name_is_not_repeated() {
         "{found:?}"
     );
 }
+
+/// "localhost" has two addresses, and the first is tried first.
+#[test]
+fn an_address_at_which_the_server_is_of_no_use_gives_way_to_the_next() {
+    let v6 = std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+    for (operation, code, passes) in [
+        (BIND, 51, true),
+        (BIND, 52, true),
+        (SEARCH, 3, true),
+        (SEARCH, 51, true),
+        // What another one would answer alike, or must not be asked.
+        (BIND, 49, false),
+        (SEARCH, 32, false),
+    ] {
+        let bad = Stage::new(move |asked| {
+            if asked.operation == operation {
+                asked.answer(code)
+            } else {
+                good(asked)
+            }
+        });
+        let Some(next) = Stage::beside(&bad, v6, good) else {
+            continue;
+        };
+        let uri = bad.uri_with("localhost", Security::Loopback);
+        let found = find(&with_service(vec![uri]));
+        assert!(bad.operations().contains(&operation));
+        if passes {
+            assert!(matches!(found, Ok(Found::One(_))), "{code}: {found:?}");
+            assert_eq!(next.operations(), [BIND, SEARCH]);
+        } else {
+            assert!(is_refused(&found), "{code}: {found:?}");
+            assert!(next.operations().is_empty());
+        }
+    }
+}

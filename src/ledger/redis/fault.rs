@@ -114,7 +114,11 @@ fn redirected(place: &str, text: &str) -> Option<Fault> {
     let (host, port) = node.rsplit_once(':')?;
     let host = match host {
         "?" => return None,
-        "" => place.rsplit_once(':')?.0.trim_matches(['[', ']']),
+        // Where the place has several addresses, the one that was reached stands behind it.
+        "" => {
+            let named = place.split(" (").next()?;
+            named.rsplit_once(':')?.0.trim_matches(['[', ']'])
+        }
         host => host,
     };
     let (host, port) = (host.to_owned(), port.parse().ok()?);
@@ -148,6 +152,17 @@ impl From<net::Error> for Error {
                 remedy: MACHINE.to_owned(),
             },
         }
+    }
+}
+
+impl net::Failure for Error {
+    /// Each address of a name may be another server: one a replica, the other the master.
+    fn is_final(&self) -> bool {
+        false
+    }
+
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Outage(_))
     }
 }
 
@@ -212,6 +227,8 @@ mod tests {
             moved("2001:db8::9", 7)
         );
         assert_eq!(answered("MOVED 1 :7").help, moved("192.0.2.1", 7));
+        let several = Fault::answered("r.example.org:1 (2001:db8::9)", Asked::Other, "MOVED 1 :7");
+        assert_eq!(several.help, moved("r.example.org", 7));
         let v6 = Fault::answered("[::1]:6379", Asked::Other, "MOVED 1 :7");
         assert_eq!(v6.help, moved("::1", 7));
         let ask = answered("ASK 1 node.example.org:7").help;

@@ -31,18 +31,22 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects.
-    pub fn open(
+    /// Connects, and says what comes first. Where a name has several addresses, that is done until
+    /// one of them answers it well.
+    pub fn open<T>(
         host: &str,
         port: u16,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
-    ) -> Result<Self, Error> {
-        let stream = net::Stream::open(host, port, tls, by)?;
-        Ok(Self {
-            stream,
-            inbox: Vec::new(),
-            used: Moment::now(),
+        greet: impl Fn(Self, Deadline) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        net::Stream::open(host, port, tls, by, |stream, by| {
+            let link = Self {
+                stream,
+                inbox: Vec::new(),
+                used: Moment::now(),
+            };
+            greet(link, by)
         })
     }
 

@@ -107,14 +107,17 @@ impl Site {
     /// back is a replica then: its own word counts
     /// (<https://redis.io/docs/latest/develop/reference/sentinel-clients/>).
     fn master(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
-        let mut link = self.dial(host, port, by)?;
-        let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
-        match replies.first() {
-            Some(Reply::List(role)) if role.first() == Some(&Reply::Text(b"master".to_vec())) => {
-                Ok(link)
+        self.dial(host, port, by, |mut link, by| {
+            let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
+            match replies.first() {
+                Some(Reply::List(role))
+                    if role.first() == Some(&Reply::Text(b"master".to_vec())) =>
+                {
+                    Ok(link)
+                }
+                _ => Err(link.outage("it is not a master")),
             }
-            _ => Err(link.outage("it is not a master")),
-        }
+        })
     }
 
     /// Where the Sentinels have the master.
@@ -125,18 +128,21 @@ impl Site {
         name: &str,
         by: Deadline,
     ) -> Result<(String, u16), Error> {
-        let mut sentinel = self.dial(host, port, by)?;
         let question: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
-        // Most Sentinels have no users, and refuse a login.
-        let mut replies = sentinel.exchange(&[command(question)], by)?;
-        if matches!(replies.first(), Some(Reply::Error(text)) if text.starts_with("NOAUTH")) {
-            replies = sentinel.greet(self.login.as_ref(), 0, &[question], by)?;
-        }
-        let reply = replies.into_iter().next().unwrap_or(Reply::Nil);
-        match sentinel.no_error(reply, Asked::Other)? {
-            Reply::Nil => Err(sentinel.outage("it knows no master of that name")),
-            reply => address(reply).ok_or_else(|| sentinel.outage("its answer is not an address")),
-        }
+        self.dial(host, port, by, |mut sentinel, by| {
+            // Most Sentinels have no users, and refuse a login.
+            let mut replies = sentinel.exchange(&[command(question)], by)?;
+            if matches!(replies.first(), Some(Reply::Error(text)) if text.starts_with("NOAUTH")) {
+                replies = sentinel.greet(self.login.as_ref(), 0, &[question], by)?;
+            }
+            let reply = replies.into_iter().next().unwrap_or(Reply::Nil);
+            match sentinel.no_error(reply, Asked::Other)? {
+                Reply::Nil => Err(sentinel.outage("it knows no master of that name")),
+                reply => {
+                    address(reply).ok_or_else(|| sentinel.outage("its answer is not an address"))
+                }
+            }
+        })
     }
 
     /// The node that has our slot, from any node on: one that has not says which has.
@@ -146,7 +152,7 @@ impl Site {
         let probe: &[&[u8]] = &[b"HGET", key.as_bytes(), b"span"];
         let mut told = Error::Outage("the ledger: no node has our slot".to_owned());
         for _ in 0..MOST_MOVES {
-            let mut link = self.dial(&host, port, by)?;
+            let mut link = self.dial(&host, port, by, |link, _| Ok(link))?;
             let heard = link.greet(self.login.as_ref(), 0, &[probe], by);
             match heard.err().map(|fault| (fault.error, fault.help)) {
                 // A slot that is on its way out is still asked for where it was.
@@ -163,14 +169,21 @@ impl Site {
 
     /// A node that a cluster has told us of.
     pub fn greeted(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
-        let mut link = self.dial(host, port, by)?;
-        link.greet(self.login.as_ref(), 0, &[], by)?;
-        Ok(link)
+        self.dial(host, port, by, |mut link, by| {
+            link.greet(self.login.as_ref(), 0, &[], by)?;
+            Ok(link)
+        })
     }
 
     /// Connects, whoever has told us the address: to a port that is settled, and without TLS only to
     /// this machine, for nothing else may hear the password.
-    fn dial(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
+    fn dial<T>(
+        &self,
+        host: &str,
+        port: u16,
+        by: Deadline,
+        greet: impl Fn(Link, Deadline) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         if !self.ports.contains(&port) {
             return Err(Error::Refused {
                 what: printable(&format!(
@@ -191,7 +204,7 @@ impl Site {
                 remedy: "use rediss:// in [ledger] redis".to_owned(),
             });
         }
-        Link::open(host, port, self.tls.as_ref(), by)
+        Link::open(host, port, self.tls.as_ref(), by, greet)
     }
 }
 

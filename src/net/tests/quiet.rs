@@ -57,7 +57,10 @@ fn open(tls: Option<(&Authority, Arc<ServerConfig>)>) -> (Stream, Peer) {
         peer
     });
     let by = Deadline::within(LONG);
-    let stream = Stream::open("127.0.0.1", port, client.as_ref(), by).unwrap();
+    let stream = Stream::open("127.0.0.1", port, client.as_ref(), by, |stream, _| {
+        Ok::<_, Error>(stream)
+    })
+    .unwrap();
     (stream, server.join().unwrap())
 }
 
@@ -174,7 +177,10 @@ fn an_end_that_comes_with_the_handshake_is_noticed() {
     for _ in 0..20 {
         let by = Deadline::within(LONG);
         let port = stage.at.port();
-        let mut stream = Stream::open("127.0.0.1", port, server.tls.as_ref(), by).unwrap();
+        let mut stream = Stream::open("127.0.0.1", port, server.tls.as_ref(), by, |stream, _| {
+            Ok::<_, Error>(stream)
+        })
+        .unwrap();
         assert!(ends(&mut stream));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     deadline::Deadline,
     net::{
         self,
-        http::{Connection, Server},
+        http::{Connection, STEPS, Server},
     },
 };
 
@@ -22,9 +22,6 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Stack of the thread that opens the way early: certificates are verified on it.
 /// Explicit, because `RUST_MIN_STACK` would otherwise have a say.
 const EARLY_STACK: usize = 512 * 1024;
-
-/// Steps that may each take the whole `timeout`: TCP, the proxy's answer, TLS.
-const STEPS: u32 = 3;
 
 /// Where Twilio is, and who may vouch for it. There is no secret in it: account and token stay with
 /// whoever asks.

@@ -19,6 +19,7 @@
 //! | [`impostor`] | a helper that misbehaves on the wire |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`listeners`] | ports that answer wrongly, or never |
+//! | [`middle`] | somebody in between, who spoils one turn of a talk |
 //! | [`table`] | what a bench has measured, as text |
 //! | [`machine`] | what it has measured it on |
 //!
@@ -46,6 +47,7 @@ pub mod listeners;
 pub mod log;
 pub mod machine;
 pub mod memory;
+pub mod middle;
 pub mod pamhost;
 pub mod process;
 pub mod product;

@@ -123,7 +123,7 @@ impl Default for Refused {
 }
 
 /// Bytes that are neither TLS, nor LDAP, nor HTTP.
-const GARBAGE: &[u8] = b"\x00\xff\x1b]0;garbage\x07\r\n\xfe\xfd 220 who are you?\r\n";
+pub(crate) const GARBAGE: &[u8] = b"\x00\xff\x1b]0;garbage\x07\r\n\xfe\xfd 220 who are you?\r\n";
 
 fn treat(manner: Manner, mut stream: TcpStream, open: &Mutex<Vec<TcpStream>>) {
     match manner {

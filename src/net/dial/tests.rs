@@ -1,0 +1,228 @@
+//! Names, addresses and local sockets, and what is told when there is nobody.
+#![forbid(unsafe_code)]
+
+mod several;
+
+use std::{net::TcpListener, os::unix::net::UnixListener, time::Duration};
+
+use super::{
+    super::names::{addresses, within},
+    *,
+};
+
+fn soon() -> Deadline {
+    Deadline::within(Duration::from_millis(300))
+}
+
+fn pace(by: Deadline) -> Pace {
+    let step = by.left();
+    Pace { by, step }
+}
+
+/// A connection to the first address that answers.
+fn plain(host: &str, port: u16, by: Deadline) -> Result<TcpStream, Error> {
+    dial(host, port, pace(by), |reached| Ok(reached.tcp))
+}
+
+fn any(addresses: &[SocketAddr], by: Deadline) -> Result<TcpStream, Error> {
+    try_each(addresses, "x:1", pace(by), by.left(), |reached| {
+        Ok(reached.tcp)
+    })
+}
+
+/// A port of 127.0.0.1 on which nobody listens.
+fn closed() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+#[test]
+fn literals_and_names_connect_without_delay() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for host in ["127.0.0.1", "localhost"] {
+        let tcp = plain(host, port, soon()).unwrap();
+        assert!(tcp.nodelay().unwrap(), "{host}");
+    }
+}
+
+#[test]
+fn localhost_is_this_machine_whatever_a_name_service_says() {
+    // With no time left there is no look-up, and still an answer.
+    let over = Deadline::within(Duration::ZERO);
+    for host in ["localhost", "LocalHost"] {
+        let found = addresses(host, 389, "x:1", over).unwrap();
+        let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["127.0.0.1:389", "[::1]:389"], "{host}");
+    }
+    assert!(addresses("localhost.example.org", 389, "x:1", over).is_err());
+}
+
+#[test]
+fn refused_is_an_outage_that_names_the_place() {
+    let at = closed();
+    let error = plain("127.0.0.1", at.port(), soon()).unwrap_err();
+    let Error::Outage(text) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(text, format!("{at}: Connection refused (os error 111)"));
+}
+
+#[test]
+fn a_dead_address_does_not_keep_us_from_the_next() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let good = listener.local_addr().unwrap();
+    assert!(any(&[closed(), closed(), good], soon()).is_ok());
+}
+
+#[test]
+fn each_address_gets_its_share() {
+    // A listener whose backlog is full swallows packets as a dead address does.
+    let (_listener, _filler, dead) = swallowing();
+    let began = Moment::now();
+    let error = any(&[dead, dead, dead], soon()).unwrap_err();
+    assert_eq!(error, Error::Outage("x:1 (127.0.0.1): timed out".into()));
+    let took = Moment::now().since(began);
+    assert!(took >= Duration::from_millis(290), "{took:?}");
+    assert!(took < Duration::from_millis(900), "{took:?}");
+}
+
+/// A listener that accepts nothing more, and what fills it.
+fn swallowing() -> (std::os::fd::OwnedFd, Vec<TcpStream>, SocketAddr) {
+    use rustix::net;
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &any).unwrap();
+    net::listen(&socket, 0).unwrap();
+    let at: SocketAddr = net::getsockname(&socket).unwrap().try_into().unwrap();
+    let filler = (0..8)
+        .map_while(|_| TcpStream::connect_timeout(&at, Duration::from_millis(200)).ok())
+        .collect();
+    (socket, filler, at)
+}
+
+#[test]
+fn no_address_and_no_such_name_are_outages() {
+    assert!(matches!(any(&[], soon()), Err(Error::Outage(_))));
+    // RFC 6761 section 6.4: no resolver may know it.
+    let error = plain(
+        "sms.invalid",
+        443,
+        Deadline::within(Duration::from_secs(20)),
+    );
+    let Err(Error::Outage(text)) = error else {
+        panic!("{error:?}");
+    };
+    assert!(text.starts_with("sms.invalid:443: name look-up "), "{text}");
+}
+
+#[test]
+fn a_slow_look_up_is_waited_for_no_longer_than_the_deadline() {
+    let began = Moment::now();
+    let late = within(soon(), || std::thread::sleep(Duration::from_secs(5)));
+    assert!(late.unwrap().is_none());
+    assert!(Moment::now().since(began) < Duration::from_secs(2));
+    assert_eq!(within(soon(), || 7).unwrap(), Some(7));
+}
+
+#[test]
+fn over_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let over = Deadline::within(Duration::ZERO);
+    let error = plain("127.0.0.1", port, over).unwrap_err();
+    assert!(matches!(error, Error::Outage(_)), "{error:?}");
+}
+
+#[test]
+fn what_this_machine_lacks_is_local() {
+    let at: SocketAddr = "192.0.2.1:443".parse().unwrap();
+    for errno in [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::ADDRNOTAVAIL,
+        // Nothing that a peer could cause.
+        Errno::IO,
+        Errno::INTR,
+        Errno::INVAL,
+        Errno::BADF,
+    ] {
+        let error = told_of(&at, "x:1", &errno.into());
+        assert!(matches!(error, Error::Local(_)), "{error:?}");
+    }
+    for errno in [
+        Errno::CONNREFUSED,
+        Errno::CONNRESET,
+        Errno::PIPE,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::HOSTUNREACH,
+        Errno::TIMEDOUT,
+        Errno::AFNOSUPPORT,
+    ] {
+        let error = told_of(&at, "x:1", &errno.into());
+        assert!(matches!(error, Error::Outage(_)), "{error:?}");
+    }
+    let loopback: SocketAddr = "[::1]:443".parse().unwrap();
+    let error = told_of(&loopback, "localhost:443", &Errno::ADDRNOTAVAIL.into());
+    assert!(matches!(error, Error::Outage(_)), "{error:?}");
+}
+
+#[test]
+fn texts_are_one_printable_line() {
+    let error = plain("a\nb\u{1b}[31m\u{e9}.invalid", 1, soon()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{text:?}");
+    assert!(text.starts_with("a?b?[31m?.invalid:1: "), "{text}");
+    assert_eq!(place("::1", 443), "[::1]:443");
+}
+
+#[test]
+fn local_sockets() {
+    let folder = std::env::temp_dir().join(format!("sms-otp-dial-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("socket");
+    let missing = dial_unix(&path, soon()).unwrap_err();
+    assert!(matches!(missing, Error::Outage(_)), "{missing:?}");
+
+    let listener = UnixListener::bind(&path).unwrap();
+    assert!(dial_unix(&path, soon()).is_ok());
+    drop(listener);
+    let refused = dial_unix(&path, soon()).unwrap_err();
+    assert!(matches!(refused, Error::Outage(_)), "{refused:?}");
+
+    let long = folder.join("x".repeat(200));
+    let long = dial_unix(&long, soon()).unwrap_err();
+    assert!(matches!(long, Error::Local(_)), "{long:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_local_socket_with_a_full_backlog_times_out() {
+    use rustix::net;
+    let folder = std::env::temp_dir().join(format!("sms-otp-full-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("socket");
+    let socket = net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    net::listen(&socket, 0).unwrap();
+    let mut held = Vec::new();
+    let error = loop {
+        match dial_unix(&path, soon()) {
+            Ok(open) if held.len() < 16 => held.push(open),
+            Ok(_) => panic!("never full"),
+            Err(error) => break error,
+        }
+    };
+    let Error::Outage(text) = error else {
+        panic!("{error:?}");
+    };
+    assert!(text.ends_with("socket: timed out"), "{text}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,141 @@
+//! Several addresses, and a server at each.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ServerConfig};
+
+use super::{
+    super::super::{
+        Stream,
+        line::Line,
+        stage::{Act, Authority, Stage},
+        tls_config,
+    },
+    *,
+};
+
+/// A server that shakes hands, if it can, and has nothing to say.
+fn server(tls: Arc<ServerConfig>) -> Stage {
+    Stage::new(Some(tls), vec![Act::CloseAfterHandshake])
+}
+
+fn trusting(ca: &Authority) -> Arc<ClientConfig> {
+    tls_config(Some(&ca.pem().into_bytes().into())).unwrap()
+}
+
+/// The first of them that shows a good certificate for 127.0.0.1, and where.
+fn secured(at: &[SocketAddr], ca: &Authority, pace: Pace) -> Result<String, Error> {
+    let config = trusting(ca);
+    try_each(at, "x:1", pace, pace.step, |reached| {
+        let line = Line::new(reached.tcp, reached.which);
+        let by = reached.pace.step();
+        let stream = Stream::over(line, "127.0.0.1", Some(&config), by)?;
+        Ok(stream.place().to_owned())
+    })
+}
+
+fn pace() -> Pace {
+    Pace {
+        by: Deadline::within(Duration::from_secs(6)),
+        step: Duration::from_secs(2),
+    }
+}
+
+#[test]
+fn an_address_at_which_tls_fails_does_not_keep_us_from_the_next() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let silent = Stage::new(None, vec![Act::Silent]);
+    for bad in [
+        server(theirs.server("127.0.0.1")),
+        server(ours.expired("127.0.0.1")),
+        server(ours.server("sms.example.org")),
+        Stage::new(None, vec![Act::Close]),
+        Stage::new(None, vec![Act::say("SSH-2.0-OpenSSH_9.9\r\n")]),
+    ] {
+        let good = server(ours.server("127.0.0.1"));
+        let found = secured(&[bad.at, good.at], &ours, pace());
+        assert_eq!(found, Ok(" (127.0.0.1)".to_owned()));
+    }
+    // One that accepts and says nothing costs its share.
+    let good = server(ours.server("127.0.0.1"));
+    let began = Moment::now();
+    assert!(secured(&[silent.at, good.at], &ours, pace()).is_ok());
+    let took = Moment::now().since(began);
+    assert!(took >= Duration::from_millis(1900), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn a_certificate_that_does_not_verify_is_told_whatever_else_was_down() {
+    let ours = Authority::new();
+    let bad = || server(ours.server("sms.example.org"));
+    for of in [0, 1, 2] {
+        let bad = bad();
+        let mut at = vec![closed(), closed()];
+        at.insert(of, bad.at);
+        let told = secured(&at, &ours, pace());
+        let expected = " (127.0.0.1): its certificate is for another name";
+        assert_eq!(told, Err(Error::Untrusted(expected.to_owned())), "{of}");
+    }
+    let alone = bad();
+    let told = secured(&[alone.at], &ours, pace());
+    let expected = ": its certificate is for another name";
+    assert_eq!(told, Err(Error::Untrusted(expected.to_owned())));
+}
+
+#[test]
+fn all_of_it_ends_with_the_deadline() {
+    let ours = Authority::new();
+    let silent: Vec<_> = (0..3)
+        .map(|_| Stage::new(None, vec![Act::Silent]))
+        .collect();
+    let at: Vec<_> = silent.iter().map(|stage| stage.at).collect();
+    let began = Moment::now();
+    let pace = Pace {
+        by: Deadline::within(Duration::from_millis(600)),
+        step: Duration::from_secs(60),
+    };
+    let told = secured(&at, &ours, pace);
+    assert!(matches!(told, Err(Error::Outage(_))), "{told:?}");
+    let took = Moment::now().since(began);
+    assert!(took >= Duration::from_millis(590), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+/// What must not be said twice, or would be answered alike elsewhere.
+#[derive(Debug)]
+struct Over(bool);
+
+impl From<Error> for Over {
+    fn from(_: Error) -> Self {
+        Self(false)
+    }
+}
+
+impl Failure for Over {
+    fn is_final(&self) -> bool {
+        self.0
+    }
+
+    fn is_outage(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_is_over_is_tried_nowhere_else() {
+    let servers: Vec<_> = (0..3)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let at: Vec<_> = servers.iter().map(|s| s.local_addr().unwrap()).collect();
+    for (end_at, tried) in [(1, 1), (2, 2), (4, 3)] {
+        let mut count = 0;
+        let told = try_each(&at, "x:1", pace(), pace().step, |_| {
+            count += 1;
+            Err::<(), _>(Over(count == end_at))
+        });
+        assert_eq!(count, tried);
+        assert_eq!(told.unwrap_err().0, end_at == tried);
+    }
+}

@@ -1,0 +1,75 @@
+//! Names to addresses, before a deadline.
+#![forbid(unsafe_code)]
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    sync::mpsc,
+    thread,
+};
+
+use super::{Error, printable};
+use crate::deadline::Deadline;
+
+/// Addresses of one name that are tried. More are somebody's joke.
+const MOST_ADDRESSES: usize = 16;
+
+/// Stack of the thread that looks a name up: NSS modules (sss, resolve, mdns) run on it.
+/// Explicit, because `RUST_MIN_STACK` would otherwise have a say.
+const LOOK_UP_STACK: usize = 512 * 1024;
+
+/// What `host` stands for. Asks nobody when it is an address already, or this machine's own name.
+pub(super) fn addresses(
+    host: &str,
+    port: u16,
+    place: &str,
+    by: Deadline,
+) -> Result<Vec<SocketAddr>, Error> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    if host.eq_ignore_ascii_case("localhost") {
+        // The settings let this name go without TLS, so no name service says what it stands for
+        // (RFC 6761 section 6.3).
+        return Ok(vec![
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
+            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
+        ]);
+    }
+    let name = host.to_owned();
+    let answer = within(by, move || {
+        (name.as_str(), port)
+            .to_socket_addrs()
+            .map(|found| found.take(MOST_ADDRESSES).collect::<Vec<_>>())
+    })
+    .map_err(|error| Error::Local(format!("{place}: no thread for the name look-up: {error}")))?;
+    match answer {
+        None => Err(Error::Outage(format!("{place}: name look-up timed out"))),
+        Some(Ok(found)) if found.is_empty() => {
+            Err(Error::Outage(format!("{place}: the name has no address")))
+        }
+        Some(Ok(found)) => Ok(found),
+        // std tells an errno only for EAI_SYSTEM; all other look-up failures are an outage.
+        Some(Err(error)) => Err(match Error::io(place, &error) {
+            Error::Outage(_) => {
+                Error::Outage(printable(&format!("{place}: name look-up failed: {error}")))
+            }
+            other => other,
+        }),
+    }
+}
+
+/// Runs what cannot be interrupted (`getaddrinfo` has no timeout of its own) in a thread, and waits
+/// for it no longer than the deadline. A thread that lingers ends with the process, and the
+/// helper's process ends with the login. `Ok(None)`: too late.
+pub(super) fn within<T: Send + 'static>(
+    by: Deadline,
+    slow: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let (done, result) = mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name("look-up".to_owned())
+        .stack_size(LOOK_UP_STACK)
+        .spawn(move || done.send(slow()))?;
+    Ok(result.recv_timeout(by.left()).ok())
+}

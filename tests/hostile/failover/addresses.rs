@@ -1,0 +1,199 @@
+//! One name with two addresses, and a server at each.
+
+use super::{IN, port};
+use crate::module::{ASKS, Login, NOT_SENT, Seen, Someone, someone, with_ledger};
+use lab::bench::Bench;
+use lab::certs::{Certs, Identity};
+use lab::middle::{Fault, Middle};
+use lab::pamhost::code;
+use lab::redis::{Manner, Redis};
+use lab::slapd::Slapd;
+use lab::twilio::Twilio;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::sync::Once;
+use std::time::Duration;
+
+const NAME: &str = "several.example.org";
+/// In the order in which they are tried.
+const FIRST: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 2);
+const SECOND: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 3);
+
+const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
+
+/// Servers that go by the name, of all three kinds, and where others stand at its first address.
+struct Ground {
+    certs: Certs,
+    slapd: Slapd,
+    twilio: Twilio,
+    redis: Redis,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Directory,
+    Carrier,
+    Ledger,
+}
+
+const KINDS: [Kind; 3] = [Kind::Directory, Kind::Carrier, Kind::Ledger];
+
+impl Ground {
+    fn new() -> Self {
+        static NAMED: Once = Once::new();
+        NAMED.call_once(|| {
+            // Our private machine's own.
+            let hosts = std::fs::OpenOptions::new().append(true).open("/etc/hosts");
+            let lines = format!("{FIRST} {NAME}\n{SECOND} {NAME}\n");
+            let written = hosts.and_then(|mut hosts| hosts.write_all(lines.as_bytes()));
+            written.expect("two lines more");
+        });
+        let certs = Certs::with_names(&[NAME]);
+        let slapd = Slapd::start(&certs);
+        let twilio = Twilio::start(&certs);
+        let redis = Redis::start_as(&Manner {
+            tls: Some((&certs, Identity::Good)),
+            ..Manner::default()
+        });
+        Self {
+            certs,
+            slapd,
+            twilio,
+            redis,
+        }
+    }
+
+    fn real(&self, kind: Kind) -> u16 {
+        match kind {
+            Kind::Directory => port(&self.slapd.ldaps()),
+            Kind::Carrier => self.twilio.port(),
+            Kind::Ledger => self.redis.tls_port(),
+        }
+    }
+
+    /// A login whose server of this kind goes by the name.
+    fn login<'b>(
+        &'b self,
+        bench: &'b Bench,
+        case: &'static str,
+        who: &Someone,
+        kind: Kind,
+        port: u16,
+    ) -> Login<'b> {
+        let ca = self.certs.ca().display().to_string();
+        let login = with_ledger(bench, case, who);
+        match kind {
+            Kind::Directory => login
+                .set("ldap.uris", &format!("[\"ldaps://{NAME}:{port}\"]"))
+                .text("ldap.timeout", "2s")
+                .text("ldap.ca_file", &ca),
+            Kind::Carrier => login
+                .through(&self.twilio)
+                .text("twilio.api_url", &format!("https://{NAME}:{port}"))
+                .text("twilio.timeout", "2s")
+                .text("twilio.ca_file", &ca),
+            Kind::Ledger => {
+                let key = login.folder.join("key");
+                lab::scratch::write(&key, 0o600, KEY);
+                login
+                    .text("ledger.redis", &format!("rediss://{NAME}:{port}"))
+                    .text("ledger.key_file", key.to_str().expect("a path"))
+                    .text("ledger.timeout", "3s")
+                    .text("ledger.unreachable", "deny")
+                    .text("ledger.ca_file", &ca)
+            }
+        }
+    }
+}
+
+/// Somebody at the name's second address who carries everything, and his port.
+fn second(to: u16) -> (Middle, u16) {
+    let middle = Middle::at((SECOND, 0).into(), to, 1, Fault::None);
+    let port = middle.port();
+    (middle, port)
+}
+
+fn first(port: u16, to: u16, fault: Fault) -> Middle {
+    Middle::at((FIRST, port).into(), to, 1, fault)
+}
+
+/// Refused, silent, hanging up, no TLS, or a certificate that does not verify: at the next address
+/// there may be another machine.
+pub fn an_address_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
+    let ground = Ground::new();
+    let cases = ["several-ldap", "several-sms", "several-redis"];
+    std::thread::scope(|scope| {
+        for (kind, case) in KINDS.into_iter().zip(cases) {
+            let ground = &ground;
+            scope.spawn(move || {
+                let who = someone(bench, case);
+                ground.slapd.add(&who.person);
+                let bad: Vec<Twilio> = [Identity::Expired, Identity::OtherCa, Identity::WrongName]
+                    .map(|identity| Twilio::start_as(&ground.certs, identity))
+                    .into();
+                let real = ground.real(kind);
+                let mut firsts = vec![
+                    (real, Fault::Silent),
+                    (real, Fault::Cut),
+                    (real, Fault::Reset),
+                    (real, Fault::Half),
+                    (real, Fault::Garbage),
+                ];
+                firsts.extend(bad.iter().map(|bad| (bad.port(), Fault::None)));
+                for (to, fault) in firsts {
+                    let what = format!("{kind:?}: {fault:?}");
+                    let (second, port) = second(real);
+                    let first = first(port, to, fault);
+                    let login = ground.login(bench, case, &who, kind, port);
+                    let seen = login.sees(&what, &IN, &Seen::granted());
+                    assert!(first.taken() > 0, "{what}: it was not tried first");
+                    assert_eq!(second.taken(), 1, "{what}");
+                    assert!(seen.results[0].1 < Duration::from_secs(12), "{what}");
+                }
+                let (_second, port) = second(real);
+                let login = ground.login(bench, case, &who, kind, port);
+                login.sees(&format!("{kind:?}: refused"), &IN, &Seen::granted());
+                for bad in &bad {
+                    assert!(
+                        bad.requests().is_empty(),
+                        "{kind:?}: nothing was said to it"
+                    );
+                }
+            });
+        }
+    });
+    assert_eq!(ground.twilio.requests().len(), 9, "each asked once");
+}
+
+/// A stack may forgive an outage, and must not forgive somebody in between because he has seen to it
+/// that the other address is down.
+pub fn a_bad_certificate_is_no_outage_whatever_else_is_down(bench: &Bench) {
+    let ground = Ground::new();
+    let who = someone(bench, "several-bad");
+    ground.slapd.add(&who.person);
+    let bad = Twilio::start_as(&ground.certs, Identity::OtherCa);
+    for kind in KINDS {
+        let (line, screen): (_, &[&str]) = match kind {
+            Kind::Directory => ("failed user=? stage=directory reason=refused", &[ASKS]),
+            Kind::Carrier => ("failed stage=twilio reason=refused", &[ASKS, NOT_SENT]),
+            Kind::Ledger => ("failed stage=ledger reason=refused", &[ASKS, NOT_SENT]),
+        };
+        let want = Seen::new(&[code::SERVICE_ERR], screen, &[line], 0);
+        for down in [Fault::Cut, Fault::Silent] {
+            for bad_comes_first in [true, false] {
+                let (to, fault) = (bad.port(), down.clone());
+                let (at_first, at_second) = if bad_comes_first {
+                    (Fault::None, fault)
+                } else {
+                    (fault, Fault::None)
+                };
+                let second = Middle::at((SECOND, 0).into(), to, 1, at_second);
+                let first = first(second.port(), to, at_first);
+                let login = ground.login(bench, "several-bad", &who, kind, second.port());
+                login.sees(&format!("{kind:?} {down:?} {bad_comes_first}"), &IN, &want);
+                assert!(first.taken() > 0 && second.taken() > 0);
+            }
+        }
+    }
+    assert!(bad.requests().is_empty());
+}
