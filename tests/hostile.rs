@@ -8,6 +8,7 @@ mod libraries;
 mod limits;
 mod memory;
 mod misbehaved;
+mod names;
 mod neighbour;
 mod races;
 mod stacks;
@@ -35,6 +36,7 @@ pub fn cases() -> Vec<Case> {
         limits::CASES,
         memory::CASES,
         misbehaved::CASES,
+        names::CASES,
         neighbour::CASES,
         races::CASES,
         stacks::CASES,

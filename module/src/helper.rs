@@ -145,7 +145,7 @@ impl Helper {
                 None => "the helper ended without a verdict".to_owned(),
             },
         };
-        Trouble::helper(detail)
+        Trouble::lost(detail)
     }
 
     /// Closes the wire, which ends the helper in every state, and reaps it; one that is still

@@ -11,6 +11,8 @@ use crate::{libpam, system};
 pub struct Trouble {
     reason: &'static str,
     detail: String,
+    /// Whether the name may still be looked up for the log.
+    names: bool,
 }
 
 impl Trouble {
@@ -19,6 +21,17 @@ impl Trouble {
         Self {
             reason: "helper",
             detail: detail.into(),
+            names: true,
+        }
+    }
+
+    /// A helper was started and is gone without a verdict. It may have been a name service that it
+    /// waited for, and that would keep the host as well: there is no time limit to a look-up. So
+    /// from here on nobody is looked up.
+    pub fn lost(detail: impl Into<String>) -> Self {
+        Self {
+            names: false,
+            ..Self::helper(detail)
         }
     }
 
@@ -27,6 +40,7 @@ impl Trouble {
         Self {
             reason: "local",
             detail: detail.into(),
+            names: true,
         }
     }
 
@@ -38,6 +52,7 @@ impl Trouble {
         Self {
             reason: "bad-settings",
             detail,
+            names: true,
         }
     }
 }
@@ -74,11 +89,11 @@ impl Line {
     }
 
     /// Writes it. People type passwords where a name is asked for, so a name is written only if
-    /// this machine knows it.
+    /// this machine knows it, and can say so.
     pub fn failed(&self, pamh: &PamHandle, trouble: &Trouble) {
         let mut line = String::from("failed");
         field(&mut line, "login", hex(self.login).as_bytes());
-        let known = system::is_known(&self.user);
+        let known = trouble.names && system::is_known(&self.user);
         field(&mut line, "user", if known { &self.user } else { b"?" });
         if !self.rhost.is_empty() {
             field(&mut line, "rhost", &self.rhost);

@@ -86,7 +86,7 @@ fn authenticate(
         Past::Counts(counts) => counts,
         Past::Ended(code) => return Ok(told(code)),
         Past::Broken => {
-            return Err(Trouble::helper(
+            return Err(Trouble::lost(
                 "an earlier helper of this PAM handle ended without a verdict",
             ));
         }
