@@ -1,6 +1,9 @@
 //! A one-time code: drawn, compared, wiped.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 use std::{fmt::Write, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};

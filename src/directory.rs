@@ -11,6 +11,8 @@ mod gate;
 pub mod ldap;
 mod passwordpolicy;
 mod phonebook;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod query;
 mod relay;
 mod said;

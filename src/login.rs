@@ -10,6 +10,8 @@ mod cast;
 mod counts;
 mod patience;
 mod prompt;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod refusal;
 mod texts;
 

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod plan;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod regions;
 #[cfg(test)]
 mod tests;

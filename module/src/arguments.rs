@@ -1,6 +1,9 @@
 //! What stands behind `pam_sms_otp.so` in the PAM line.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 use std::ffi::{CStr, CString};
 
 use wire::Source;

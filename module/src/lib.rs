@@ -21,8 +21,14 @@ mod helper;
 mod journal;
 mod libpam;
 mod memory;
+#[cfg(test)]
+#[path = "../../fuzz/mutation.rs"]
+mod mutation;
 mod relay;
 mod system;
+
+#[cfg(fuzzing)]
+pub use arguments::properties::arguments;
 
 use std::{
     ffi::CStr,

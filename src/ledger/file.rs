@@ -19,6 +19,8 @@ mod fault;
 mod keys;
 mod open;
 mod person;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod report;
 mod reserve;
 mod row;

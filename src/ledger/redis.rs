@@ -19,6 +19,8 @@ mod keys;
 mod line;
 mod link;
 mod message;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod resp;
 mod site;
 #[cfg(test)]

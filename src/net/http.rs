@@ -3,6 +3,8 @@
 
 mod exchange;
 mod pages;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 
 use std::{sync::Arc, time::Duration};
 
@@ -78,7 +80,11 @@ impl Connection {
     }
 
     /// One without TLS that somebody else has opened.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
+    #[allow(
+        clippy::unwrap_used,
+        reason = "nothing is waited for, and nothing can fail"
+    )]
     pub(crate) fn over(tcp: std::net::TcpStream) -> Self {
         let line = Line::new(tcp, "test".to_owned());
         let by = Deadline::within(Duration::ZERO);

@@ -3,6 +3,8 @@
 
 mod codes;
 mod outcome;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 #[cfg(test)]
 mod tests;
 mod way;

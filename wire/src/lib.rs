@@ -11,6 +11,8 @@
 
 mod codec;
 pub mod logfmt;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod request;
 
 use std::fmt;
@@ -344,5 +346,8 @@ impl Code {
     }
 }
 
+#[cfg(test)]
+#[path = "../../fuzz/mutation.rs"]
+mod mutation;
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ use super::{
 use crate::{deadline::Deadline, net::Error, secret::Secret};
 
 /// Longest answer that is read; what follows is left unread.
-const LONGEST_BODY: usize = 64 * 1024;
+pub(super) const LONGEST_BODY: usize = 64 * 1024;
 
 /// Longest header of an answer.
 const LONGEST_HEADER: usize = 16 * 1024;
@@ -70,6 +70,20 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// One that nobody has sent.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let header = |(name, value): &(&str, &str)| {
+            let name: header::HeaderName = name.parse().ok()?;
+            Some((name, value.parse().ok()?))
+        };
+        Self {
+            status,
+            headers: headers.iter().filter_map(header).collect(),
+            body: Zeroizing::new(body.to_vec()),
+        }
+    }
+
     /// A header's value, if it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

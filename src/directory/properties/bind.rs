@@ -1,0 +1,107 @@
+//! Answers to a bind.
+
+use ldap3::{
+    LdapResult,
+    asn1::parse_tag,
+    controls::{Control, RawControl},
+};
+
+use crate::directory::{
+    Error, Unproved, answer,
+    gate::{Awaited, admit, frame, start_tls_answer},
+    passwordpolicy, said,
+};
+
+/// A person's password, in these properties.
+const PASSWORD: &str = "correct horse";
+
+const POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
+
+/// A whole message, which the library can read if it is let through; or a result code, the length of a
+/// password policy control, the control, and the server's text. Only success without an objection is a
+/// proof, and the text is repeated on one line, without the password.
+pub fn bind(bytes: &[u8]) {
+    if bytes.first() == Some(&0x30) {
+        return message(bytes);
+    }
+    let (code, rest) = bytes.split_first().unwrap_or((&0, &[]));
+    let (length, rest) = rest.split_first().unwrap_or((&0, &[]));
+    let (control, text) = rest.split_at(usize::from(*length).min(rest.len()));
+    let value = Control(
+        None,
+        RawControl {
+            ctype: POLICY.to_owned(),
+            crit: false,
+            val: Some(control.to_vec()),
+        },
+    );
+    let objection = passwordpolicy::objection(std::slice::from_ref(&value));
+    let text = String::from_utf8_lossy(text).into_owned();
+    texts(&text);
+    let result = LdapResult {
+        rc: u32::from(*code),
+        matched: String::new(),
+        text,
+        refs: Vec::new(),
+        ctrls: vec![value],
+    };
+    let told = match answer::judge(&result, "ldaps://ldap.example.org:636", PASSWORD) {
+        Ok(()) => return assert!(result.rc == 0 && objection == Ok(None)),
+        Err(Unproved::Wrong) => return assert!(matches!(result.rc, 48 | 49)),
+        Err(Unproved::Expired(told) | Unproved::Locked(told)) => told,
+        Err(Unproved::Error(error)) => {
+            let is_outage = matches!(result.rc, 3 | 51 | 52) || objection.is_err();
+            assert!(is_outage || !matches!(error, Error::Outage(_)), "{error}");
+            error.to_string()
+        }
+    };
+    one_line(&told);
+    assert!(!told.contains(PASSWORD), "{told}");
+}
+
+fn message(bytes: &[u8]) {
+    if let Ok(Some(length)) = frame(bytes) {
+        if let Some(message) = bytes.get(..length) {
+            if admit(message, Awaited::Bind).is_ok() {
+                let read = parse_tag(message);
+                assert!(read.is_ok_and(|(rest, _)| rest.is_empty()));
+                assert!(admit(message, Awaited::Search).is_err());
+            }
+            let _ = start_tls_answer(message, 1).map(|code| assert!(i32::try_from(code).is_ok()));
+        }
+    }
+}
+
+/// What a server says, made fit for a log.
+fn texts(text: &str) {
+    let shown = said::printable(text);
+    one_line(&shown);
+    assert!(shown.chars().count() <= 203, "{shown}");
+    for told in [
+        said::without(PASSWORD, text),
+        said::without_name(PASSWORD, text),
+    ] {
+        one_line(&told);
+        assert!(
+            !told.to_lowercase().contains(PASSWORD) || !text.contains(PASSWORD),
+            "{told}"
+        );
+    }
+    for room in [0, 3, 40, 400] {
+        let short = said::cut(&shown, room);
+        let mut line = String::new();
+        wire::logfmt::field(&mut line, "x", short.as_bytes());
+        // The key, its sign, and two quotes.
+        assert!(line.len() <= room.max(3).saturating_add(5), "{line}");
+        assert!(
+            shown.starts_with(short.strip_suffix("...").unwrap_or(&short)),
+            "{short}"
+        );
+    }
+}
+
+fn one_line(text: &str) {
+    let odd =
+        |letter: char| letter != ' ' && !letter.is_ascii_graphic() && !letter.is_alphanumeric();
+    assert!(!text.contains(odd), "{text:?}");
+}

@@ -1,0 +1,192 @@
+//! Entries.
+
+use std::time::Duration;
+
+use ldap3::asn1::{PL, StructureTag, TagClass, parse_tag};
+
+use crate::{
+    config,
+    directory::{
+        Entry, NoPhone,
+        gate::{Awaited, admit, frame},
+    },
+    phone::{Phone, Region},
+};
+
+/// `[APPLICATION 4]`: a `SearchResultEntry` (RFC 4511 §4.5.2).
+const SEARCH_ENTRY: u64 = 4;
+
+/// A message in BER; or an entry as people write one, `mobile: (202) 555-0142` on a line, which is put into
+/// such a message. What is let through the library can read, and an entry in it is one for us. A number
+/// comes of it only as the settings say that it is verified, and is one of the entry's own.
+pub fn entry(bytes: &[u8]) {
+    let settings = settings(bytes.starts_with(b"casa"));
+    if bytes.first() == Some(&0x30) {
+        if let Ok(Some(length)) = frame(bytes) {
+            let message = bytes.get(..length).unwrap_or_default();
+            if admit(message, Awaited::Search).is_ok() {
+                read(message, &settings);
+            }
+        }
+        return;
+    }
+    let message = written(bytes);
+    if admit(&message, Awaited::Search).is_ok() {
+        let entry = read(&message, &settings);
+        let utf8 = std::str::from_utf8(bytes).is_ok();
+        assert!(entry || !utf8, "an entry is not read");
+    }
+}
+
+fn settings(casa: bool) -> config::Ldap {
+    let verified = if casa {
+        "mobile"
+    } else {
+        "phoneNumberVerified"
+    };
+    config::Ldap {
+        uris: Vec::new(),
+        ca_file: None,
+        timeout: Duration::from_secs(5),
+        bind: None,
+        base: "dc=example,dc=org".to_owned(),
+        filter: "(uid={user})".to_owned(),
+        verified_attribute: verified.to_owned(),
+        phone_attributes: ["mobile", "telephoneNumber"].map(str::to_owned).to_vec(),
+        default_region: Region::named("US"),
+    }
+}
+
+/// Reads a message that was let through. Says whether there was an entry in it.
+fn read(message: &[u8], settings: &config::Ldap) -> bool {
+    let Ok((rest, whole)) = parse_tag(message) else {
+        assert!(message.is_empty(), "what was let through cannot be read");
+        return false;
+    };
+    assert!(rest.is_empty());
+    let operation = match whole.payload {
+        PL::C(parts) => parts.into_iter().nth(1),
+        PL::P(_) => None,
+    };
+    let is_entry =
+        |tag: &StructureTag| tag.class == TagClass::Application && tag.id == SEARCH_ENTRY;
+    let Some(tag) = operation.filter(is_entry) else {
+        return false;
+    };
+    let attributes = attributes(&tag);
+    let entry = Entry::parse(tag, settings);
+    assert!(entry.is_some(), "an entry that was let through is none");
+    if let Some(entry) = entry {
+        sound(&entry, &attributes, settings);
+    }
+    true
+}
+
+/// Names in lower case, and values.
+fn attributes(tag: &StructureTag) -> Vec<(String, Vec<u8>)> {
+    let parts = |tag: &StructureTag| match &tag.payload {
+        PL::C(parts) => parts.clone(),
+        PL::P(_) => Vec::new(),
+    };
+    let octets = |tag: &StructureTag| match &tag.payload {
+        PL::P(octets) => octets.clone(),
+        PL::C(_) => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for attribute in parts(tag).get(1).map(parts).unwrap_or_default() {
+        if let [name, values] = parts(&attribute).as_slice() {
+            let name = String::from_utf8_lossy(&octets(name)).to_ascii_lowercase();
+            found.extend(
+                parts(values)
+                    .iter()
+                    .map(|value| (name.clone(), octets(value))),
+            );
+        }
+    }
+    found
+}
+
+fn sound(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Ldap) {
+    let values = |wanted: &str| -> Vec<&str> {
+        let wanted = wanted.to_ascii_lowercase();
+        let values = attributes.iter().filter(|(name, _)| *name == wanted);
+        values
+            .map(|(_, value)| std::str::from_utf8(value).unwrap_or(""))
+            .collect()
+    };
+    let number = |text: &&str| Phone::read(text, settings.default_region);
+    let verified = values(&settings.verified_attribute);
+    let vouched = matches!(verified.as_slice(), [one] if one.eq_ignore_ascii_case("true"));
+    let all: Vec<&str> = settings
+        .phone_attributes
+        .iter()
+        .flat_map(|name| values(name))
+        .collect();
+    match entry.phones(settings) {
+        Ok(phones) => {
+            let from = if vouched { &all } else { &verified };
+            assert!(vouched || verified.iter().all(|text| number(text).is_some()));
+            assert!(!phones.is_empty());
+            for (place, phone) in phones.iter().enumerate() {
+                assert!(
+                    from.iter().any(|text| number(text).as_ref() == Some(phone)),
+                    "{phone}"
+                );
+                assert!(
+                    !phones.iter().take(place).any(|other| other == phone),
+                    "{phone} twice"
+                );
+            }
+            assert_eq!(entry.phone(settings).ok().as_ref(), phones.first());
+        }
+        Err(NoPhone::NoNumber) => assert!(vouched),
+        Err(NoPhone::NotVerified) => assert!(!vouched),
+    }
+    assert!(!entry.person().chars().any(char::is_control) || entry.person().starts_with('?'));
+    let times = entry.password_changed();
+    assert!(
+        times
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' '),
+        "{times}"
+    );
+    let shown = format!("{entry:?}");
+    let numbers = all
+        .iter()
+        .filter(|text| number(text).is_some() && text.len() > 9);
+    let elsewhere = format!("{} {times}", entry.dn);
+    assert!(
+        numbers
+            .into_iter()
+            .all(|text| !shown.contains(text) || elsewhere.contains(text))
+    );
+}
+
+/// An entry of these lines in BER; the values of neighbours with one name belong together.
+fn written(bytes: &[u8]) -> Vec<u8> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+        let colon = line.windows(2).position(|two| two == b": ")?;
+        Some((line.get(..colon)?, line.get(colon.saturating_add(2)..)?))
+    });
+    let mut dn: &[u8] = b"";
+    let mut attributes: Vec<(&[u8], Vec<u8>)> = Vec::new();
+    for (name, value) in lines {
+        let value_in_ber = tlv(0x04, value);
+        match attributes.last_mut() {
+            _ if name == b"dn" => dn = value,
+            Some((last, values)) if *last == name => values.extend(value_in_ber),
+            _ => attributes.push((name, value_in_ber)),
+        }
+    }
+    let attributes = attributes
+        .iter()
+        .flat_map(|(name, values)| tlv(0x30, &[tlv(0x04, name), tlv(0x31, values)].concat()));
+    let attributes: Vec<u8> = attributes.collect();
+    let entry = tlv(0x64, &[tlv(0x04, dn), tlv(0x30, &attributes)].concat());
+    tlv(0x30, &[vec![2, 1, 2], entry].concat())
+}
+
+fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&[tag, 0x84][..], &length, body].concat()
+}

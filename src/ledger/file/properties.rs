@@ -1,0 +1,72 @@
+//! What is true of every sector of the ledger's file: for `make fuzz`, and in small for the tests.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a property panics where it does not hold"
+)]
+
+use super::{
+    keys::Keys,
+    row::{LOGINS, LONGEST_NAME, NUMBERS, PERSON_LOG, PHONE_LOG, Row},
+    sector::{self, Name, SIZE, Sector},
+};
+
+/// Where the content begins: behind name and seal.
+const CONTENT: usize = 24;
+
+/// The content of a sector. It is no row, or one within its bounds that is written the same way again; and a
+/// seal fits that sector, at its place, and no other.
+pub fn row(bytes: &[u8]) {
+    let mut sector: Sector = [0; SIZE];
+    // The last byte is always zero.
+    let room = sector.iter_mut().take(SIZE.saturating_sub(1)).skip(CONTENT);
+    room.zip(bytes).for_each(|(place, byte)| *place = *byte);
+    sealed(sector, bytes.len());
+    let Some(row) = Row::read(&sector) else {
+        return;
+    };
+    let name: Name = [7; 16];
+    let written = row.write(&name);
+    assert_eq!(sector::name(&written), name);
+    assert_eq!(Row::read(&written).as_ref(), Some(&row));
+    assert_eq!(written.last(), Some(&0));
+    let log = match &row {
+        Row::Person(person) => {
+            assert!(person.name.len() <= LONGEST_NAME && person.numbers.len() <= NUMBERS);
+            assert!(person.logins.len() <= LOGINS && person.log.sent().len() <= PERSON_LOG);
+            assert!(
+                person.failures == 0 || !row.is_over(u64::MAX),
+                "wrong codes are forgotten"
+            );
+            &person.log
+        }
+        Row::Phone(log) => log,
+    };
+    assert!(log.sent().len() <= PHONE_LOG);
+    let now = log.sent().iter().map(|(at, _)| *at).max().unwrap_or(0);
+    let mut more = log.clone();
+    more.add(now, 900_000);
+    assert!(more.sent().len() <= PHONE_LOG && more.horizon() >= log.horizon());
+    assert!(!more.is_over(now), "what has just been counted counts");
+}
+
+fn sealed(mut sector: Sector, at: usize) {
+    let keys = Keys::new(&[9; 32]);
+    let place = u64::try_from(at).unwrap_or(0).saturating_mul(512);
+    keys.seal(place, &mut sector);
+    assert!(keys.fits(place, &sector));
+    assert!(!keys.fits(place.wrapping_add(512), &sector));
+    assert!(!Keys::new(&[8; 32]).fits(place, &sector));
+    if let Some(byte) = sector.get_mut(at.checked_rem(SIZE).unwrap_or(0)) {
+        *byte ^= 0x10;
+    }
+    assert!(!keys.fits(place, &sector));
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn row() {
+        crate::mutation::ask("row", super::row);
+    }
+}

@@ -1,0 +1,85 @@
+//! What is true of whatever Twilio answers: for `make fuzz`, and in small for the tests.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a property panics where it does not hold"
+)]
+
+use std::time::Duration;
+
+use super::{
+    codes::is_about_the_number,
+    outcome::{later, of},
+};
+use crate::{
+    net::http::Reply,
+    sms::{Error, Kind},
+};
+
+/// A status on the first line, headers on the next, an empty line, the body. Only a 201 is a sent SMS;
+/// whose fault it is goes by status and code; and of the answer's own words nothing is repeated that could
+/// be a number, a code or a token.
+pub fn twilio(bytes: &[u8]) {
+    let end = bytes.windows(2).position(|two| two == b"\n\n");
+    let (head, body) = bytes.split_at(end.unwrap_or(bytes.len()));
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.trim().parse().ok());
+    let status = status
+        .filter(|status| (100..=999).contains(status))
+        .unwrap_or(201);
+    let headers: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
+    let reply = Reply::of(status, &headers, body.get(2..).unwrap_or_default());
+    match of(&reply) {
+        Ok(sid) => {
+            assert_eq!(status, 201);
+            let is_one =
+                |sid: &str| sid.len() == 34 && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            assert!(sid.as_deref().is_none_or(is_one));
+        }
+        Err(error) => told(status, &error),
+    }
+    assert!(later(&reply).is_none_or(|wait| wait >= Duration::from_secs(1)));
+}
+
+fn told(status: u16, error: &Error) {
+    let kind = match (status, error.code) {
+        (429, _) => Kind::Limited,
+        (201 | 400..=499, Some(code)) if is_about_the_number(code) => Kind::NumberRefused,
+        (201 | 300..=499, _) => Kind::Refused,
+        _ => Kind::Outage,
+    };
+    assert_eq!(error.kind, kind, "{status}: {error}");
+    // Whoever refuses has not sent it; whoever is not himself may have.
+    assert_eq!(
+        error.may_be_sent(),
+        kind == Kind::Outage,
+        "{status}: {error}"
+    );
+    for text in [error.to_string(), error.remedy().to_owned()] {
+        assert!(
+            text.chars().all(|letter| matches!(letter, ' '..='~')),
+            "{text:?}"
+        );
+        assert!(text.len() <= 300, "{text}");
+        let digits = |run: &str| run.bytes().all(|byte| byte.is_ascii_digit());
+        let longest = |is: &dyn Fn(char) -> bool| text.split(|c| !is(c)).map(str::len).max();
+        assert!(longest(&|c| c.is_ascii_digit()) <= Some(5), "{text}");
+        assert!(
+            longest(&|c| c.is_ascii_alphanumeric()) <= Some(24),
+            "{text}"
+        );
+        let numbers = text
+            .split([' ', '-', '.'])
+            .filter(|run| !run.is_empty() && digits(run));
+        assert!(numbers.count() <= 3, "{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn twilio() {
+        crate::mutation::ask("twilio", super::twilio);
+    }
+}
