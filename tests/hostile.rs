@@ -2,6 +2,7 @@
 
 mod caller;
 mod failover;
+mod faults;
 mod hurt;
 mod keys;
 mod libraries;
@@ -30,6 +31,7 @@ pub fn cases() -> Vec<Case> {
     [
         caller::CASES,
         failover::CASES,
+        faults::CASES,
         hurt::CASES,
         keys::CASES,
         libraries::CASES,

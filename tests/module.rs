@@ -24,7 +24,9 @@ mod texts;
 
 use crate::Case;
 pub use ledger::with_ledger;
-pub use login::{ASKS, GRANTED, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
+pub use login::{
+    ASKS, GRANTED, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, TOO_MANY, known, someone,
+};
 
 pub fn cases() -> Vec<Case> {
     [

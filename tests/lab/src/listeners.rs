@@ -122,6 +122,42 @@ impl Default for Refused {
     }
 }
 
+/// A port on loopback that swallows every connection: it listens, and takes no more.
+#[derive(Debug)]
+pub struct Full {
+    address: SocketAddr,
+    _socket: rustix::fd::OwnedFd,
+    _filler: Vec<TcpStream>,
+}
+
+impl Full {
+    pub fn new() -> Self {
+        let refused = Refused::new();
+        rustix::net::listen(&refused.socket, 0).expect("a bound socket");
+        let address = refused.address;
+        // Whoever does not get in within this time will not later.
+        let soon = Duration::from_millis(100);
+        let filler = (0..8)
+            .map_while(|_| TcpStream::connect_timeout(&address, soon).ok())
+            .collect();
+        Self {
+            address,
+            _socket: refused.socket,
+            _filler: filler,
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+impl Default for Full {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Bytes that are neither TLS, nor LDAP, nor HTTP.
 pub(crate) const GARBAGE: &[u8] = b"\x00\xff\x1b]0;garbage\x07\r\n\xfe\xfd 220 who are you?\r\n";
 

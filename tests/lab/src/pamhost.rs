@@ -6,6 +6,7 @@
 //! test can read the code off the phone first.
 
 mod answers;
+mod apart;
 pub mod child;
 mod company;
 pub mod ffi;

@@ -73,6 +73,15 @@ impl Seen {
 }
 
 impl Seen {
+    /// The same where the name is known, so that it is written.
+    pub fn of_a_known_name(&self) -> Self {
+        let mut seen = self.clone();
+        for line in &mut seen.log {
+            *line = line.replace(" user=?", "");
+        }
+        seen
+    }
+
     pub fn codes(&self) -> &[i32] {
         &self.codes
     }

@@ -1,0 +1,202 @@
+//! Every stage of a login, and every fault that it can have: each row is a login that ends in the PAM
+//! code and the reason of the design, in time, with the SMS that had to go out and no other, and
+//! with nothing left in the host. No row lets anybody in, but those that hit what comes after the right
+//! code.
+
+mod carrier;
+mod directory;
+mod ground;
+mod killed;
+mod ledger;
+mod person;
+mod settings;
+
+use crate::Case;
+use crate::hostile::torture;
+use crate::module::{Login, Say, Seen, Someone, known, someone};
+use ground::Ground;
+use lab::bench::Bench;
+use lab::middle::{Fault, Middle};
+use lab::pamhost::code;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::faults::every_stage_and_every_fault",
+        every_stage_and_every_fault,
+    ),
+    (
+        "hostile::faults::a_host_that_is_killed_at_any_stage_leaves_nobody",
+        killed::a_host_that_is_killed_at_any_stage_leaves_nobody,
+    ),
+];
+
+/// They mostly wait.
+const WORKERS: usize = 8;
+
+/// How long the stage in question may take by its own time-out, or else by the login's deadline.
+const STEP: &str = "1500ms";
+const DEADLINE: &str = "2s";
+
+/// Longer than any row may take, on a machine that does much else: bounds that hang are minutes.
+const LONG: Duration = Duration::from_secs(12);
+
+/// A login that was spoilt, and who does it when somebody is in between.
+pub struct Spoilt<'b> {
+    login: Login<'b>,
+    middle: Option<Middle>,
+}
+
+impl<'b> From<Login<'b>> for Spoilt<'b> {
+    fn from(login: Login<'b>) -> Self {
+        Self {
+            login,
+            middle: None,
+        }
+    }
+}
+
+impl Spoilt<'_> {
+    /// A setting, as text.
+    pub fn text(mut self, key: &str, value: &str) -> Self {
+        self.login = self.login.text(key, value);
+        self
+    }
+}
+
+type Spoil<'b> = Box<dyn Fn(Login<'b>) -> Spoilt<'b> + Send + Sync + 'b>;
+
+pub struct Row<'b> {
+    stage: &'static str,
+    fault: String,
+    says: Vec<Say>,
+    want: Seen,
+    /// Nobody can be known, because nobody can be looked up.
+    is_nameless: bool,
+    spoil: Spoil<'b>,
+}
+
+/// What somebody in between can do in every protocol.
+pub fn transport() -> Vec<Fault> {
+    vec![
+        Fault::Silent,
+        Fault::Lost,
+        Fault::Cut,
+        Fault::Reset,
+        Fault::Half,
+        Fault::Drip(Duration::from_millis(400)),
+        Fault::Garbage,
+    ]
+}
+
+/// The two that only time can end.
+pub fn slow() -> [Fault; 2] {
+    [Fault::Silent, Fault::Drip(Duration::from_millis(400))]
+}
+
+/// What becomes of a login that is refused by this machine, whatever else is seen.
+pub const LOCAL: i32 = code::SERVICE_ERR;
+pub const OUTAGE: i32 = code::AUTHINFO_UNAVAIL;
+
+/// The stage after the right code.
+pub const RECORD: &str = "ledger: record";
+
+/// One who works through the table, with people of his own.
+struct Worker {
+    case: &'static str,
+    /// Nobody on this machine knows the one; for the other everything begins ahead.
+    strange: Someone,
+    known: Option<Someone>,
+}
+
+impl Worker {
+    fn new(bench: &Bench, number: usize) -> Self {
+        let name = |what: &str| -> &'static str { format!("faults-{what}{number}").leak() };
+        Self {
+            case: name(""),
+            strange: someone(bench, name("a")),
+            known: known(bench, name("b")),
+        }
+    }
+
+    fn run<'b>(&self, bench: &'b Bench, row: &Row<'b>, is_known: bool) {
+        let who = self.known.as_ref().filter(|_| is_known);
+        let Spoilt { login, middle } =
+            (row.spoil)(Login::new(bench, self.case).of(who.unwrap_or(&self.strange)));
+        let want = if who.is_some() && !row.is_nameless {
+            row.want.of_a_known_name()
+        } else {
+            row.want.clone()
+        };
+        let asked = login.requests();
+        let what = format!("{}: {}", row.stage, row.fault);
+        // Behind the right code nothing is left to be refused.
+        let may = row.stage == RECORD;
+        assert!(may || want.codes() != [code::SUCCESS], "{what}");
+        let seen = login.sees(&what, &row.says, &want);
+        let (_, took) = seen.results[0];
+        assert!(took < LONG, "{what}: {took:?}");
+        assert!(login.requests() <= asked + 1, "{what}: asked twice");
+        assert!(
+            middle.is_none_or(|middle| middle.happened() > 0),
+            "{what}: it never happened"
+        );
+    }
+}
+
+fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    [
+        settings::rows(ground),
+        directory::rows(ground),
+        ledger::rows(ground),
+        carrier::rows(ground),
+        person::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn every_stage_and_every_fault(bench: &Bench) {
+    let ground = Ground::new(bench);
+    let rows = rows(&ground);
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for number in 0..WORKERS {
+            let (rows, next, failed) = (&rows, &next, &failed);
+            scope.spawn(move || {
+                let worker = Worker::new(bench, number);
+                loop {
+                    let at = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(row) = rows.get(at) else { return };
+                    for is_known in [false, true] {
+                        if !torture() && (at % 2 == 1) != is_known {
+                            continue;
+                        }
+                        // The others go on, so that one run tells all that is wrong.
+                        let ran = catch_unwind(AssertUnwindSafe(|| {
+                            worker.run(bench, row, is_known);
+                        }));
+                        if ran.is_err() {
+                            let what = format!("{}: {}", row.stage, row.fault);
+                            failed.lock().expect("a list").push(what);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("a list");
+    assert!(
+        failed.is_empty(),
+        "{} of {}: {failed:#?}",
+        failed.len(),
+        rows.len()
+    );
+    assert!(rows.len() > 150, "{} rows", rows.len());
+}

@@ -1,0 +1,185 @@
+//! Reaching Twilio, securing the way, and what becomes of the request.
+
+use super::ground::{Ground, row};
+use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
+use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, someone};
+use lab::middle::{Fault, Middle};
+use lab::twilio::{Broken, Case};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+fn unsent(code: i32, reason: &str, sms: usize) -> Seen {
+    let line = format!("failed stage=twilio reason={reason}");
+    Seen::new(&[code], &[ASKS, NOT_SENT], &[&line], sms)
+}
+
+fn between<'b>(
+    ground: &'b Ground<'b>,
+    login: Login<'b>,
+    fault: &Fault,
+    scheme: &str,
+) -> Spoilt<'b> {
+    let middle = Middle::start(ground.bench.twilio().port(), 1, fault.clone());
+    let url = format!("{scheme}://127.0.0.1:{}", middle.port());
+    Spoilt {
+        login: login.text("twilio.api_url", &url),
+        middle: Some(middle),
+    }
+}
+
+pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = reaching(ground);
+    rows.extend(posting(ground));
+    rows
+}
+
+fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    let outage = unsent(OUTAGE, "outage", 0);
+    for (what, port) in [
+        ("refused", ground.refused.port()),
+        ("black hole", ground.full.port()),
+    ] {
+        for scheme in ["https", "http"] {
+            let url = format!("{scheme}://127.0.0.1:{port}");
+            rows.push(row(
+                "send: connect",
+                format!("{what} {scheme}"),
+                &IN,
+                &outage,
+                move |login| {
+                    login
+                        .text("twilio.api_url", &url)
+                        .text("twilio.timeout", STEP)
+                        .into()
+                },
+            ));
+        }
+    }
+    rows.push(row(
+        "send: connect",
+        "no such name",
+        &IN,
+        &outage,
+        |login| {
+            login
+                .text("twilio.api_url", "https://twilio.invalid")
+                .into()
+        },
+    ));
+    for fault in transport() {
+        rows.push(row(
+            "send: TLS",
+            format!("{fault:?}"),
+            &IN,
+            &outage,
+            move |login| between(ground, login, &fault, "https").text("twilio.timeout", STEP),
+        ));
+    }
+    for fault in slow() {
+        let what = format!("{fault:?}, by deadline");
+        rows.push(row("send: TLS", what, &IN, &outage, move |login| {
+            between(ground, login, &fault, "https").text("deadline", DEADLINE)
+        }));
+    }
+    for (identity, server) in &ground.untrusted {
+        let (url, want) = (server.url(), unsent(LOCAL, "refused", 0));
+        rows.push(row(
+            "send: TLS",
+            format!("{identity:?}"),
+            &IN,
+            &want,
+            move |login| login.text("twilio.api_url", &url).into(),
+        ));
+    }
+    rows
+}
+
+/// A name that nobody has had: the stand-in's answers go by the phone.
+fn nobody() -> &'static str {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    format!("faults-phone{}", SERIAL.fetch_add(1, Ordering::SeqCst)).leak()
+}
+
+/// In the clear: what a request meets before anybody has answered it.
+fn posting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    let outage = unsent(OUTAGE, "outage", 0);
+    let refused = unsent(LOCAL, "refused", 0);
+    let says = |text: &str| Fault::Says(text.replace('\n', "\r\n").into_bytes());
+    let endless = |text: &str| Fault::Endless(text.replace('\n', "\r\n").into_bytes());
+    for (what, fault, want) in [
+        ("silent", Fault::Silent, &outage),
+        ("cut", Fault::Cut, &outage),
+        ("reset", Fault::Reset, &outage),
+        ("garbage", Fault::Garbage, &outage),
+        (
+            "oversized head",
+            endless("HTTP/1.1 201 Created\nX: "),
+            &outage,
+        ),
+        ("half a head", says("HTTP/1.1 201 Cre"), &outage),
+        (
+            "for ever 100",
+            says(&"HTTP/1.1 100 Continue\n\n".repeat(500)),
+            &outage,
+        ),
+        ("no such status", says("HTTP/1.1 99 What\n\n"), &outage),
+        (
+            "a redirect",
+            says("HTTP/1.1 302 Found\nLocation: https://192.0.2.1/\nContent-Length: 0\n\n"),
+            &refused,
+        ),
+        (
+            "503",
+            says("HTTP/1.1 503 Busy\nContent-Length: 0\n\n"),
+            &outage,
+        ),
+        (
+            "404",
+            says("HTTP/1.1 404 No\nContent-Length: 0\n\n"),
+            &refused,
+        ),
+        (
+            "200",
+            says("HTTP/1.1 200 OK\nContent-Length: 2\n\n{}"),
+            &outage,
+        ),
+    ] {
+        rows.push(row("send: POST", what, &IN, want, move |login| {
+            between(ground, login, &fault, "http").text("twilio.timeout", STEP)
+        }));
+    }
+    rows.push(row(
+        "send: POST",
+        "silent, by deadline",
+        &IN,
+        &outage,
+        move |login| between(ground, login, &Fault::Silent, "http").text("deadline", DEADLINE),
+    ));
+    for (what, broken, sms) in [
+        ("a head by drips", Broken::DripHead, 1),
+        ("a head without end", Broken::EndlessHead, 0),
+        (
+            "reset when it was sent",
+            Broken::Reset { delivers: true },
+            1,
+        ),
+        ("closed", Broken::Close, 0),
+        ("no answer", Broken::BlackHole, 0),
+        ("no HTTP", Broken::Garbage, 0),
+        ("a huge error", Broken::HugeBody(503), 0),
+    ] {
+        let want = unsent(OUTAGE, "outage", sms);
+        rows.push(row("send: answer", what, &IN, &want, move |login| {
+            let who = someone(ground.bench, nobody());
+            ground
+                .bench
+                .twilio()
+                .on(&who.number, &[Case::Broken(broken)]);
+            login.of(&who).text("twilio.timeout", STEP).into()
+        }));
+    }
+    rows
+}

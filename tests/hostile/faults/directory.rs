@@ -1,0 +1,230 @@
+//! Reaching the directory, securing the way, both binds and the search.
+
+use super::ground::{Ground, row};
+use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
+use crate::hostile::failover::{SEARCH, SERVICE_BIND, USER_BIND, port, result};
+use crate::module::{ASKS, Login, Say, Seen};
+use lab::middle::{Fault, Middle};
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+fn outage() -> Seen {
+    let line = "failed user=? stage=directory reason=outage";
+    Seen::new(&[OUTAGE], &[ASKS], &[line], 0)
+}
+
+fn refused() -> Seen {
+    let line = "failed user=? stage=directory reason=refused";
+    Seen::new(&[LOCAL], &[ASKS], &[line], 0)
+}
+
+fn to<'b>(login: Login<'b>, uri: &str) -> Login<'b> {
+    login.set("ldap.uris", &format!("[{uri:?}]"))
+}
+
+/// Somebody between the login and the directory, in the clear, by StartTLS, or under TLS.
+#[derive(Clone, Copy)]
+enum Way {
+    Clear,
+    StartTls,
+    Tls,
+}
+
+fn between<'b>(
+    ground: &'b Ground<'b>,
+    login: Login<'b>,
+    way: Way,
+    turn: usize,
+    fault: &Fault,
+) -> Spoilt<'b> {
+    let slapd = ground.bench.slapd();
+    let (scheme, start_tls, real) = match way {
+        Way::Clear => ("ldap", "false", slapd.ldap()),
+        Way::StartTls => ("ldap", "true", slapd.ldap()),
+        Way::Tls => ("ldaps", "false", slapd.ldaps()),
+    };
+    let middle = Middle::start(port(&real), turn, fault.clone());
+    let uri = format!("{scheme}://127.0.0.1:{}", middle.port());
+    Spoilt {
+        login: to(login, &uri).set("ldap.start_tls", start_tls),
+        middle: Some(middle),
+    }
+}
+
+pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = reaching(ground);
+    rows.extend(securing(ground));
+    rows.extend(talking(ground));
+    rows
+}
+
+fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    for scheme in ["ldaps", "ldap"] {
+        for (what, port) in [
+            ("refused", ground.refused.port()),
+            ("black hole", ground.full.port()),
+        ] {
+            let uri = format!("{scheme}://127.0.0.1:{port}");
+            rows.push(row(
+                "directory: connect",
+                format!("{what} {scheme}"),
+                &IN,
+                &outage(),
+                move |login| to(login, &uri).text("ldap.timeout", STEP).into(),
+            ));
+        }
+    }
+    let hole = format!("ldaps://127.0.0.1:{}", ground.full.port());
+    rows.push(row(
+        "directory: connect",
+        "by deadline",
+        &IN,
+        &outage(),
+        move |login| to(login, &hole).text("deadline", DEADLINE).into(),
+    ));
+    for (what, uri) in [
+        ("no such name", "ldaps://directory.invalid"),
+        ("no such socket", "ldapi://%2Fnowhere%2Fldapi"),
+    ] {
+        rows.push(row(
+            "directory: connect",
+            what,
+            &IN,
+            &outage(),
+            move |login| to(login, uri).into(),
+        ));
+    }
+    rows
+}
+
+fn securing<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    for (stage, way, turn) in [
+        ("directory: TLS", Way::Tls, 1),
+        ("directory: StartTLS", Way::StartTls, 1),
+        ("directory: TLS after StartTLS", Way::StartTls, 2),
+    ] {
+        for fault in transport() {
+            let what = format!("{fault:?}");
+            rows.push(row(stage, what, &IN, &outage(), move |login| {
+                between(ground, login, way, turn, &fault).text("ldap.timeout", STEP)
+            }));
+        }
+        for fault in slow() {
+            let what = format!("{fault:?}, by deadline");
+            rows.push(row(stage, what, &IN, &outage(), move |login| {
+                between(ground, login, way, turn, &fault).text("deadline", DEADLINE)
+            }));
+        }
+        let flood = Fault::Endless(b"\x16\x03\x03\x40\x00".to_vec());
+        rows.push(row(stage, "oversized", &IN, &outage(), move |login| {
+            between(ground, login, way, turn, &flood).text("ldap.timeout", STEP)
+        }));
+    }
+    for (identity, server) in &ground.untrusted {
+        let uri = format!("ldaps://127.0.0.1:{}", server.port());
+        rows.push(row(
+            "directory: TLS",
+            format!("{identity:?}"),
+            &IN,
+            &refused(),
+            move |login| to(login, &uri).into(),
+        ));
+    }
+    let uri = ground.untrusted_directory.ldap();
+    let another = "directory: TLS after StartTLS";
+    rows.push(row(another, "OtherCa", &IN, &refused(), move |login| {
+        to(login, &uri).set("ldap.start_tls", "true").into()
+    }));
+    // An ExtendedResponse to message 1: with these codes, and one with words in clear behind it.
+    let says = |code| vec![0x30, 12, 2, 1, 1, 0x78, 7, 0x0a, 1, code, 0x04, 0, 0x04, 0];
+    let behind = [says(0), result(2, 0)].concat();
+    for (what, bytes, want) in [
+        ("protocolError", says(2), refused()),
+        ("busy", says(51), outage()),
+        ("words behind it", behind, outage()),
+        ("another answer", result(1, 0), outage()),
+    ] {
+        rows.push(row("directory: StartTLS", what, &IN, &want, move |login| {
+            between(ground, login, Way::StartTls, 1, &Fault::Says(bytes.clone()))
+        }));
+    }
+    rows
+}
+
+/// A long form in one of few bytes: a message of a gigabyte begins.
+const HUGE: &[u8] = b"\x30\x84\x40\x00\x00\x00";
+
+fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    for (stage, turn) in [
+        ("directory: service bind", SERVICE_BIND),
+        ("directory: search", SEARCH),
+        ("directory: user's bind", USER_BIND),
+    ] {
+        // The user is known by then.
+        let of_user = |seen: Seen| {
+            if turn == USER_BIND {
+                seen.of_a_known_name()
+            } else {
+                seen
+            }
+        };
+        let (outage, refused) = (of_user(outage()), of_user(refused()));
+        let mut faults: Vec<(String, Fault, &Seen)> = transport()
+            .into_iter()
+            .map(|fault| (format!("{fault:?}"), fault, &outage))
+            .collect();
+        faults.push((
+            "oversized".to_owned(),
+            Fault::Endless(HUGE.to_vec()),
+            &outage,
+        ));
+        for (what, bytes) in absurd(turn) {
+            faults.push((what.to_owned(), Fault::Says(bytes), &outage));
+        }
+        for code in [51, 52, 3] {
+            faults.push((
+                format!("code {code}"),
+                Fault::Says(result(turn, code)),
+                &outage,
+            ));
+        }
+        for code in [80, 123] {
+            faults.push((
+                format!("code {code}"),
+                Fault::Says(result(turn, code)),
+                &refused,
+            ));
+        }
+        for (what, fault, want) in faults {
+            rows.push(row(stage, what, &IN, want, move |login| {
+                between(ground, login, Way::Clear, turn, &fault).text("ldap.timeout", STEP)
+            }));
+        }
+        for fault in slow() {
+            let what = format!("{fault:?}, by deadline");
+            rows.push(row(stage, what, &IN, &outage, move |login| {
+                between(ground, login, Way::Clear, turn, &fault).text("deadline", DEADLINE)
+            }));
+        }
+    }
+    rows
+}
+
+/// LDAP, and no answer.
+fn absurd(turn: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let other_kind = if turn == SEARCH { SERVICE_BIND } else { SEARCH };
+    let mut another_kind = result(other_kind, 0);
+    another_kind[4] = u8::try_from(turn).expect("a small number");
+    let goodbye =
+        b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x34\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036";
+    vec![
+        ("an answer to something else", result(77, 0)),
+        ("an answer of another kind", another_kind),
+        ("a notice of disconnection", goodbye.to_vec()),
+        ("an empty message", vec![0x30, 0]),
+        ("nested deeply", [0x30, 0x80].repeat(2000)),
+    ]
+}

@@ -1,0 +1,84 @@
+//! The servers that the table's logins go to, good ones and bad ones.
+
+use super::{Row, Spoil};
+use crate::module::{Login, Say, Seen};
+use lab::bench::Bench;
+use lab::certs::Identity;
+use lab::listeners::{Full, Refused};
+use lab::redis::{Manner, Redis};
+use lab::slapd::Slapd;
+use lab::twilio::Twilio;
+
+pub const UNTRUSTED: [Identity; 5] = [
+    Identity::Expired,
+    Identity::Early,
+    Identity::WrongName,
+    Identity::OtherCa,
+    Identity::SelfSigned,
+];
+
+pub struct Ground<'b> {
+    pub bench: &'b Bench,
+    pub redis: Redis,
+    /// Any server of TLS shows its certificate before a word of its own protocol.
+    pub untrusted: Vec<(Identity, Twilio)>,
+    /// For what is said before TLS.
+    pub untrusted_directory: Slapd,
+    /// Nobody listens.
+    pub refused: Refused,
+    /// Nobody answers.
+    pub full: Full,
+}
+
+const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
+
+impl<'b> Ground<'b> {
+    pub fn new(bench: &'b Bench) -> Self {
+        let untrusted = UNTRUSTED.map(|how| (how, Twilio::start_as(bench.certs(), how)));
+        Self {
+            bench,
+            redis: Redis::start_as(&Manner {
+                tls: Some((bench.certs(), Identity::Good)),
+                ..Manner::default()
+            }),
+            untrusted: untrusted.into(),
+            untrusted_directory: Slapd::start_as(bench.certs(), Identity::OtherCa),
+            refused: Refused::new(),
+            full: Full::new(),
+        }
+    }
+
+    pub fn ca(&self) -> String {
+        self.bench.certs().ca().display().to_string()
+    }
+
+    /// A login whose fleet has its ledger there, and that ends when it is out of reach.
+    pub fn fleet(&self, login: Login<'b>, url: &str) -> Login<'b> {
+        let key = login.folder.join("key");
+        lab::scratch::write(&key, 0o600, KEY);
+        login
+            .text("ledger.redis", url)
+            .text("ledger.key_file", key.to_str().expect("a path"))
+            .text("ledger.unreachable", "deny")
+            .text("ledger.ca_file", &self.ca())
+    }
+}
+
+/// A row of the table.
+pub fn row<'b>(
+    stage: &'static str,
+    fault: impl Into<String>,
+    says: &[Say],
+    want: &Seen,
+    spoil: impl Fn(Login<'b>) -> super::Spoilt<'b> + Send + Sync + 'b,
+) -> Row<'b> {
+    let spoil: Spoil<'b> = Box::new(spoil);
+    Row {
+        stage,
+        fault: fault.into(),
+        says: says.to_vec(),
+        want: want.clone(),
+        is_nameless: false,
+        spoil,
+    }
+}

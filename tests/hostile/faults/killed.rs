@@ -1,0 +1,109 @@
+//! The host is killed while its helper waits for somebody: at each stage that can be waited at.
+
+use super::directory;
+use super::ground::Ground;
+use super::{Row, Worker, carrier, ledger};
+use crate::hostile::torture;
+use crate::module::Login;
+use lab::bench::Bench;
+use lab::middle::Fault;
+use rustix::process::{Pid, Signal, kill_process};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A helper hears at once that its host has gone; this is for a machine that does much else.
+const MOMENT: Duration = Duration::from_secs(3);
+
+pub fn a_host_that_is_killed_at_any_stage_leaves_nobody(bench: &Bench) {
+    let ground = Ground::new(bench);
+    let silent = format!("{:?}", Fault::Silent);
+    let by_deadline = format!("{silent}, by deadline");
+    let rows: Vec<Row> = [
+        directory::rows(&ground),
+        ledger::rows(&ground),
+        carrier::rows(&ground),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|row| {
+        row.fault == by_deadline || row.fault == silent || row.fault == "black hole ldaps"
+    })
+    .collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for number in 0..4 {
+            let (rows, next) = (&rows, &next);
+            scope.spawn(move || {
+                let worker = Worker::new(bench, 100 + number);
+                while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    for is_known in [false, true] {
+                        if is_known && !torture() {
+                            continue;
+                        }
+                        worker.kills(bench, row, is_known);
+                    }
+                }
+            });
+        }
+    });
+}
+
+impl Worker {
+    fn kills<'b>(&self, bench: &'b Bench, row: &Row<'b>, is_known: bool) {
+        let who = self
+            .known
+            .as_ref()
+            .filter(|_| is_known)
+            .unwrap_or(&self.strange);
+        let spoilt = (row.spoil)(Login::new(bench, self.case).of(who).own_helper());
+        let what = format!("{}: {}", row.stage, row.fault);
+        // No time-out of ours may end it first.
+        let mut login = spoilt.login;
+        for key in ["ldap.timeout", "twilio.timeout"] {
+            login = login.text(key, "60s");
+        }
+        if row.stage.starts_with("ledger") {
+            login = login.text("ledger.timeout", "60s");
+        }
+        let login = login.text("deadline", "60s");
+        let middle = spoilt.middle;
+        let transcript = thread::scope(|scope| {
+            scope.spawn(|| {
+                if let Some(middle) = &middle {
+                    assert!(middle.wait(Duration::from_secs(20)), "{what}");
+                } else {
+                    // Who swallows packets cannot say that he has got one.
+                    let until = Instant::now() + Duration::from_secs(20);
+                    while login.helpers().is_empty() && Instant::now() < until {
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                    thread::sleep(Duration::from_millis(500));
+                }
+                kill_host(&login, &what);
+            });
+            login.run(&row.says, 0).0
+        });
+        assert_eq!(transcript.killed_by, Some(9), "{what}");
+        let until = Instant::now() + MOMENT;
+        while !login.helpers().is_empty() {
+            assert!(Instant::now() < until, "{what}: the helper is still there");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Kills the parent of the one helper there is.
+fn kill_host(login: &Login, what: &str) {
+    let helpers = login.helpers();
+    let [helper] = helpers[..] else {
+        panic!("{what}: {helpers:?}");
+    };
+    let status = std::fs::read_to_string(format!("/proc/{}/status", helper.as_raw_nonzero()));
+    let status = status.expect("the helper's status");
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let parent = parent.and_then(|pid| pid.trim().parse().ok());
+    let host = parent.and_then(Pid::from_raw).expect("a parent");
+    kill_process(host, Signal::KILL).expect("the host is there");
+}

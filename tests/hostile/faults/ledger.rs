@@ -1,0 +1,226 @@
+//! The fleet's ledger, and this host's own.
+
+use super::ground::{Ground, row};
+use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
+use crate::module::{ASKS, Login, NOT_SENT, SENT, Say, Seen};
+use lab::middle::{Fault, Middle};
+use lab::pamhost::code;
+use std::path::Path;
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+/// Before any SMS.
+fn unsent(code: i32, reason: &str) -> Seen {
+    let line = format!("failed stage=ledger reason={reason}");
+    Seen::new(&[code], &[ASKS, NOT_SENT], &[&line], 0)
+}
+
+/// After one.
+fn sent(code: i32, reason: &str) -> Seen {
+    let line = format!("failed stage=ledger reason={reason}");
+    Seen::new(&[code], &[ASKS, SENT, NOT_SENT], &["sent", &line], 1)
+}
+
+/// The right code was typed and was compared: only that it was cannot be written down. The try stays
+/// counted.
+fn recorded(reason: &str) -> Seen {
+    let line = format!("failed stage=ledger reason={reason}");
+    Seen::new(
+        &[code::SUCCESS],
+        &[ASKS, SENT],
+        &["sent", &line, "granted"],
+        1,
+    )
+}
+
+/// Turns of a talk with Redis in the clear.
+const ROLE: usize = 1;
+const ADMIT: usize = 2;
+const TRY: usize = 3;
+const RECORD: usize = 4;
+
+fn between<'b>(
+    ground: &'b Ground<'b>,
+    login: Login<'b>,
+    secured: bool,
+    turn: usize,
+    fault: &Fault,
+) -> Spoilt<'b> {
+    let (scheme, real) = if secured {
+        ("rediss", ground.redis.tls_port())
+    } else {
+        ("redis", ground.redis.port())
+    };
+    let middle = Middle::start(real, turn, fault.clone());
+    let url = format!("{scheme}://127.0.0.1:{}", middle.port());
+    Spoilt {
+        login: ground.fleet(login, &url),
+        middle: Some(middle),
+    }
+}
+
+pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = reaching(ground);
+    rows.extend(talking(ground));
+    rows.extend(own());
+    rows
+}
+
+fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    for (what, port) in [
+        ("refused", ground.refused.port()),
+        ("black hole", ground.full.port()),
+    ] {
+        for scheme in ["redis", "rediss"] {
+            let url = format!("{scheme}://127.0.0.1:{port}");
+            let (what, want) = (format!("{what} {scheme}"), unsent(OUTAGE, "outage"));
+            rows.push(row("ledger: connect", what, &IN, &want, move |login| {
+                ground
+                    .fleet(login, &url)
+                    .text("ledger.timeout", STEP)
+                    .into()
+            }));
+        }
+    }
+    for fault in transport() {
+        let (what, want) = (format!("{fault:?}"), unsent(OUTAGE, "outage"));
+        rows.push(row("ledger: TLS", what, &IN, &want, move |login| {
+            between(ground, login, true, 1, &fault).text("ledger.timeout", STEP)
+        }));
+    }
+    for (identity, server) in &ground.untrusted {
+        let url = format!("rediss://127.0.0.1:{}", server.port());
+        let want = unsent(LOCAL, "refused");
+        rows.push(row(
+            "ledger: TLS",
+            format!("{identity:?}"),
+            &IN,
+            &want,
+            move |login| ground.fleet(login, &url).into(),
+        ));
+    }
+    rows
+}
+
+fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let mut rows = Vec::new();
+    for (stage, turn) in [
+        ("ledger: login", ROLE),
+        ("ledger: admit", ADMIT),
+        ("ledger: count a try", TRY),
+        (super::RECORD, RECORD),
+    ] {
+        let want = |code, reason| match turn {
+            TRY => sent(code, reason),
+            RECORD => recorded(reason),
+            _ => unsent(code, reason),
+        };
+        let outage = want(OUTAGE, "outage");
+        let mut faults: Vec<(String, Fault)> = transport()
+            .into_iter()
+            .map(|fault| (format!("{fault:?}"), fault))
+            .collect();
+        let huge = Fault::Endless(b"$2000000000\r\n".to_vec());
+        faults.push(("oversized".to_owned(), huge));
+        for says in [
+            "-LOADING wait",
+            "-CLUSTERDOWN no",
+            "-MISCONF disk",
+            "-READONLY no",
+        ] {
+            let bytes = format!("{says}\r\n").into_bytes();
+            faults.push((says.to_owned(), Fault::Says(bytes)));
+        }
+        for (what, fault) in faults {
+            rows.push(row(stage, what, &IN, &outage, move |login| {
+                between(ground, login, false, turn, &fault).text("ledger.timeout", STEP)
+            }));
+        }
+        for fault in slow() {
+            let what = format!("{fault:?}, by deadline");
+            rows.push(row(stage, what, &IN, &outage, move |login| {
+                let spoilt = between(ground, login, false, turn, &fault);
+                spoilt
+                    .text("ledger.timeout", "20s")
+                    .text("deadline", DEADLINE)
+            }));
+        }
+        for says in ["-NOAUTH who?", "-NOPERM no", "-OOM command not allowed"] {
+            let bytes = format!("{says}\r\n").into_bytes();
+            let refused = want(LOCAL, "refused");
+            rows.push(row(stage, says, &IN, &refused, move |login| {
+                between(ground, login, false, turn, &Fault::Says(bytes.clone()))
+            }));
+        }
+    }
+    rows
+}
+
+/// What is done below this host's own ledger.
+type Spoil = fn(&Path);
+
+fn own<'b>() -> Vec<Row<'b>> {
+    let want = unsent(LOCAL, "local");
+    let spoils: [(&str, Spoil); 6] = [
+        ("a file in place of its folder", |path| {
+            lab::scratch::write(path, 0o600, "");
+        }),
+        ("a folder of somebody else's", |path| {
+            std::fs::create_dir(path).expect("a folder");
+            std::os::unix::fs::chown(path, Some(4711), Some(4711)).expect("root may chown");
+        }),
+        ("a folder that all may write", |path| {
+            std::fs::create_dir(path).expect("a folder");
+            lab::scratch::set_mode(path, 0o777);
+        }),
+        ("something else in its place", |path| {
+            inside(path, b"#!/bin/sh\n");
+        }),
+        ("a sector of zeros", |path| inside(path, &[0; 4096])),
+        ("a pipe that nobody writes", |path| {
+            std::fs::create_dir(path).expect("a folder");
+            lab::scratch::set_mode(path, 0o700);
+            fifo(&path.join("ledger"));
+        }),
+    ];
+    let mut rows = Vec::new();
+    for (what, spoil) in spoils {
+        rows.push(row(
+            "ledger: this host's own",
+            what,
+            &IN,
+            &want,
+            move |login| {
+                let path = fresh(&login);
+                spoil(&path);
+                login
+                    .text("ledger.path", path.to_str().expect("a path"))
+                    .into()
+            },
+        ));
+    }
+    rows
+}
+
+/// A place that no other row has.
+pub fn fresh(login: &Login) -> std::path::PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::SeqCst);
+    login.folder.join(format!("fresh-{serial}"))
+}
+
+fn inside(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir(path).expect("a folder");
+    lab::scratch::set_mode(path, 0o700);
+    lab::scratch::write(&path.join("ledger"), 0o600, bytes);
+}
+
+pub fn fifo(path: &Path) {
+    let made = std::process::Command::new(lab::process::program("mkfifo"))
+        .arg(path)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    lab::scratch::set_mode(path, 0o600);
+}
