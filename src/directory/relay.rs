@@ -135,12 +135,26 @@ async fn requests(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite
         let sent = match from.read(&mut buffer).await {
             Ok(0) => return Stop::Library,
             Err(e) => return Stop::Between(e),
-            Ok(read) => to.write_all(buffer.get(..read).unwrap_or_default()).await,
+            Ok(read) => once(buffer.get(..read).unwrap_or_default(), to).await,
         };
         if let Err(e) = sent.and(to.flush().await) {
             return Stop::Broken(e);
         }
     }
+}
+
+/// Writes all of it, and nothing twice. `write_all` would: it hands the same bytes over again after
+/// EINTR, which TLS has taken by then. A bind would count twice in the directory's lock.
+async fn once(bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let taken = to.write(rest).await?;
+        if taken == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Answers on their way, one whole message after the other.
@@ -247,7 +261,50 @@ pub fn broken(name: &str, error: &io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
     use super::*;
+
+    /// Takes what it is given, and says the first time that it was interrupted: as TLS does when the
+    /// system's call was.
+    struct Interrupted(Vec<u8>);
+
+    impl AsyncWrite for Interrupted {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let first = self.0.is_empty();
+            self.0.extend_from_slice(bytes);
+            Poll::Ready(if first {
+                Err(io::ErrorKind::Interrupted.into())
+            } else {
+                Ok(bytes.len())
+            })
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn an_interrupted_request_is_not_sent_twice() {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.build().unwrap();
+        let mut server = Interrupted(Vec::new());
+        let sent = runtime.block_on(once(b"bind", &mut server));
+        assert!(sent.is_err());
+        assert_eq!(server.0, b"bind");
+    }
 
     fn ends(task: impl Future<Output = Result<(), io::Error>> + Send + 'static) -> Option<Error> {
         let runtime = tokio::runtime::Builder::new_current_thread();
