@@ -1,6 +1,7 @@
 //! The hostile host and the failing network: each sentence on what we defend against has its run here.
 
 mod caller;
+mod exhausted;
 mod failover;
 mod faults;
 mod hurt;
@@ -13,6 +14,7 @@ mod names;
 mod neighbour;
 mod races;
 mod stacks;
+mod syscalls;
 mod timing;
 mod trap;
 mod untraceable;
@@ -30,6 +32,7 @@ pub fn torture() -> bool {
 pub fn cases() -> Vec<Case> {
     [
         caller::CASES,
+        exhausted::CASES,
         failover::CASES,
         faults::CASES,
         hurt::CASES,
@@ -42,6 +45,7 @@ pub fn cases() -> Vec<Case> {
         neighbour::CASES,
         races::CASES,
         stacks::CASES,
+        syscalls::CASES,
         timing::CASES,
         untraceable::CASES,
         variables::CASES,

@@ -41,6 +41,10 @@ fn main() -> ExitCode {
         hostile::walls::names::main();
         return ExitCode::SUCCESS;
     }
+    if std::env::args().nth(1).as_deref() == Some(lab::tracer::FLAG) {
+        lab::tracer::main(&std::env::args().skip(2).collect::<Vec<_>>());
+        return ExitCode::SUCCESS;
+    }
     if lab::impostor::is_asked() {
         lab::impostor::main();
     }

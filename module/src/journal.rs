@@ -5,7 +5,7 @@
 use pam::{items, module::PamHandle};
 use wire::logfmt::field;
 
-use crate::{libpam, system};
+use crate::{libpam, reserve, system};
 
 /// What went wrong on this side.
 pub struct Trouble {
@@ -62,6 +62,8 @@ pub struct Line {
     pub login: [u8; 4],
     user: Vec<u8>,
     rhost: Vec<u8>,
+    /// How often the reserve of memory was needed before.
+    drawn: usize,
 }
 
 impl Line {
@@ -72,6 +74,8 @@ impl Line {
                 .unwrap_or_default()
         };
         Self {
+            // First of all: what follows needs memory already.
+            drawn: reserve::drawn(),
             login: system::random(),
             user: text(
                 pamh.get_item::<items::User>()
@@ -86,6 +90,15 @@ impl Line {
                     .map(|item| item.0),
             ),
         }
+    }
+
+    /// Whether the host has had memory so far. Without, nobody is let in: who is refused needs less of
+    /// it, and there is a reserve for that.
+    pub fn has_memory(&self) -> Result<(), Trouble> {
+        if reserve::drawn() == self.drawn {
+            return Ok(());
+        }
+        Err(Trouble::local("this process has no memory left"))
     }
 
     /// Writes it. People type passwords where a name is asked for, so a name is written only if

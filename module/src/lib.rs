@@ -25,6 +25,7 @@ mod memory;
 #[path = "../../fuzz/mutation.rs"]
 mod mutation;
 mod relay;
+mod reserve;
 mod system;
 
 #[cfg(fuzzing)]
@@ -60,12 +61,7 @@ impl PamHooks for SmsOtp {
         static QUIET: Once = Once::new();
         QUIET.call_once(|| set_hook(Box::new(|_| {})));
         let line = Line::begin(pamh);
-        let ended = catch_unwind(AssertUnwindSafe(|| authenticate(pamh, &args, flags, &line)));
-        let ended = ended.unwrap_or_else(|payload| {
-            // Dropping a payload may panic once more.
-            std::mem::forget(payload);
-            Err(Trouble::helper("the module panicked; please report it"))
-        });
+        let ended = caught(|| authenticate(pamh, &args, flags, &line));
         ended.unwrap_or_else(|trouble| {
             line.failed(pamh, &trouble);
             PamResultCode::PAM_SERVICE_ERR
@@ -75,6 +71,15 @@ impl PamHooks for SmsOtp {
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
     }
+}
+
+/// Does something that may panic, which is one more way to fail.
+fn caught<T>(act: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|payload| {
+        // Dropping a payload may panic once more.
+        std::mem::forget(payload);
+        Err(Trouble::helper("the module panicked; please report it"))
+    })
 }
 
 fn authenticate(
@@ -111,6 +116,7 @@ fn authenticate(
         | Code::ConvErr => Past::Counts(ended.counts),
     };
     memory::keep(pamh, &user, past)?;
+    line.has_memory()?;
     Ok(told(ended.code))
 }
 
@@ -124,5 +130,25 @@ const fn told(code: Code) -> PamResultCode {
         Code::AuthinfoUnavail => PamResultCode::PAM_AUTHINFO_UNAVAIL,
         Code::ServiceErr => PamResultCode::PAM_SERVICE_ERR,
         Code::ConvErr => PamResultCode::PAM_CONV_ERR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Again;
+
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("once more");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_hook_is_a_failure() {
+        assert!(caught(|| Ok(())).is_ok());
+        assert!(caught::<()>(|| panic!("an odd item")).is_err());
+        assert!(caught::<()>(|| std::panic::panic_any(Again)).is_err());
     }
 }

@@ -40,7 +40,8 @@ pub fn run(
     let request = request(pamh, arguments, line, user, counts)?;
     // If it did not get the request, what it has said instead is more interesting.
     let _ = helper.send(&request);
-    let ended = relay(pamh, arguments, flags, &helper, user);
+    line.has_memory()?;
+    let ended = relay(pamh, arguments, flags, line, &helper, user);
     match ended {
         Ok(ended) => {
             helper.farewell();
@@ -60,6 +61,7 @@ fn relay(
     pamh: &mut PamHandle,
     arguments: &Arguments,
     flags: PamFlag,
+    line: &Line,
     helper: &Helper,
     user: &[u8],
 ) -> Result<Ended, Failure> {
@@ -79,6 +81,7 @@ fn relay(
             FromHelper::Ask(style, prompt) => {
                 let answer = conversation::ask(pamh, style, prompt, arguments.use_first_pass);
                 same_user(pamh, user).map_err(Failure::Trouble)?;
+                line.has_memory().map_err(Failure::Trouble)?;
                 // A helper that is gone may have left a verdict: it is read next.
                 let _ = helper.send(&answer);
             }

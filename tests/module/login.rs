@@ -275,6 +275,16 @@ impl<'b> Login<'b> {
         watch: impl FnMut(At, u32),
     ) -> (Transcript, Seen) {
         self.set_up();
+        self.look(lines, person, watch)
+    }
+
+    /// The same, when settings and stack are written.
+    pub fn look(
+        &self,
+        lines: usize,
+        person: impl FnMut(&Message) -> Answer,
+        watch: impl FnMut(At, u32),
+    ) -> (Transcript, Seen) {
         let logged = self.logged().len();
         let arrived = self.arrived().len();
         let transcript = self.host.run_watched(person, watch);
@@ -311,8 +321,13 @@ impl<'b> Login<'b> {
 
     /// Writes settings and stack.
     pub fn set_up(&self) {
+        self.set_up_with(&self.settings);
+    }
+
+    /// The same with other settings.
+    pub fn set_up_with(&self, settings: &Settings) {
         let config = self.config();
-        self.settings.write(&config);
+        settings.write(&config);
         if self.owner.is_some() {
             std::os::unix::fs::chown(&config, self.owner, self.owner).expect("root may chown");
         }
@@ -441,7 +456,7 @@ impl<'b> Login<'b> {
 }
 
 /// As many digits, and others.
-fn wrong(code: &str) -> String {
+pub fn wrong(code: &str) -> String {
     let last = code.len() - 1;
     let digit = if code.ends_with('0') { '1' } else { '0' };
     format!("{}{digit}", &code[..last])

@@ -17,6 +17,7 @@
 //! | [`pty`] | a terminal with a program on it |
 //! | [`pamhost`] | a PAM application that does as it is told |
 //! | [`impostor`] | a helper that misbehaves on the wire |
+//! | [`tracer`] | what makes one of a login's system calls fail |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`listeners`] | ports that answer wrongly, or never |
 //! | [`middle`] | somebody in between, who spoils one turn of a talk |
@@ -59,5 +60,6 @@ pub mod settings;
 pub mod slapd;
 pub mod sshd;
 pub mod table;
+pub mod tracer;
 pub mod twilio;
 pub mod world;

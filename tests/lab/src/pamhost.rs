@@ -223,7 +223,8 @@ impl PamHost {
     }
 
     /// A peculiarity of the host's: `closed` (descriptors 0 to 2), `spread` (one at fs.nr_open, and the
-    /// limit there), `openssl` (its own, in the middle of a handshake).
+    /// limit there), `openssl` (its own, in the middle of a handshake), `marked` (it tells a
+    /// [tracer](crate::tracer) where its hook begins and ends, which is not where it talks to a person).
     pub fn that_is(mut self, what: &str) -> Self {
         self.request[what] = json!(true);
         self

@@ -17,6 +17,16 @@ pub const FLAG: &str = "--pam-host";
 /// Whether this host keeps no copy of an answer, and waits after each step.
 static WIPES: AtomicBool = AtomicBool::new(false);
 
+/// Whether it tells a tracer where the hook begins and ends.
+static MARKED: AtomicBool = AtomicBool::new(false);
+
+fn mark(begins: bool) {
+    if MARKED.load(Ordering::Relaxed) {
+        // SAFETY: numbers only; there is no such descriptor.
+        unsafe { libc::lseek(-1, crate::tracer::MARK + i64::from(begins), libc::SEEK_SET) };
+    }
+}
+
 /// The handle whose conversation may rename its user.
 static NEWEST: AtomicPtr<Handle> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -24,6 +34,7 @@ static NEWEST: AtomicPtr<Handle> = AtomicPtr::new(std::ptr::null_mut());
 pub fn main() {
     let request: Value = serde_json::from_str(&read_line()).expect("a request in JSON");
     WIPES.store(request["wipes"] == true, Ordering::Relaxed);
+    MARKED.store(request["marked"] == true, Ordering::Relaxed);
     prepare(&request);
     let own_tls = (request["openssl"] == true).then(Handshake::begin);
     let mut handle = start(&request);
@@ -36,7 +47,12 @@ pub fn main() {
         // SAFETY: the handle is the one that start() made, and it was not ended.
         let result = unsafe {
             match step.as_str() {
-                Some("authenticate") => ffi::pam_authenticate(handle, flags),
+                Some("authenticate") => {
+                    mark(true);
+                    let result = ffi::pam_authenticate(handle, flags);
+                    mark(false);
+                    result
+                }
                 Some("account") => ffi::pam_acct_mgmt(handle, flags),
                 Some("credentials") => ffi::pam_setcred(handle, flags | ffi::ESTABLISH_CRED),
                 Some("open-session") => ffi::pam_open_session(handle, flags),
@@ -248,6 +264,17 @@ extern "C" fn converse(
     messages: *mut *const ffi::Message,
     responses: *mut *mut ffi::Response,
     _data: *mut c_void,
+) -> c_int {
+    mark(false);
+    let result = show(count, messages, responses);
+    mark(true);
+    result
+}
+
+fn show(
+    count: c_int,
+    messages: *mut *const ffi::Message,
+    responses: *mut *mut ffi::Response,
 ) -> c_int {
     let count = usize::try_from(count).expect("a count of messages");
     let _turn = pipe::turn();

@@ -1,0 +1,158 @@
+//! A host without memory: each allocation of the module fails, alone and with all that follow. The host
+//! lives, and nobody gets in.
+
+use crate::Case;
+use crate::module::login::{Login, PASSWORD, someone, wrong};
+use lab::bench::Bench;
+use lab::pamhost::{Answer, Message, Step, code};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub const CASES: &[Case] = &[(
+    "hostile::exhausted::each_allocation_fails",
+    each_allocation_fails,
+)];
+
+/// Nobody's login makes so many allocations: a count that goes on beyond is a fault of this test.
+const MOST: u32 = 2000;
+
+/// How malloc fails.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    case: &'static str,
+    /// All that follow fail, too.
+    for_ever: bool,
+    /// Not the module's alone: libpam's and libc's too.
+    everybody: bool,
+    /// Whether the right code is typed.
+    right: bool,
+}
+
+const WAYS: [Way; 4] = [
+    Way {
+        case: "once",
+        for_ever: false,
+        everybody: false,
+        right: true,
+    },
+    Way {
+        case: "for-ever",
+        for_ever: true,
+        everybody: false,
+        right: true,
+    },
+    Way {
+        case: "once-wrong",
+        for_ever: false,
+        everybody: false,
+        right: false,
+    },
+    Way {
+        case: "everybody",
+        for_ever: false,
+        everybody: true,
+        right: false,
+    },
+];
+
+fn each_allocation_fails(bench: &Bench) {
+    let folder = bench.folder("exhausted");
+    let shim = compiled(&folder);
+    std::thread::scope(|scope| {
+        for way in WAYS {
+            let (folder, shim) = (&folder, &shim);
+            scope.spawn(move || each(bench, folder, shim, way));
+        }
+    });
+}
+
+/// The library that stands between the host and its malloc.
+fn compiled(folder: &Path) -> PathBuf {
+    let source = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/hostile/exhausted/malloc.c"
+    );
+    let shim = folder.join("malloc.so");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o"]);
+    lab::process::run(gcc.arg(&shim).arg(source));
+    shim
+}
+
+fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
+    let case = way.case;
+    let zoe = someone(bench, case);
+    let sign = folder.join(case);
+    for at in 1..MOST {
+        let login = Login::new(bench, case).of(&zoe).host(|host| {
+            let host = host
+                .steps(&[Step::Credentials, Step::Authenticate])
+                .that_is("marked")
+                .no_delay()
+                .env("LD_PRELOAD", &shim.display().to_string())
+                .env("MALLOC_FAILS_AT", &at.to_string())
+                .env("MALLOC_SIGN", &sign.display().to_string());
+            let host = if way.for_ever {
+                host.env("MALLOC_FAILS_FOR_EVER", "1")
+            } else {
+                host
+            };
+            if way.everybody {
+                host.env("MALLOC_FAILS_EVERYBODY", "1")
+            } else {
+                host
+            }
+        });
+        let login = login.set("code.tries", "1").set("limits.failures", "100");
+        let arrived = login.arrived().len();
+        let person = |message: &Message| answer(&login, message, arrived, way.right);
+        let (seen, log) = if way.everybody {
+            // libpam says in our name what it lacks: nothing there is as every line of ours is.
+            (login.transcript(person), Vec::new())
+        } else {
+            let (seen, told) = login.run_with(0, person);
+            (seen, told.log().to_vec())
+        };
+        assert_eq!(seen.killed_by, None, "{way:?}, allocation {at}: {log:?}");
+        let (code, _) = seen.results[1];
+        let want = if way.right {
+            code::SUCCESS
+        } else {
+            code::MAXTRIES
+        };
+        let what = format!("{way:?}, allocation {at}: {code}, {log:?}");
+        if std::fs::remove_file(&sign).is_err() {
+            // There were fewer.
+            assert_eq!(code, want, "{what}");
+            assert!(at > 20, "{what}");
+            println!("{way:?}: {} allocations", at - 1);
+            return;
+        }
+        if at == 1 && code == want && !way.for_ever {
+            // What the binding has asked for before our hook; it has got it.
+            continue;
+        }
+        if way.everybody {
+            // libpam has words of its own for that (PAM_BUF_ERR).
+            assert!(code != code::SUCCESS && code != code::IGNORE, "{what}");
+            continue;
+        }
+        assert_eq!(code, code::SERVICE_ERR, "{what}");
+        let last = log.last().map(String::as_str);
+        let said = last.is_some_and(|line| line.ends_with("stage=helper reason=local"));
+        assert!(said, "{what}");
+    }
+    panic!("{way:?}: more than {MOST} allocations");
+}
+
+fn answer(login: &Login, message: &Message, arrived: usize, right: bool) -> Answer {
+    if message.text.starts_with("Password") {
+        return PASSWORD.into();
+    }
+    let sms = login.arrived();
+    match sms.get(arrived..).and_then(<[_]>::last) {
+        None => Answer::HangUp,
+        Some(sms) if right => sms.code().into(),
+        Some(sms) => wrong(&sms.code()).into(),
+    }
+}

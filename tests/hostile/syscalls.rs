@@ -1,0 +1,253 @@
+//! Each system call of a login fails once, in the hook and in its helper: nobody gets in by it, no
+//! host dies of it, nobody waits for ever, and no fault of this machine is called an outage.
+
+mod named;
+mod sample;
+
+use crate::Case;
+use crate::module::login::{Login, PASSWORD, Someone, known};
+use lab::bench::Bench;
+use lab::pamhost::{Answer, At, Message, Step, code};
+use lab::tracer::{Call, Fault, Tracer};
+use sample::Sample;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::syscalls::each_one_fails_once",
+        each_one_fails_once,
+    ),
+    (
+        "hostile::syscalls::no_helper_without_its_ids",
+        named::no_helper_without_its_ids,
+    ),
+    (
+        "hostile::syscalls::no_code_without_randomness",
+        named::no_code_without_randomness,
+    ),
+    (
+        "hostile::syscalls::no_login_behind_half_a_wall",
+        named::no_login_behind_half_a_wall,
+    ),
+];
+
+/// How many logins at once: what they wait for is mostly the machine.
+const HANDS: [&str; 3] = ["calls-1", "calls-2", "calls-3"];
+
+/// Longer than a login may take by its settings, on a machine that does much else.
+const LONG: Duration = Duration::from_secs(60);
+
+/// One try: what fails, and whether the right code is typed.
+#[derive(Clone, Copy, Debug)]
+struct Try {
+    fault: Fault,
+    right: bool,
+}
+
+/// What an outsider sees of one.
+struct End {
+    code: i32,
+    took: Duration,
+    sms: usize,
+    posts: usize,
+    /// Whether a code was asked for and typed.
+    typed: bool,
+    log: Vec<String>,
+}
+
+/// A person at a service of his own, so that many can be at work at once.
+struct Hand<'b> {
+    login: Login<'b>,
+    runs: Cell<u32>,
+}
+
+fn each_one_fails_once(bench: &Bench) {
+    if !lab::tracer::is_there() {
+        println!("SKIPPED: no tracer for this processor");
+        return;
+    }
+    let people: Vec<_> = HANDS
+        .iter()
+        .map(|name| known(bench, name).expect("a machine of ours"))
+        .collect();
+    let hands = HANDS.iter().zip(&people);
+    let hands: Vec<Hand> = hands
+        .map(|(case, who)| Hand::new(bench, case, who))
+        .collect();
+    let (calls, end) = hands[0].run(None, true);
+    assert_eq!((end.code, end.sms), (code::SUCCESS, 1), "{:?}", end.log);
+    let mut sample = Sample::begin();
+    let tries = sample.of(&tries(&calls));
+    let all = tries.len();
+    let (hits, none) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (left, wrong) = (Mutex::new(tries.into_iter()), Mutex::new(Vec::new()));
+    let next = || left.lock().expect("the tries").next();
+    std::thread::scope(|scope| {
+        for hand in hands {
+            let (next, wrong, calls, sample) = (&next, &wrong, &calls, &sample);
+            let (hits, none) = (&hits, &none);
+            scope.spawn(move || {
+                while let Some(one) = next().filter(|_| !sample.is_over()) {
+                    match hand.stands(one, calls) {
+                        Ok(true) => hits,
+                        Ok(false) => none,
+                        Err(why) => {
+                            wrong.lock().expect("what is wrong").push(why);
+                            hits
+                        }
+                    }
+                    .fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let (hits, none) = (hits.into_inner(), none.into_inner());
+    println!(
+        "{} calls, {all} tries; {hits} made, {none} came to no such call; {sample}",
+        calls.len()
+    );
+    let wrong = wrong.into_inner().expect("what is wrong");
+    assert!(wrong.is_empty(), "{sample}:\n{}", wrong.join("\n"));
+}
+
+/// Each call with each of its errors, with the right code and a wrong one.
+fn tries(calls: &[Call]) -> Vec<Try> {
+    let with_errors = calls.iter().flat_map(|call| {
+        let errors = lab::tracer::calls::errors(call.place.number).iter();
+        errors.map(|errno| Fault {
+            place: call.place,
+            errno: *errno,
+        })
+    });
+    with_errors
+        .flat_map(|fault| [true, false].map(|right| Try { fault, right }))
+        .collect()
+}
+
+impl<'b> Hand<'b> {
+    fn new(bench: &'b Bench, case: &'static str, who: &Someone) -> Self {
+        let login = Login::new(bench, case)
+            .of(who)
+            .text("deadline", "5s")
+            .text("ldap.timeout", "3s")
+            .text("twilio.timeout", "3s")
+            .set("code.tries", "1")
+            // The first step loads the module: what libpam does for that is not the hook's.
+            .host(|host| host.steps(&[Step::Credentials, Step::Authenticate]))
+            .host(|host| host.that_is("marked").wipes().no_delay());
+        Self {
+            login,
+            runs: Cell::new(0),
+        }
+    }
+
+    /// One login, in which this fails.
+    fn run(&self, fault: Option<Fault>, right: bool) -> (Vec<Call>, End) {
+        // Wrong codes must not lock anybody out of the next try.
+        let run = self.runs.get();
+        self.runs.set(run + 1);
+        let ledger = self.login.folder.join(format!("ledger-{run}"));
+        let settings = self.login.settings.clone();
+        let settings = settings.text("ledger.path", &ledger.display().to_string());
+        self.login.set_up_with(&settings);
+        let tracer = RefCell::new(None);
+        let typed = Cell::new(false);
+        let (arrived, posts) = (self.login.arrived().len(), self.login.requests());
+        let person = |message: &Message| self.answer(message, arrived, right, &typed);
+        let watch = |at: At, pid| {
+            if at == At::Start {
+                tracer.replace(Some(Tracer::attach(pid, fault)));
+            }
+        };
+        let (transcript, seen) = self.login.look(0, person, watch);
+        let calls = tracer.take().expect("a tracer").report();
+        let _ = std::fs::remove_dir_all(ledger);
+        let (code, took) = *transcript.results.last().expect("a result");
+        let end = End {
+            code,
+            took,
+            sms: seen.sms(),
+            posts: self.login.requests() - posts,
+            typed: typed.get(),
+            log: seen.log().to_vec(),
+        };
+        assert_eq!(transcript.killed_by, None, "the host was killed");
+        (calls, end)
+    }
+
+    fn answer(&self, message: &Message, arrived: usize, right: bool, typed: &Cell<bool>) -> Answer {
+        if message.text.starts_with("Password") {
+            return PASSWORD.into();
+        }
+        let sms = self.login.arrived();
+        let Some(sms) = sms.get(arrived..).and_then(<[_]>::last) else {
+            return Answer::HangUp;
+        };
+        typed.set(true);
+        if right {
+            sms.code().into()
+        } else {
+            crate::module::login::wrong(&sms.code()).into()
+        }
+    }
+
+    /// A try, and what is wrong with its end.
+    fn stands(&self, one: Try, calls: &[Call]) -> Result<bool, String> {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.run(Some(one.fault), one.right)));
+        let meant = calls.iter().find(|call| call.place == one.fault.place);
+        let errno = std::io::Error::from_raw_os_error(one.fault.errno);
+        let ended = ended.map_err(|panic| {
+            let why = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            format!("{} with {errno}: {why}", meant.expect("a call"))
+        });
+        let (hit, end) = ended?;
+        // Threads do not run alike each time: it may not have come to that call.
+        let Some(hit) = hit.first() else {
+            return Ok(false);
+        };
+        let of_the_log = meant.is_some_and(|call| call.to_log);
+        judge(&end, one.right, of_the_log)
+            .map(|()| true)
+            .map_err(|what| {
+                let (code, took) = (end.code, end.took);
+                let typed = if one.right { "right" } else { "wrong" };
+                format!(
+                    "{hit} with {errno}, {typed} code: {what}: {code} after {took:?}, {:?}",
+                    end.log
+                )
+            })
+    }
+}
+
+fn judge(end: &End, right: bool, of_the_log: bool) -> Result<(), &'static str> {
+    let allowed = if right { code::SUCCESS } else { code::MAXTRIES };
+    if end.code == code::SUCCESS && !(right && end.typed && end.sms == 1) {
+        return Err("let in");
+    }
+    if end.code != allowed && end.code != code::SERVICE_ERR {
+        return Err("a local fault is PAM_SERVICE_ERR");
+    }
+    if end.posts > 1 {
+        return Err("sent twice");
+    }
+    if end.took > LONG {
+        return Err("it hung");
+    }
+    let is_last = |line: &&String| {
+        ["granted", "denied", "failed"]
+            .iter()
+            .any(|e| line.starts_with(e))
+    };
+    let last = end.log.iter().filter(is_last).count();
+    if !of_the_log && last == 0 {
+        return Err("no line in the log");
+    }
+    if last > 2 {
+        return Err("too many lines in the log");
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Which tries are made: all of them under `TORTURE`, else as many of them as there is time for, drawn by
+//! a seed that is said. `SEED=n` draws the same again.
+
+use crate::hostile::torture;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+/// What a sample may take.
+const TIME: Duration = Duration::from_secs(45);
+
+pub struct Sample {
+    seed: u64,
+    state: u64,
+    until: Option<Instant>,
+}
+
+impl Sample {
+    pub fn begin() -> Self {
+        let told = std::env::var("SEED").ok();
+        let seed = told.map_or_else(
+            || RandomState::new().hash_one(0) >> 32,
+            |told| told.parse().expect("SEED is a number"),
+        );
+        Self {
+            seed,
+            // Zero would stay zero.
+            state: seed | 1 << 63,
+            until: (!torture()).then(|| Instant::now() + TIME),
+        }
+    }
+
+    /// All of them, in an order that is the seed's.
+    pub fn of<T: Clone>(&mut self, all: &[T]) -> Vec<T> {
+        let mut drawn = all.to_vec();
+        for at in (1..drawn.len()).rev() {
+            let other = self.number() % (at as u64 + 1);
+            drawn.swap(at, usize::try_from(other).expect("a place"));
+        }
+        drawn
+    }
+
+    /// Whether there is no time for another one.
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() > until)
+    }
+
+    /// xorshift64 (Marsaglia 2003).
+    fn number(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SEED={}", self.seed)
+    }
+}
