@@ -3,6 +3,8 @@
 
 mod remote;
 mod rooms;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::{
@@ -81,18 +83,20 @@ fn guarded(
             info.location().map(|at| (at.file().to_owned(), at.line()));
     }));
     let shared = Arc::new(OnceLock::new());
-    let served = catch_unwind(AssertUnwindSafe(|| {
-        serve(request, remote, settled, &shared)
-    }));
-    served
-        .map_err(|payload| {
-            // Dropping it may panic once more.
-            std::mem::forget(payload);
-            if let Some(log) = shared.get() {
-                log.failed(&helper_fault(panicked()));
-            }
-        })
-        .ok()
+    caught(&shared, || serve(request, remote, settled, &shared))
+}
+
+/// Does something that may panic. `None`: it did, and that is on the log.
+fn caught<T>(log: &OnceLock<Log>, act: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(act));
+    let tell = |payload| {
+        // Dropping it may panic once more.
+        std::mem::forget(payload);
+        if let Some(log) = log.get() {
+            log.failed(&helper_fault(panicked()));
+        }
+    };
+    done.map_err(tell).ok()
 }
 
 fn serve(

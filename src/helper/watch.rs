@@ -5,7 +5,6 @@
 
 use std::{
     os::fd::OwnedFd,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     thread::{Builder, JoinHandle},
 };
@@ -18,7 +17,14 @@ use crate::{journal::Log, sys};
 /// Watches until it is told to rest; else it ends this process. A login that nobody watches does not
 /// go on either.
 fn watch(remote: &Remote, rest: &OwnedFd, log: &OnceLock<Log>) {
-    let ended = catch_unwind(AssertUnwindSafe(|| match remote.wait_for_end(rest) {
+    if !rests(log, || remote.wait_for_end(rest)) {
+        sys::leave();
+    }
+}
+
+/// Whether the watch is only at rest. What else has ended it is on the log.
+pub(super) fn rests(log: &OnceLock<Log>, wait: impl FnOnce() -> End) -> bool {
+    let watched = super::caught(log, || match wait() {
         End::Rest => true,
         End::Gone => {
             if let Some(log) = log.get() {
@@ -26,19 +32,8 @@ fn watch(remote: &Remote, rest: &OwnedFd, log: &OnceLock<Log>) {
             }
             false
         }
-    }));
-    match ended {
-        Ok(true) => return,
-        Ok(false) => {}
-        Err(payload) => {
-            // Dropping it may panic once more.
-            std::mem::forget(payload);
-            if let Some(log) = log.get() {
-                log.failed(&super::helper_fault(super::panicked()));
-            }
-        }
-    }
-    sys::leave();
+    });
+    watched.unwrap_or(false)
 }
 
 pub struct Watch {

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod ledger;
+mod panics;
 mod stage;
 
 use std::time::Duration;

@@ -84,9 +84,16 @@ struct World {
     asked: Cell<u32>,
     changed: RefCell<Vec<String>>,
     trouble: RefCell<Vec<&'static str>>,
+    /// Who panics when his turn has come.
+    panics: Cell<&'static str>,
 }
 
 impl World {
+    /// A turn of somebody's.
+    fn turn(&self, who: &'static str) {
+        assert!(self.panics.get() != who, "{who} panics");
+    }
+
     fn note(&self, what: impl Into<String>) {
         self.order.borrow_mut().push(what.into());
     }
@@ -132,10 +139,18 @@ impl Scripted<'_> {
 
 impl Person for Scripted<'_> {
     fn password(&mut self, prompt: &str) -> Heard {
-        self.code(prompt, false)
+        self.0.turn("password");
+        self.asked(prompt)
     }
 
     fn code(&mut self, prompt: &str, _: bool) -> Heard {
+        self.0.turn("code");
+        self.asked(prompt)
+    }
+}
+
+impl Scripted<'_> {
+    fn asked(&mut self, prompt: &str) -> Heard {
         self.0.seen.borrow_mut().push(prompt.to_owned());
         self.0.note(prompt);
         let next = self.1.next().expect("nobody expected a further prompt");
@@ -173,10 +188,12 @@ fn entry(verified: &str, phone: &str) -> Entry {
 
 impl Directory for People<'_> {
     fn begin(&mut self, name: &str, _: Deadline) {
+        self.0.turn("begin");
         self.0.note(format!("begin {name}"));
     }
 
     fn find(&mut self, name: &str, _: Deadline) -> Result<Found, directory::Error> {
+        self.0.turn("find");
         self.0.note(format!("find {name}"));
         match name {
             "alice" | "known" => Ok(Found::One(entry("TRUE", NUMBER))),
@@ -201,6 +218,7 @@ impl Directory for People<'_> {
         login: LoginId,
         _: Deadline,
     ) -> Result<PasswordProof, Unproved> {
+        self.0.turn("prove");
         self.0.binds.set(self.0.binds.get() + 1);
         self.0.note("bind");
         match password.reveal() {
@@ -218,6 +236,7 @@ struct Post<'a>(&'a World, usize);
 
 impl Carrier for Post<'_> {
     fn begin(&mut self) {
+        self.0.turn("begin carrier");
         self.0.note("begin carrier");
     }
 
@@ -228,6 +247,7 @@ impl Carrier for Post<'_> {
         _: Duration,
         _: Deadline,
     ) -> Result<Sent, sms::Error> {
+        self.0.turn("send");
         let error = |kind| sms::Error::new(kind, None, "refused", "do something");
         if ![NUMBER, MOVED].contains(&to.e164()) {
             return Err(error(sms::Kind::NumberRefused).not_sent());
@@ -256,6 +276,7 @@ impl Ledger for Book<'_> {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, ledger::Error> {
+        self.0.turn("admit");
         self.0.asked.set(self.0.asked.get() + 1);
         self.1.admit(who, rules, by)
     }
@@ -266,10 +287,12 @@ impl Ledger for Book<'_> {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Slot, Refusal>, ledger::Error> {
+        self.0.turn("reserve");
         self.1.reserve(who, rules, by)
     }
 
     fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
+        self.0.turn("give back");
         self.1.give_back(who, slot, by)
     }
 
@@ -279,6 +302,7 @@ impl Ledger for Book<'_> {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Try, Refusal>, ledger::Error> {
+        self.0.turn("begin try");
         self.1.begin_try(who, rules, by)
     }
 
@@ -288,26 +312,36 @@ impl Ledger for Book<'_> {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<(), ledger::Error> {
+        self.0.turn("succeed");
         self.1.succeed(who, rules, by)
     }
 
     fn trouble(&mut self) -> Option<ledger::Error> {
+        self.0.turn("trouble");
         None
     }
 }
 
 impl Journal for Silent<'_> {
-    fn known(&mut self) {}
+    fn known(&mut self) {
+        self.0.turn("known");
+    }
     fn caller(&mut self, _: &str) {}
-    fn proved(&mut self, _: &'static str) {}
-    fn sent(&mut self, _: &Phone, _: &Sent) {}
+    fn proved(&mut self, _: &'static str) {
+        self.0.turn("proved");
+    }
+    fn sent(&mut self, _: &Phone, _: &Sent) {
+        self.0.turn("sent");
+    }
     fn phone_changed(&mut self, phone: &Phone) {
         self.0.changed.borrow_mut().push(phone.masked());
     }
     fn trouble(&mut self, failed: &Failed) {
         self.0.trouble.borrow_mut().push(failed.stage.name());
     }
-    fn step(&mut self, _: &str) {}
+    fn step(&mut self, _: &str) {
+        self.0.turn("step");
+    }
 }
 
 struct Ticking<'a>(&'a World);
@@ -332,6 +366,8 @@ pub struct Told {
     pub ledger: Model,
     pub id: LoginId,
     pub rhost: &'static str,
+    /// Who panics when his turn has come.
+    pub panics: &'static str,
     pub script: Vec<Do>,
 }
 
@@ -349,6 +385,7 @@ impl Default for Told {
             ledger: Model::default(),
             id: LOGIN,
             rhost: "192.0.2.7",
+            panics: "",
             script: Vec::new(),
         }
     }
@@ -377,6 +414,7 @@ pub struct Seen {
 
 pub fn tell(told: Told) -> Seen {
     let world = World::default();
+    world.panics.set(told.panics);
     let files = OneFile(format!("{SETTINGS}{}", told.more_settings));
     let mut settings = config::load(&files, "/settings", told.service, None).expect("settings");
     // No case waits between two SMS but those that are about it.
