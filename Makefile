@@ -2,6 +2,8 @@
 # make test      everything that CI runs but format and lints
 # make torture   the long forms of the hostile tests, name services inside the walls in a root of their
 #                own, other Rust toolchains; as root, an hour or so
+# make mutants   one change at a time in the rooms that decide: does a test notice? Hours; goes on where it
+#                was ended; FILES='src/code.rs src/policy/*' or SHARD=0/8 for a part; as root
 # make bench     what one login costs, beside other modules, into docs/benchmarks.md; as root
 # make bench-ledger   what one decision of the ledger costs, into docs/ledger-benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
@@ -23,7 +25,7 @@ CARGO   ?= cargo
 INSTALL ?= install
 BUILT    = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: all build demo test torture bench bench-ledger lint install uninstall clean cargo
+.PHONY: all build demo test torture mutants bench bench-ledger lint install uninstall clean cargo
 
 all: build
 
@@ -54,6 +56,10 @@ torture: cargo
 	@tests/lab/names "$$($(CARGO) test --locked --test main --no-run --message-format=json 2>/dev/null | \
 	  sed -n 's/.*"executable":"\([^"]*\/main-[^"]*\)".*/\1/p')" "$$(realpath -m "$${CARGO_TARGET_DIR:-target}")/roots"
 	@tests/lab/toolchains hostile
+
+mutants: cargo
+	@tests/lab/packages lab
+	@tests/lab/mutants
 
 # Peers are unpacked into the target folder, which cargo is to make.
 bench: cargo
