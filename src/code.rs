@@ -221,6 +221,7 @@ mod tests {
     #[test]
     fn without_randomness_there_is_no_code() {
         assert_eq!(says(&[], 6), Err(NoRandomness));
+        assert!(NoRandomness.to_string().contains("getrandom"));
     }
 
     #[test]

@@ -244,6 +244,7 @@ mod tests {
         for name in [&b""[..], b"\xff\xfe", &[b'a'; 257]] {
             assert_eq!(ask(Subject::User, name, 0), Err(NotAsked::NoName));
         }
+        assert!(ask(Subject::User, &[b'a'; 256], 0).is_ok());
         assert_eq!(ask(Subject::Caller, b"root", 5000), Err(NotAsked::NoName));
     }
 

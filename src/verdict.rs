@@ -3,8 +3,33 @@
 //! A [`Granted`] can be built from two proofs only, and both must belong to the same login. The
 //! proofs have private fields and are made by one room each: [`directory`] (this password),
 //! [`policy`] (sshd has proved one, or the settings say the stack has; a named exemption from the
-//! code), [`code`] (this code, in time). So a wrong success does not compile:
+//! code), [`code`] (this code, in time). So a wrong success does not compile. All names below are right,
+//! and a login's number can be had, so each fails for its own reason:
 //!
+//! ```
+//! use sms_otp::{
+//!     code::{Code, CodeProof, Typed},
+//!     deadline::Moment,
+//!     directory::PasswordProof,
+//!     id::LoginId,
+//!     policy::{Exemption, SshProof},
+//!     verdict::{First, Granted, Second},
+//! };
+//! let _ = LoginId([0; 4]);
+//! fn proofs(code: &CodeProof, password: &PasswordProof) -> [LoginId; 2] {
+//!     [code.login(), password.login()]
+//! }
+//! fn granted(login: LoginId, first: &First, second: Second) -> Option<Granted> {
+//!     Granted::new(login, first, second)
+//! }
+//! fn earned(granted: &Granted, _: &SshProof) -> (LoginId, bool) {
+//!     let exemption: Option<&Exemption> = granted.exemption();
+//!     (granted.login(), exemption.is_some())
+//! }
+//! fn once(code: Code, typed: &Typed, now: Moment) -> bool {
+//!     code.check(typed, now).is_ok()
+//! }
+//! ```
 //! ```compile_fail,E0451
 //! use sms_otp::{code::CodeProof, id::LoginId};
 //! // No room but `code` can say that a code was right.

@@ -28,6 +28,9 @@ const FIXED: &[(&str, u32)] = &[
     ("usr/share/doc/pam-sms-otp/README.md", 0o644),
     ("usr/share/doc/pam-sms-otp/CHANGELOG.md", 0o644),
     ("usr/share/doc/pam-sms-otp/SECURITY.md", 0o644),
+    ("usr/share/doc/pam-sms-otp/CONTRIBUTING.md", 0o644),
+    ("usr/share/doc/pam-sms-otp/LICENSE-APACHE", 0o644),
+    ("usr/share/doc/pam-sms-otp/LICENSE-MIT", 0o644),
     ("usr/share/doc/pam-sms-otp/sms_otp.toml", 0o644),
 ];
 const SETTINGS: &str = "etc/security/sms_otp.toml";
@@ -52,7 +55,7 @@ fn puts_all_in_its_place(bench: &Bench) {
         .iter()
         .map(|(path, mode)| ((*path).to_owned(), *mode))
         .collect();
-    for (from, to) in [("pam.d", "/pam.d"), ("docs", "")] {
+    for (from, to) in [("pam.d", "/pam.d"), ("docs", "/docs")] {
         for entry in fs::read_dir(repository().join(from)).expect("a folder of documents") {
             let name = entry.expect("a document").file_name();
             let name = name.to_str().expect("a name in ASCII");
@@ -60,6 +63,7 @@ fn puts_all_in_its_place(bench: &Bench) {
         }
     }
     assert_eq!(files(&into), expected);
+    links_lead_somewhere(&into.join(DOCUMENTS));
 
     let module = fs::read(into.join("lib/security/pam_sms_otp.so")).expect("the module");
     for path in [
@@ -79,6 +83,31 @@ fn puts_all_in_its_place(bench: &Bench) {
     assert_eq!(files(&into), BTreeMap::from([(SETTINGS.to_owned(), 0o600)]));
     let mine = fs::read_to_string(into.join(SETTINGS)).expect("the settings");
     assert_eq!(mine, "# mine\n");
+}
+
+/// What one document says of another leads to it where they are installed, too.
+fn links_lead_somewhere(documents: &Path) {
+    let mut followed = 0;
+    for file in files(documents).keys() {
+        let from = documents.join(file);
+        if from.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&from).expect("a document");
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split([')', '#']).next());
+        for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
+            let to = from.with_file_name(link);
+            assert!(
+                to.exists(),
+                "{file} leads to {link}, which is not installed"
+            );
+            followed += 1;
+        }
+    }
+    assert!(followed > 30, "only {followed} links");
 }
 
 fn repository() -> &'static Path {

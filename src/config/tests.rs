@@ -2,6 +2,7 @@
 //! that are accepted, each with what comes of them. The file's name is the case.
 #![forbid(unsafe_code)]
 
+mod reach;
 mod sample;
 
 use std::{

@@ -159,8 +159,8 @@ fn told_of(address: &SocketAddr, host: &str, error: &io::Error) -> Error {
     Error::io(&place, error)
 }
 
-/// With IPv6 switched off "localhost" still stands for `::1` too. Connecting to it fails so, and
-/// that says nothing about this machine's health.
+/// With IPv6 switched off `/etc/hosts` may still say that a name stands for `::1` too. Connecting to
+/// it fails so, and that says nothing about this machine's health.
 fn is_no_such_loopback(address: &SocketAddr, error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::ADDRNOTAVAIL)
         && address.is_ipv6()

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
     sync::mpsc,
     thread,
 };
@@ -30,11 +30,9 @@ pub(super) fn addresses(
     }
     if host.eq_ignore_ascii_case("localhost") {
         // The settings let this name go without TLS, so no name service says what it stands for
-        // (RFC 6761 section 6.3).
-        return Ok(vec![
-            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
-            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
-        ]);
+        // (RFC 6761 section 6.3). One address only: on the other one, which its server does not
+        // listen on, anybody on this machine may, and would be asked as soon as the server is slow.
+        return Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)]);
     }
     let name = host.to_owned();
     let answer = within(by, move || {
@@ -49,7 +47,11 @@ pub(super) fn addresses(
             Err(Error::Outage(format!("{place}: the name has no address")))
         }
         Some(Ok(found)) => Ok(found),
-        // std tells an errno only for EAI_SYSTEM; all other look-up failures are an outage.
+        // std tells an errno only for EAI_SYSTEM, and glibc's words otherwise: of those failures one is
+        // this machine's (EAI_MEMORY), all others are an outage.
+        Some(Err(error)) if error.to_string().ends_with("Memory allocation failure") => Err(
+            Error::Local(format!("{place}: no memory for the name look-up")),
+        ),
         Some(Err(error)) => Err(match Error::io(place, &error) {
             Error::Outage(_) => {
                 Error::Outage(printable(&format!("{place}: name look-up failed: {error}")))

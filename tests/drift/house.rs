@@ -29,6 +29,7 @@ const MAY: &[&str] = &[
     "src/sys/shared.rs",
     "src/sys/walls.rs",
     "src/sys/walls/calls.rs",
+    "src/sys/walls/calls/tests.rs",
     "module/src/birth.rs",
     "module/src/birth/inherited.rs",
     "module/src/helper.rs",

@@ -219,7 +219,6 @@ fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
         login.sees(&format!("{identity:?}"), &IN, &refused());
         assert_eq!(server.connections().1, 0, "{identity:?}");
     }
-    // One that is not believed does not lead on to the next: somebody may be in between.
     let other = Login::new(bench, "certs")
         .of(&oda)
         .change(|settings| settings.without("ldap.ca_file"));

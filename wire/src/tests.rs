@@ -187,3 +187,45 @@ fn log_values_cannot_leave_their_quotes() {
     let long = written(&[b'a'; 10_000]);
     assert!(long.len() < 450 && long.ends_with("...\""));
 }
+
+/// A module that an old sshd still has mapped meets a newer helper: what version 1 was stays readable,
+/// byte by byte. Where these change, [`VERSION`] does, and what was before is kept beside them.
+#[test]
+fn version_one_is_these_bytes() {
+    assert_eq!(VERSION, 1);
+    let hex = |bytes: &[u8]| -> String {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
+    };
+    assert_eq!(
+        hex(&REQUEST.write()),
+        "01000100000000007f3a9c21e8030000e1100000010304000000737368641a0000002f6574632f73656375726974792f736d735f6f74702e746f6d6c040000007373686405000000616c696365090000003139322e302e322e3703000000626f621b0000007075626c69636b6579207373682d6564323535313920414141410a020000000102"
+    );
+    let said: Vec<String> = helpers().iter().map(|said| hex(&said.write(77))).collect();
+    assert_eq!(
+        said,
+        [
+            "010010004d000000",
+            "010011004d000000010a00000050617373776f72643a20",
+            "010012004d00000015000000546f6f206d616e792077726f6e6720636f6465732e",
+            "010013004d0000004403000000616263",
+            "010014004d000000",
+            "0100150000000000030d0000000900"
+        ]
+    );
+    let answered: Vec<String> = answers()
+        .iter()
+        .map(|answer| hex(&answer.write()))
+        .collect();
+    assert_eq!(
+        answered,
+        [
+            "01000200000000000101130000006e6f742061207265616c2070617373776f7264",
+            "0100020000000000020100000000",
+            "0100020000000000030000000000",
+            "0100020000000000040100000000"
+        ]
+    );
+}

@@ -55,7 +55,7 @@ fn localhost_is_this_machine_whatever_a_name_service_says() {
     for host in ["localhost", "LocalHost"] {
         let found = addresses(host, 389, "x:1", over).unwrap();
         let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["127.0.0.1:389", "[::1]:389"], "{host}");
+        assert_eq!(shown, ["127.0.0.1:389"], "{host}");
     }
     assert!(addresses("localhost.example.org", 389, "x:1", over).is_err());
 }

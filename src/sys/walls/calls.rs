@@ -11,8 +11,10 @@ use std::io::Error;
 use libc::{c_long, sock_filter};
 
 mod lists;
+#[cfg(test)]
+mod tests;
 
-use lists::{ALWAYS_REFUSED, EVIL};
+use lists::{ALWAYS_REFUSED, EVIL, NEWER};
 
 /// `AUDIT_ARCH_…` of linux/audit.h: an ELF machine, and flags for 64 bits and little-endian. `None`:
 /// the filter would not know whose numbers it sees.
@@ -49,6 +51,7 @@ const LOAD: u16 = 0x20;
 const IF_EQUAL: u16 = 0x15;
 const IF_AT_LEAST: u16 = 0x35;
 const IF_ANY: u16 = 0x45;
+const AND: u16 = 0x54;
 const RETURN: u16 = 0x06;
 
 const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
@@ -194,6 +197,8 @@ fn program(arch: u32, own: u32) -> Program {
         program.jump(IF_AT_LEAST, X32, 0, 1);
         program.end(KILL);
     }
+    program.jump(IF_AT_LEAST, low(NEWER), 0, 1);
+    program.end(refuse(libc::ENOSYS));
     for number in EVIL {
         program.call(*number, KILL);
     }
@@ -273,6 +278,25 @@ fn memory(program: &mut Program) {
     });
 }
 
+/// Sockets of name services, of the log and of servers. A stream is TCP's own: other protocols with the
+/// same families (MPTCP, SCTP, SMC) connect past Landlock's wall around ports.
+fn sockets(judge: &mut Program) {
+    let kind = 0xf;
+    judge.argument(0);
+    judge.allow([libc::AF_UNIX, libc::AF_NETLINK].map(i32::unsigned_abs));
+    // Two steps on: past the refusal.
+    judge.jump(IF_EQUAL, libc::AF_INET.unsigned_abs(), 2, 0);
+    judge.jump(IF_EQUAL, libc::AF_INET6.unsigned_abs(), 1, 0);
+    judge.end(refuse(libc::EAFNOSUPPORT));
+    judge.argument(1);
+    judge.step(AND, kind);
+    judge.allow([libc::SOCK_DGRAM.unsigned_abs()]);
+    judge.only(libc::SOCK_STREAM.unsigned_abs(), refuse(libc::EAFNOSUPPORT));
+    judge.argument(2);
+    judge.allow([0, libc::IPPROTO_TCP.unsigned_abs()]);
+    judge.end(refuse(libc::EPROTONOSUPPORT));
+}
+
 /// Files are read; sockets are those of name services, of the log and of servers. The kernel's own
 /// wall around files (Landlock) says the same where it is to be had.
 fn files_and_sockets(program: &mut Program) {
@@ -287,17 +311,20 @@ fn files_and_sockets(program: &mut Program) {
     for open in lists::OPEN {
         program.judged(*open, |judge| reads(judge, 1));
     }
-    program.judged(libc::SYS_socket, |judge| {
-        judge.argument(0);
-        let families = [
-            libc::AF_UNIX,
-            libc::AF_INET,
-            libc::AF_INET6,
-            libc::AF_NETLINK,
-        ];
-        judge.allow(families.map(i32::unsigned_abs));
-        judge.end(refuse(libc::EAFNOSUPPORT));
-    });
+    program.judged(libc::SYS_socket, sockets);
+    for (send, flags) in [
+        (libc::SYS_sendto, 3),
+        (libc::SYS_sendmsg, 2),
+        (libc::SYS_sendmmsg, 3),
+    ] {
+        // A datagram to an address that connects by the way: Landlock sees no connecting in it.
+        program.judged(send, |judge| {
+            judge.argument(flags);
+            judge.jump(IF_ANY, libc::MSG_FASTOPEN.unsigned_abs(), 0, 1);
+            judge.end(refuse(libc::EPERM));
+            judge.end(ALLOW);
+        });
+    }
     program.judged(libc::SYS_ioctl, |judge| {
         // Typing into somebody's terminal.
         judge.argument(1);

@@ -41,6 +41,7 @@ fn told(tried: io::Result<()>) -> String {
             Some(libc::EACCES) => "EACCES".to_owned(),
             Some(libc::EPERM) => "EPERM".to_owned(),
             Some(libc::ENOSYS) => "ENOSYS".to_owned(),
+            Some(libc::EPROTONOSUPPORT) => "EPROTONOSUPPORT".to_owned(),
             Some(libc::EAFNOSUPPORT) => "EAFNOSUPPORT".to_owned(),
             Some(libc::ECONNREFUSED) => "ECONNREFUSED".to_owned(),
             _ => error.to_string(),
@@ -60,6 +61,20 @@ fn attempt(what: &str, port: u16, with: &str) -> io::Result<()> {
         "connect-elsewhere" => {
             let elsewhere: SocketAddr = with.parse().expect("an address");
             TcpStream::connect(elsewhere).map(drop)
+        }
+        "multipath" => {
+            let elsewhere: SocketAddr = with.parse().expect("an address");
+            let multipath = rustix::net::Protocol::from_raw(262.try_into().expect("a number"));
+            let socket =
+                rustix::net::socket(AddressFamily::INET, SocketType::STREAM, Some(multipath))?;
+            Ok(rustix::net::connect(&socket, &elsewhere)?)
+        }
+        "fast-open" => {
+            let elsewhere: SocketAddr = with.parse().expect("an address");
+            let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+            let fast = rustix::net::SendFlags::from_bits_retain(0x2000_0000);
+            rustix::net::sendto(&socket, b"out", fast, &elsewhere)?;
+            Ok(())
         }
         "bind" => TcpListener::bind("127.0.0.1:0").map(drop),
         "datagram" => std::net::UdpSocket::bind("127.0.0.1:0").map(drop),
@@ -154,6 +169,8 @@ fn raw(call: &str) -> io::Result<()> {
         "unlink" => (libc::SYS_unlinkat, [nothing; 6]),
         "rename" => (libc::SYS_renameat2, [nothing; 6]),
         "chmod" => (libc::SYS_fchmodat, [nothing; 6]),
+        "fchmodat2" => (452, [nothing; 6]),
+        "setxattrat" => (463, [nothing; 6]),
         "execute-memory" => (libc::SYS_mmap, [0, page, execute, private, usize::MAX, 0]),
         "write-and-execute" => (
             libc::SYS_mmap,

@@ -8,12 +8,15 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_memfd_create,
+    MEMFD_SECRET,
     // Other processes: read, written, traced, signalled.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
     libc::SYS_process_madvise,
     libc::SYS_kcmp,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
@@ -48,6 +51,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_reboot,
     libc::SYS_acct,
     libc::SYS_quotactl,
+    QUOTACTL_FD,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_vhangup,
@@ -93,15 +97,34 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_mknodat,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
+    FCHMODAT2,
     libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_truncate,
+    libc::SYS_utimensat,
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
     libc::SYS_fsetxattr,
     libc::SYS_removexattr,
     libc::SYS_lremovexattr,
     libc::SYS_fremovexattr,
+    // What processes of one user share without a file.
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_shmget,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_shmat,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_shmctl,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_semget,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_semctl,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_msgget,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
     // A server.
     libc::SYS_listen,
     libc::SYS_accept4,
@@ -142,7 +165,23 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_ioperm,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_modify_ldt,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
 ];
+
+/// From 424 (Linux 5.1) on a call has the same number on each of the processors that the filter knows;
+/// libc has names for these on some of them.
+const QUOTACTL_FD: c_long = 443;
+const MEMFD_SECRET: c_long = 447;
+const FCHMODAT2: c_long = 452;
+
+/// Calls that came after Linux 6.12, `setxattrat(2)` first. Nobody has judged them: to whoever makes
+/// one it is a call that this kernel does not have.
+pub const NEWER: c_long = 463;
 
 /// A library may try them, and knows another way.
 pub const ALWAYS_REFUSED: &[(c_long, i32)] = &[
@@ -150,6 +189,12 @@ pub const ALWAYS_REFUSED: &[(c_long, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
     (libc::SYS_openat2, libc::ENOSYS),
     (libc::SYS_seccomp, libc::EPERM),
+    (libc::SYS_setpriority, libc::EPERM),
+    (libc::SYS_ioprio_set, libc::EPERM),
+    (libc::SYS_sched_setparam, libc::EPERM),
+    (libc::SYS_sched_setscheduler, libc::EPERM),
+    (libc::SYS_sched_setattr, libc::EPERM),
+    (libc::SYS_sched_setaffinity, libc::EPERM),
     #[cfg(not(target_arch = "loongarch64"))]
     (libc::SYS_setrlimit, libc::EPERM),
     #[cfg(target_arch = "x86_64")]
