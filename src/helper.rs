@@ -6,6 +6,7 @@ mod rooms;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod work;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -141,9 +142,10 @@ fn serve(
     if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, shared)) {
         return fail(log, local(why), counts);
     }
-    let ended = tell(
+    let mut ended = tell(
         request, &texts, &settings, counts, remote, log, &host, open, started,
     );
+    ended.counts.forgive(counts, remote.stood_still_at_work());
     conclude(ended, &settings, remote, log)
 }
 
@@ -267,7 +269,7 @@ fn tell(
 /// The last line, the last words, and the time at which a refusal leaves.
 fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -> (Pam, Counts) {
     if let Outcome::Failed(failed) = &mut ended.outcome {
-        remote.blame_this_machine(failed);
+        remote.blame_this_machine(failed, shortest_wait(settings));
     }
     match &ended.outcome {
         Outcome::Granted(granted) => match granted.exemption() {
@@ -302,6 +304,14 @@ fn longest_wait(settings: &Settings) -> Duration {
         .deadline
         .saturating_add(refusal)
         .saturating_add(SLACK)
+}
+
+/// The shortest time-out that a standstill could bring about.
+fn shortest_wait(settings: &Settings) -> Duration {
+    let redis = settings.ledger.redis.as_ref();
+    let ledger = redis.map_or(Duration::MAX, |redis| redis.timeout);
+    let servers = settings.ldap.timeout.min(settings.twilio.timeout);
+    settings.deadline.min(servers).min(ledger)
 }
 
 fn fail(log: &Log, failed: Failed, counts: Counts) -> (Pam, Counts) {

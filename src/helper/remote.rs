@@ -3,7 +3,10 @@
 
 use std::{
     os::fd::OwnedFd,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,7 @@ use rustix::{
 use wire::{Answer, FromHelper, Style};
 use zeroize::Zeroizing;
 
+use super::work::Work;
 use crate::{
     deadline::{Deadline, Moment},
     ledger::Standstill,
@@ -37,9 +41,6 @@ const JITTER: Duration = Duration::from_millis(20);
 
 const BOOT: Moment = Moment::at(Duration::ZERO);
 
-/// As long a standstill changes nothing.
-const FORGIVEN: Duration = Duration::from_secs(1);
-
 /// How often in a row the wire may fail without its end being there, and the pause between.
 const FAILURES: u32 = 100;
 const BREATH: Duration = Duration::from_millis(10);
@@ -61,18 +62,21 @@ pub struct Remote {
     stood_still: AtomicU64,
     /// By how much it was late, all in all: chopped into small pieces, a standstill is one too.
     late: AtomicU64,
-    /// When the look at the wire's end began that is going on now, in milliseconds since boot.
+    /// When the last look at the wire's end began, in milliseconds since boot: it may be going on.
     tick: AtomicU64,
+    work: Mutex<Work>,
 }
 
 impl Remote {
-    pub const fn new(wire: OwnedFd) -> Self {
+    pub fn new(wire: OwnedFd) -> Self {
+        let now = Moment::now();
         Self {
             wire,
-            wait: AtomicU64::new(wire::FIRST_WAIT_MS as u64),
+            wait: AtomicU64::new(wire::FIRST_WAIT_MS.into()),
             stood_still: AtomicU64::new(0),
             late: AtomicU64::new(0),
-            tick: AtomicU64::new(u64::MAX),
+            tick: AtomicU64::new(millis(now.since(BOOT))),
+            work: Mutex::new(Work::begin(now)),
         }
     }
 
@@ -117,12 +121,19 @@ impl Remote {
     }
 
     /// Returns when the module is gone, or `rest` is to be taken, and notices meanwhile when this
-    /// process stands still.
+    /// process stands still; and whether it has before, since the last look: nobody looks while the
+    /// walls go up.
     pub fn wait_for_end(&self, rest: &OwnedFd) -> End {
         loop {
-            let began = Moment::now();
-            self.tick
-                .store(millis(began.since(BOOT)), Ordering::Relaxed);
+            let late = self.overdue();
+            if late > JITTER {
+                self.late.fetch_add(millis(late), Ordering::Relaxed);
+            }
+            if late > HICCUP {
+                self.stood_still.fetch_add(millis(late), Ordering::Relaxed);
+            }
+            let now = millis(Moment::now().since(BOOT));
+            self.tick.store(now, Ordering::Relaxed);
             let mut ends = [
                 PollFd::new(&self.wire, PollFlags::RDHUP),
                 PollFd::new(rest, PollFlags::IN),
@@ -134,13 +145,6 @@ impl Remote {
                 } else {
                     End::Gone
                 };
-            }
-            let late = Moment::now().since(began).saturating_sub(TICK);
-            if late > JITTER {
-                self.late.fetch_add(millis(late), Ordering::Relaxed);
-            }
-            if late > HICCUP {
-                self.stood_still.fetch_add(millis(late), Ordering::Relaxed);
             }
         }
     }
@@ -158,8 +162,8 @@ impl Remote {
         }
     }
 
-    /// By how much the look that is going on should be over: whoever asks may run before the thread
-    /// that looks does, when both go on again.
+    /// By how much the next look is late: whoever asks may run before the thread that looks does,
+    /// when both go on again.
     fn overdue(&self) -> Duration {
         let tick = Duration::from_millis(self.tick.load(Ordering::Relaxed));
         Moment::now().since(BOOT.after(tick)).saturating_sub(TICK)
@@ -168,22 +172,35 @@ impl Remote {
     /// An outage is what others are to blame for. A caller who can stop this process (in a control
     /// group of his own, say) can let every deadline pass without any of them being slow, and
     /// administrators write `authinfo_unavail=ignore`: so that counts as a fault of this machine.
-    pub fn blame_this_machine(&self, failed: &mut Failed) {
-        let stood_still = self.standstill().long;
-        if failed.fault == Fault::Outage && stood_still > FORGIVEN {
+    /// No time-out is shorter than `shortest`.
+    pub fn blame_this_machine(&self, failed: &mut Failed, shortest: Duration) {
+        let work = *self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let stood_still = work.brought_about(self.standstill(), Moment::now(), shortest);
+        if let (Fault::Outage, Some(stood_still)) = (failed.fault, stood_still) {
             failed.fault = Fault::Local;
             failed.detail = format!(
-                "this process stood still for {} s (stopped, or the machine overloaded or asleep), then: {}",
-                stood_still.as_secs(),
+                "this process stood still for {} ms (stopped, or the machine overloaded or asleep), then: {}",
+                stood_still.as_millis(),
                 failed.detail
             );
         }
     }
 
+    /// How long this process stood still while the person waited for it.
+    pub fn stood_still_at_work(&self) -> Duration {
+        let work = *self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.late(self.standstill())
+    }
+
     fn ask(&self, style: Style, prompt: &str) -> Heard {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Ask(style, prompt), wait);
-        let Some(message) = self.receive(LONGEST_PROMPT) else {
+        let asked = self.standstill();
+        let message = self.receive(LONGEST_PROMPT);
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        *work = work.resume(asked, self.standstill(), Moment::now());
+        drop(work);
+        let Some(message) = message else {
             return Heard::HungUp;
         };
         match Answer::read(&message) {
@@ -248,3 +265,6 @@ fn wait(ends: &mut [PollFd], by: Deadline) -> Option<()> {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
