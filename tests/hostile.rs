@@ -1,9 +1,11 @@
 //! The hostile host and the failing network: each sentence on what we defend against has its run here.
 
 mod caller;
+mod ending;
 mod exhausted;
 mod failover;
 mod faults;
+mod first_acts;
 mod hurt;
 mod keys;
 mod libraries;
@@ -14,6 +16,7 @@ mod names;
 mod neighbour;
 mod races;
 mod stacks;
+mod standstill;
 mod syscalls;
 mod timing;
 mod trap;
@@ -32,9 +35,11 @@ pub fn torture() -> bool {
 pub fn cases() -> Vec<Case> {
     [
         caller::CASES,
+        ending::CASES,
         exhausted::CASES,
         failover::CASES,
         faults::CASES,
+        first_acts::CASES,
         hurt::CASES,
         keys::CASES,
         libraries::CASES,
@@ -45,6 +50,7 @@ pub fn cases() -> Vec<Case> {
         neighbour::CASES,
         races::CASES,
         stacks::CASES,
+        standstill::CASES,
         syscalls::CASES,
         timing::CASES,
         untraceable::CASES,

@@ -57,7 +57,8 @@ fn state(pid: u32) -> char {
     rest.chars().next().expect("a state")
 }
 
-fn stops(pid: u32) {
+/// Waits until it is stopped.
+pub fn stops(pid: u32) {
     let until = std::time::Instant::now() + Duration::from_secs(10);
     while state(pid) != 'T' {
         assert!(std::time::Instant::now() < until, "{pid} does not stop");

@@ -17,6 +17,7 @@
 //! | [`pty`] | a terminal with a program on it |
 //! | [`pamhost`] | a PAM application that does as it is told |
 //! | [`impostor`] | a helper that misbehaves on the wire |
+//! | [`driven`] | the real helper, whose host is the test |
 //! | [`tracer`] | what makes one of a login's system calls fail |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`listeners`] | ports that answer wrongly, or never |
@@ -41,6 +42,7 @@
 
 pub mod bench;
 pub mod certs;
+pub mod driven;
 pub mod impostor;
 pub mod interrupt;
 pub mod ldap;

@@ -14,6 +14,7 @@ mod openssl;
 mod pipe;
 mod snapshot;
 mod step;
+mod unlisted;
 
 pub use snapshot::Snapshot;
 pub use step::Step;
@@ -240,6 +241,13 @@ impl PamHost {
     /// Runs the host as root whom this user started through a setuid program.
     pub fn setuid_for(mut self, account: &Account) -> Self {
         self.real_uid = Some(account.uid);
+        self
+    }
+
+    /// The host's groups: the one it is in, as a setgid program's caller leaves it, and these besides.
+    pub fn in_groups(mut self, group: u32, besides: &[u32]) -> Self {
+        self.request["group"] = json!(group);
+        self.request["groups"] = json!(besides);
         self
     }
 

@@ -135,6 +135,17 @@ fn prepare(request: &Value) {
         }
         _ => {}
     }
+    if let Some(group) = request["group"].as_u64() {
+        let number = |value: &Value| value.as_u64().and_then(|id| libc::gid_t::try_from(id).ok());
+        let group = libc::gid_t::try_from(group).expect("a group");
+        let besides = request["groups"].as_array().into_iter().flatten();
+        let besides: Vec<libc::gid_t> = besides.filter_map(number).collect();
+        // SAFETY: a list and its length; then numbers.
+        let done = unsafe {
+            libc::setgroups(besides.len(), besides.as_ptr()) | libc::setresgid(group, group, group)
+        };
+        assert_eq!(done, 0, "cannot take the group {group}");
+    }
     if let Some(uid) = request["real_uid"].as_u64() {
         let uid = libc::uid_t::try_from(uid).expect("a uid");
         // SAFETY: changes ids only. The effective and saved ids stay root's, as in a setuid program.

@@ -1,12 +1,14 @@
 //! What of a process a module could leave changed.
 #![forbid(unsafe_code)]
 
+use super::unlisted;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// A process from outside: descriptors, children, threads, signals, limits, environment, and the like.
+/// A process from outside: descriptors, children, threads, signals, limits, timers, scheduling,
+/// environment, and the like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     facts: BTreeMap<String, String>,
@@ -15,7 +17,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Of the calling process. `descriptor` borrows a descriptor by its number.
     pub fn take(descriptor: impl Fn(i32) -> BorrowedFd<'static>) -> Self {
-        let mut facts = BTreeMap::new();
+        let mut facts = unlisted::facts();
         for (number, link) in descriptors() {
             let peer = if link.starts_with("socket:") {
                 peer(descriptor(number).as_fd())
@@ -24,7 +26,8 @@ impl Snapshot {
             };
             facts.insert(format!("descriptor {number}"), peer.unwrap_or(link));
         }
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        // The calling thread's: some of it is each thread's own.
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
         let wanted = [
             "Umask",
             "Uid",
@@ -36,7 +39,14 @@ impl Snapshot {
             "SigBlk",
             "SigIgn",
             "SigCgt",
+            "SigPnd",
+            "ShdPnd",
+            "CapInh",
+            "CapPrm",
             "CapEff",
+            "CapBnd",
+            "CapAmb",
+            "Speculation_Store_Bypass",
         ];
         for line in status.lines() {
             if let Some((name, value)) =
@@ -45,7 +55,13 @@ impl Snapshot {
                 facts.insert(name.to_owned(), value.trim().to_owned());
             }
         }
-        for file in ["limits", "timers"] {
+        for file in [
+            "limits",
+            "timers",
+            "oom_score_adj",
+            "coredump_filter",
+            "personality",
+        ] {
             let text = fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
             facts.insert(file.to_owned(), text);
         }
@@ -62,6 +78,8 @@ impl Snapshot {
         }
         let folder = std::env::current_dir().unwrap_or_default();
         facts.insert("folder".to_owned(), folder.display().to_string());
+        let root = fs::read_link("/proc/self/root").unwrap_or_default();
+        facts.insert("root".to_owned(), root.display().to_string());
         Self { facts }
     }
 

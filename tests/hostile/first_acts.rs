@@ -1,0 +1,287 @@
+//! The helper's first acts: whatever it inherits, nothing of it is left but the wire.
+
+use super::trap::{Folders, Trap};
+use crate::Case;
+use crate::module::{Login, PASSWORD, someone};
+use lab::bench::Bench;
+use lab::driven::{Driven, request};
+use lab::impostor;
+use lab::pamhost::Answer;
+use lab::world::User;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use wire::Code;
+
+pub const CASES: &[Case] = &[
+    ("hostile::first_acts::leave_nothing", leave_nothing),
+    (
+        "hostile::first_acts::come_after_root_s_ids",
+        come_after_root_s_ids,
+    ),
+];
+
+const MEGABYTE: u64 = 1 << 20;
+
+/// No limit.
+const ALL: u64 = u64::MAX;
+
+/// Each limit: the caller's, its name in proc_pid_limits(5), the helper's own.
+const LIMITS: [(Resource, u64, &str, u64); 16] = [
+    (Resource::Core, ALL, "Max core file size", 0),
+    (Resource::Nofile, 37, "Max open files", 64),
+    (
+        Resource::As,
+        700 * MEGABYTE,
+        "Max address space",
+        1024 * MEGABYTE,
+    ),
+    (
+        Resource::Data,
+        90 * MEGABYTE,
+        "Max data size",
+        128 * MEGABYTE,
+    ),
+    (
+        Resource::Stack,
+        3 * MEGABYTE,
+        "Max stack size",
+        8 * MEGABYTE,
+    ),
+    (Resource::Fsize, 5 * MEGABYTE, "Max file size", 16 << 30),
+    (Resource::Cpu, 7, "Max cpu time", 60),
+    (Resource::Nproc, 333, "Max processes", ALL),
+    (Resource::Memlock, 4096, "Max locked memory", 8 * MEGABYTE),
+    (Resource::Locks, 3, "Max file locks", 1024),
+    (Resource::Sigpending, 17, "Max pending signals", 1024),
+    (Resource::Msgqueue, 1111, "Max msgqueue size", 0),
+    (Resource::Nice, 1, "Max nice priority", 0),
+    (Resource::Rtprio, 1, "Max realtime priority", 0),
+    (Resource::Rttime, 2_000_000, "Max realtime timeout", ALL),
+    (Resource::Rss, MEGABYTE, "Max resident set", ALL),
+];
+
+/// Started with all that a caller could set, and what no module would pass on: so a unit that a socket
+/// starts could start it, too.
+fn leave_nothing(bench: &Bench) {
+    let case = "acts";
+    let someone = someone(bench, case);
+    let (trap, folders) = (Trap::set(bench), Folders::new(bench, "acts-trap", 0));
+    let config = bench.folder(case).join("sms_otp.toml");
+    bench.settings().write(&config);
+    let junk = bench.folder(case).join("junk");
+    let mut helper = burdened(bench, &junk, &trap.environment(&folders));
+    let pid = helper.pid();
+
+    // Before a word is said on the wire; these are the first of the first acts.
+    let until = Instant::now() + Duration::from_secs(60);
+    let bare = ["/dev/null", "/dev/null", "/dev/null", "socket:"];
+    while descriptors(pid).values().map(|link| kind(link)).ne(bare) {
+        assert!(Instant::now() < until, "{:?}", descriptors(pid));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    helper.say(&request(&config, case, case).write());
+    assert_eq!(helper.question(), "Password: ");
+
+    let place = |name: &str| format!("/proc/{pid}/{name}");
+    let folder = fs::read_link(place("cwd")).expect("/proc");
+    assert_eq!(folder, Path::new("/"));
+    let status = fs::read_to_string(place("status")).expect("/proc");
+    assert_eq!(field(&status, "Umask"), "0077");
+    limits_are_its_own(&fs::read_to_string(place("limits")).expect("/proc"));
+    scheduled_as_usual(pid, &status);
+    let left = descriptors(pid);
+    let junk_left = left.values().any(|link| link.contains("junk"));
+    assert!(!junk_left, "{left:?}");
+
+    // And none of it has kept it from its work.
+    helper.answer(PASSWORD);
+    assert!(helper.question().starts_with("Code sent to "));
+    let code = bench
+        .twilio()
+        .wait_for_sms(&someone.number, Duration::from_secs(20));
+    helper.answer(&code.code());
+    assert_eq!(helper.verdict(), Code::Success);
+    assert!(helper.ended_within(Duration::from_secs(20)).is_some());
+    assert!(trap.is_empty(), "{:?}", trap.caught());
+    assert_eq!(
+        fs::read(&junk).expect("the junk"),
+        b"",
+        "nobody to print to"
+    );
+}
+
+/// Before it executes anything, the copy of a setuid host has given up whatever group its caller is in. An
+/// impostor shows it, because the helper itself is a user of its own soon.
+fn come_after_root_s_ids(bench: &Bench) {
+    let account = bench.world().add(&User::new("acts-ids"));
+    let login = Login::new(bench, "acts-ids").user("acts-ids").own_helper();
+    let program = bench.world().host_program();
+    impostor::place(
+        program,
+        &login.helper(),
+        "hear; ask 60000; hear; verdict auth-err",
+    );
+    let login = login.host(|host| {
+        host.setuid_for(&account)
+            .in_groups(12_345, &[4, 27, 23_456])
+    });
+    let mut seen = Vec::new();
+    let (transcript, _) = login.run_with(0, |_| {
+        for pid in login.helpers() {
+            let status = format!("/proc/{}/status", pid.as_raw_nonzero());
+            let status = fs::read_to_string(status).expect("/proc");
+            let of = |name| field(&status, name).replace('\t', " ");
+            seen.push([of("Uid"), of("Gid"), of("Groups")]);
+        }
+        Answer::Null
+    });
+    // The host's own are the caller's all the while.
+    let own = |name| {
+        transcript
+            .before
+            .fact(name)
+            .map(|fact| fact.replace('\t', " "))
+    };
+    assert_eq!(own("Gid").as_deref(), Some("12345 12345 12345 12345"));
+    assert_eq!(own("Groups").as_deref(), Some("4 27 23456"));
+    assert_eq!(seen, [["0 0 0 0", "0 0 0 0", ""]]);
+}
+
+/// The helper, with all of that. Whatever it writes to what it was given is in `junk` then.
+fn burdened(bench: &Bench, junk: &Path, environment: &[String]) -> Driven {
+    // The loader's own variables would work on any program: it is not asked whether they do.
+    let variables = environment
+        .iter()
+        .filter(|variable| !variable.starts_with("LD_"))
+        .filter_map(|variable| variable.split_once('='));
+    let open = || fs::File::create(junk).expect("a file");
+    // The last one is above the helper's own limit for descriptors.
+    let heirlooms = [5, 6, 7, 8, 9, 700].map(|number| (OwnedFd::from(open()), number));
+    let only = first_processor();
+    Driven::start_with(&bench.product().helper(), heirlooms.into(), |command| {
+        command.env_clear().envs(variables);
+        command.args(["--config", "/nowhere"]).current_dir("/tmp");
+        command.stdin(open()).stdout(open()).stderr(open());
+        // SAFETY: between fork and exec system calls are made, and nothing else.
+        unsafe { command.pre_exec(move || burden(only)) };
+    })
+}
+
+/// What else there is to be inherited.
+fn burden(only: usize) -> std::io::Result<()> {
+    for (resource, soft, _, _) in LIMITS {
+        let maximum = getrlimit(resource).maximum;
+        let soft = soft.min(maximum.unwrap_or(ALL));
+        let current = (soft != ALL).then_some(soft);
+        setrlimit(resource, Rlimit { current, maximum })?;
+    }
+    // SAFETY: numbers, and structs of zeroes that are all there.
+    let done = unsafe {
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(only, &mut one);
+        let usual = std::mem::zeroed();
+        libc::umask(0);
+        libc::prctl(libc::PR_SET_TIMERSLACK, 1_000_000_000);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const one)
+            | libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const usual)
+            | libc::setpriority(libc::PRIO_PROCESS, 0, 19)
+    };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(std::io::Error::last_os_error())
+    }
+}
+
+fn first_processor() -> usize {
+    // SAFETY: all-zero is a valid set; sched_getaffinity(2) writes one of its size.
+    unsafe {
+        let mut own: libc::cpu_set_t = std::mem::zeroed();
+        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut own);
+        (0..usize::try_from(libc::CPU_SETSIZE).unwrap_or(1))
+            .find(|number| libc::CPU_ISSET(*number, &own))
+            .unwrap_or(0)
+    }
+}
+
+fn descriptors(pid: u32) -> BTreeMap<i32, String> {
+    let all = fs::read_dir(format!("/proc/{pid}/fd")).expect("/proc");
+    all.flatten()
+        .filter_map(|entry| {
+            let link: PathBuf = fs::read_link(entry.path()).ok()?;
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            Some((number, link.display().to_string()))
+        })
+        .collect()
+}
+
+/// `socket:[1234]` without its number.
+fn kind(link: &str) -> &str {
+    link.split_once('[').map_or(link, |(kind, _)| kind)
+}
+
+fn field<'a>(status: &'a str, name: &str) -> &'a str {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.strip_prefix(':'))
+        .expect("a field")
+        .trim()
+}
+
+/// Soft and hard, as near as the hard limit lets whoever may not raise it (root in many containers).
+fn limits_are_its_own(table: &str) {
+    for (resource, _, name, own) in LIMITS {
+        let line = table.lines().find_map(|line| line.strip_prefix(name));
+        let values = line.expect("a limit").split_whitespace().take(2);
+        let near = own.min(getrlimit(resource).maximum.unwrap_or(ALL));
+        for value in values {
+            let value = match value {
+                "unlimited" => ALL,
+                number => number.parse().expect("a number"),
+            };
+            assert!(value == own || value == near, "{name}: {value}, not {own}");
+        }
+    }
+}
+
+/// On every processor that may be had, without nice where that may be undone, as the kernel does it.
+fn scheduled_as_usual(pid: u32, status: &str) {
+    // Whatever may be had: for a thread that asks for all.
+    let all = std::thread::spawn(|| {
+        // SAFETY: of ones, all of a set is there; it is this thread's alone.
+        unsafe {
+            let mut all: libc::cpu_set_t = std::mem::zeroed();
+            std::ptr::write_bytes(&raw mut all, 0xff, 1);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const all);
+        }
+        fs::read_to_string("/proc/thread-self/status").expect("/proc")
+    });
+    let all = all.join().expect("a thread");
+    let processors = "Cpus_allowed_list";
+    assert_eq!(field(status, processors), field(&all, processors));
+
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("/proc");
+    let (_, fields) = stat.rsplit_once(") ").expect("a state");
+    let fields: Vec<&str> = fields.split(' ').collect();
+    // proc_pid_stat(5), counted from the state, which is the third.
+    assert_eq!(fields[41 - 3], libc::SCHED_OTHER.to_string(), "policy");
+    if has_capability(&all, SYS_NICE) {
+        assert_eq!(fields[19 - 3], "0", "nice");
+        let slack = fs::read_to_string(format!("/proc/{pid}/timerslack_ns")).expect("/proc");
+        assert_eq!(slack.trim(), "50000");
+    } else {
+        eprintln!("skipped, without CAP_SYS_NICE: the helper's priority and timer slack");
+    }
+}
+
+/// capabilities(7)
+const SYS_NICE: u32 = 23;
+
+fn has_capability(status: &str, number: u32) -> bool {
+    let set = u64::from_str_radix(field(status, "CapEff"), 16).expect("a set");
+    set >> number & 1 == 1
+}
