@@ -60,5 +60,7 @@ fn said(asked: bool, words: &[u8]) -> Vec<u8> {
     if words.len() > MAX_ANSWER {
         return Answer::TooLong.write();
     }
-    Answer::Said { asked, words }.write()
+    let said = Answer::Said { asked, words };
+    // Without memory that is not what has happened: `Line::has_memory` is asked next.
+    said.try_write().unwrap_or_else(|| Answer::HungUp.write())
 }

@@ -2,8 +2,10 @@
 //! helper.
 #![forbid(unsafe_code)]
 
+use std::ffi::CStr;
+
 use pam::{items, module::PamHandle};
-use wire::logfmt::field;
+use wire::{logfmt::field, most};
 
 use crate::{libpam, reserve, system};
 
@@ -69,9 +71,10 @@ pub struct Line {
 impl Line {
     /// Draws the login's number, so that this line and the helper's lines carry the same.
     pub fn begin(pamh: &PamHandle) -> Self {
-        let text = |item: Option<&std::ffi::CStr>| {
-            item.map(|text| text.to_bytes().to_vec())
-                .unwrap_or_default()
+        let text = |item: Option<&CStr>| {
+            // No longer than what the helper is told.
+            let bytes = item.map(CStr::to_bytes).unwrap_or_default();
+            bytes.get(..most::NAME).unwrap_or(bytes).to_vec()
         };
         Self {
             // First of all: what follows needs memory already.

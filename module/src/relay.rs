@@ -38,9 +38,9 @@ pub fn run(
     counts: &[u8],
 ) -> Result<Ended, Trouble> {
     let request = request(pamh, arguments, line, user, counts)?;
+    line.has_memory()?;
     // If it did not get the request, what it has said instead is more interesting.
     let _ = helper.send(&request);
-    line.has_memory()?;
     let ended = relay(pamh, arguments, flags, line, &helper, user);
     match ended {
         Ok(ended) => {
@@ -140,14 +140,14 @@ fn request(
         ));
     }
     let rhost = match pamh.get_item::<items::RHost>() {
-        Ok(Some(rhost)) => rhost.to_bytes().to_vec(),
+        Ok(Some(rhost)) => start(rhost.to_bytes(), most::NAME),
         _ => Vec::new(),
     };
     let ruser = match pamh.get_item::<items::RUser>() {
-        Ok(Some(ruser)) => ruser.to_bytes().to_vec(),
+        Ok(Some(ruser)) => start(ruser.to_bytes(), most::NAME),
         _ => Vec::new(),
     };
-    Ok(Request {
+    let request = Request {
         login: line.login,
         caller: system::real_uid(),
         pid: std::process::id(),
@@ -157,19 +157,27 @@ fn request(
         config: arguments.config.to_bytes(),
         service: &service,
         user,
-        rhost: rhost.get(..most::NAME).unwrap_or(&rhost),
-        ruser: ruser.get(..most::NAME).unwrap_or(&ruser),
+        rhost: &rhost,
+        ruser: &ruser,
         ssh_auth_info: &ssh_auth_info,
         counts,
-    }
-    .write())
+    };
+    request
+        .try_write()
+        .ok_or_else(|| Trouble::local("this process has no memory left"))
 }
 
 fn service(pamh: &PamHandle) -> Vec<u8> {
     match pamh.get_item::<items::Service>() {
-        Ok(Some(service)) => service.to_bytes().to_vec(),
+        // One byte more than is passed on, to see that it was not all.
+        Ok(Some(service)) => start(service.to_bytes(), most::SERVICE.saturating_add(1)),
         _ => Vec::new(),
     }
+}
+
+/// A copy of no more than is wanted of a text that may be as long as its host likes.
+fn start(text: &[u8], longest: usize) -> Vec<u8> {
+    text.get(..longest).unwrap_or(text).to_vec()
 }
 
 fn nonsense(pamh: &PamHandle, message: &[u8]) -> Trouble {

@@ -18,9 +18,9 @@ const BLOCK: usize = 128;
 /// Bits of a word of the list of blocks.
 const BITS: usize = u64::BITS as usize;
 
-/// Words of the list: 512 KiB in all. The largest request is 64 KiB long, written into a buffer that
-/// doubles as it grows, beside what it is made of.
-const WORDS: usize = 64;
+/// Words of the list: 32 KiB in all. A caller's limits count it even while it is not used, so it is no
+/// larger than a refusal needs: what may itself be larger is made so that it can fail.
+const WORDS: usize = 4;
 
 /// How often a lock is tried. It is held for some hundred instructions, and in the copy that a fork has
 /// made of it perhaps for ever: nobody waits for that.
@@ -31,7 +31,7 @@ struct Room(#[allow(dead_code, reason = "written through pointers")] [u8; WORDS 
 
 struct Reserve {
     locked: AtomicBool,
-    /// How often something was taken, over all.
+    /// How often something was wanted of it, over all.
     drawn: AtomicUsize,
     /// A bit for each block that is out.
     out: UnsafeCell<[u64; WORDS]>,
@@ -73,6 +73,8 @@ impl Reserve {
     #[cold]
     #[inline(never)]
     fn take(&self, layout: Layout) -> *mut u8 {
+        // Even if it is too small for that: what was wanted is not there.
+        self.drawn.fetch_add(1, Ordering::Relaxed);
         let wanted = blocks(layout);
         if layout.align() > BLOCK {
             return ptr::null_mut();
@@ -85,7 +87,6 @@ impl Reserve {
         let Some(first) = first.flatten() else {
             return ptr::null_mut();
         };
-        self.drawn.fetch_add(1, Ordering::Relaxed);
         // SAFETY: `free` finds blocks within the room only.
         unsafe { self.start().add(first.saturating_mul(BLOCK)) }
     }
@@ -254,6 +255,6 @@ mod tests {
         // As a fork finds it that was made at the wrong moment.
         reserve.locked.store(true, Ordering::Relaxed);
         assert!(reserve.take(layout(1)).is_null());
-        assert_eq!(reserve.drawn.load(Ordering::Relaxed), 3);
+        assert_eq!(reserve.drawn.load(Ordering::Relaxed), 5);
     }
 }

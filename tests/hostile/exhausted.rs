@@ -26,32 +26,45 @@ struct Way {
     everybody: bool,
     /// Whether the right code is typed.
     right: bool,
+    /// How much sshd has to say of the first factor.
+    long: usize,
 }
 
-const WAYS: [Way; 4] = [
+const WAYS: [Way; 5] = [
+    Way {
+        case: "long",
+        for_ever: true,
+        everybody: false,
+        right: true,
+        long: 60_000,
+    },
     Way {
         case: "once",
         for_ever: false,
         everybody: false,
         right: true,
+        long: 0,
     },
     Way {
         case: "for-ever",
         for_ever: true,
         everybody: false,
         right: true,
+        long: 0,
     },
     Way {
         case: "once-wrong",
         for_ever: false,
         everybody: false,
         right: false,
+        long: 0,
     },
     Way {
         case: "everybody",
         for_ever: false,
         everybody: true,
         right: false,
+        long: 0,
     },
 ];
 
@@ -85,7 +98,12 @@ fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
     let sign = folder.join(case);
     for at in 1..MOST {
         let login = Login::new(bench, case).of(&zoe).host(|host| {
+            let told = format!(
+                "SSH_AUTH_INFO_0=password\npublickey {}",
+                "a".repeat(way.long)
+            );
             let host = host
+                .pam_env(&told)
                 .steps(&[Step::Credentials, Step::Authenticate])
                 .that_is("marked")
                 .no_delay()

@@ -8,7 +8,18 @@ pub struct Writer(pub Vec<u8>);
 
 impl Writer {
     pub fn new(kind: u8, wait_ms: u32, body: usize) -> Self {
-        let mut out = Vec::with_capacity(body.saturating_add(HEADER));
+        let room = Vec::with_capacity(body.saturating_add(HEADER));
+        Self::begin(room, kind, wait_ms)
+    }
+
+    /// `None`: there is no memory for it.
+    pub fn try_new(kind: u8, wait_ms: u32, body: usize) -> Option<Self> {
+        let mut room = Vec::new();
+        room.try_reserve_exact(body.saturating_add(HEADER)).ok()?;
+        Some(Self::begin(room, kind, wait_ms))
+    }
+
+    fn begin(mut out: Vec<u8>, kind: u8, wait_ms: u32) -> Self {
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[kind, 0]);
         out.extend_from_slice(&wait_ms.to_le_bytes());

@@ -277,13 +277,30 @@ impl Answer<'_> {
     /// Writes an answer. The caller wipes what is returned: it may hold a password.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
+        self.fill(Writer::new(kind::ANSWER, 0, self.body()))
+    }
+
+    /// The same. `None`: there is no memory for it.
+    #[must_use]
+    pub fn try_write(&self) -> Option<Vec<u8>> {
+        let out = Writer::try_new(kind::ANSWER, 0, self.body())?;
+        Some(self.fill(out))
+    }
+
+    const fn body(&self) -> usize {
+        match self {
+            Self::Said { words, .. } => words.len().saturating_add(6),
+            Self::HungUp | Self::Missing | Self::TooLong => 6,
+        }
+    }
+
+    fn fill(&self, mut out: Writer) -> Vec<u8> {
         let (what, asked, words): (u8, bool, &[u8]) = match self {
             Self::Said { asked, words } => (1, *asked, words),
             Self::HungUp => (2, true, b""),
             Self::Missing => (3, false, b""),
             Self::TooLong => (4, true, b""),
         };
-        let mut out = Writer::new(kind::ANSWER, 0, words.len().saturating_add(6));
         out.byte(what);
         out.byte(u8::from(asked));
         out.text(words);

@@ -64,17 +64,29 @@ impl<'a> Request<'a> {
     /// Writes the request.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
-        let texts = self.texts();
-        let body = texts.iter().fold(14_usize, |sum, text| {
+        self.fill(Writer::new(kind::REQUEST, 0, self.body()))
+    }
+
+    /// The same. `None`: there is no memory for it.
+    #[must_use]
+    pub fn try_write(&self) -> Option<Vec<u8>> {
+        let out = Writer::try_new(kind::REQUEST, 0, self.body())?;
+        Some(self.fill(out))
+    }
+
+    fn body(&self) -> usize {
+        self.texts().iter().fold(14_usize, |sum, text| {
             sum.saturating_add(text.len()).saturating_add(4)
-        });
-        let mut out = Writer::new(kind::REQUEST, 0, body);
+        })
+    }
+
+    fn fill(&self, mut out: Writer) -> Vec<u8> {
         out.number(u32::from_le_bytes(self.login));
         out.number(self.caller);
         out.number(self.pid);
         out.byte(u8::from(self.debug));
         out.byte(self.source.map_or(0, |source| source as u8));
-        for text in texts {
+        for text in self.texts() {
             out.text(text);
         }
         out.0
