@@ -4,6 +4,8 @@
 #                own, other Rust toolchains; as root, an hour or so
 # make mutants   one change at a time in the rooms that decide: does a test notice? Hours; goes on where it
 #                was ended; FILES='src/code.rs src/policy/*' or SHARD=0/8 for a part; as root
+# make fuzz      ten minutes of libFuzzer for each property of what is read from outside; TIME=60 is shorter,
+#                TARGET=phone only one
 # make bench     what one login costs, beside other modules, into docs/benchmarks.md; as root
 # make bench-ledger   what one decision of the ledger costs, into docs/ledger-benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
@@ -25,7 +27,7 @@ CARGO   ?= cargo
 INSTALL ?= install
 BUILT    = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: all build demo test torture mutants bench bench-ledger lint install uninstall clean cargo
+.PHONY: all build demo test torture mutants fuzz bench bench-ledger lint install uninstall clean cargo
 
 all: build
 
@@ -55,11 +57,19 @@ torture: cargo
 	TORTURE=1 LAB_WORLD=required $(CARGO) test --locked --test main -- hostile
 	@tests/lab/names "$$($(CARGO) test --locked --test main --no-run --message-format=json 2>/dev/null | \
 	  sed -n 's/.*"executable":"\([^"]*\/main-[^"]*\)".*/\1/p')" "$$(realpath -m "$${CARGO_TARGET_DIR:-target}")/roots"
+	TORTURE=1 $(CARGO) test --locked --lib --package sms-otp --package wire --package pam_sms_otp -- properties
 	@tests/lab/toolchains hostile
 
 mutants: cargo
 	@tests/lab/packages lab
 	@tests/lab/mutants
+
+# The same properties as in the tests. Nightly Rust; cargo-fuzz is built where it is missing.
+TIME   ?= 600
+TARGET ?=
+fuzz: cargo
+	@tests/lab/packages fuzz
+	@TIME="$(TIME)" TARGET="$(TARGET)" fuzz/run
 
 # Peers are unpacked into the target folder, which cargo is to make.
 bench: cargo
@@ -83,6 +93,8 @@ lint: cargo
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path benches/ledger/Cargo.toml --check
 	$(CARGO) update --workspace --locked --quiet --manifest-path benches/ledger/Cargo.toml
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) update --workspace --locked --quiet --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 # What is built is installed: `make LIBEXECDIR=…` and `make install LIBEXECDIR=…` go together, and

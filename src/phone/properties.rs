@@ -38,9 +38,10 @@ pub fn phone(bytes: &[u8]) {
     for region in [None, Region::named("US"), Region::named("DE"), region] {
         assert_eq!(Phone::read(e164, region).as_ref(), Some(&phone), "{e164}");
     }
+    let within_spaces = format!(" {} ", text.trim());
     assert_eq!(
-        Phone::read(&format!(" {text} "), region).as_ref(),
-        Some(&phone),
+        Phone::read(&within_spaces, region).as_ref(),
+        Some(&phone).filter(|_| within_spaces.len() <= 64),
         "{text}"
     );
     masked(&phone, number);

@@ -65,13 +65,12 @@ fn sound(host: &str, port: u16) -> String {
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     assert!(host.bytes().all(plain), "{host}");
-    // What the resolver would take for a short form of an address.
+    // What the resolver would take for a short form of an address (inet_aton(3)).
     let last = host.rsplit('.').next().unwrap_or_default();
-    if last.starts_with(|first: char| first.is_ascii_digit())
-        && !last.contains(|c: char| !c.is_ascii_hexdigit() && c != 'x' && c != 'X')
-    {
-        let letters = last.contains(|c: char| matches!(c, 'a'..='f' | 'A'..='F'));
-        assert!(host.parse::<Ipv4Addr>().is_ok() || letters, "{host}");
-    }
+    let number = match last.get(..2) {
+        Some("0x" | "0X") => last.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit()),
+        _ => last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    assert!(!number || host.parse::<Ipv4Addr>().is_ok(), "{host}");
     format!("{host}:{port}")
 }

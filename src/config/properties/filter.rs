@@ -4,7 +4,7 @@ use ldap3::asn1::{ASNTag, PL, StructureTag, TagClass};
 
 use crate::config::{filter::Filter, values::Leaf};
 
-/// A name that stands nowhere else.
+/// A name that stands nowhere else, but for a fuzzer that has found it out.
 const NAME: &str = "Zq7Zq7Zq";
 
 /// Numbers of the parts of a filter (RFC 4511 §4.5.1.7).
@@ -36,6 +36,9 @@ pub fn filter(bytes: &[u8]) {
             ldap3::parse_filter(&asked).is_ok(),
             "{asked} cannot be sent"
         );
+    }
+    if filter.contains(NAME) {
+        return;
     }
     let sent = ldap3::parse_filter(filter.replace("{user}", NAME));
     let found = sent.map(|sent| look(&sent.into_structure()));

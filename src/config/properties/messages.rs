@@ -22,7 +22,9 @@ pub fn messages(bytes: &[u8]) {
         let filled = seen(&sms, &values, 1600);
         assert!(filled.contains(CODE), "{filled}");
     }
-    let has_code = template.contains(CODE) || rest.contains(CODE);
+    // A value may be the code, if a fuzzer has found it out, with anything invisible in it.
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let has_code = digits.contains(CODE);
     if let Ok(Prompt(prompt)) = Prompt::check(template.to_owned()) {
         let filled = seen(&prompt, &values, 255);
         assert!(filled.is_ascii(), "{filled}");
