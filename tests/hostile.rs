@@ -1,6 +1,7 @@
 //! The hostile host and the failing network: each sentence on what we defend against has its run here.
 
 mod caller;
+mod deadlines;
 mod ending;
 mod exhausted;
 mod failover;
@@ -35,6 +36,7 @@ pub fn torture() -> bool {
 pub fn cases() -> Vec<Case> {
     [
         caller::CASES,
+        deadlines::CASES,
         ending::CASES,
         exhausted::CASES,
         failover::CASES,

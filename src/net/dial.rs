@@ -70,8 +70,9 @@ impl Failure for Error {
 /// that the one at the other end is of use.
 ///
 /// `host` is a name or an address, IPv6 without brackets. Each address gets its fair share of the
-/// time that is left, so that one that swallows packets, or answers and then says nothing, does not
-/// keep us from the next. Of several failures one is told that does not pass by itself, else the
+/// time for connecting, so that one that swallows packets does not keep us from the next; whoever has
+/// answered may take half of what is left in all, for a server that is slow is slow at its other
+/// addresses too. Of several failures one is told that does not pass by itself, else the
 /// last: a certificate that does not verify stays one, whatever else was down.
 pub fn dial<T, F: Failure>(
     host: &str,
@@ -99,11 +100,14 @@ fn try_each<T, F: Failure>(
     let mut connecting = pace.step;
     for address in addresses {
         let share = |of: Duration| of.checked_div(still).unwrap_or_default();
-        let by = pace.by.or_within(share(pace.by.left()));
+        let soon = share(connecting).min(share(pace.by.left()));
         let began = Moment::now();
-        let connected = connect(address, by.or_within(share(connecting)));
+        let connected = connect(address, Deadline::within(soon));
         connecting = connecting.saturating_sub(Moment::now().since(began));
         still = still.saturating_sub(1);
+        let parts = if still > 0 { 2 } else { 1 };
+        let part = pace.by.left().checked_div(parts).unwrap_or_default();
+        let by = pace.by.or_within(part);
         let failure = match connected {
             Ok(tcp) => {
                 let reached = Reached {

@@ -83,6 +83,13 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             between(ground, login, &fault, "https").text("deadline", DEADLINE)
         }));
     }
+    rows.push(row(
+        "send: TLS",
+        "a bit in turn 1",
+        &IN,
+        &outage,
+        move |login| between(ground, login, &Fault::Flipped, "https").text("twilio.timeout", STEP),
+    ));
     for (identity, server) in &ground.untrusted {
         let (url, want) = (server.url(), unsent(LOCAL, "refused", 0));
         rows.push(row(

@@ -122,6 +122,23 @@ fn securing<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             between(ground, login, way, turn, &flood).text("ldap.timeout", STEP)
         }));
     }
+    // What is said under TLS: changed on the way, it is not believed.
+    for (way, turn) in [
+        (Way::Tls, 1),
+        (Way::Tls, 2),
+        (Way::StartTls, 2),
+        (Way::StartTls, 3),
+    ] {
+        rows.push(row(
+            "directory: TLS",
+            format!("a bit in turn {turn}"),
+            &IN,
+            &outage(),
+            move |login| {
+                between(ground, login, way, turn, &Fault::Flipped).text("ldap.timeout", STEP)
+            },
+        ));
+    }
     for (identity, server) in &ground.untrusted {
         let uri = format!("ldaps://127.0.0.1:{}", server.port());
         rows.push(row(

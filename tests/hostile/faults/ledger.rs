@@ -89,6 +89,12 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             between(ground, login, true, 1, &fault).text("ledger.timeout", STEP)
         }));
     }
+    for turn in [1, 2] {
+        let (what, want) = (format!("a bit in turn {turn}"), unsent(OUTAGE, "outage"));
+        rows.push(row("ledger: TLS", what, &IN, &want, move |login| {
+            between(ground, login, true, turn, &Fault::Flipped).text("ledger.timeout", STEP)
+        }));
+    }
     for (identity, server) in &ground.untrusted {
         let url = format!("rediss://127.0.0.1:{}", server.port());
         let want = unsent(LOCAL, "refused");
@@ -162,7 +168,15 @@ type Spoil = fn(&Path);
 
 fn own<'b>() -> Vec<Row<'b>> {
     let want = unsent(LOCAL, "local");
-    let spoils: [(&str, Spoil); 6] = [
+    let spoils: [(&str, Spoil); 8] = [
+        ("a full disk", |path| {
+            disk(path);
+            fill(path);
+        }),
+        ("a read-only disk", |path| {
+            disk(path);
+            mount(&["-o", "remount,ro"], path);
+        }),
         ("a file in place of its folder", |path| {
             lab::scratch::write(path, 0o600, "");
         }),
@@ -201,6 +215,23 @@ fn own<'b>() -> Vec<Row<'b>> {
         ));
     }
     rows
+}
+
+/// A disk of its own, in the tests' private machine.
+fn disk(path: &Path) {
+    std::fs::create_dir(path).expect("a folder");
+    mount(&["-t", "tmpfs", "-o", "size=64k,mode=0700", "lab"], path);
+}
+
+fn mount(how: &[&str], path: &Path) {
+    let mut command = std::process::Command::new(lab::process::program("mount"));
+    let status = command.args(how).arg(path).status();
+    assert!(status.is_ok_and(|status| status.success()), "mount {how:?}");
+}
+
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path.join("filler")).expect("a file");
+    while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
 }
 
 /// A place that no other row has.

@@ -19,6 +19,8 @@ pub fn rows<'b>() -> Vec<Row<'b>> {
 
 fn at_the_password<'b>() -> Vec<Row<'b>> {
     let wrong = |line: &str| Seen::new(&[code::AUTH_ERR], &[ASKS], &[line], 0);
+    // The directory has said that it knows him; about the last nobody is asked.
+    let unasked = wrong("denied user=? reason=wrong-password");
     let wrong = wrong("denied reason=wrong-password");
     let cancelled = "denied user=? reason=cancelled";
     let cancelled = Seen::new(&[code::CONV_ERR], &[ASKS], &[cancelled], 0);
@@ -28,7 +30,11 @@ fn at_the_password<'b>() -> Vec<Row<'b>> {
         ("empty", Say::Text(""), &wrong),
         ("oversized", Say::Long(100_000), &wrong),
         ("garbage", Say::Bytes(b"\xff\xfe\x1b[2J"), &wrong),
-        ("sshd's junk", Say::Text("\u{8}\n\r\u{7f}INCORRECT"), &wrong),
+        (
+            "sshd's junk",
+            Say::Text("\u{8}\n\r\u{7f}INCORRECT"),
+            &unasked,
+        ),
     ]
     .map(|(what, say, want)| row("prompt: password", what, &[say], want, Into::into))
     .into()

@@ -30,6 +30,8 @@ pub enum Fault {
     Reset,
     /// Half of the answer, and then an orderly end.
     Half,
+    /// The answer with one bit turned over in its middle.
+    Flipped,
     /// The answer, a byte at a time with so long a wait after each.
     Drip(Duration),
     /// Bytes of no protocol.
@@ -201,6 +203,12 @@ fn happen(
         Fault::Half => {
             let answer = answer()?;
             return client.write_all(&answer[..answer.len() / 2]);
+        }
+        Fault::Flipped => {
+            let mut answer = answer()?;
+            let middle = answer.len() / 2;
+            answer[middle] ^= 1;
+            client.write_all(&answer)?;
         }
         Fault::Drip(wait) => {
             for byte in answer()? {

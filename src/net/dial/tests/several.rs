@@ -103,6 +103,23 @@ fn all_of_it_ends_with_the_deadline() {
     assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
+#[test]
+fn whoever_has_answered_is_given_time() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = [server.local_addr().unwrap(); 16];
+    let mut given = Vec::new();
+    let told = try_each(&at, "x:1", pace(), pace().step, |reached| {
+        given.push(reached.pace.by.left());
+        Err::<(), _>(Error::Outage(String::new()))
+    });
+    assert!(told.is_err());
+    assert!(given[0] > Duration::from_millis(2500), "{given:?}");
+    assert!(given[0] <= Duration::from_secs(3), "{given:?}");
+    // It had not been used up.
+    assert!(given[14] > Duration::from_secs(2), "{given:?}");
+    assert!(given[15] > Duration::from_secs(4), "{given:?}");
+}
+
 /// What must not be said twice, or would be answered alike elsewhere.
 #[derive(Debug)]
 struct Over(bool);

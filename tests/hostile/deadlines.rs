@@ -1,0 +1,101 @@
+//! One deadline for all that a person waits for, however many servers are slow in turn.
+
+use crate::Case;
+use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, someone};
+use lab::bench::Bench;
+use lab::ldap::{Ldap, Script};
+use lab::listeners::{Listener, Manner};
+use lab::middle::{Fault, Middle};
+use lab::pamhost::code;
+use std::thread;
+use std::time::Duration;
+
+pub const CASES: &[Case] = &[(
+    "hostile::deadlines::slow_servers_in_turn_share_one",
+    slow_servers_in_turn_share_one,
+)];
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+
+/// How long everything may take, and what is more than that on any machine.
+const DEADLINE: Duration = Duration::from_secs(6);
+const TOO_LONG: Duration = Duration::from_millis(9500);
+
+/// Each of them alone is within its own time-out.
+fn slow_servers_in_turn_share_one(bench: &Bench) {
+    thread::scope(|scope| {
+        for run in [
+            a_slow_directory_and_a_silent_twilio,
+            many_silent_directories,
+            bytes_by_the_second,
+        ] {
+            scope.spawn(move || run(bench));
+        }
+    });
+}
+
+fn judge(login: &Login, what: &str, want: &Seen) {
+    let seen = login.sees(what, &IN, want);
+    let (_, took) = seen.results[0];
+    // Whoever has no time left may know so a little earlier than a clock of others.
+    let least = DEADLINE
+        .checked_sub(Duration::from_millis(500))
+        .expect("seconds");
+    assert!((least..TOO_LONG).contains(&took), "{what}: {took:?}");
+}
+
+fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
+    let who = someone(bench, case);
+    Login::new(bench, case)
+        .of(&who)
+        .text("deadline", &format!("{}s", DEADLINE.as_secs()))
+        .text("ldap.timeout", "60s")
+        .text("twilio.timeout", "60s")
+}
+
+fn a_slow_directory_and_a_silent_twilio(bench: &Bench) {
+    let directory = Ldap::start();
+    let number = bench.number();
+    directory.says(Script {
+        takes: Duration::from_millis(1300),
+        dn: b"uid=slow,ou=people,dc=example,dc=org".to_vec(),
+        attributes: vec![
+            (b"phoneNumberVerified".to_vec(), vec![b"TRUE".to_vec()]),
+            (b"mobile".to_vec(), vec![number.clone().into_bytes()]),
+        ],
+        ..Script::default()
+    });
+    let silent = Listener::start(Manner::Silent);
+    let url = format!("https://127.0.0.1:{}", silent.port());
+    let login = login(bench, "slow-both")
+        .number(&number)
+        .set("ldap.uris", &format!("[{:?}]", directory.url()))
+        .text("twilio.api_url", &url);
+    let line = "failed stage=twilio reason=outage";
+    let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS, NOT_SENT], &[line], 0);
+    judge(&login, "slow, then silent", &want);
+    assert!(silent.taken() > 0, "Twilio was not reached");
+}
+
+fn many_silent_directories(bench: &Bench) {
+    let silent: Vec<Listener> = (0..8).map(|_| Listener::start(Manner::Silent)).collect();
+    let uri = |server: &Listener| format!("ldaps://127.0.0.1:{}", server.port());
+    let uris: Vec<String> = silent.iter().map(uri).collect();
+    let login = login(bench, "slow-many").set("ldap.uris", &format!("{uris:?}"));
+    let line = "failed user=? stage=directory reason=outage";
+    let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
+    judge(&login, "many silent ones", &want);
+    for server in &silent {
+        assert!(server.taken() > 0, "each is asked in its share");
+    }
+}
+
+fn bytes_by_the_second(bench: &Bench) {
+    let port = crate::hostile::failover::port(&bench.slapd().ldaps());
+    let drip = Middle::start(port, 1, Fault::Drip(Duration::from_secs(1)));
+    let uri = format!("ldaps://127.0.0.1:{}", drip.port());
+    let login = login(bench, "slow-bytes").set("ldap.uris", &format!("[{uri:?}]"));
+    let line = "failed user=? stage=directory reason=outage";
+    let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
+    judge(&login, "a byte a second", &want);
+}
