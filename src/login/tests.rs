@@ -233,8 +233,8 @@ fn in_the_last_minute_a_new_code_is_sent() {
     );
     assert_ne!(seen.sms[0], seen.sms[1]);
 
-    let seen = codes(&[after(239, Do::Say("r")), Do::Code(0)]);
-    assert!(seen.sms[1].contains("expires in 2 minutes") && seen.sms[1][..6] == seen.sms[0][..6]);
+    let seen = codes(&[after(240, Do::Say("r")), Do::Code(0)]);
+    assert!(seen.sms[1].contains("expires in 1 minute") && seen.sms[1][..6] == seen.sms[0][..6]);
 }
 
 #[test]

@@ -83,3 +83,22 @@ const fn minutes(life: Duration) -> u64 {
         .saturating_add(if life.subsec_nanos() > 0 { 1 } else { 0 })
         .div_ceil(60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_that_have_begun_count_whole() {
+        for (life, whole) in [
+            (0, 0),
+            (1, 1),
+            (59_999, 1),
+            (60_000, 1),
+            (60_001, 2),
+            (300_000, 5),
+        ] {
+            assert_eq!(minutes(Duration::from_millis(life)), whole, "{life} ms");
+        }
+    }
+}
