@@ -120,7 +120,7 @@ fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
     let head = format!("pam_sms_otp({}:auth): failed", login.case);
     let failures = || login.bench.world().log().lines_with(&[&head]);
     let before = failures().len();
-    let torture = std::env::var_os("TORTURE").is_some();
+    let torture = super::torture();
     let times = if torture { 150 } else { 12 };
     let mut racer = Racer::start(one, other);
     let (mut granted, mut refused) = (0, 0);

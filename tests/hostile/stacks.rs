@@ -58,7 +58,7 @@ const WORKERS: usize = 4;
 fn who_gets_in_with_what(bench: &Bench) {
     let stacks = table::read();
     let documented = documented();
-    let at_length = std::env::var_os("TORTURE").is_some();
+    let at_length = super::torture();
     let rows: Vec<(&Stack, Host)> = stacks
         .iter()
         .filter(|stack| at_length || !stack.like_others)

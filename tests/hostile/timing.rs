@@ -7,6 +7,7 @@
 
 mod ssh;
 
+use super::torture;
 use crate::Case;
 use crate::module::PASSWORD;
 use crate::module::login::Login;
@@ -102,11 +103,6 @@ type Kinds = [(String, Vec<Duration>)];
 struct Times {
     prompt: Vec<Duration>,
     refusal: Vec<Duration>,
-}
-
-/// Whether the long form was asked for.
-fn torture() -> bool {
-    std::env::var_os("TORTURE").is_some()
 }
 
 fn refusals_look_alike(bench: &Bench) {
