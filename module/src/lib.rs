@@ -11,6 +11,8 @@
 //!             helper ───────► birth          one helper process, started and reaped
 //! ```
 //!
+//! Below them all is `reserve`: memory to refuse with, when the host has none.
+//!
 //! No network, no settings file, no environment, no thread: the story of the login is told in the
 //! helper, and this side only shows what it is asked to show and reports its verdict.
 

@@ -234,16 +234,31 @@ fn judge(end: &End, right: bool, of_the_log: bool) -> Result<(), &'static str> {
     if end.took > LONG {
         return Err("it hung");
     }
-    let is_last = |line: &&String| {
-        ["granted", "denied", "failed"]
-            .iter()
-            .any(|e| line.starts_with(e))
-    };
-    let last = end.log.iter().filter(is_last).count();
-    if !of_the_log && last == 0 {
-        return Err("no line in the log");
+    if of_the_log {
+        return Ok(());
     }
-    if last > 2 {
+    told(end)
+}
+
+/// One line says how it ended. Before it may stand what the login went on without, and what its helper
+/// said that the module lost then.
+fn told(end: &End) -> Result<(), &'static str> {
+    let ends = ["granted", "denied", "failed"];
+    let is_an_end = |line: &&String| ends.iter().any(|word| line.starts_with(word));
+    let lines: Vec<_> = end.log.iter().filter(is_an_end).collect();
+    let last = lines.last().ok_or("no line in the log")?;
+    let fits = match end.code {
+        code::SUCCESS => last.starts_with("granted"),
+        code::MAXTRIES => last.starts_with("denied"),
+        _ => last.starts_with("failed"),
+    };
+    if !fits {
+        return Err("another line in the log");
+    }
+    let [.., before, last] = lines.as_slice() else {
+        return Ok(());
+    };
+    if lines.len() > 2 || !(before.starts_with("failed") || last.contains("stage=helper")) {
         return Err("too many lines in the log");
     }
     Ok(())
