@@ -120,6 +120,13 @@ impl Log {
     /// Opens it. Without a system log there is none, and the login goes on.
     #[must_use]
     pub fn open(subject: &Subject) -> Self {
+        Self::onto(connect, subject)
+    }
+
+    fn onto(
+        connect: impl FnOnce(&Line) -> Option<Logger<LoggerBackend, Line>>,
+        subject: &Subject,
+    ) -> Self {
         let line = Line {
             tag: clean(subject.tag),
             pid: subject.pid,
@@ -281,6 +288,16 @@ impl Log {
             field(&mut line, "rhost", self.rhost.as_bytes());
         }
         line
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    /// One whose lines can be read at the other end.
+    pub(crate) fn onto_a_pair(subject: &Subject) -> (Self, UnixDatagram) {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        let logger = |line: &Line| Some(Logger::new(LoggerBackend::Unix(near), line.clone()));
+        (Self::onto(logger, subject), far)
     }
 }
 

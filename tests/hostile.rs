@@ -25,6 +25,7 @@ mod untraceable;
 mod variables;
 pub mod walls;
 mod words;
+mod written;
 
 use crate::Case;
 
@@ -59,6 +60,7 @@ pub fn cases() -> Vec<Case> {
         variables::CASES,
         walls::CASES,
         words::CASES,
+        written::CASES,
     ]
     .concat()
 }

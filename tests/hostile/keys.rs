@@ -263,5 +263,10 @@ fn killed_at_enter(bench: &Bench) {
         .expect("a number");
     let counted: usize = counted.parse().expect("a number");
     assert!(counted >= learned, "{counted} counted, {learned} learned");
-    assert!(counted <= rounds, "{counted} of {rounds}");
+    assert!((1..=rounds).contains(&counted), "{counted} of {rounds}");
+    // In so many rounds some kills come before the answer is seen, and some after it.
+    assert!(
+        !torture() || (1..rounds).contains(&learned),
+        "{learned} of {rounds}"
+    );
 }

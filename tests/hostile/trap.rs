@@ -225,17 +225,27 @@ impl Folders {
     pub fn listing(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for folder in [&self.home, &self.tmp, &self.cwd] {
-            list(folder, &mut found, None);
+            list(folder, &mut found, None, &|_| false);
         }
         for folder in ["/tmp", "/var/tmp", "/dev/shm"] {
-            list(Path::new(folder), &mut found, Some(self.uid));
+            list(Path::new(folder), &mut found, Some(self.uid), &|_| false);
         }
         found
     }
 }
 
-fn list(folder: &Path, into: &mut BTreeSet<String>, of: Option<u32>) {
+/// Everything in a folder and below it, with its size, but what is left out; or, of one user, what is
+/// right in it.
+pub fn list(
+    folder: &Path,
+    into: &mut BTreeSet<String>,
+    of: Option<u32>,
+    is_left_out: &impl Fn(&Path) -> bool,
+) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_left_out(&entry.path()) {
+            continue;
+        }
         let Ok(metadata) = entry.path().symlink_metadata() else {
             continue;
         };
@@ -243,7 +253,7 @@ fn list(folder: &Path, into: &mut BTreeSet<String>, of: Option<u32>) {
             into.insert(format!("{} {}", entry.path().display(), metadata.len()));
         }
         if metadata.is_dir() && of.is_none() {
-            list(&entry.path(), into, of);
+            list(&entry.path(), into, of, is_left_out);
         }
     }
 }

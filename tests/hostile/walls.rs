@@ -10,6 +10,7 @@ use crate::module::{Say, someone};
 use lab::bench::Bench;
 use lab::pamhost::{Step, code};
 use lab::process::{program, this_program};
+use lab::world::landlock;
 use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -193,24 +194,35 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
         1,
     );
     let passed = Seen::granted();
+    // A machine that has just started says what its kernel lacks, if that can be asked.
+    let old = landlock() < OTHERS;
+    let (refused_later, passed) = if old {
+        let log = ["walls user=?", "failed user=? stage=helper reason=local"];
+        (
+            Seen::new(&[code::SERVICE_ERR], &[], &log, 0),
+            granted.clone(),
+        )
+    } else {
+        (refused.clone(), passed)
+    };
     let login = Login::new(bench, "walls-fail").of(&cyd);
     for (call, errno, want) in [
         ("landlock_create_ruleset", "ENOSYS", &granted),
         ("landlock_create_ruleset", "EOPNOTSUPP", &granted),
         ("landlock_create_ruleset", "EPERM", &refused),
-        ("landlock_create_ruleset", "ENOMEM:when=2", &refused),
-        ("landlock_add_rule", "EINVAL:when=1", &refused),
-        ("landlock_add_rule", "ENOMEM:when=4", &refused),
-        ("landlock_restrict_self", "E2BIG", &refused),
-        ("landlock_restrict_self", "ENOSYS", &refused),
+        ("landlock_create_ruleset", "ENOMEM:when=2", &refused_later),
+        ("landlock_add_rule", "EINVAL:when=1", &refused_later),
+        ("landlock_add_rule", "ENOMEM:when=4", &refused_later),
+        ("landlock_restrict_self", "E2BIG", &refused_later),
+        ("landlock_restrict_self", "ENOSYS", &refused_later),
         ("seccomp", "ENOSYS", &granted),
         ("seccomp", "EPERM:when=1", &refused),
-        ("seccomp", "ENOMEM:when=3", &refused),
-        ("setresuid", "EAGAIN:when=2", &refused),
-        ("setresgid", "EPERM:when=2", &refused),
-        ("setgroups", "EPERM:when=2", &refused),
-        ("capset", "EPERM", &refused),
-        ("unshare", "EINVAL", &refused),
+        ("seccomp", "ENOMEM:when=3", &refused_later),
+        ("setresuid", "EAGAIN:when=2", &refused_later),
+        ("setresgid", "EPERM:when=2", &refused_later),
+        ("setgroups", "EPERM:when=2", &refused_later),
+        ("capset", "EPERM", &refused_later),
+        ("unshare", "EINVAL", &refused_later),
         // A container forbids that question, and /proc has the answer.
         ("unshare", "EPERM", &passed),
     ] {
@@ -270,6 +282,30 @@ fn behind(what: &str, port: u16, with: &str) -> String {
 }
 
 const KILLED: &str = "signal 31";
+
+/// The first versions of Landlock with walls around files, TCP ports, and other processes.
+const FILES: i64 = 1;
+const PORTS: i64 = 4;
+const OTHERS: i64 = 6;
+
+/// Whether this kernel has the wall around what is tried. One that it lacks is said in the log
+/// (`one_that_is_missing_is_said_once`), and here.
+fn has_the_wall(what: &str) -> bool {
+    let since = match what {
+        "read" | "list" | "write" | "create" => FILES,
+        "connect-elsewhere" | "bind" => PORTS,
+        "abstract" => OTHERS,
+        _ => return true,
+    };
+    let has = landlock() >= since;
+    if !has {
+        eprintln!(
+            "skipped: {what} behind the walls (Landlock {}, not {since})",
+            landlock()
+        );
+    }
+    has
+}
 
 fn are_run_into(bench: &Bench) {
     if bench.without_world().is_some() {
@@ -361,7 +397,9 @@ fn are_run_into(bench: &Bench) {
             "another thread was running before the walls were up",
         ),
     ] {
-        assert_eq!(behind(what, port, with), want, "{what} {with}");
+        if has_the_wall(what) {
+            assert_eq!(behind(what, port, with), want, "{what} {with}");
+        }
     }
     if cfg!(target_arch = "x86_64") {
         assert_eq!(behind("x32", port, ""), KILLED);

@@ -187,16 +187,7 @@ fn low_limits_are_the_host_s_own(bench: &Bench) {
     }
     let soft = login().host(|host| host.soft_limit(Resource::Nofile, 8));
     soft.sees("descriptors, soft", &IN, &Seen::granted());
-    // Where the hard limit cannot be raised either, it is an error of this machine's.
-    for value in [5, 6, 7, 8] {
-        let limited = login().host(|host| host.limit(Resource::Nofile, value));
-        let (seen, _) = limited.run(&IN, 1);
-        let codes = seen.codes();
-        assert!(
-            matches!(codes[..], [code::SUCCESS | code::SERVICE_ERR]),
-            "{value} descriptors: {codes:?}"
-        );
-    }
+    // Where the hard one is too low: `hostile::neighbour::hardly_a_descriptor_left`.
 }
 
 fn a_login_needs_no_system_log(bench: &Bench) {

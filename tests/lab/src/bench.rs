@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::certs::Certs;
+use crate::marks::Marks;
 use crate::product::Product;
 use crate::scratch::Scratch;
 use crate::settings::Settings;
@@ -23,6 +24,7 @@ pub struct Bench {
     serial: AtomicU32,
     // Goes last: the others lie on its file system.
     world: Result<World, String>,
+    _marks: Option<Marks>,
 }
 
 impl Bench {
@@ -45,6 +47,7 @@ impl Bench {
 
     fn with(product: Result<PathBuf, String>, world: Result<World, String>) -> Self {
         Self {
+            _marks: world.is_err().then(Marks::of_this_machine),
             product,
             world,
             twilio: OnceLock::new(),

@@ -49,6 +49,7 @@ pub mod ldap;
 pub mod listeners;
 pub mod log;
 pub mod machine;
+mod marks;
 pub mod memory;
 pub mod middle;
 pub mod pamhost;

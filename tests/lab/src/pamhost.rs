@@ -238,6 +238,12 @@ impl PamHost {
         self
     }
 
+    /// Runs the host from where everybody may reach it, and whatever lies over the repository.
+    pub fn copied(mut self, world: &World) -> Self {
+        world.host_program().clone_into(&mut self.program);
+        self
+    }
+
     /// Runs the host as root whom this user started through a setuid program.
     pub fn setuid_for(mut self, account: &Account) -> Self {
         self.real_uid = Some(account.uid);

@@ -6,6 +6,7 @@ mod accounts;
 mod mounts;
 
 pub use accounts::{Account, User};
+pub use mounts::landlock;
 
 use crate::log::Log;
 use crate::process::this_program;
