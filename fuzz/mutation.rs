@@ -2,7 +2,7 @@
 //! its seeds, and about what small damage makes of them. No coverage, no nightly Rust, and the same
 //! inputs each time. The packages' tests have this file by its path.
 //!
-//! `SEED=7` makes other damage, `TORTURE=1` a hundred times as much.
+//! `SEED=7` makes other damage, `TORTURE=1` thirty times as much.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -98,7 +98,7 @@ fn ask_often(target: &str, rounds: u64, property: fn(&[u8])) {
     let number = setting("SEED").unwrap_or(1);
     let rounds = rounds
         * if std::env::var_os("TORTURE").is_some() {
-            100
+            30
         } else {
             1
         };
