@@ -74,7 +74,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             format!("{fault:?}"),
             &IN,
             &outage,
-            move |login| between(ground, login, &fault, "https").text("twilio.timeout", STEP),
+            move |login| between(ground, login, &fault, "https").within("twilio.timeout", &fault),
         ));
     }
     for fault in slow() {

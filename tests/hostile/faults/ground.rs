@@ -20,6 +20,8 @@ pub const UNTRUSTED: [Identity; 5] = [
 pub struct Ground<'b> {
     pub bench: &'b Bench,
     pub redis: Redis,
+    /// Knows where that one is.
+    pub sentinel: Redis,
     /// Any server of TLS shows its certificate before a word of its own protocol.
     pub untrusted: Vec<(Identity, Twilio)>,
     /// For what is said before TLS.
@@ -35,12 +37,14 @@ const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 impl<'b> Ground<'b> {
     pub fn new(bench: &'b Bench) -> Self {
         let untrusted = UNTRUSTED.map(|how| (how, Twilio::start_as(bench.certs(), how)));
+        let redis = Redis::start_as(&Manner {
+            tls: Some((bench.certs(), Identity::Good)),
+            ..Manner::default()
+        });
         Self {
             bench,
-            redis: Redis::start_as(&Manner {
-                tls: Some((bench.certs(), Identity::Good)),
-                ..Manner::default()
-            }),
+            sentinel: Redis::sentinel_of(&redis, 0),
+            redis,
             untrusted: untrusted.into(),
             untrusted_directory: Slapd::start_as(bench.certs(), Identity::OtherCa),
             refused: Refused::new(),
@@ -59,6 +63,7 @@ impl<'b> Ground<'b> {
         login
             .text("ledger.redis", url)
             .text("ledger.key_file", key.to_str().expect("a path"))
+            .text("ledger.timeout", "10s")
             .text("ledger.unreachable", "deny")
             .text("ledger.ca_file", &self.ca())
     }

@@ -62,6 +62,7 @@ fn between<'b>(
 pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = reaching(ground);
     rows.extend(talking(ground));
+    rows.extend(sentinel(ground));
     rows.extend(own());
     rows
 }
@@ -86,7 +87,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     for fault in transport() {
         let (what, want) = (format!("{fault:?}"), unsent(OUTAGE, "outage"));
         rows.push(row("ledger: TLS", what, &IN, &want, move |login| {
-            between(ground, login, true, 1, &fault).text("ledger.timeout", STEP)
+            between(ground, login, true, 1, &fault).within("ledger.timeout", &fault)
         }));
     }
     for turn in [1, 2] {
@@ -140,7 +141,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         }
         for (what, fault) in faults {
             rows.push(row(stage, what, &IN, &outage, move |login| {
-                between(ground, login, false, turn, &fault).text("ledger.timeout", STEP)
+                between(ground, login, false, turn, &fault).within("ledger.timeout", &fault)
             }));
         }
         for fault in slow() {
@@ -161,6 +162,50 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         }
     }
     rows
+}
+
+/// Whoever is asked where the ledger is.
+fn sentinel<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+    let said = |text: &str| {
+        let bytes = text.replace('\n', "\r\n").into_bytes();
+        (text.trim_end().to_owned(), Fault::Says(bytes))
+    };
+    let mut faults: Vec<(String, Fault)> = transport()
+        .into_iter()
+        .map(|fault| (format!("{fault:?}"), fault))
+        .collect();
+    // It knows none; it knows one that is none.
+    faults.extend(["*-1\n", "$-1\n", "*0\n", "+OK\n", "*2\n$1\nx\n$1\ny\n"].map(said));
+    let outage = unsent(OUTAGE, "outage");
+    let mut rows: Vec<Row<'b>> = faults
+        .into_iter()
+        .map(|(what, fault)| {
+            row("ledger: Sentinel", what, &IN, &outage, move |login| {
+                before_the_sentinel(ground, login, &fault)
+            })
+        })
+        .collect();
+    // Nobody is led to a port that the settings do not name.
+    let elsewhere = said("*2\n$9\n127.0.0.1\n$1\n9\n").1;
+    let refused = unsent(LOCAL, "refused");
+    rows.push(row(
+        "ledger: Sentinel",
+        "another port",
+        &IN,
+        &refused,
+        move |login| before_the_sentinel(ground, login, &elsewhere),
+    ));
+    rows
+}
+
+fn before_the_sentinel<'b>(ground: &'b Ground<'b>, login: Login<'b>, fault: &Fault) -> Spoilt<'b> {
+    let middle = Middle::start(ground.sentinel.port(), 1, fault.clone());
+    let (at, master) = (middle.port(), ground.redis.port());
+    let url = format!("redis+sentinel://127.0.0.1:{at}/lab:{master}");
+    Spoilt {
+        login: ground.fleet(login, &url).text("ledger.timeout", STEP),
+        middle: Some(middle),
+    }
 }
 
 /// What is done below this host's own ledger.
