@@ -11,8 +11,8 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use crate::{
     config::{self, Settings},
-    deadline::Deadline,
-    ledger::{self, Books, Keeper, Standstill},
+    deadline::{Deadline, Standstill},
+    ledger::{self, Books, Keeper},
     sys,
 };
 

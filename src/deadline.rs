@@ -8,6 +8,12 @@
     reason = "this is the room that reads the clock"
 )]
 
+mod pulse;
+mod standstill;
+
+pub use pulse::{Duty, OnDuty, Rest, in_turns, receive, sleep, standstill, turn, turned};
+pub use standstill::{Reading, Standstill};
+
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};

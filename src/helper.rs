@@ -19,7 +19,7 @@ use wire::{Code as Pam, FromHelper, Header, Verdict};
 
 use crate::{
     config::{self, Settings},
-    deadline::Moment,
+    deadline::{self, Moment},
     directory::Phonebook,
     id::LoginId,
     journal::{Log, Subject},
@@ -138,10 +138,11 @@ fn serve(
     };
     remote.set_wait(longest_wait(&settings));
     remote.send(&FromHelper::Working, longest_wait(&settings));
-    let open = Open::before_the_walls(request, &settings, remote, &mut host);
+    let open = Open::before_the_walls(request, &settings, &mut host);
     if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, shared)) {
         return fail(log, local(why), counts);
     }
+    let _duty = remote.begin();
     let mut ended = tell(
         request, &texts, &settings, counts, remote, log, &host, open, started,
     );
@@ -156,21 +157,15 @@ struct Open {
 }
 
 impl Open {
-    fn before_the_walls(
-        request: &wire::Request,
-        settings: &Settings,
-        remote: &Arc<Remote>,
-        host: &mut Host,
-    ) -> Self {
+    fn before_the_walls(request: &wire::Request, settings: &Settings, host: &mut Host) -> Self {
         if settings.policy.subject == config::Subject::Caller {
             host.look_up_caller(request.caller);
         }
         if settings.trust_the_system() {
             net::take_system_roots();
         }
-        let remote = Arc::clone(remote);
         Self {
-            ledger: Books::open(&settings.ledger, Box::new(move || remote.standstill())),
+            ledger: Books::open(&settings.ledger, Box::new(deadline::standstill)),
             session: sys::session(request.pid),
         }
     }

@@ -18,7 +18,7 @@ pub mod window;
 
 use std::{fmt, time::Duration};
 
-pub use books::{Books, Keeper, Standstill};
+pub use books::{Books, Keeper};
 
 use crate::{
     config::{Limits, Rule},

@@ -82,7 +82,9 @@ pub fn run<'a>(
     let mut login = Login {
         request,
         settings,
-        patience: Patience::new(settings.deadline, counts.waited, request.started),
+        // What came before this was no wait for any server: whoever stops this process there does not
+        // make it one.
+        patience: Patience::new(settings.deadline, counts.waited, cast.clock.now()),
         counts,
         cast,
         first: None,

@@ -18,7 +18,7 @@ use std::{
 use super::{Entry, Error, Found, PasswordProof, Unproved, ldap::Ldap};
 use crate::{
     config,
-    deadline::{Deadline, Moment},
+    deadline::{self, Deadline, Duty, Moment},
     id::LoginId,
     secret::Secret,
 };
@@ -74,10 +74,12 @@ impl Phonebook {
     pub fn begin(&mut self, name: &str, by: Deadline) {
         let (tell, answer) = mpsc::sync_channel(1);
         let (settings, wanted) = (Arc::clone(&self.settings), name.to_owned());
+        let duty = Duty::begin();
         let thread = thread::Builder::new()
             .name("directory".into())
             .stack_size(STACK)
             .spawn(move || {
+                let _duty = duty.take_up();
                 // Nobody listens any more: nobody wants to know.
                 let _ = tell.send(search(&settings, &wanted, by));
             });
@@ -134,8 +136,8 @@ impl Begun {
         if let Ok(answer) = self.answer.try_recv() {
             return Ok(answer.after_a_while(Moment::now()));
         }
-        let patience = by.left().saturating_add(LAST_WORD);
-        let answer = self.answer.recv_timeout(patience);
+        let patience = Deadline::within(by.left().saturating_add(LAST_WORD));
+        let answer = deadline::receive(&self.answer, patience);
         answer.map_err(|none| match none {
             RecvTimeoutError::Timeout => {
                 Error::Outage("the time was over before the directory had answered".into())

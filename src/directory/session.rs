@@ -1,7 +1,7 @@
 //! One connection to one server, and the two things that are asked on it.
 #![forbid(unsafe_code)]
 
-use std::{future::Future, net::TcpStream, os::unix::net::UnixStream, sync::Arc};
+use std::{future::Future, net::TcpStream, os::unix::net::UnixStream, pin::pin, sync::Arc};
 
 use ldap3::{
     DerefAliases, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchOptions,
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     config::{LdapUri, Security},
+    deadline,
     net::{self, Pace},
 };
 
@@ -35,9 +36,19 @@ async fn wait<T>(
     what: &str,
     step: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    tokio::time::timeout(pace.step().left(), step)
-        .await
-        .unwrap_or_else(|_| Err(Error::Outage(format!("{name}: {what} took too long"))))
+    let by = pace.step();
+    let mut step = pin!(step);
+    loop {
+        let answer = tokio::time::timeout(deadline::turn(by), step.as_mut()).await;
+        deadline::turned();
+        match answer {
+            Ok(answer) => return answer,
+            Err(_) if by.is_over() => {
+                return Err(Error::Outage(format!("{name}: {what} took too long")));
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// A connection, not protected yet.

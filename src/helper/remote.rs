@@ -4,7 +4,7 @@
 use std::{
     os::fd::OwnedFd,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -20,8 +20,7 @@ use zeroize::Zeroizing;
 
 use super::work::Work;
 use crate::{
-    deadline::{Deadline, Moment},
-    ledger::Standstill,
+    deadline::{Deadline, Duty, OnDuty, Rest},
     login::{Heard, Person},
     verdict::{Failed, Fault},
 };
@@ -32,14 +31,6 @@ const LONGEST_PROMPT: Duration = Duration::from_secs(3600);
 
 /// How often the wire's end is looked at, beside being told: it is told at once.
 const TICK: Duration = Duration::from_millis(100);
-
-/// A busy machine lets a thread wait as long now and then.
-const HICCUP: Duration = Duration::from_millis(250);
-
-/// An idle one, so long.
-const JITTER: Duration = Duration::from_millis(20);
-
-const BOOT: Moment = Moment::at(Duration::ZERO);
 
 /// How often in a row the wire may fail without its end being there, and the pause between.
 const FAILURES: u32 = 100;
@@ -58,25 +49,15 @@ pub struct Remote {
     wire: OwnedFd,
     /// What the module may have to wait after an answer, in milliseconds.
     wait: AtomicU64,
-    /// For how long this process stood still, in milliseconds.
-    stood_still: AtomicU64,
-    /// By how much it was late, all in all: chopped into small pieces, a standstill is one too.
-    late: AtomicU64,
-    /// When the last look at the wire's end began, in milliseconds since boot: it may be going on.
-    tick: AtomicU64,
     work: Mutex<Work>,
 }
 
 impl Remote {
     pub fn new(wire: OwnedFd) -> Self {
-        let now = Moment::now();
         Self {
             wire,
             wait: AtomicU64::new(wire::FIRST_WAIT_MS.into()),
-            stood_still: AtomicU64::new(0),
-            late: AtomicU64::new(0),
-            tick: AtomicU64::new(millis(now.since(BOOT))),
-            work: Mutex::new(Work::begin(now)),
+            work: Mutex::new(Work::begin()),
         }
     }
 
@@ -120,20 +101,19 @@ impl Remote {
         Some(buffer)
     }
 
-    /// Returns when the module is gone, or `rest` is to be taken, and notices meanwhile when this
-    /// process stands still; and whether it has before, since the last look: nobody looks while the
-    /// walls go up.
+    /// The login's work begins: from now on this thread is waited for.
+    pub fn begin(&self) -> OnDuty {
+        *self.work() = Work::begin();
+        Duty::begin().take_up()
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when the module is gone, or `rest` is to be taken.
     pub fn wait_for_end(&self, rest: &OwnedFd) -> End {
         loop {
-            let late = self.overdue();
-            if late > JITTER {
-                self.late.fetch_add(millis(late), Ordering::Relaxed);
-            }
-            if late > HICCUP {
-                self.stood_still.fetch_add(millis(late), Ordering::Relaxed);
-            }
-            let now = millis(Moment::now().since(BOOT));
-            self.tick.store(now, Ordering::Relaxed);
             let mut ends = [
                 PollFd::new(&self.wire, PollFlags::RDHUP),
                 PollFd::new(rest, PollFlags::IN),
@@ -149,33 +129,12 @@ impl Remote {
         }
     }
 
-    /// How this process was kept from its work so far.
-    pub fn standstill(&self) -> Standstill {
-        let now = self.overdue();
-        let above = |least| if now > least { now } else { Duration::ZERO };
-        let sum = |so_far: &AtomicU64, now| {
-            Duration::from_millis(so_far.load(Ordering::Relaxed)).saturating_add(now)
-        };
-        Standstill {
-            late: sum(&self.late, above(JITTER)),
-            long: sum(&self.stood_still, above(HICCUP)),
-        }
-    }
-
-    /// By how much the next look is late: whoever asks may run before the thread that looks does,
-    /// when both go on again.
-    fn overdue(&self) -> Duration {
-        let tick = Duration::from_millis(self.tick.load(Ordering::Relaxed));
-        Moment::now().since(BOOT.after(tick)).saturating_sub(TICK)
-    }
-
-    /// An outage is what others are to blame for. A caller who can stop this process (in a control
-    /// group of his own, say) can let every deadline pass without any of them being slow, and
-    /// administrators write `authinfo_unavail=ignore`: so that counts as a fault of this machine.
-    /// No time-out is shorter than `shortest`.
+    /// An outage is what others are to blame for. A caller who can stop this process or one of its
+    /// threads (in a control group of his own, say) can let every deadline pass without any of them
+    /// being slow, and administrators write `authinfo_unavail=ignore`: so that counts as a fault of
+    /// this machine. No time-out is shorter than `shortest`.
     pub fn blame_this_machine(&self, failed: &mut Failed, shortest: Duration) {
-        let work = *self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let stood_still = work.brought_about(self.standstill(), Moment::now(), shortest);
+        let stood_still = self.work().brought_about(shortest);
         if let (Fault::Outage, Some(stood_still)) = (failed.fault, stood_still) {
             failed.fault = Fault::Local;
             failed.detail = format!(
@@ -188,18 +147,17 @@ impl Remote {
 
     /// How long this process stood still while the person waited for it.
     pub fn stood_still_at_work(&self) -> Duration {
-        let work = *self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        work.late(self.standstill())
+        self.work().late()
     }
 
     fn ask(&self, style: Style, prompt: &str) -> Heard {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Ask(style, prompt), wait);
-        let asked = self.standstill();
+        self.work().rest();
+        let rest = Rest::begin();
         let message = self.receive(LONGEST_PROMPT);
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        *work = work.resume(asked, self.standstill(), Moment::now());
-        drop(work);
+        drop(rest);
+        self.work().resume();
         let Some(message) = message else {
             return Heard::HungUp;
         };
@@ -260,10 +218,6 @@ fn wait(ends: &mut [PollFd], by: Deadline) -> Option<()> {
             Err(_) => {}
         }
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -4,65 +4,75 @@
 
 use std::time::Duration;
 
-use crate::{deadline::Moment, ledger::Standstill};
+use crate::deadline::{self, Moment, Standstill};
 
 /// As long a standstill changes nothing.
 const FORGIVEN: Duration = Duration::from_secs(1);
 
-/// Nor does one that was no greater part of the time that went by, or of the shortest time-out.
+/// Nor does one that was no greater part of the time that went by,
 const SHARE: u32 = 4;
 
-/// The work on what was said last, and what came before it.
-#[derive(Debug, Clone, Copy)]
+/// or of the shortest time-out: it left a server that is well all the time that it needs.
+const OF_A_TIMEOUT: u32 = 2;
+
+/// The work on what he said last, and what came before it.
+#[derive(Debug)]
 pub struct Work {
+    begun: Standstill,
     since: Moment,
-    /// How late this process was by then, over all.
-    before: Duration,
-    /// How much of that was in earlier work.
+    /// How late this process was by then.
+    before: Standstill,
+    /// By how much it was late in earlier work.
     earlier: Duration,
 }
 
 impl Work {
-    pub const fn begin(now: Moment) -> Self {
+    pub fn begin() -> Self {
+        let now = deadline::standstill();
         Self {
-            since: now,
-            before: Duration::ZERO,
+            begun: now.clone(),
+            since: Moment::now(),
+            before: now,
             earlier: Duration::ZERO,
         }
     }
 
-    /// It is ours again, after a question that was `asked` by then.
-    pub const fn resume(self, asked: Standstill, heard: Standstill, now: Moment) -> Self {
-        Self {
-            since: now,
-            before: heard.late,
-            earlier: self.late(asked),
-        }
+    /// It is his turn.
+    pub fn rest(&mut self) {
+        self.earlier = self.late();
     }
 
-    /// How late this process was in all its work.
-    pub const fn late(self, standstill: Standstill) -> Duration {
-        let late = standstill.late.saturating_sub(self.before);
+    /// It is ours again.
+    pub fn resume(&mut self) {
+        self.since = Moment::now();
+        self.before = deadline::standstill();
+    }
+
+    /// By how much this process was late in all its work.
+    pub fn late(&self) -> Duration {
+        let late = deadline::standstill().late_since(&self.before);
         self.earlier.saturating_add(late)
     }
 
-    /// The standstill that time-outs may be due to, if there was one. One in earlier work may have
-    /// used up the deadline.
-    ///
-    /// In small pieces it counts by its share of the time since he has spoken, because a busy
-    /// machine always has some; and only if it was a part to speak of of a time-out, because whoever
-    /// is refused at once was refused by others.
-    pub fn brought_about(
-        self,
-        standstill: Standstill,
-        now: Moment,
-        shortest: Duration,
-    ) -> Option<Duration> {
-        let late = standstill.late.saturating_sub(self.before);
-        let is_share = |of: Duration| late.saturating_mul(SHARE) > of;
-        let pieces = is_share(now.since(self.since)) && (late > FORGIVEN || is_share(shortest));
-        (standstill.long > FORGIVEN || pieces).then_some(late.max(standstill.long))
+    /// The standstill that time-outs may be due to, if there was one. No time-out is shorter than
+    /// `shortest`.
+    pub fn brought_about(&self, shortest: Duration) -> Option<Duration> {
+        let standstill = deadline::standstill();
+        let took = Moment::now().since(self.since);
+        let late = standstill.late_since(&self.before);
+        let long = standstill.long_since(&self.begun);
+        counts(late, long, took, shortest).then_some(late.max(long))
     }
+}
+
+/// A long one counts whenever it was: one in earlier work may have used up the deadline. In small
+/// pieces it counts by its share of the time since he has spoken, because a busy machine always has
+/// some; and only if it was a part to speak of of a time-out, because whoever is refused at once was
+/// refused by others.
+fn counts(late: Duration, long: Duration, took: Duration, shortest: Duration) -> bool {
+    let is_share = late.saturating_mul(SHARE) > took;
+    let is_long = late > FORGIVEN || late.saturating_mul(OF_A_TIMEOUT) > shortest;
+    long > FORGIVEN || (is_share && is_long)
 }
 
 #[cfg(test)]
@@ -71,13 +81,6 @@ mod tests {
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
-    }
-
-    const fn seen(late: u64, long: u64) -> Standstill {
-        Standstill {
-            late: ms(late),
-            long: ms(long),
-        }
     }
 
     #[test]
@@ -91,6 +94,7 @@ mod tests {
             (4500, 0, 6000, 5000, true),
             // A busy machine and a directory that is silent.
             (100, 0, 520, 500, false),
+            (240, 0, 700, 500, false),
             (1200, 0, 20_000, 5000, false),
             // Refused at once, on a busy machine.
             (60, 0, 80, 5000, false),
@@ -98,23 +102,8 @@ mod tests {
             // The deadline passed before anything was asked.
             (2000, 2000, 60_000, 5000, true),
         ] {
-            let work = Work::begin(Moment::at(ms(1000)));
-            let now = Moment::at(ms(1000 + took));
-            let found = work.brought_about(seen(late, long), now, ms(shortest));
-            assert_eq!(found.is_some(), counts, "{late} {long} {took} {shortest}");
+            let found = super::counts(ms(late), ms(long), ms(took), ms(shortest));
+            assert_eq!(found, counts, "{late} {long} {took} {shortest}");
         }
-    }
-
-    #[test]
-    fn what_passes_while_he_types_is_no_work() {
-        let at = |passed| Moment::at(ms(passed));
-        let work = Work::begin(at(0));
-        let work = work.resume(seen(30, 0), seen(700, 0), at(60_000));
-        assert_eq!(work.late(seen(750, 0)), ms(80));
-        assert_eq!(work.brought_about(seen(750, 0), at(60_110), ms(500)), None);
-        assert!(
-            work.brought_about(seen(1200, 0), at(60_500), ms(500))
-                .is_some()
-        );
     }
 }

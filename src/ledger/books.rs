@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 use super::{Account, Admission, Answer, Error, Rules, Store, file::File, redis::Remote};
 use crate::{
     config::{self, Unreachable},
-    deadline::{Deadline, Moment},
+    deadline::{Deadline, Moment, Standstill},
 };
 
 /// Who keeps a ledger.
@@ -43,15 +43,6 @@ const SHARE: u32 = 4;
 /// No time-out is as short (the shortest is 100 ms, and half of it for an idle connection): whoever
 /// is refused within this time was refused by others, however busy this machine is.
 const QUICK: Duration = Duration::from_millis(40);
-
-/// How this process was kept from its work so far.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Standstill {
-    /// By how much it was late, all in all.
-    pub late: Duration,
-    /// Of that, in pieces that nobody overlooks.
-    pub long: Duration,
-}
 
 type Kept = Result<Box<dyn Store>, Error>;
 
@@ -150,7 +141,7 @@ impl Books {
             match opened(fleet).and_then(|fleet| question(fleet, false)) {
                 Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
                     let after = (self.standstill)();
-                    blame(&what, before, after, Moment::now().since(began))?;
+                    blame(&what, &before, &after, Moment::now().since(began))?;
                     let what = format!("{what}; this host's own ledger counts meanwhile");
                     self.trouble = Some(Error::Outage(what));
                     self.fleet = None;
@@ -168,13 +159,16 @@ impl Books {
 /// about any time-out, and so choose the ledger that knows less of him.
 /// A long standstill counts whenever in this login it was: it may have been the deadline that passed
 /// meanwhile. Small pieces count by their share of the question's own time.
-fn blame(what: &str, before: Standstill, after: Standstill, took: Duration) -> Result<(), Error> {
-    let late = after.late.saturating_sub(before.late);
+fn blame(what: &str, before: &Standstill, after: &Standstill, took: Duration) -> Result<(), Error> {
+    let (late, long) = (
+        after.late_since(before),
+        after.long_since(&Standstill::default()),
+    );
     let little = late <= FORGIVEN && late.saturating_mul(SHARE) <= took;
-    if after.long <= FORGIVEN && (took <= QUICK || little) {
+    if long <= FORGIVEN && (took <= QUICK || little) {
         return Ok(());
     }
-    let late = late.max(after.long);
+    let late = late.max(long);
     Err(Error::Local {
         what: format!(
             "this process stood still for {} ms, then: {what}",
@@ -200,10 +194,21 @@ mod tests {
     use super::*;
     use crate::{
         config::{Limits, Rule},
+        deadline::Reading,
         id::LoginId,
         ledger::{Refusal, model::Model},
         phone::Phone,
     };
+
+    /// In milliseconds.
+    fn seen(late: u64, long: u64) -> Standstill {
+        let ms = Duration::from_millis;
+        let reading = Reading {
+            late: ms(late),
+            long: ms(long),
+        };
+        std::iter::once(reading).collect()
+    }
 
     fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> Books {
         Books {
@@ -335,10 +340,7 @@ mod tests {
         let by = Deadline::within(Duration::from_secs(5));
         fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
         let mut books = books(&fleet, &own, Unreachable::Local);
-        books.standstill = Box::new(|| Standstill {
-            late: Duration::ZERO,
-            long: Duration::from_secs(2),
-        });
+        books.standstill = Box::new(|| seen(0, 2000));
         let error = books.admit(&account(), rules, by).unwrap_err();
         assert!(matches!(error, Error::Local { .. }), "{error}");
         assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
@@ -347,10 +349,6 @@ mod tests {
     #[test]
     fn a_standstill_counts_by_its_share_and_a_quick_refusal_is_others() {
         let ms = Duration::from_millis;
-        let seen = |late, long| Standstill {
-            late: ms(late),
-            long: ms(long),
-        };
         for (late, long, took, is_others) in [
             (0, 0, 2000, true),
             (400, 0, 2000, true),
@@ -363,7 +361,7 @@ mod tests {
             // The deadline passed before the question was put.
             (0, 30_000, 0, false),
         ] {
-            let judged = blame("", seen(50, 0), seen(50 + late, long), ms(took));
+            let judged = blame("", &seen(50, 0), &seen(50 + late, long), ms(took));
             assert_eq!(judged.is_ok(), is_others, "{late} {long} {took}");
         }
     }

@@ -4,21 +4,22 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    os::unix::net::UnixStream,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
     time::Duration,
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType,
-        sockopt::{Timeout, set_socket_timeout},
+        sockopt::{Timeout, set_socket_timeout, socket_error},
     },
 };
 
 use super::{Error, names, place, printable};
-use crate::deadline::{Deadline, Moment};
+use crate::deadline::{self, Deadline, Moment};
 
 /// How long reaching somebody may take.
 #[derive(Debug, Clone, Copy)]
@@ -131,13 +132,37 @@ fn try_each<T, F: Failure>(
 }
 
 fn connect(address: &SocketAddr, by: Deadline) -> io::Result<TcpStream> {
-    let left = by.left();
-    if left.is_zero() {
+    if by.is_over() {
         return Err(io::ErrorKind::TimedOut.into());
     }
-    let tcp = TcpStream::connect_timeout(address, left)?;
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&socket, address) {
+        Err(Errno::INPROGRESS) => connected(&socket, by)?,
+        other => other?,
+    }
+    let tcp = TcpStream::from(socket);
+    tcp.set_nonblocking(false)?;
     tcp.set_nodelay(true)?;
     Ok(tcp)
+}
+
+/// Waits for it, in turns: `TcpStream::connect_timeout` would not be heard of meanwhile.
+fn connected(socket: &OwnedFd, by: Deadline) -> Result<(), Errno> {
+    let answered = deadline::in_turns(by, |turn| {
+        let turn = Timespec::try_from(turn).unwrap_or_default();
+        match poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&turn)) {
+            Ok(0) | Err(Errno::INTR) => None,
+            other => Some(other),
+        }
+    });
+    answered.unwrap_or(Err(Errno::TIMEDOUT))?;
+    socket_error(socket)?
 }
 
 /// Which of them it is, where that has to be said.
@@ -193,18 +218,17 @@ fn connect_unix(path: &Path, by: Deadline) -> Result<UnixStream, Errno> {
         SocketFlags::CLOEXEC,
         None,
     )?;
-    loop {
-        let left = by.left();
-        if left.is_zero() {
-            return Err(Errno::TIMEDOUT);
+    let connected = deadline::in_turns(by, |turn| {
+        if turn.is_zero() {
+            return None;
         }
-        set_socket_timeout(&socket, Timeout::Send, Some(left))?;
-        match rustix::net::connect(&socket, &address) {
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-            Ok(()) => break,
+        let timed = set_socket_timeout(&socket, Timeout::Send, Some(turn));
+        match timed.and_then(|()| rustix::net::connect(&socket, &address)) {
+            Err(Errno::INTR | Errno::AGAIN) => None,
+            done => Some(done),
         }
-    }
+    });
+    connected.unwrap_or(Err(Errno::TIMEDOUT))?;
     set_socket_timeout(&socket, Timeout::Send, None)?;
     Ok(UnixStream::from(socket))
 }

@@ -4,6 +4,7 @@
 use std::{
     io::{self, IoSlice, Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 use rustix::{
@@ -12,7 +13,7 @@ use rustix::{
 };
 
 use super::Error;
-use crate::deadline::Deadline;
+use crate::deadline::{self, Deadline};
 
 /// What may come in on one connection. A handshake and an answer are some ten kilobytes; whoever
 /// sends without end shall cost no more than this.
@@ -92,22 +93,34 @@ impl Read for Timed<'_> {
         if self.line.received >= MOST_RECEIVED {
             return Err(io::Error::other("sends without end"));
         }
-        loop {
-            let left = self.by.left();
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.line.tcp.set_read_timeout(Some(left))?;
-            match self.line.tcp.read(into) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(some) => {
-                    self.line.received = self.line.received.saturating_add(some);
-                    return Ok(some);
-                }
-            }
-        }
+        let tcp = &mut self.line.tcp;
+        let some = in_time(self.by, |turn| {
+            tcp.set_read_timeout(Some(turn))?;
+            tcp.read(into)
+        })?;
+        self.line.received = self.line.received.saturating_add(some);
+        Ok(some)
     }
+}
+
+/// Tries it in turns of the time that is left.
+fn in_time<T>(by: Deadline, mut attempt: impl FnMut(Duration) -> io::Result<T>) -> io::Result<T> {
+    let done = deadline::in_turns(by, |turn| {
+        // A socket's timeout of nothing would be none.
+        if turn.is_zero() {
+            return None;
+        }
+        match attempt(turn) {
+            Err(error) if is_to_be_tried_again(error.kind()) => None,
+            done => Some(done),
+        }
+    });
+    done.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// `WouldBlock`: the turn is over.
+const fn is_to_be_tried_again(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// What has come in on a line. Where that is nothing it says so (`WouldBlock`) and does not wait.
@@ -141,22 +154,15 @@ impl Write for Timed<'_> {
     /// Gathers, so that what belongs to one flight of TLS records leaves in one packet; with
     /// `MSG_NOSIGNAL`, so that no process dies of a peer that has gone.
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        loop {
-            let left = self.by.left();
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.line.tcp.set_write_timeout(Some(left))?;
+        let tcp = &self.line.tcp;
+        let some = in_time(self.by, |turn| {
+            tcp.set_write_timeout(Some(turn))?;
             let mut nothing = SendAncillaryBuffer::default();
-            match rustix::net::sendmsg(&self.line.tcp, pieces, &mut nothing, SendFlags::NOSIGNAL) {
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-                Ok(some) => {
-                    self.line.sent = self.line.sent.saturating_add(some);
-                    return Ok(some);
-                }
-            }
-        }
+            let sent = rustix::net::sendmsg(tcp, pieces, &mut nothing, SendFlags::NOSIGNAL);
+            Ok(sent?)
+        })?;
+        self.line.sent = self.line.sent.saturating_add(some);
+        Ok(some)
     }
 
     fn flush(&mut self) -> io::Result<()> {

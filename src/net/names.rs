@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Error, printable};
-use crate::deadline::Deadline;
+use crate::deadline::{self, Deadline};
 
 /// Addresses of one name that are tried. More are somebody's joke.
 const MOST_ADDRESSES: usize = 16;
@@ -73,5 +73,5 @@ pub(super) fn within<T: Send + 'static>(
         .name("look-up".to_owned())
         .stack_size(LOOK_UP_STACK)
         .spawn(move || done.send(slow()))?;
-    Ok(result.recv_timeout(by.left()).ok())
+    Ok(deadline::receive(&result, by).ok())
 }

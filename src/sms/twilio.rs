@@ -10,12 +10,12 @@ mod tests;
 mod way;
 mod wording;
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{Error, Kind, Sent};
 use crate::{
     config::{self, Sender},
-    deadline::{Deadline, Moment},
+    deadline::{self, Deadline, Moment},
     net::{
         self,
         http::{self, Post, Unanswered},
@@ -132,7 +132,7 @@ impl Twilio {
             };
             match outcome::later(&reply).filter(|_| error.kind == Kind::Limited) {
                 Some(wait) if repeats < MOST_REPEATS && wait < by.min(end).left() => {
-                    thread::sleep(wait);
+                    deadline::sleep(wait);
                     repeats = repeats.saturating_add(1);
                     limited = Some(error);
                 }

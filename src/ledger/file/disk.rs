@@ -15,7 +15,11 @@ use super::{
     keys::Keys,
     sector::{self, SIZE, Sector},
 };
-use crate::{deadline::Deadline, ledger::Error, sys};
+use crate::{
+    deadline::{self, Deadline},
+    ledger::Error,
+    sys,
+};
 
 /// Nobody has a lock for longer than a read and a write take, but for somebody who stands still.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
@@ -181,7 +185,7 @@ impl Disk {
             if alone.is_some() {
                 break;
             }
-            std::thread::sleep(pause);
+            deadline::sleep(pause);
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
         Ok(found)
@@ -249,5 +253,5 @@ impl Disk {
 pub fn nap(pause: Duration, by: Deadline) {
     let chance = sys::chance().checked_rem(1000).unwrap_or(0);
     let pause = pause.saturating_mul(chance.saturating_add(500));
-    std::thread::sleep(pause.checked_div(1000).unwrap_or_default().min(by.left()));
+    deadline::sleep(pause.checked_div(1000).unwrap_or_default().min(by.left()));
 }

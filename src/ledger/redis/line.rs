@@ -17,7 +17,7 @@ use super::{
     resp::{Reply, command},
     site::Site,
 };
-use crate::deadline::Deadline;
+use crate::deadline::{self, Deadline, Duty};
 
 /// Stack of the thread that connects. Explicit, because `RUST_MIN_STACK` would otherwise have a say.
 const STACK: usize = 512 * 1024;
@@ -63,9 +63,13 @@ impl Line {
     /// Without a thread the first question connects.
     pub fn begin(&mut self) {
         let (done, coming) = mpsc::sync_channel(1);
+        let duty = Duty::begin();
         let connect = {
             let site = Arc::clone(&self.site);
-            move || done.send(site.open(Deadline::within(site.timeout)))
+            move || {
+                let _duty = duty.take_up();
+                done.send(site.open(Deadline::within(site.timeout)))
+            }
         };
         let thread = thread::Builder::new()
             .name("ledger".to_owned())
@@ -89,7 +93,7 @@ impl Line {
                 match is_old {
                     Ok(Err(Error::Outage(_))) => self.site.open(by),
                     Ok(link) => link,
-                    Err(_) => coming.recv_timeout(soon.left()).map_err(late)?,
+                    Err(_) => deadline::receive(&coming, soon).map_err(late)?,
                 }
             }
         }

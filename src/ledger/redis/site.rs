@@ -1,7 +1,7 @@
 //! Which server to ask, and the way to it.
 #![forbid(unsafe_code)]
 
-use std::{net::IpAddr, sync::Arc, thread, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{self, RedisSite},
-    deadline::Deadline,
+    deadline::{self, Deadline},
     net,
 };
 
@@ -67,7 +67,7 @@ impl Site {
         loop {
             match self.open_any(by) {
                 Err(Error::Outage(_)) if self.fails_over() && by.left() > BREATH => {
-                    thread::sleep(BREATH);
+                    deadline::sleep(BREATH);
                 }
                 opened => return opened,
             }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     config::{self, ApiUrl, Proxy},
-    deadline::Deadline,
+    deadline::{self, Deadline, Duty},
     net::{
         self,
         http::{Connection, STEPS, Server},
@@ -75,7 +75,7 @@ impl Way {
         let soon = by.or_within(self.timeout);
         match self.open_once(by) {
             Err(net::Error::Outage(_)) if soon.left() > BREATH => {
-                thread::sleep(BREATH);
+                deadline::sleep(BREATH);
                 self.open_once(by)
             }
             other => other,
@@ -98,11 +98,12 @@ impl Early {
     /// Begins. `None`: there is no thread to be had, and so nothing is won and nothing lost.
     pub(super) fn begin(way: &Arc<Way>) -> Option<Self> {
         let (opened, early) = mpsc::sync_channel(1);
-        let way = Arc::clone(way);
+        let (way, duty) = (Arc::clone(way), Duty::begin());
         thread::Builder::new()
             .name("twilio".to_owned())
             .stack_size(EARLY_STACK)
             .spawn(move || {
+                let _duty = duty.take_up();
                 // Tried once, and why it failed is nobody's concern: whoever sends tries himself.
                 let by = Deadline::within(way.timeout.saturating_mul(STEPS));
                 if let Ok(connection) = way.open_once(by) {
@@ -115,7 +116,7 @@ impl Early {
 
     /// What has become of it. It may still be underway, and is waited for.
     pub(super) fn opened(self, by: Deadline) -> Option<Connection> {
-        self.0.recv_timeout(by.left()).ok()
+        deadline::receive(&self.0, by).ok()
     }
 
     /// One that is open.
