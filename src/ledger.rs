@@ -282,3 +282,38 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an administrator is told of a rule goes by the SMS that still count for it.
+    #[test]
+    fn standing_of_a_rule() {
+        let seconds = Duration::from_secs;
+        let sms = [(900, 1), (600, 2), (60, 1)].map(|(ago, number)| (seconds(ago), number));
+        let standing = Standing {
+            sms: sms.to_vec(),
+            ..Standing::default()
+        };
+        let rule = |most, within| Rule {
+            most,
+            within: seconds(within),
+        };
+        // How many are used, and when the next one fits.
+        for (most, within, used, wait) in [
+            (5, 900, 3, 0),
+            (4, 901, 4, 1),
+            (3, 900, 3, 300),
+            (2, 900, 3, 300),
+            (1, 900, 3, 840),
+            (1, 600, 1, 540),
+            (1, 60, 0, 0),
+            (4, 86_400, 4, 85_500),
+        ] {
+            let rule = rule(most, within);
+            assert_eq!(standing.used(rule), used, "{rule:?}");
+            assert_eq!(standing.wait(rule), seconds(wait), "{rule:?}");
+        }
+    }
+}

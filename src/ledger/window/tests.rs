@@ -143,3 +143,23 @@ fn a_steady_flow_is_not_counted_for_ever() {
         assert!(counted <= truly * 3 / 2, "{rule}: {counted} for {truly}");
     }
 }
+
+/// A clock that stands behind what was counted: its own time is kept, before the others.
+#[test]
+fn an_sms_is_counted_at_its_own_time() {
+    let mut log = Log::new(8);
+    for at in [20_000, 10_000, 10_000, 20_000, 15_000] {
+        log.add(at, 60_000);
+    }
+    assert_eq!(log.sent(), [(10_000, 2), (15_000, 1), (20_000, 2)]);
+}
+
+#[test]
+fn an_entry_that_is_full_is_followed_by_another() {
+    let mut log = Log::of(vec![(10_000, FULLEST - 1)], 8, 60_000);
+    log.add(10_000, 60_000);
+    assert_eq!(log.sent(), [(10_000, FULLEST)]);
+    log.add(10_000, 60_000);
+    let all: u32 = log.sent().iter().map(|(_, number)| number).sum();
+    assert_eq!((log.sent().len(), all), (2, FULLEST + 1));
+}
