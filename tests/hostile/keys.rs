@@ -238,7 +238,9 @@ fn killed_at_enter(bench: &Bench) {
     let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
     let (mut learned, mut rounds) = (0, 0);
     let many = if torture() { 40 } else { 6 };
-    for late in (0..many).map(|n| Duration::from_micros(n * 12_000 / many)) {
+    // More than the answer takes, at length, so that some kills come behind it.
+    let longest = if torture() { 40_000 } else { 12_000 };
+    for late in (0..many).map(|n| Duration::from_micros(n * longest / many)) {
         let mut terminal = su(&alice, "enter-goal");
         terminal.type_line(&another(&alice.code(bench)));
         std::thread::sleep(late);
