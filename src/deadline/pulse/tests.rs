@@ -19,12 +19,16 @@ fn on_duty(act: impl FnOnce()) -> (Reading, Duration) {
     (read, took)
 }
 
-/// A machine that does much else may keep it from running for a while, but not each time.
+/// Clocks here count in milliseconds.
+const ROUGHLY: Duration = Duration::from_millis(10);
+
+/// A machine that does much else may keep it from running for a while: that is what it takes longer, or
+/// does not happen each time.
 fn is_no_standstill(act: impl Fn()) {
     let mut seen = Vec::new();
     for _ in 0..5 {
         let (read, took) = on_duty(&act);
-        if read.late * 2 < took {
+        if read.late * 2 < took || read.late <= took.saturating_sub(A_WHILE) + ROUGHLY {
             return;
         }
         seen.push((read, took));
@@ -37,7 +41,7 @@ fn a_thread_that_says_nothing_stands_still() {
     let (read, took) = on_duty(|| thread::sleep(A_WHILE));
     for of in [read.late, read.long] {
         assert!(
-            of >= A_WHILE * 9 / 10 && of <= took + Duration::from_millis(2),
+            of >= A_WHILE * 9 / 10 && of <= took + ROUGHLY,
             "{read:?} in {took:?}"
         );
     }
@@ -78,7 +82,7 @@ fn a_thread_that_never_begins_is_missed() {
     // It is heard of at last.
     let post = Arc::clone(&duty.0);
     thread::spawn(move || drop(duty.take_up())).join().unwrap();
-    assert!(post.read().long >= missed.long);
+    assert!(post.read().long + ROUGHLY >= missed.long);
 }
 
 #[test]
