@@ -21,6 +21,9 @@ use std::{fmt, io};
 
 use rustix::io::Errno;
 
+#[cfg(test)]
+pub(crate) use names::BOTH;
+
 pub use dial::{Failure, Pace, Reached, dial, dial_unix};
 pub use roots::{take_system_roots, tls_config};
 pub use stream::Stream;

@@ -18,6 +18,10 @@ const MOST_ADDRESSES: usize = 16;
 /// Explicit, because `RUST_MIN_STACK` would otherwise have a say.
 const LOOK_UP_STACK: usize = 512 * 1024;
 
+/// For tests: a name with two addresses, on any machine.
+#[cfg(test)]
+pub(crate) const BOTH: &str = "both.test";
+
 /// What `host` stands for. Asks nobody when it is an address already, or this machine's own name.
 pub(super) fn addresses(
     host: &str,
@@ -33,6 +37,12 @@ pub(super) fn addresses(
         // (RFC 6761 section 6.3). One address only: on the other one, which its server does not
         // listen on, anybody on this machine may, and would be asked as soon as the server is slow.
         return Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)]);
+    }
+    #[cfg(test)]
+    if host == BOTH {
+        let v6 = std::net::Ipv6Addr::LOCALHOST.into();
+        let both = [Ipv4Addr::LOCALHOST.into(), v6];
+        return Ok(both.map(|address| SocketAddr::new(address, port)).to_vec());
     }
     let name = host.to_owned();
     let answer = within(by, move || {
