@@ -2,6 +2,7 @@
 //! must not be said twice is not.
 
 mod addresses;
+mod cluster;
 
 use crate::Case;
 use crate::module::{ASKS, Login, Say, Seen, someone};
@@ -32,6 +33,10 @@ pub const CASES: &[Case] = &[
     (
         "hostile::failover::a_bad_certificate_is_no_outage_whatever_else_is_down",
         addresses::a_bad_certificate_is_no_outage_whatever_else_is_down,
+    ),
+    (
+        "hostile::failover::a_node_that_is_of_no_use_gives_way_to_the_next",
+        cluster::a_node_that_is_of_no_use_gives_way_to_the_next,
     ),
 ];
 

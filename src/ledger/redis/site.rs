@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 
 use super::{
     Error,
-    fault::{Asked, Help, printable},
+    fault::{Asked, Fault, Help, printable},
     keys,
     link::{Link, Login},
     resp::{Reply, command},
@@ -152,16 +152,23 @@ impl Site {
         let probe: &[&[u8]] = &[b"HGET", key.as_bytes(), b"span"];
         let mut told = Error::Outage("the ledger: no node has our slot".to_owned());
         for _ in 0..MOST_MOVES {
-            let mut link = self.dial(&host, port, by, |link, _| Ok(link))?;
-            let heard = link.greet(self.login.as_ref(), 0, &[probe], by);
-            match heard.err().map(|fault| (fault.error, fault.help)) {
-                // A slot that is on its way out is still asked for where it was.
-                None | Some((_, Help::Ask(..))) => return Ok(link),
-                Some((error, Help::Moved(to, at))) => {
+            let answer = self.dial(&host, port, by, |mut link, by| {
+                match link.greet(self.login.as_ref(), 0, &[probe], by) {
+                    Ok(_) => Ok(Ok(link)),
+                    Err(Fault { error, help }) => match help {
+                        // A slot that is on its way out is still asked for where it was.
+                        Help::Ask(..) => Ok(Ok(link)),
+                        Help::Moved(to, at) => Ok(Err((error, to, at))),
+                        Help::Nothing | Help::Again => Err(error),
+                    },
+                }
+            })?;
+            match answer {
+                Ok(link) => return Ok(link),
+                Err((error, to, at)) => {
                     told = error;
                     (host, port) = (to, at);
                 }
-                Some((error, _)) => return Err(error),
             }
         }
         Err(told)

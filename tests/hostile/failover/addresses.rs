@@ -14,23 +14,23 @@ use std::net::Ipv4Addr;
 use std::sync::Once;
 use std::time::Duration;
 
-const NAME: &str = "several.example.org";
+pub(super) const NAME: &str = "several.example.org";
 /// In the order in which they are tried.
-const FIRST: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 2);
+pub(super) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 2);
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 3);
 
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
 /// Servers that go by the name, of all three kinds, and where others stand at its first address.
-struct Ground {
-    certs: Certs,
-    slapd: Slapd,
+pub(super) struct Ground {
+    pub(super) certs: Certs,
+    pub(super) slapd: Slapd,
     twilio: Twilio,
     redis: Redis,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Directory,
     Carrier,
     Ledger,
@@ -39,7 +39,7 @@ enum Kind {
 const KINDS: [Kind; 3] = [Kind::Directory, Kind::Carrier, Kind::Ledger];
 
 impl Ground {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NAMED: Once = Once::new();
         NAMED.call_once(|| {
             // Our private machine's own.
@@ -72,7 +72,7 @@ impl Ground {
     }
 
     /// A login whose server of this kind goes by the name.
-    fn login<'b>(
+    pub(super) fn login<'b>(
         &'b self,
         bench: &'b Bench,
         case: &'static str,
@@ -107,7 +107,7 @@ impl Ground {
 }
 
 /// Somebody at the name's second address who carries everything, and his port.
-fn second(to: u16) -> (Middle, u16) {
+pub(super) fn second(to: u16) -> (Middle, u16) {
     let middle = Middle::at((SECOND, 0).into(), to, 1, Fault::None);
     let port = middle.port();
     (middle, port)

@@ -133,20 +133,19 @@ impl Redis {
 
     /// Three masters without replicas that share the slots.
     pub fn cluster() -> Vec<Self> {
-        let nodes: Vec<Self> = (0..3).map(|_| Self::cluster_node()).collect();
+        let nodes: Vec<Self> = (0..3).map(|_| Self::node(None)).collect();
         let all = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let mut create = Command::new(redis_cli());
         create.args(["--cluster", "create"]).args(all);
         run(create.arg("--cluster-yes"));
         for node in &nodes {
-            node.until("a cluster that is whole", || {
-                node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
-            });
+            node.until_whole();
         }
         nodes
     }
 
-    fn cluster_node() -> Self {
+    /// A cluster's node before it has joined one: it answers that the cluster is down.
+    pub fn node(tls: Option<(&Certs, Identity)>) -> Self {
         // Its bus would be at its port and 10000, which need not be a port.
         let lines = [
             "cluster-enabled yes".to_owned(),
@@ -155,8 +154,21 @@ impl Redis {
         ];
         Self::start_as(&Manner {
             lines: &lines,
+            tls,
             ..Manner::default()
         })
+    }
+
+    /// Makes this node a cluster by itself.
+    pub fn take_all_slots(&self) {
+        self.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        self.until_whole();
+    }
+
+    fn until_whole(&self) {
+        self.until("a cluster that is whole", || {
+            self.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+        });
     }
 
     pub fn port(&self) -> u16 {
