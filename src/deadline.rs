@@ -11,7 +11,7 @@
 mod pulse;
 mod standstill;
 
-pub use pulse::{Duty, OnDuty, Rest, in_turns, receive, sleep, standstill, turn, turned};
+pub use pulse::{Duty, OnDuty, Rest, hear, in_turns, receive, sleep, standstill, turn, turned};
 pub use standstill::{Reading, Standstill};
 
 use std::time::Duration;

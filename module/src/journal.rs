@@ -95,6 +95,13 @@ impl Line {
         }
     }
 
+    /// Whose login it is, where the host did not say it before it was asked for.
+    pub fn is_of(&mut self, user: &[u8]) {
+        if self.user.is_empty() {
+            self.user = user.get(..most::NAME).unwrap_or(user).to_vec();
+        }
+    }
+
     /// Whether the host has had memory so far. Without, nobody is let in: who is refused needs less of
     /// it, and there is a reserve for that.
     pub fn has_memory(&self) -> Result<(), Trouble> {

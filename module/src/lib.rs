@@ -62,8 +62,8 @@ impl PamHooks for SmsOtp {
         // library, and so a hook, of its own: nobody else's panics come by here.
         static QUIET: Once = Once::new();
         QUIET.call_once(|| set_hook(Box::new(|_| {})));
-        let line = Line::begin(pamh);
-        let ended = caught(|| authenticate(pamh, &args, flags, &line));
+        let mut line = Line::begin(pamh);
+        let ended = caught(|| authenticate(pamh, &args, flags, &mut line));
         ended.unwrap_or_else(|trouble| {
             line.failed(pamh, &trouble);
             PamResultCode::PAM_SERVICE_ERR
@@ -88,12 +88,14 @@ fn authenticate(
     pamh: &mut PamHandle,
     args: &[&CStr],
     flags: PamFlag,
-    line: &Line,
+    line: &mut Line,
 ) -> Result<PamResultCode, Trouble> {
     let arguments = Arguments::read(args)?;
     let Some(user) = libpam::user(pamh) else {
+        line.has_memory()?;
         return Ok(PamResultCode::PAM_CONV_ERR);
     };
+    line.is_of(&user);
     let counts = match memory::recall(pamh, &user) {
         Past::Nothing => Vec::new(),
         Past::Counts(counts) => counts,

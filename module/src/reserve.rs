@@ -2,7 +2,7 @@
 //!
 //! Rust ends the whole process where an allocation fails, and the process is sshd or sudo. So what
 //! malloc(3) refuses is served from a small place of this library's own, which is enough for one
-//! login to be refused in good order; who has drawn from it does not let anybody in. It costs
+//! login to be refused in good order; who has drawn from it since a login began does not let anybody in. It costs
 //! nothing until it is needed: pages that were never written are not there.
 
 use std::{

@@ -14,6 +14,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -223,6 +224,20 @@ pub fn receive<T>(from: &Receiver<T>, by: Deadline) -> Result<T, RecvTimeoutErro
         ended => Some(ended),
     });
     heard.unwrap_or(Err(RecvTimeoutError::Timeout))
+}
+
+/// The same, where nothing but that thread's own panic keeps it from saying it: then whoever waits
+/// panics as well, because it is the same login's. `None`: not in time.
+#[must_use]
+pub fn hear<T, R>(from: &Receiver<T>, thread: JoinHandle<R>, by: Deadline) -> Option<T> {
+    match receive(from, by) {
+        Ok(said) => Some(said),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(_) => None,
+        },
+    }
 }
 
 /// Does nothing for a while.

@@ -57,11 +57,11 @@ pub(super) fn addresses(
             Err(Error::Outage(format!("{place}: the name has no address")))
         }
         Some(Ok(found)) => Ok(found),
-        // std tells an errno only for EAI_SYSTEM, and glibc's words otherwise: of those failures one is
+        // std tells an errno only for EAI_SYSTEM, and libc's words otherwise: of those failures one is
         // this machine's (EAI_MEMORY), all others are an outage.
-        Some(Err(error)) if error.to_string().ends_with("Memory allocation failure") => Err(
-            Error::Local(format!("{place}: no memory for the name look-up")),
-        ),
+        Some(Err(error)) if is_out_of_memory(&error) => Err(Error::Local(format!(
+            "{place}: no memory for the name look-up"
+        ))),
         Some(Err(error)) => Err(match Error::io(place, &error) {
             Error::Outage(_) => {
                 Error::Outage(printable(&format!("{place}: name look-up failed: {error}")))
@@ -69,6 +69,12 @@ pub(super) fn addresses(
             other => other,
         }),
     }
+}
+
+/// As glibc and musl say it.
+fn is_out_of_memory(error: &io::Error) -> bool {
+    let text = error.to_string();
+    text.ends_with("Memory allocation failure") || text.ends_with("Out of memory")
 }
 
 /// Runs what cannot be interrupted (`getaddrinfo` has no timeout of its own) in a thread, and waits
@@ -79,9 +85,9 @@ pub(super) fn within<T: Send + 'static>(
     slow: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Option<T>> {
     let (done, result) = mpsc::sync_channel(1);
-    thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("look-up".to_owned())
         .stack_size(LOOK_UP_STACK)
         .spawn(move || done.send(slow()))?;
-    Ok(deadline::receive(&result, by).ok())
+    Ok(deadline::hear(&result, thread, by))
 }

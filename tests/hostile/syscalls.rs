@@ -110,6 +110,10 @@ fn each_one_fails_once(bench: &Bench) {
         "{} calls, {all} tries; {hits} made, {none} came to no such call; {sample}",
         calls.len()
     );
+    assert!(
+        hits > none && hits >= 10,
+        "{sample}: only {hits} calls were made to fail"
+    );
     let wrong = wrong.into_inner().expect("what is wrong");
     assert!(wrong.is_empty(), "{sample}:\n{}", wrong.join("\n"));
 }

@@ -4,7 +4,7 @@
 use std::{
     mem,
     sync::{Arc, mpsc},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -44,7 +44,7 @@ pub struct Line {
 }
 
 enum State {
-    Coming(mpsc::Receiver<Result<Link, Error>>),
+    Coming(mpsc::Receiver<Result<Link, Error>>, JoinHandle<()>),
     Open(Link),
     Closed,
 }
@@ -68,15 +68,16 @@ impl Line {
             let site = Arc::clone(&self.site);
             move || {
                 let _duty = duty.take_up();
-                done.send(site.open(Deadline::within(site.timeout)))
+                // Nobody may be there any more to hear it.
+                let _ = done.send(site.open(Deadline::within(site.timeout)));
             }
         };
         let thread = thread::Builder::new()
             .name("ledger".to_owned())
             .stack_size(STACK)
             .spawn(connect);
-        if thread.is_ok() {
-            self.state = State::Coming(coming);
+        if let Ok(thread) = thread {
+            self.state = State::Coming(coming, thread);
         }
     }
 
@@ -85,15 +86,15 @@ impl Line {
         match mem::replace(&mut self.state, State::Closed) {
             State::Open(link) => Ok(link),
             State::Closed => self.site.open(by),
-            State::Coming(coming) => {
+            State::Coming(coming, thread) => {
                 let soon = by.or_within(self.site.timeout);
-                let late = |_| Error::Outage("the ledger: connecting took too long".to_owned());
+                let late = || Error::Outage("the ledger: connecting took too long".to_owned());
                 // What lay there already may be over by now.
                 let is_old = coming.try_recv();
                 match is_old {
                     Ok(Err(Error::Outage(_))) => self.site.open(by),
                     Ok(link) => link,
-                    Err(_) => deadline::receive(&coming, soon).map_err(late)?,
+                    Err(_) => deadline::hear(&coming, thread, soon).ok_or_else(late)?,
                 }
             }
         }

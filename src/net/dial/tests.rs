@@ -226,3 +226,10 @@ fn a_local_socket_with_a_full_backlog_times_out() {
     assert!(text.ends_with("socket: timed out"), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Whoever waits for a look-up that panicked panics as well: it is no outage.
+#[test]
+fn a_look_up_that_panics_is_no_outage() {
+    let waits = std::panic::catch_unwind(|| within(soon(), || panic!("a broken name service")));
+    assert!(waits.is_err());
+}

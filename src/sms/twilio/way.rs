@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, OnceLock, mpsc},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -92,14 +92,14 @@ impl Way {
 /// The thread only connects. It ends by itself, since each step on the way has its time; if nobody
 /// waits any more it closes what it has opened.
 #[derive(Debug)]
-pub(super) struct Early(mpsc::Receiver<Connection>);
+pub(super) struct Early(mpsc::Receiver<Connection>, JoinHandle<()>);
 
 impl Early {
     /// Begins. `None`: there is no thread to be had, and so nothing is won and nothing lost.
     pub(super) fn begin(way: &Arc<Way>) -> Option<Self> {
         let (opened, early) = mpsc::sync_channel(1);
         let (way, duty) = (Arc::clone(way), Duty::begin());
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("twilio".to_owned())
             .stack_size(EARLY_STACK)
             .spawn(move || {
@@ -111,12 +111,12 @@ impl Early {
                 }
             })
             .ok()?;
-        Some(Self(early))
+        Some(Self(early, thread))
     }
 
     /// What has become of it. It may still be underway, and is waited for.
     pub(super) fn opened(self, by: Deadline) -> Option<Connection> {
-        deadline::receive(&self.0, by).ok()
+        deadline::hear(&self.0, self.1, by)
     }
 
     /// One that is open.
@@ -124,6 +124,6 @@ impl Early {
     pub(super) fn of(connection: Connection) -> Self {
         let (opened, early) = mpsc::sync_channel(1);
         opened.send(connection).unwrap();
-        Self(early)
+        Self(early, thread::spawn(|| ()))
     }
 }

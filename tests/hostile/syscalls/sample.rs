@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 /// What a sample may take.
-const TIME: Duration = Duration::from_secs(45);
+const TIME: Duration = Duration::from_secs(120);
 
 pub struct Sample {
     seed: u64,

@@ -123,6 +123,19 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_msgget,
     #[cfg(not(target_arch = "x86"))]
     libc::SYS_msgctl,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_semop,
+    #[cfg(not(any(
+        target_arch = "x86",
+        target_arch = "arm",
+        target_arch = "s390x",
+        target_arch = "powerpc64"
+    )))]
+    libc::SYS_semtimedop,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_msgsnd,
+    #[cfg(not(target_arch = "x86"))]
+    libc::SYS_msgrcv,
     libc::SYS_mq_open,
     libc::SYS_mq_unlink,
     // A server.
