@@ -1,6 +1,9 @@
 //! One person's row, and what is decided from it alone.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use super::{

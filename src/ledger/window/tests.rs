@@ -163,3 +163,11 @@ fn an_entry_that_is_full_is_followed_by_another() {
     let all: u32 = log.sent().iter().map(|(_, number)| number).sum();
     assert_eq!((log.sent().len(), all), (2, FULLEST + 1));
 }
+
+/// What is full takes nothing more in, though that would cost the least: nothing is lost.
+#[test]
+fn room_is_made_where_there_is_room() {
+    let mut log = Log::of(vec![(10_000, FULLEST), (10_001, 1)], 2, 600_000);
+    log.add(200_001, 600_000);
+    assert_eq!(log.sent(), [(10_000, FULLEST), (200_001, 2)]);
+}
