@@ -230,6 +230,38 @@ mod tests {
         }
     }
 
+    /// RFC 4511 section 4.1.9.
+    #[test]
+    fn codes_have_the_names_of_the_protocol() {
+        for (code, name) in [
+            (0, "success"),
+            (1, "operationsError"),
+            (2, "protocolError"),
+            (3, "timeLimitExceeded"),
+            (4, "sizeLimitExceeded"),
+            (7, "authMethodNotSupported"),
+            (8, "strongerAuthRequired"),
+            (10, "referral"),
+            (11, "adminLimitExceeded"),
+            (12, "unavailableCriticalExtension"),
+            (13, "confidentialityRequired"),
+            (14, "saslBindInProgress"),
+            (19, "constraintViolation"),
+            (32, "noSuchObject"),
+            (34, "invalidDNSyntax"),
+            (48, "inappropriateAuthentication"),
+            (49, "invalidCredentials"),
+            (50, "insufficientAccessRights"),
+            (51, "busy"),
+            (52, "unavailable"),
+            (53, "unwillingToPerform"),
+            (80, "other"),
+        ] {
+            assert_eq!(named(code), format!("{name} ({code})"));
+        }
+        assert_eq!(named(123), "result 123");
+    }
+
     #[test]
     fn active_directory_names_the_reason() {
         let text = |data: &str| {

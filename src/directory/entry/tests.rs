@@ -268,3 +268,11 @@ fn numbers_do_not_show_in_debug_output() {
     );
     assert!(!format!("{entry:?}").contains("0142"));
 }
+
+#[test]
+fn values_are_read_up_to_a_length_and_never_shown() {
+    let of = |length: usize| Value::read(vec![b'1'; length]);
+    assert!(of(LONGEST_VALUE).text().is_some());
+    assert!(of(LONGEST_VALUE + 1).text().is_none());
+    assert_eq!(format!("{:?}", of(3)), "Value");
+}

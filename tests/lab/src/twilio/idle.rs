@@ -4,6 +4,7 @@
 use super::server::{Tls, say};
 use crate::listeners::reset;
 use std::io;
+use std::net::Shutdown;
 
 /// A way to end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +26,16 @@ impl HangUp {
         match self {
             Self::Orderly => {
                 tls.conn.send_close_notify();
-                tls.conn.complete_io(&mut tls.sock).map(drop)
+                tls.conn.complete_io(&mut tls.sock)?;
+                tls.sock.shutdown(Shutdown::Both)
             }
-            Self::CutOff => Ok(()),
+            // Dropping it would not do: a program that some other case starts just now may hold a copy
+            // until it executes.
+            Self::CutOff => tls.sock.shutdown(Shutdown::Both),
             Self::Reset => {
                 reset(&tls.sock);
-                Ok(())
+                // tcp(7) has no other word for it: this sends the reset at once.
+                Ok(rustix::net::connect_unspec(&tls.sock)?)
             }
             Self::TimedOut => say(
                 &mut tls,
