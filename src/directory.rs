@@ -9,6 +9,7 @@ mod dn;
 mod entry;
 mod gate;
 pub mod ldap;
+mod miss;
 mod passwordpolicy;
 mod phonebook;
 #[cfg(any(test, fuzzing))]

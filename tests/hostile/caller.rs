@@ -2,10 +2,11 @@
 
 use super::trap::{Folders, Trap};
 use crate::Case;
-use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, another, told};
+use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, told};
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
+use lab::twilio::another;
 use lab::world::User;
 use std::fs;
 use std::process::Command;

@@ -2,9 +2,10 @@
 //! lives, and nobody gets in.
 
 use crate::Case;
-use crate::module::login::{Login, PASSWORD, someone, wrong};
+use crate::module::login::{Login, PASSWORD, someone};
 use lab::bench::Bench;
 use lab::pamhost::{Answer, Message, Step, code};
+use lab::twilio::another;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -171,6 +172,6 @@ fn answer(login: &Login, message: &Message, arrived: usize, right: bool) -> Answ
     match sms.get(arrived..).and_then(<[_]>::last) {
         None => Answer::HangUp,
         Some(sms) if right => sms.code().into(),
-        Some(sms) => wrong(&sms.code()).into(),
+        Some(sms) => another(&sms.code()).into(),
     }
 }

@@ -4,9 +4,10 @@
 use super::caller::helper_of;
 use super::torture;
 use crate::Case;
-use crate::logins::steps::{self, LOCAL, PASSWORD, Service, Somebody, another, told};
+use crate::logins::steps::{self, LOCAL, PASSWORD, Service, Somebody, told};
 use lab::bench::Bench;
 use lab::pty::{PATIENCE, Pty};
+use lab::twilio::another;
 use lab::world::User;
 use std::fs;
 use std::os::unix::process::CommandExt;

@@ -9,6 +9,7 @@ use crate::module::login::{Login, PASSWORD, Someone, known};
 use lab::bench::Bench;
 use lab::pamhost::{Answer, At, Message, Step, code};
 use lab::tracer::{Call, Fault, Tracer};
+use lab::twilio::another;
 use sample::Sample;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -192,7 +193,7 @@ impl<'b> Hand<'b> {
         if right {
             sms.code().into()
         } else {
-            crate::module::login::wrong(&sms.code()).into()
+            another(&sms.code()).into()
         }
     }
 

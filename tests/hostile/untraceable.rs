@@ -224,12 +224,13 @@ fn cores(own: &Path) -> Vec<String> {
 }
 
 /// An ordinary process that ends so does leave one, or says at least that it did: unless the machine
-/// hands cores to a program, which takes them from the kernel.
+/// hands cores to a program, which takes them from the kernel. (`QUIT` is ignored by what a shell
+/// starts in the background.)
 fn a_core_would_be_seen(user: &Account, folder: &Path) {
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").expect("a pattern");
     let mut command = Command::new(program("sh"));
     command
-        .args(["-c", "ulimit -c unlimited && kill -QUIT $$"])
+        .args(["-c", "ulimit -c unlimited && kill -ABRT $$"])
         .current_dir(folder)
         .stderr(Stdio::null())
         .uid(user.uid)

@@ -1,10 +1,11 @@
 //! login on a terminal: `pam.d/login`. It asks for another name on the same PAM handle.
 
-use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, another, told};
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, told};
 use crate::Case;
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
+use lab::twilio::another;
 use lab::world::User;
 use std::process::Command;
 

@@ -1,11 +1,12 @@
 //! ssh with the directory's password: `pam.d/sshd-ldap`.
 
-use super::steps::{self, PASSWORD, Service, Somebody, another, told};
+use super::steps::{self, PASSWORD, Service, Somebody, told};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
 use lab::slapd::Person;
 use lab::sshd::{Key, Options, Sshd};
+use lab::twilio::another;
 use lab::world::User;
 use std::path::Path;
 use std::time::Duration;

@@ -100,12 +100,6 @@ pub fn masked(number: &str) -> String {
     format!("+44*******{}", &number[number.len() - 2..])
 }
 
-/// A code that is not this one.
-pub fn another(code: &str) -> String {
-    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
-    code.chars().map(turn).collect()
-}
-
 /// The settings that most cases share: all defaults, `[service.su]` as the sample has it, and
 /// refusals that do not make a test wait.
 pub fn settings(bench: &Bench) -> Settings {

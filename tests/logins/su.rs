@@ -1,12 +1,13 @@
 //! su: `pam.d/su` and `pam.d/su-l`, with the sample's `[service.su]`. The target's password, and a
 //! code to the caller's phone.
 
-use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, another, told};
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, told};
 use crate::Case;
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
 use lab::slapd::Person;
+use lab::twilio::another;
 use lab::world::User;
 use std::process::Command;
 

@@ -1,9 +1,10 @@
 //! sudo: `pam.d/sudo`. It asks three times on one PAM handle, and shows no text but the prompts.
 
-use super::steps::{self, PASSWORD, Service, Somebody, another, told};
+use super::steps::{self, PASSWORD, Service, Somebody, told};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
+use lab::twilio::another;
 use lab::world::User;
 
 pub const CASES: &[Case] = &[

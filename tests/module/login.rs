@@ -10,7 +10,7 @@ use lab::bench::Bench;
 use lab::log::Line;
 use lab::pamhost::{Answer, At, Message, PamHost, Transcript};
 use lab::settings::Settings;
-use lab::twilio::{Sms, Twilio};
+use lab::twilio::{Sms, Twilio, another};
 use rustix::process::Pid;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -392,7 +392,7 @@ impl<'b> Login<'b> {
                 }
                 PASSWORD.into()
             }
-            Say::WrongCode => wrong(&newest()).into(),
+            Say::WrongCode => another(&newest()).into(),
             Say::Text(text) => text.into(),
             Say::Bytes(bytes) => Answer::Bytes(bytes.to_vec()),
             Say::Long(length) => "x".repeat(length).into(),
@@ -453,11 +453,4 @@ impl<'b> Login<'b> {
             .wait_for(&[&mark], Duration::from_secs(10));
         self.logged()
     }
-}
-
-/// As many digits, and others.
-pub fn wrong(code: &str) -> String {
-    let last = code.len() - 1;
-    let digit = if code.ends_with('0') { '1' } else { '0' };
-    format!("{}{digit}", &code[..last])
 }

@@ -149,7 +149,7 @@ fn guesses_as_fast_as_they_go(bench: &Bench) {
             }
             typed.fetch_add(1, Ordering::Relaxed);
             let sms = login.arrived();
-            another(&sms.iter().map(lab::twilio::Sms::code).collect()).into()
+            none_of(&sms.iter().map(lab::twilio::Sms::code).collect()).into()
         }
         _ => Answer::HangUp,
     });
@@ -160,7 +160,7 @@ fn guesses_as_fast_as_they_go(bench: &Bench) {
 }
 
 /// A code that is none of these.
-fn another(codes: &BTreeSet<String>) -> String {
+fn none_of(codes: &BTreeSet<String>) -> String {
     let all = (0..1_000_000).map(|number| format!("{number:06}"));
     all.into_iter()
         .find(|code| !codes.contains(code))

@@ -58,6 +58,15 @@ fn limits() -> Limits {
     }
 }
 
+const fn rules(limits: &Limits) -> Rules<'_> {
+    Rules {
+        limits,
+        remember: None,
+        new_phone: Duration::ZERO,
+        stands_in: false,
+    }
+}
+
 fn is_reserved(admission: &Admission) -> bool {
     matches!(admission.answer, Answer::Reserved(_))
 }
@@ -65,12 +74,7 @@ fn is_reserved(admission: &Admission) -> bool {
 #[test]
 fn out_of_reach_this_hosts_own_counts_by_itself_and_says_so() {
     let (fleet, own, limits) = (Model::default(), Model::default(), limits());
-    let rules = Rules {
-        limits: &limits,
-        remember: None,
-        new_phone: Duration::ZERO,
-        stands_in: false,
-    };
+    let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
     let mut books = books(&fleet, &own, Unreachable::Local);
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
@@ -87,12 +91,7 @@ fn out_of_reach_this_hosts_own_counts_by_itself_and_says_so() {
 #[test]
 fn with_deny_nobody_else_is_asked() {
     let (fleet, own, limits) = (Model::default(), Model::default(), limits());
-    let rules = Rules {
-        limits: &limits,
-        remember: None,
-        new_phone: Duration::ZERO,
-        stands_in: false,
-    };
+    let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
     let outage = Error::Outage("x:6379: timed out".into());
     fleet.fail(Some(outage.clone()));
@@ -116,10 +115,8 @@ fn with_deny_nobody_else_is_asked() {
 fn whom_it_has_never_seen_waits_where_new_numbers_wait() {
     let (fleet, own, limits) = (Model::default(), Model::default(), limits());
     let rules = Rules {
-        limits: &limits,
-        remember: None,
         new_phone: Duration::from_secs(86400),
-        stands_in: false,
+        ..rules(&limits)
     };
     let by = Deadline::within(Duration::from_secs(5));
     fleet.pass(Duration::from_secs(1));
@@ -145,12 +142,7 @@ fn numbers_of_whom_the_fleets_lets_pass_are_known_here() {
     let own = File::open(folder.join("state").to_str().unwrap_or_default());
     let mut books = books(&fleet, &Model::default(), Unreachable::Local);
     books.own = own.map(kept);
-    let rules = Rules {
-        limits: &limits,
-        remember: None,
-        new_phone: Duration::ZERO,
-        stands_in: false,
-    };
+    let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
     let numbers = |books: &mut Books, who: &Account| {
         let own = opened(&mut books.own).unwrap();
@@ -172,12 +164,7 @@ fn numbers_of_whom_the_fleets_lets_pass_are_known_here() {
 #[test]
 fn whoever_stops_this_process_does_not_choose_the_ledger() {
     let (fleet, own, limits) = (Model::default(), Model::default(), limits());
-    let rules = Rules {
-        limits: &limits,
-        remember: None,
-        new_phone: Duration::ZERO,
-        stands_in: false,
-    };
+    let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
     fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
     let mut books = books(&fleet, &own, Unreachable::Local);

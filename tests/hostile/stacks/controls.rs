@@ -6,6 +6,7 @@ use crate::module::login::{Login, someone};
 use lab::bench::Bench;
 use lab::listeners::Refused;
 use lab::pamhost::{Answer, Message, PamHost, Style, code};
+use lab::twilio::another;
 
 const TABLE: &str = include_str!("../../cases/stacks/controls.txt");
 const KEY: &str = "SSH_AUTH_INFO_0=publickey ssh-ed25519 BBBB";
@@ -264,10 +265,4 @@ fn written(bench: &Bench, login: &Login, row: &Row, line: &str, inner: &str) -> 
             format!("auth {word} {}/inner\n{permit}", login.folder.display())
         }
     }
-}
-
-/// As many digits, and others.
-fn another(code: &str) -> String {
-    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
-    code.chars().map(turn).collect()
 }

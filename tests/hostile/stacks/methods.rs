@@ -2,10 +2,11 @@
 //! without any: sshd asks PAM about no key, so that this line is half of each stack.
 
 use super::documents;
-use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, another};
+use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody};
 use lab::bench::Bench;
 use lab::pty::{PATIENCE, Pty};
 use lab::sshd::{Key, Options, Sshd};
+use lab::twilio::another;
 
 /// What the client has, and what becomes of it: in (`+`, or `!` with less than two factors) or out,
 /// SMS, factors, as in the other table.

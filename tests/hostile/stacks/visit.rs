@@ -7,6 +7,7 @@ use lab::bench::Bench;
 use lab::listeners::Refused;
 use lab::pamhost::{Answer, Message, PamHost, Style, code};
 use lab::slapd;
+use lab::twilio::another;
 use lab::world::{Account, User};
 use std::path::PathBuf;
 
@@ -301,10 +302,4 @@ fn answer(
         (Code::Wrong, Some(code)) => another(&code).into(),
         (Code::None, _) | (_, None) => Answer::HangUp,
     }
-}
-
-/// As many digits, and others.
-fn another(code: &str) -> String {
-    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
-    code.chars().map(turn).collect()
 }

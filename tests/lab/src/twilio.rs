@@ -20,7 +20,7 @@ pub use account::Account;
 pub use cases::{Broken, Case};
 pub use http::Request;
 pub use idle::HangUp;
-pub use phone::Sms;
+pub use phone::{Sms, another};
 
 use crate::certs::{Certs, Identity};
 use crate::listeners::Refused;

@@ -29,6 +29,12 @@ impl Sms {
     }
 }
 
+/// A code that is not this one.
+pub fn another(code: &str) -> String {
+    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
+    code.chars().map(turn).collect()
+}
+
 /// All phones, and how far each person has read.
 #[derive(Debug, Default)]
 pub struct Phones {
