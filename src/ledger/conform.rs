@@ -117,6 +117,13 @@ impl<'a> History<'a> {
         }
         let of_them = self.dice.below(numbers.len() as u64);
         let parts = self.dice.below(3);
+        // Mostly from where he always comes from.
+        let place = match self.dice.below(8) {
+            0..2 => None,
+            2 => Some(self.dice.below(3)),
+            _ => Some(number % 3),
+        };
+        let place = place.map(|place| format!("sshd 192.0.2.{place}"));
         self.logins += 1;
         Account {
             login: LoginId(self.logins.to_be_bytes()),
@@ -130,7 +137,7 @@ impl<'a> History<'a> {
                 1 => String::new(),
                 _ => "20260101000000Z".into(),
             },
-            place: (self.dice.below(4) > 0).then(|| format!("sshd 192.0.2.{}", number % 3)),
+            place,
             segments: 1 + u16::try_from(parts).unwrap(),
         }
     }

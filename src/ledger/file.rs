@@ -45,10 +45,11 @@ use sector::Name;
 use table::Table;
 
 /// Locks stand far behind the end of the file, each person's and each phone's at a place of its
-/// own.
+/// own (60 bits of a hash), below them that of the clock and that of whose turn it is with the total.
 const PEOPLE: u64 = 1 << 62;
 const PHONES: u64 = 1 << 61;
-const ANCHOR: u64 = (1 << 60) + 1;
+const ANCHOR: u64 = 1 << 60;
+const TURN: u64 = 1 << 59;
 
 /// The ledger of this host.
 pub struct File {

@@ -260,11 +260,15 @@ impl Store for Model {
     fn succeed(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<(), Error> {
         let mut state = self.state()?;
         let now = state.now;
+        let place = who.place.as_ref().filter(|_| rules.remember.is_some());
+        if place.is_none() && !state.people.contains_key(&who.person) {
+            return Ok(()); // nothing was known of him, and nothing is learned
+        }
         let person = state.people.entry(who.person.clone()).or_default();
         person.failures = 0;
         person.locked_until = 0;
         person.name.clear();
-        if let (Some(place), Some(_)) = (&who.place, rules.remember) {
+        if let Some(place) = place {
             person.remembered.retain(|(other, _, _)| other != place);
             person.remembered.push((place.clone(), now, who.login));
         }

@@ -109,3 +109,25 @@ pub fn slow(path: &str) -> Error {
         remedy: "try again when the disk has less to do".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_administrator_can_do_is_said() {
+        let remedy = |errno| call("/x", "be written", errno).remedy().to_owned();
+        for (errnos, says) in [
+            (&[Errno::NOSPC, Errno::DQUOT][..], "make room"),
+            (&[Errno::ROFS], "mount that disk writable"),
+            (&[Errno::ACCESS, Errno::PERM], "belongs to the user"),
+            (&[Errno::NOENT, Errno::NOTDIR], "make the folder"),
+            (&[Errno::FBIG], "larger files"),
+            (&[Errno::IO], "check the disk"),
+        ] {
+            for errno in errnos {
+                assert!(remedy(*errno).contains(says), "{errno}: {}", remedy(*errno));
+            }
+        }
+    }
+}

@@ -41,6 +41,52 @@ fn a_remembered_login_writes_nothing() {
 }
 
 #[test]
+fn locks_are_apart_from_each_other_and_from_the_file() {
+    let places = 1 << 60;
+    for (lower, room, upper) in [
+        (table::length(10), 0, TURN),
+        (TURN, 1, ANCHOR),
+        (ANCHOR, 1, PHONES),
+        (PHONES, places, PEOPLE),
+        (PEOPLE, places, 1 << 63),
+    ] {
+        assert!(lower + room <= upper, "{lower:#x} {upper:#x}");
+    }
+}
+
+#[test]
+fn what_is_answered_is_on_the_disk_and_locks_nobody() {
+    let scratch = Scratch::new();
+    let (mut file, other) = (
+        scratch.open(&Time::default()),
+        scratch.open(&Time::default()),
+    );
+    let limits = stage::limits(&[(5, 900)]);
+    let who = stage::somebody(1);
+    let _ = file
+        .admit(&who, stage::rules(&limits), stage::soon())
+        .unwrap();
+    assert!(file.disk.is_settled());
+    file.disk.write(table::length(1) - 1, &[0]).unwrap();
+    assert!(!file.disk.is_settled());
+    file.disk.settle().unwrap();
+    assert!(file.disk.is_settled());
+    let name = file.disk.keys.person(&who.person);
+    let is_free = |file: &File| {
+        file.hold(PEOPLE, &name, "", Deadline::within(Duration::ZERO))
+            .is_ok()
+    };
+    let held = file.hold(PEOPLE, &name, "", stage::soon()).unwrap();
+    assert!(!is_free(&other));
+    drop(held);
+    assert!(is_free(&other));
+    let room =
+        std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(scratch.path()).unwrap()) * 512;
+    assert!(room > 0);
+    assert_eq!(file.overview(stage::soon()).unwrap().size, Some(room));
+}
+
+#[test]
 fn nothing_in_the_file_says_who_it_is() {
     let scratch = Scratch::new();
     let mut file = scratch.open(&Time::default());

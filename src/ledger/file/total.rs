@@ -11,6 +11,7 @@ mod tests;
 use std::time::Duration;
 
 use super::{
+    TURN,
     disk::{Disk, Found, Held, nap},
     fault,
     row::{read_log, write_log},
@@ -44,7 +45,6 @@ const DAY: u64 = HOURS as u64;
 /// So long somebody waits for his turn, that those who come at once do not all take themselves out
 /// again. It is a courtesy: who does not get it goes on without.
 const COURTESY: Duration = Duration::from_millis(50);
-const TURN: u64 = 1 << 60;
 
 /// A part of the count.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,6 +51,12 @@ fn nobody_sets_it_back() {
             0,
             true,
         ),
+        (
+            "a quick reboot, up for longer by now",
+            later(b'b', 50_000, 30_000),
+            30_000,
+            true,
+        ),
         ("a snapshot's boot", later(b'a', -hour, hour), 0, true),
     ] {
         let (now, anchor) = ANCHOR.tell(&clocks);

@@ -164,7 +164,8 @@ fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
         );
         assert!(file.standing(&who.person, soon()).is_err(), "{bit}");
         assert!(file.overview(soon()).is_ok(), "{bit}");
-        file.unlock(&who.person, false, soon()).unwrap();
+        let before = file.unlock(&who.person, false, soon()).unwrap();
+        assert!(before.known, "{bit}");
         let admission = file.admit(&who, rules(&limits), soon()).unwrap();
         assert!(matches!(admission.answer, Answer::Reserved(_)), "{bit}");
         assert_eq!(file.standing(&who.person, soon()).unwrap().sms.len(), 1);
