@@ -106,11 +106,11 @@ fn loaded_again_and_again(bench: &Bench) {
 }
 
 fn whole_logins_again_and_again(bench: &Bench) {
-    let many = if torture() { 500 } else { 50 };
+    let many = if torture() { 10_000 } else { 50 };
     let ada = someone(bench, "whole-ada");
     let login = Login::new(bench, "whole")
         .of(&ada)
-        .set("limits.sms", "[\"1000/1h\"]");
+        .set("limits.sms", "[\"1000/1s\"]");
     flat(login, "whole", many, &IN, &Seen::granted(), 10);
 }
 

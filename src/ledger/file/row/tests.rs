@@ -1,7 +1,7 @@
 //! Rows come back as they were written, and no bytes bring the reader down.
 
 use super::*;
-use crate::ledger::conform::Dice;
+use crate::ledger::{conform::Dice, file::sector::SIZE};
 
 const WHO: &Name = b"0123456789abcdef";
 
@@ -150,4 +150,24 @@ fn only_what_matters_no_more_is_over() {
     phone.add(now - 10, 20);
     assert!(!Row::Phone(phone.clone()).is_over(now + 9));
     assert!(Row::Phone(phone).is_over(now + 10));
+}
+
+#[test]
+fn somebody_is_known_for_400_days() {
+    let day = 86_400_000;
+    let row = Row::Person(Person {
+        touched: day,
+        log: Log::new(PERSON_LOG),
+        ..Person::default()
+    });
+    assert!(!row.is_over(401 * day));
+    assert!(row.is_over(401 * day + 1));
+}
+
+#[test]
+fn the_last_byte_of_a_sector_is_no_rows() {
+    let sector = [1; SIZE];
+    let mut reader = Reader::new(&sector);
+    assert!(reader.bytes(SIZE - 25).is_some());
+    assert_eq!(reader.bytes(1), None);
 }

@@ -58,6 +58,12 @@ fn a_file_that_is_none_is_refused_with_a_remedy() {
         std::fs::rename(&path, path.with_extension("damaged")).unwrap();
         drop(scratch.open_really());
     }
+    let scratch = Scratch::new();
+    drop(scratch.open_really());
+    std::fs::remove_file(scratch.path()).unwrap();
+    std::fs::create_dir(scratch.path()).unwrap();
+    let error = scratch.error();
+    assert!(error.remedy().contains(".damaged"), "{}", error.remedy());
 }
 
 const fn length_of_one_level() -> u64 {
@@ -109,13 +115,11 @@ fn a_newer_file_is_left_alone() {
         .write(true)
         .open(scratch.path())
         .unwrap();
-    file.write_all_at(&[2], 24).unwrap();
-    assert!(
-        scratch
-            .error()
-            .to_string()
-            .contains("newer version (format 2)")
-    );
+    for (version, says) in [(2, "newer version (format 2)"), (0, "is damaged")] {
+        file.write_all_at(&[version], 24).unwrap();
+        let error = scratch.error().to_string();
+        assert!(error.contains(says), "{error}");
+    }
 }
 
 #[test]
@@ -170,6 +174,24 @@ fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
         assert!(matches!(admission.answer, Answer::Reserved(_)), "{bit}");
         assert_eq!(file.standing(&who.person, soon()).unwrap().sms.len(), 1);
     }
+}
+
+#[test]
+fn sms_to_a_phone_that_were_lost_are_vouched_for_by_an_administrator() {
+    let scratch = Scratch::new();
+    let limits = limits(&[(5, 900)]);
+    let who = somebody(1);
+    let mut file = scratch.open_really();
+    let _ = file.admit(&who, rules(&limits), soon()).unwrap();
+    let bytes = std::fs::read(scratch.path()).unwrap();
+    let is_phone = |at: &u64| bytes[usize::try_from(*at).unwrap() + 24] == 2;
+    let phone = rows(&scratch).into_iter().find(is_phone).unwrap();
+    flip(&scratch, phone + 30);
+    let refused = file.admit(&who, rules(&limits), soon()).unwrap_err();
+    assert!(refused.remedy().starts_with("sms-otp unlock"), "{refused}");
+    file.unlock(&who.person, false, soon()).unwrap();
+    let admission = file.admit(&who, rules(&limits), soon()).unwrap();
+    assert!(matches!(admission.answer, Answer::Reserved(_)));
 }
 
 #[test]
@@ -237,6 +259,9 @@ fn what_others_can_read_or_write_is_refused() {
             "{error}: {}",
             error.remedy()
         );
+        // Who has read it knows the key.
+        let new_key = error.remedy().contains(" for a new key");
+        assert_eq!(new_key, bad == 0o644, "{}", error.remedy());
         mode(&path, good);
     }
     drop(scratch.open_really());
