@@ -51,7 +51,7 @@ pub const fn length(levels: u32) -> u64 {
 }
 
 /// Where a name's bucket begins in a level.
-fn bucket(level: u32, name: &Name) -> u64 {
+pub fn bucket(level: u32, name: &Name) -> u64 {
     // Other bits in each level: those who crowd a bucket of one are scattered in the next.
     let hash = u64::from_le_bytes(half(*name)).rotate_right(level.saturating_mul(6));
     // The number of buckets is a power of two.

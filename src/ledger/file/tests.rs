@@ -43,6 +43,7 @@ fn a_remembered_login_writes_nothing() {
 #[test]
 fn locks_are_apart_from_each_other_and_from_the_file() {
     let places = 1 << 60;
+    assert_eq!(table::length(0), 4096 + 32 * 512);
     for (lower, room, upper) in [
         (table::length(10), 0, TURN),
         (TURN, 1, ANCHOR),

@@ -177,6 +177,20 @@ fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
 }
 
 #[test]
+fn a_damaged_row_is_mended_for_whom_it_names_and_for_nobody_else() {
+    let (scratch, who) = locked_and_damaged(30);
+    let mut file = scratch.open_really();
+    let bucket = |person: &str| table::bucket(0, &file.disk.keys.person(person));
+    let same = |other: &Account| bucket(&other.person) == bucket(&who.person);
+    let neighbour = (2..1000).map(somebody).find(same).unwrap();
+    file.unlock(&neighbour.person, false, soon()).unwrap();
+    assert!(file.standing(&who.person, soon()).is_err());
+    assert_eq!(rows(&scratch).len(), 3);
+    file.unlock(&who.person, false, soon()).unwrap();
+    assert_eq!(rows(&scratch).len(), 3);
+}
+
+#[test]
 fn sms_to_a_phone_that_were_lost_are_vouched_for_by_an_administrator() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
