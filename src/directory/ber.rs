@@ -198,7 +198,9 @@ mod tests {
             Err(Malformed),
             "would be 0 in 32 bits"
         );
-        assert_eq!(number(&[0xff]), Err(Malformed), "negative");
+        for negative in [0x80, 0xff] {
+            assert_eq!(number(&[negative]), Err(Malformed));
+        }
         assert_eq!(number(&[]), Err(Malformed));
         assert_eq!(number(&[0; 9]), Err(Malformed));
     }

@@ -107,9 +107,21 @@ fn what_is_no_dn_is_marked_and_stays() {
         ("Alice", "?alice"),
         ("uid=Alice;dc=org", "?uid=alice;dc=org"),
         ("?UID=alice", "??uid=alice"),
+        (r"uid=alice\", r"?uid=alice\"),
     ] {
         assert_eq!(normal(dn), expected);
     }
+    for kind in [
+        "", "2", "2.", "2.5.4.", "2..4", "2.5.4.03", "2.5.x", "2cn", "c_n", "-cn", "cn.1",
+    ] {
+        let dn = format!("{kind}=x");
+        assert_eq!(normal(&dn), format!("?{dn}"));
+    }
+    for kind in ["c-n", "c1", "0.0", "2.5.0.10", "10.20"] {
+        let dn = format!("{kind}=x");
+        assert_eq!(normal(&dn), dn);
+    }
+    assert_eq!(normal(r"o=x\,y\\,o=z"), r"o=x\,y\\,o=z");
 }
 
 /// The same names each time (xorshift64*, Vigna 2016): a failure can be had again.
