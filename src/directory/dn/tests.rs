@@ -61,6 +61,8 @@ fn two_entries_are_never_one() {
         r"uid=alice\\,ou=people,dc=example,dc=org",
         r"uid=alice\00,ou=people,dc=example,dc=org",
         r"uid=a lice,ou=people,dc=example,dc=org",
+        "uid=a,dc=org",
+        "uid=#0401610500,dc=org",
         "uid=#020161,dc=org",
         r"uid=\#020161,dc=org",
         r"uid=\02\01a,dc=org",
@@ -117,6 +119,7 @@ fn what_is_no_dn_is_marked_and_stays() {
         let dn = format!("{kind}=x");
         assert_eq!(normal(&dn), format!("?{dn}"));
     }
+    assert_eq!(normal("cn=A#\n#\u{1}"), r"cn=a# #\01");
     for kind in ["c-n", "c1", "0.0", "2.5.0.10", "10.20"] {
         let dn = format!("{kind}=x");
         assert_eq!(normal(&dn), dn);
