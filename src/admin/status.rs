@@ -177,7 +177,7 @@ impl Page {
                 .map(|suspect| {
                     let disabled = limits.disable(suspect.failures);
                     json!({
-                        "user": suspect.name,
+                        "user": shown(&suspect.name),
                         "failures": suspect.failures,
                         "locked": disabled || suspect.locked.is_some(),
                         "disabled": disabled,

@@ -182,14 +182,12 @@ fn told_of(address: &SocketAddr, host: &str, error: &io::Error) -> Error {
     } else {
         format!("{host} ({})", address.ip())
     };
-    if is_no_such_loopback(address, error) {
-        return Error::Outage(format!("{place}: {error}"));
-    }
     Error::io(&place, error)
 }
 
 /// With IPv6 switched off `/etc/hosts` may still say that a name stands for `::1` too. Connecting to
-/// it fails so, and that says nothing about this machine's health.
+/// it fails so, and that says nothing about this machine's health. (So it does where there are no local
+/// ports any more: then the other address says so.)
 fn is_no_such_loopback(address: &SocketAddr, error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::ADDRNOTAVAIL)
         && address.is_ipv6()

@@ -3,9 +3,14 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     sync::mpsc,
     thread,
+};
+
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, connect, socket_with},
 };
 
 use super::{Error, printable};
@@ -13,6 +18,9 @@ use crate::deadline::{self, Deadline};
 
 /// Addresses of one name that are tried. More are somebody's joke.
 const MOST_ADDRESSES: usize = 16;
+
+/// Where name servers listen.
+const DNS: u16 = 53;
 
 /// Stack of the thread that looks a name up: NSS modules (sss, resolve, mdns) run on it.
 /// Explicit, because `RUST_MIN_STACK` would otherwise have a say.
@@ -63,6 +71,9 @@ pub(super) fn addresses(
             "{place}: no memory for the name look-up"
         ))),
         Some(Err(error)) => Err(match Error::io(place, &error) {
+            Error::Outage(_) if no_port_is_left() => Error::Local(format!(
+                "{place}: no local port is left for the name look-up"
+            )),
             Error::Outage(_) => {
                 Error::Outage(printable(&format!("{place}: name look-up failed: {error}")))
             }
@@ -75,6 +86,19 @@ pub(super) fn addresses(
 fn is_out_of_memory(error: &io::Error) -> bool {
     let text = error.to_string();
     text.ends_with("Memory allocation failure") || text.ends_with("Out of memory")
+}
+
+/// Whether no datagram can be sent because all local ports are taken, which anybody on this machine
+/// may do. The C library does not tell that from a name server that is silent; `connect(2)` gives
+/// EAGAIN before anything else (ip(7)).
+fn no_port_is_left() -> bool {
+    let is_left = |family, address: IpAddr| {
+        let socket = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+        connect(socket, &SocketAddr::new(address, DNS))
+    };
+    let v4 = is_left(AddressFamily::INET, Ipv4Addr::LOCALHOST.into());
+    let v6 = is_left(AddressFamily::INET6, Ipv6Addr::LOCALHOST.into());
+    [v4, v6].contains(&Err(Errno::AGAIN))
 }
 
 /// Runs what cannot be interrupted (`getaddrinfo` has no timeout of its own) in a thread, and waits

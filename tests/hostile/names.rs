@@ -3,7 +3,7 @@
 
 use super::misbehaved::LOST;
 use crate::Case;
-use crate::module::{Login, Say, Seen, someone};
+use crate::module::{ASKS, Login, Say, Seen, someone};
 use lab::bench::Bench;
 use lab::pamhost::{Step, code};
 use lab::process::program;
@@ -14,10 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub const CASES: &[Case] = &[(
-    "hostile::names::a_name_service_that_hangs_keeps_no_host",
-    a_name_service_that_hangs_keeps_no_host,
-)];
+pub const CASES: &[Case] = &[
+    (
+        "hostile::names::a_name_service_that_hangs_keeps_no_host",
+        a_name_service_that_hangs_keeps_no_host,
+    ),
+    (
+        "hostile::names::ports_that_somebody_took_are_no_outage",
+        ports_that_somebody_took_are_no_outage,
+    ),
+];
 
 /// The helper has ten seconds for its first word.
 const LONG: Duration = Duration::from_secs(25);
@@ -62,4 +68,43 @@ fn a_name_service_that_hangs_keeps_no_host(bench: &Bench) {
         assert!(took < LONG, "{took:?}");
     }
     assert!(login.helpers().is_empty(), "a helper is still there");
+}
+
+/// Whoever is logged in may take every local port. Then no name server can be asked, and the C library
+/// says no more than that it did not answer.
+fn ports_that_somebody_took_are_no_outage(bench: &Bench) {
+    // A machine whose one local port for datagrams is the host's.
+    let (range, port) = ("/proc/sys/net/ipv4/ip_local_port_range", 50_000);
+    let take = format!(
+        "echo {port} {port} >{range} && exec {} -MSocket -e 'BEGIN {{ $^F = 99 }} \
+         socket(S, AF_INET, SOCK_DGRAM, 17) && bind(S, sockaddr_in({port}, INADDR_ANY)) or die; \
+         exec @ARGV' \"$@\"",
+        program("perl").display()
+    );
+    let (unshare, sh) = (program("unshare"), program("sh"));
+    let (unshare, sh) = (unshare.display().to_string(), sh.display().to_string());
+    let jan = someone(bench, "names-jan");
+    let login = |case, script: &str| {
+        Login::new(bench, case)
+            .of(&jan)
+            .own_helper()
+            .set("ldap.uris", "[\"ldaps://directory.example.org\"]")
+            .host(|host| host.through(&[&unshare, "--net", &sh, "-c", script, "sh"]))
+    };
+    let says = |code, reason| {
+        let line = format!("failed user=? stage=directory reason={reason}");
+        Seen::new(&[code], &[ASKS], &[&line], 0)
+    };
+    let all = login("names-ports", &take);
+    all.sees(
+        "all ports",
+        &[Say::Password],
+        &says(code::SERVICE_ERR, "local"),
+    );
+    let none = login("names-away", "exec \"$@\"");
+    none.sees(
+        "no name server",
+        &[Say::Password],
+        &says(code::AUTHINFO_UNAVAIL, "outage"),
+    );
 }
