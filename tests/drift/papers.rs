@@ -2,9 +2,12 @@
 
 use super::{read, repository, sources};
 use crate::Case;
+use crate::module::{Login, Say};
 use lab::bench::Bench;
+use lab::scratch::write;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 pub const CASES: &[Case] = &[
     (
@@ -16,6 +19,10 @@ pub const CASES: &[Case] = &[
         files_that_are_named_exist,
     ),
     ("drift::papers::links_lead_somewhere", links_lead_somewhere),
+    (
+        "drift::papers::the_filter_for_fail2ban_counts_our_refusals_alone",
+        the_filter_for_fail2ban_counts_our_refusals_alone,
+    ),
 ];
 
 /// Each document by its path in the repository, and its text.
@@ -171,4 +178,46 @@ fn places(text: &str) -> BTreeSet<String> {
                 .collect()
         })
         .collect()
+}
+
+/// Lines without their date, as fail2ban looks at them.
+fn the_filter_for_fail2ban_counts_our_refusals_alone(bench: &Bench) {
+    let readme = read("README.md");
+    let filter = readme
+        .lines()
+        .find_map(|line| line.strip_prefix("failregex = "));
+    let filter = filter
+        .expect("a filter")
+        .replace("<HOST>", "(?:[0-9a-f.:]+)");
+    let login = Login::new(bench, "fail2ban")
+        .user("nobody-here")
+        .rhost("192.0.2.7");
+    let file = login.folder.join("line");
+    let counts = |line: &str| {
+        write(&file, 0o600, line);
+        let mut grep = Command::new("grep");
+        let grep = grep.args(["-qP", &filter]).arg(&file).status();
+        grep.expect("grep").success()
+    };
+    if bench.without_world().is_some() {
+        return; // The real machine's log is not ours to read.
+    }
+    login.run(&[Say::Text("x")], 1);
+    let lines = bench
+        .world()
+        .log()
+        .lines_with(&["pam_sms_otp(fail2ban:auth): "]);
+    let (_, ours) = lines[0].raw.split_once("]: ").expect("a line of ours");
+    assert!(
+        counts(&format!(" host sshd-session[4711]: {ours}")),
+        "{ours}"
+    );
+    for said in [
+        "error: kex_exchange_identification: client sent invalid protocol identifier \"%\"",
+        "Received disconnect from 192.0.2.8 port 7: 11: % [preauth]",
+        "Invalid user % from 192.0.2.8 port 7",
+    ] {
+        let line = said.replace('%', ours);
+        assert!(!counts(&format!(" host sshd[4711]: {line}")), "{line}");
+    }
 }
