@@ -186,3 +186,40 @@ fn what_passes_is_read_by_the_library_without_a_panic() {
         }
     }
 }
+
+#[test]
+fn the_answer_to_start_tls_is_that_and_no_other() {
+    let answer = |id, code| message(id, &result(EXTENDED_RESPONSE, code, ""), b"");
+    assert_eq!(start_tls_answer(&answer(7, 0), 7), Ok(0));
+    assert_eq!(start_tls_answer(&answer(7, 2), 7), Ok(2));
+    assert_eq!(start_tls_answer(&answer(6, 0), 7), Err(Breach::Unasked));
+    assert_eq!(
+        start_tls_answer(&answer(0, 52), 7),
+        Err(Breach::Goodbye(52))
+    );
+    let other = message(7, &result(BIND_RESPONSE, 0, ""), b"");
+    assert_eq!(start_tls_answer(&other, 7), Err(Breach::Unasked));
+}
+
+#[test]
+fn a_message_may_have_256_kilobytes_and_no_more() {
+    let header = |length: usize| {
+        let length = u32::try_from(length).unwrap().to_be_bytes();
+        [&[SEQUENCE, 0x84][..], &length].concat()
+    };
+    let body = 256 * 1024 - header(0).len();
+    assert_eq!(frame(&header(body)), Ok(Some(256 * 1024)));
+    assert_eq!(frame(&header(body + 1)), Err(Breach::TooLong));
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    for (breach, says) in [
+        (Breach::Malformed, "is not LDAP"),
+        (Breach::TooLong, "too long"),
+        (Breach::Unasked, "not asked"),
+        (Breach::Goodbye(52), "code 52"),
+    ] {
+        assert!(breach.to_string().contains(says), "{breach}");
+    }
+}
