@@ -107,6 +107,8 @@ mod tests {
         assert_eq!(without("hunter2", "bad password"), "bad password");
         assert_eq!(without("", "bad password"), "bad password");
         assert_eq!(without_name("Tr0ub4dor", "no uid=TR0UB4DOR here"), WITHHELD);
-        assert_eq!(without_name("bo", "no such object"), "no such object");
+        for (name, text) in [("bo", "not about bo"), ("alice", "no such object")] {
+            assert_eq!(without_name(name, text), text);
+        }
     }
 }

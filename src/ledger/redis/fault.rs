@@ -208,6 +208,12 @@ mod tests {
                 RIGHTS,
             ),
             ("OOM command not allowed when used memory", MEMORY),
+            (
+                "ERR -OOM command not allowed when used memory, in script",
+                MEMORY,
+            ),
+            ("OOM", MEMORY),
+            ("DENIED Redis is running in protected mode", PROTECTED),
             ("ERR unknown command 'EVAL'", WRITTEN),
             ("WRONGTYPE Operation against a key", WRITTEN),
             ("", WRITTEN),

@@ -190,6 +190,25 @@ mod tests {
     }
 
     #[test]
+    fn a_status_alone_says_where_to_look() {
+        for (status, what, remedy) in [
+            (201, "dropped it", "Monitor, Logs"),
+            (401, "HTTP 401", "twilio_token"),
+            (403, "HTTP 403", "twilio_token"),
+            (407, "HTTP 407", "the proxy wants a password"),
+            (429, "HTTP 429", "a higher rate"),
+            (404, "HTTP 404", "check twilio_sid, and that"),
+            (500, "HTTP 500", "status.twilio.com"),
+            (599, "HTTP 599", "status.twilio.com"),
+            (302, "HTTP 302", "this is not how it answers"),
+        ] {
+            let error = explain(Kind::Refused, status, None);
+            assert!(error.to_string().contains(what), "{error}");
+            assert!(error.remedy().contains(remedy), "{}", error.remedy());
+        }
+    }
+
+    #[test]
     fn an_unknown_code_leads_to_twilios_page() {
         let error = explain(Kind::Refused, 400, Some(12345));
         assert_eq!(error.to_string(), "Twilio error 12345 (HTTP 400)");
