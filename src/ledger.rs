@@ -75,7 +75,8 @@ impl Rules<'_> {
 pub struct Admission {
     pub answer: Answer,
     /// Those of his numbers that were in no earlier set of them. Of somebody who was never here,
-    /// none: there is nothing that they could have been put in the place of.
+    /// none: there is nothing that they could have been put in the place of. They stay new until
+    /// [`Store::told`].
     pub new_numbers: Vec<Phone>,
 }
 
@@ -216,8 +217,18 @@ pub trait Store {
     fn begin(&mut self) {}
     /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
-    /// Learns his numbers, of which these are new: another ledger has decided.
-    fn learn(&mut self, _who: &Account, _new: &[Phone], _by: Deadline) -> Result<(), Error> {
+    /// It is logged that these numbers are new: from now on they are known as his. Whoever ends a
+    /// login before that has hidden nothing: the next one finds them new again.
+    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error>;
+    /// Another ledger lets him pass, by these rules: learns his numbers, but for those that it has
+    /// found to be new.
+    fn learn(
+        &mut self,
+        _who: &Account,
+        _new: &[Phone],
+        _rules: Rules<'_>,
+        _by: Deadline,
+    ) -> Result<(), Error> {
         Ok(())
     }
     /// Reserves a further SMS of the same login.

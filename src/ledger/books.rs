@@ -10,6 +10,7 @@ use super::{Account, Admission, Answer, Error, Rules, Store, file::File, redis::
 use crate::{
     config::{self, Unreachable},
     deadline::{Deadline, Moment, Standstill},
+    phone::Phone,
 };
 
 /// Who keeps a ledger.
@@ -58,6 +59,8 @@ pub struct Books {
     own: Kept,
     /// The fleet's was out of reach in this login.
     stands_in: bool,
+    /// The fleet's has let this login pass.
+    passes: bool,
     unreachable: Unreachable,
     trouble: Option<Error>,
     standstill: Box<dyn Fn() -> Standstill>,
@@ -84,6 +87,7 @@ impl Books {
             fleet,
             own,
             stands_in: false,
+            passes: false,
             unreachable,
             trouble: None,
             standstill,
@@ -123,13 +127,28 @@ impl Books {
             let rules = Rules { stands_in, ..rules };
             store.admit(who, rules, by)
         })?;
-        let passes = !matches!(admission.answer, Answer::Refused(_));
-        if passes && self.fleet.is_some() && self.unreachable == Unreachable::Local {
-            let told = opened(&mut self.own);
-            let told = told.and_then(|own| own.learn(who, &admission.new_numbers, by));
-            self.trouble = self.trouble.take().or(told.err());
-        }
+        self.passes = !matches!(admission.answer, Answer::Refused(_));
+        self.pass_on(|own| own.learn(who, &admission.new_numbers, rules, by));
         Ok(admission)
+    }
+
+    /// It is logged that these numbers are new. This host's own is told after the fleet's, and of
+    /// whom it may know: told before the log, it would take for an old one what nobody has seen.
+    ///
+    /// # Errors
+    /// As those of any question. Then they are new still, and nothing may go to them.
+    pub fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+        self.ask(|store, _| store.told(who, new, by))?;
+        self.pass_on(|own| own.told(who, new, by));
+        Ok(())
+    }
+
+    /// What the fleet's has answered about somebody whom it lets pass, for this host's own.
+    fn pass_on(&mut self, what: impl FnOnce(&mut dyn Store) -> Result<(), Error>) {
+        if self.passes && self.fleet.is_some() && self.unreachable == Unreachable::Local {
+            let noted = opened(&mut self.own).and_then(what);
+            self.trouble = self.trouble.take().or(noted.err());
+        }
     }
 
     /// Asks the fleet's, and where it is out of reach this host's own, from then on for the whole

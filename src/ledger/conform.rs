@@ -64,6 +64,8 @@ struct History<'a> {
     now: Duration,
     /// SMS that might be given back: whose, by the model and by the store.
     slots: Vec<(Account, Slot, Slot)>,
+    /// New numbers that are logged, and of which the ledger has not heard yet.
+    untold: Vec<(Account, Vec<Phone>)>,
     /// When which number was sent how many parts, as long as it was not given back.
     sent: Vec<(Duration, Phone, u16)>,
     logins: u32,
@@ -96,6 +98,7 @@ impl<'a> History<'a> {
             limits,
             now: Duration::ZERO,
             slots: Vec::new(),
+            untold: Vec::new(),
             sent: Vec::new(),
             logins: 0,
         }
@@ -145,7 +148,7 @@ impl<'a> History<'a> {
     fn step(&mut self, at: &str) {
         let by = Deadline::within(Duration::from_secs(30));
         let who = self.who();
-        match self.dice.below(20) {
+        match self.dice.below(21) {
             0..8 => self.admit(who, by, at),
             8..10 => self.reserve(who, by, at),
             10..12 => self.give_back(by, at),
@@ -153,6 +156,7 @@ impl<'a> History<'a> {
             15 => self.succeed(&who, by, at),
             16 => self.unlock(&who, by, at),
             17..19 => self.standing(&who, by, at),
+            19 => self.told(by, at),
             _ => self.overview(by, at),
         }
     }
@@ -163,10 +167,30 @@ impl<'a> History<'a> {
         let expected = self.model.admit(&who, rules, by).unwrap();
         let found = self.store.admit(&who, rules, by).unwrap();
         assert_eq!(expected.new_numbers, found.new_numbers, "{at}");
+        if !expected.new_numbers.is_empty() {
+            self.untold.push((who.clone(), expected.new_numbers));
+            // Mostly it is logged and told at once, sometimes later, and sometimes he is killed before.
+            match self.dice.below(6) {
+                0 => {}
+                1 => drop(self.untold.pop()),
+                _ => self.told(by, at),
+            }
+        }
         match (expected.answer, found.answer) {
             (Answer::Reserved(one), Answer::Reserved(other)) => self.took(who, one, other),
             (Answer::Refused(one), Answer::Refused(other)) => self.same_refusal(one, other, at),
             (one, other) => assert_eq!(one, other, "{at}"),
+        }
+    }
+
+    /// Once more is the same.
+    fn told(&mut self, by: Deadline, at: &str) {
+        let Some((who, new)) = self.untold.pop() else {
+            return;
+        };
+        for _ in 0..=self.dice.below(2) {
+            self.model.told(&who, &new, by).expect(at);
+            self.store.told(&who, &new, by).expect(at);
         }
     }
 
@@ -214,6 +238,11 @@ impl<'a> History<'a> {
     fn succeed(&mut self, who: &Account, by: Deadline, at: &str) {
         let limits = self.limits.clone();
         let rules = rules(&limits, self.remember, self.new_phone);
+        // Nobody's code is right whom the ledger has never been asked about: of him a store may write
+        // down that this request counts, or nothing.
+        if !self.model.standing(&who.person, by).expect(at).known {
+            return;
+        }
         self.model.succeed(who, rules, by).expect(at);
         self.store.succeed(who, rules, by).expect(at);
     }

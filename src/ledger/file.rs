@@ -191,7 +191,7 @@ impl Store for File {
         self.alone(&who.person, by, |person, name, now| {
             let keys = &self.disk.keys;
             let trusted = rules.trust_first_numbers();
-            let new_numbers = person.meet(name, who, keys, trusted, now);
+            let new_numbers = person.meet(name, who, keys, trusted);
             let number = keys.phone(who.phone.e164());
             let new = person.new_phone(number, rules, now);
             let place = who.place.as_deref().map(|place| keys.place(name, place));
@@ -218,9 +218,22 @@ impl Store for File {
         })
     }
 
-    fn learn(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
         self.alone(&who.person, by, |person, _, now| {
-            person.learn(who, new, &self.disk.keys, now);
+            person.told(who, new, &self.disk.keys, now);
+            Ok(())
+        })
+    }
+
+    fn learn(
+        &mut self,
+        who: &Account,
+        new: &[Phone],
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<(), Error> {
+        self.alone(&who.person, by, |person, _, now| {
+            person.learn(who, new, rules, &self.disk.keys, now);
             Ok(())
         })
     }

@@ -95,6 +95,17 @@ impl State {
         })
     }
 
+    fn keep(&mut self, who: &Account, since: impl Fn(&Phone) -> Option<u64>) {
+        let person = self.people.entry(who.person.clone()).or_default();
+        for number in &who.numbers {
+            let is_known = person.numbers.contains_key(number.e164());
+            if let (false, Some(since)) = (is_known, since(number)) {
+                person.numbers.insert(number.e164().into(), since);
+                person.remembered.clear();
+            }
+        }
+    }
+
     fn take(&mut self, who: &Account) -> Slot {
         let now = self.now;
         self.people
@@ -146,10 +157,9 @@ impl Store for Model {
         let mut new_numbers = Vec::new();
         for number in &who.numbers {
             if !person.numbers.contains_key(number.e164()) {
-                let trusted = first_time && rules.trust_first_numbers();
-                let since = if trusted { 0 } else { now };
-                person.numbers.insert(number.e164().into(), since);
-                if !trusted {
+                if first_time && rules.trust_first_numbers() {
+                    person.numbers.insert(number.e164().into(), 0);
+                } else {
                     new_numbers.push(number.clone());
                 }
             }
@@ -163,7 +173,9 @@ impl Store for Model {
         if other_password || !new_numbers.is_empty() {
             person.remembered.clear();
         }
-        let since = person.numbers.get(who.phone.e164()).copied().unwrap_or(0);
+        // One that nobody has been told of has not begun to wait.
+        let since = person.numbers.get(who.phone.e164()).copied();
+        let since = since.unwrap_or(now);
         let remembered = person.remembered.iter().find(|(place, at, _)| {
             let span = rules.remember.map_or(0, millis);
             who.place.as_deref() == Some(place) && at + span > now
@@ -192,6 +204,30 @@ impl Store for Model {
             answer,
             new_numbers,
         })
+    }
+
+    fn told(&mut self, who: &Account, new: &[Phone], _: Deadline) -> Result<(), Error> {
+        let mut state = self.state()?;
+        let now = state.now;
+        state.keep(who, |phone| new.contains(phone).then_some(now));
+        Ok(())
+    }
+
+    fn learn(
+        &mut self,
+        who: &Account,
+        new: &[Phone],
+        rules: Rules<'_>,
+        _: Deadline,
+    ) -> Result<(), Error> {
+        let mut state = self.state()?;
+        let now = state.now;
+        let has_waited = now.saturating_sub(millis(rules.new_phone));
+        state.keep(who, |phone| {
+            let since = if *phone == who.phone { has_waited } else { now };
+            (!new.contains(phone)).then_some(since)
+        });
+        Ok(())
     }
 
     fn reserve(

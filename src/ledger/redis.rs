@@ -34,10 +34,10 @@ use super::{
     Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
     Suspect, Try, Whose,
 };
-use crate::{config, deadline::Deadline};
+use crate::{config, deadline::Deadline, phone::Phone};
 use keys::Hasher;
 use line::Line;
-use message::{Admitted, Named, Odd, Question, Returned, Said, Seen, Stands};
+use message::{Admitted, Logged, Named, Odd, Question, Returned, Said, Seen, Stands};
 use site::Site;
 
 /// A script: what all questions share, and this one.
@@ -153,6 +153,17 @@ impl Store for Remote {
         let question = self.question(who, rules);
         let said: Admitted = self.ask_about(script!("admit"), &question, by)?;
         Ok(said.read(self.requests, who, rules)?)
+    }
+
+    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+        let person = self.hasher.person(&who.person);
+        let hashes = |phones: &[Phone]| phones.iter().map(|n| self.hasher.phone(n)).collect();
+        let logged = Logged {
+            numbers: hashes(&who.numbers),
+            new: hashes(new),
+        };
+        let _: Said = self.ask(script!("told"), &keys::of_person(&person), &logged, by)?;
+        Ok(())
     }
 
     fn reserve(

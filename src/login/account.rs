@@ -84,9 +84,7 @@ impl Login<'_> {
             return Err(Denied::Limited.into());
         }
         let admission = self.ask(|ledger, rules, by| ledger.admit(who, rules, by))?;
-        for number in &admission.new_numbers {
-            self.cast.journal.phone_changed(number);
-        }
+        self.tell(who, &admission.new_numbers)?;
         match admission.answer {
             Answer::Refused(refusal) => Err(self.refused(refusal)),
             Answer::Remembered { earned_by } => self
@@ -103,6 +101,19 @@ impl Login<'_> {
                 }),
             Answer::Reserved(slot) => Ok(Admitted::Sms(slot)),
         }
+    }
+
+    /// Logs new numbers, and only then has the ledger know them: whoever ends this process in between
+    /// (su's and sudo's callers can), or breaks the ledger, has them logged again at the next login. What
+    /// the ledger does not take down ends this one, so that nothing goes to a number that is new still.
+    fn tell(&mut self, who: &Account, new: &[Phone]) -> Result<(), End> {
+        for number in new {
+            self.cast.journal.phone_changed(number);
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.ask(|ledger, _, by| ledger.told(who, new, by))
     }
 
     /// A slot for a further SMS.

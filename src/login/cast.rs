@@ -79,6 +79,8 @@ pub trait Ledger {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, ledger::Error>;
+    /// It is logged that these numbers are new: from now on they are known as his.
+    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), ledger::Error>;
     /// Reserves a further SMS.
     fn reserve(
         &mut self,

@@ -14,6 +14,7 @@ pub const CASES: &[Case] = &[
     ("module::fleet::many_hosts_one_count", many_hosts_one_count),
     ("module::fleet::at_once", at_once),
     ("module::fleet::out_of_reach", out_of_reach),
+    ("module::fleet::a_new_number", a_new_number),
     (
         "module::fleet::denied_while_out_of_reach",
         denied_while_out_of_reach,
@@ -147,6 +148,33 @@ fn out_of_reach(bench: &Bench) {
     let lines = [OUTAGE, "denied first=password reason=limited"];
     let seen = Seen::new(&[code::MAXTRIES], &[ASKS, LATER], &lines, 0);
     login.sees("its own count", KNOCK, &seen);
+    redis.signal(Signal::CONT);
+}
+
+/// What one host has logged another one need not; by itself it would, and the number waits there, too.
+fn a_new_number(bench: &Bench) {
+    let redis = Redis::start();
+    let mut nora = someone(bench, "fleet-nora");
+    let on = |case| {
+        host(bench, case, &nora, &plain(&redis))
+            .text("policy.new_phone", "1h")
+            .text("ledger.timeout", "300ms")
+    };
+    let (one, other) = (on("fleet-new-one"), on("fleet-new-other"));
+    one.sees("here", IN, &Seen::granted());
+    other.sees("and there", IN, &Seen::granted());
+    nora.number = bench.number();
+    bench
+        .slapd()
+        .replace(&nora.person, "mobile", &[&nora.number]);
+    let (one, other) = (one.of(&nora), other.of(&nora));
+    let denied = "denied first=password reason=new-phone";
+    let refused = |lines: &[&str]| Seen::new(&[code::AUTH_ERR], &[ASKS, NOT_SENT], lines, 0);
+    one.sees("a new one", KNOCK, &refused(&["phone-changed", denied]));
+    other.sees("is known there", KNOCK, &refused(&[denied]));
+    redis.signal(Signal::STOP);
+    let lines = [OUTAGE, "phone-changed", denied];
+    other.sees("by itself", KNOCK, &refused(&lines));
     redis.signal(Signal::CONT);
 }
 

@@ -22,6 +22,7 @@ fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> Books {
         fleet: Some(Ok(Box::new(fleet.clone()))),
         own: Ok(Box::new(own.clone())),
         stands_in: false,
+        passes: false,
         unreachable,
         trouble: None,
         standstill: Box::new(Standstill::default),
@@ -122,7 +123,6 @@ fn whom_it_has_never_seen_waits_where_new_numbers_wait() {
     fleet.pass(Duration::from_secs(1));
     own.pass(Duration::from_secs(1));
     let mut books = books(&fleet, &own, Unreachable::Local);
-    assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
     fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
     let stranger = books.admit(&account(), rules, by).unwrap();
     assert!(matches!(
@@ -130,6 +130,153 @@ fn whom_it_has_never_seen_waits_where_new_numbers_wait() {
         Answer::Refused(Refusal::NewPhone { .. })
     ));
     assert_eq!(stranger.new_numbers.len(), 1);
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The same person, the code going to the first of these numbers.
+fn with(numbers: &[&str]) -> Account {
+    let numbers = numbers.iter().map(|number| Phone::read(number, None));
+    let numbers: Vec<Phone> = numbers.map(Option::unwrap).collect();
+    Account {
+        phone: numbers[0].clone(),
+        numbers,
+        ..account()
+    }
+}
+
+const OLD: &str = "+44 7700 900123";
+const NEW: &str = "+44 7700 900199";
+
+/// So long this number waits, and whether it is new.
+fn wait(books: &mut Books, who: &Account, rules: Rules<'_>) -> (Option<Duration>, usize) {
+    let by = Deadline::within(Duration::from_secs(5));
+    let admission = books.admit(who, rules, by).unwrap();
+    let wait = match admission.answer {
+        Answer::Refused(Refusal::NewPhone { wait }) => Some(wait),
+        _ => None,
+    };
+    (wait, admission.new_numbers.len())
+}
+
+/// Two hosts of a fleet, whose clocks stand at an hour and go on together.
+fn two_hosts() -> (Model, Model, Model) {
+    let all = (Model::default(), Model::default(), Model::default());
+    for ledger in [&all.0, &all.1, &all.2] {
+        ledger.pass(HOUR);
+    }
+    all
+}
+
+fn out_of_reach() -> Error {
+    Error::Outage("x:6379: timed out".into())
+}
+
+/// A number that waits in the fleet's since another host found it waits here, too.
+#[test]
+fn what_another_host_has_learnt_does_not_count_as_old_here() {
+    let (fleet, one, other) = two_hosts();
+    let by = Deadline::within(Duration::from_secs(5));
+    let limits = Limits {
+        sms: Vec::new(),
+        ..limits()
+    };
+    let rules = Rules {
+        new_phone: DAY,
+        ..rules(&limits)
+    };
+    let host = |own: &Model| books(&fleet, own, Unreachable::Local);
+    assert_eq!(wait(&mut host(&one), &with(&[OLD]), rules), (None, 0));
+    // The first host is told of it: both ledgers know.
+    let both = with(&[OLD, NEW]);
+    let mut first = host(&one);
+    assert_eq!(wait(&mut first, &both, rules), (None, 1));
+    first.told(&both, &both.numbers[1..], by).unwrap();
+    for ledger in [&fleet, &one, &other] {
+        ledger.pass(HOUR);
+    }
+    // To the second it is not new, and the code goes to the old one.
+    assert_eq!(wait(&mut host(&other), &both, rules), (None, 0));
+    fleet.fail(Some(out_of_reach()));
+    let swapped = with(&[NEW]);
+    for (own, left) in [(&one, 23 * HOUR), (&other, DAY)] {
+        assert_eq!(wait(&mut host(own), &swapped, rules), (Some(left), 0));
+        // The one that the fleet's let pass has nothing to wait for.
+        assert_eq!(wait(&mut host(own), &with(&[OLD]), rules), (None, 0));
+    }
+}
+
+/// At no host it is known before that is logged, nor by any of the ledgers.
+#[test]
+fn an_untold_number_is_new_to_both_ledgers() {
+    let (fleet, own, _) = two_hosts();
+    let by = Deadline::within(Duration::from_secs(5));
+    let limits = Limits {
+        sms: Vec::new(),
+        ..limits()
+    };
+    for new_phone in [Duration::ZERO, DAY] {
+        let rules = Rules {
+            new_phone,
+            ..rules(&limits)
+        };
+        let login = || books(&fleet, &own, Unreachable::Local);
+        let waits = (!new_phone.is_zero()).then_some(new_phone);
+        assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (None, 0));
+        let mut killed = login();
+        assert_eq!(wait(&mut killed, &with(&[NEW]), rules), (waits, 1));
+        drop(killed);
+        fleet.pass(DAY);
+        own.pass(DAY);
+        assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (waits, 1));
+        fleet.fail(Some(out_of_reach()));
+        assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (waits, 1));
+        // Nobody is left who could be told.
+        let mut login = login();
+        let _ = wait(&mut login, &with(&[NEW]), rules);
+        own.fail(Some(out_of_reach()));
+        let number = &with(&[NEW]).numbers;
+        assert_eq!(login.told(&with(&[NEW]), number, by), Err(out_of_reach()));
+        own.fail(None);
+        fleet.fail(None);
+    }
+}
+
+/// The fleet's goes between its answer and what it is to be told: this host's own is told instead, and
+/// says so, and the fleet's finds it new once more.
+#[test]
+fn out_of_reach_in_between_this_hosts_own_is_told() {
+    let (fleet, own, _) = two_hosts();
+    let by = Deadline::within(Duration::from_secs(5));
+    let limits = Limits {
+        sms: Vec::new(),
+        ..limits()
+    };
+    let rules = rules(&limits);
+    let new = with(&[NEW]);
+    let login = |unreachable| books(&fleet, &own, unreachable);
+    assert_eq!(
+        wait(&mut login(Unreachable::Local), &with(&[OLD]), rules),
+        (None, 0)
+    );
+    let mut denying = login(Unreachable::Deny);
+    assert_eq!(wait(&mut denying, &new, rules), (None, 1));
+    let mut lenient = login(Unreachable::Local);
+    assert_eq!(wait(&mut lenient, &new, rules), (None, 1));
+    fleet.fail(Some(out_of_reach()));
+    assert_eq!(denying.told(&new, &new.numbers, by), Err(out_of_reach()));
+    lenient.told(&new, &new.numbers, by).unwrap();
+    assert!(matches!(lenient.trouble(), Some(Error::Outage(_))));
+    assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
+    fleet.fail(None);
+    let mut back = login(Unreachable::Local);
+    assert_eq!(wait(&mut back, &new, rules), (None, 1));
+    // That its own cannot be told keeps nobody out: the fleet's decides.
+    own.fail(Some(out_of_reach()));
+    back.told(&new, &new.numbers, by).unwrap();
+    assert!(back.trouble().is_some());
+    assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
 }
 
 /// Whom the fleet's refuses, this host's own does not get to know.
@@ -156,6 +303,8 @@ fn numbers_of_whom_the_fleets_lets_pass_are_known_here() {
     };
     // The same phone: the limit of one SMS holds for it, too.
     assert!(!is_reserved(&books.admit(&bob, rules, by).unwrap()));
+    assert_eq!(numbers(&mut books, &bob), 0);
+    books.told(&bob, &bob.numbers, by).unwrap();
     assert_eq!(numbers(&mut books, &bob), 0);
     assert_eq!(books.trouble(), None);
     std::fs::remove_dir_all(&folder).unwrap();

@@ -88,51 +88,60 @@ impl Default for Person {
 }
 
 impl Person {
-    /// Learns his numbers and his password's date. Says which numbers are new; then, and with
-    /// another password, nothing is remembered. `trusted`: whether the first ones are not.
-    pub fn meet(
-        &mut self,
-        him: &Name,
-        who: &Account,
-        keys: &Keys,
-        trusted: bool,
-        now: u64,
-    ) -> Vec<Phone> {
-        let trusted = trusted && self.numbers.is_empty();
-        let since = if trusted { 0 } else { now };
-        let current = current(who, keys);
-        let mut new = Vec::new();
-        for (number, phone) in &current {
-            if self.since(*number).is_none() {
-                let number = *number;
-                self.numbers.push(Known { number, since });
-                new.push((*phone).clone());
-            }
+    /// Learns his password's date, and says which numbers are new; then, and with another password,
+    /// nothing is remembered. `trusted`: whether the first ones are not, and so are learned here.
+    pub fn meet(&mut self, him: &Name, who: &Account, keys: &Keys, trusted: bool) -> Vec<Phone> {
+        if trusted && self.numbers.is_empty() {
+            self.keep(who, keys, |_| Some(0));
         }
-        self.forget_numbers(&current);
+        let unknown = current(who, keys).into_iter();
+        let unknown = unknown.filter(|(number, _)| self.since(*number).is_none());
+        let new: Vec<Phone> = unknown.map(|(_, phone)| phone.clone()).collect();
         let password = keys.password(him, &who.password_changed);
         let other = password.is_some() && self.password != password;
         self.password = password.or(self.password);
-        if trusted {
-            new.clear();
-        }
         if other || !new.is_empty() {
             self.logins.clear();
         }
         new
     }
 
-    /// Learns his numbers from another ledger, which has found these to be new.
-    pub fn learn(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
+    /// Learns new numbers, once it is logged that they are new.
+    pub fn told(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
+        if self.keep(who, keys, |phone| new.contains(phone).then_some(now)) {
+            self.logins.clear();
+        }
+    }
+
+    /// Learns his numbers from another ledger, which has let him pass by these rules. Those that it
+    /// has found to be new are not logged yet. Of the others it has said only that the one that the
+    /// code goes to has waited as long as the rules want; the rest may be waiting there still.
+    pub fn learn(&mut self, who: &Account, new: &[Phone], rules: Rules<'_>, keys: &Keys, now: u64) {
+        let has_waited = now.saturating_sub(millis(rules.new_phone));
+        let learns = self.keep(who, keys, |phone| {
+            let since = if *phone == who.phone { has_waited } else { now };
+            (!new.contains(phone)).then_some(since)
+        });
+        // Another number is another way in.
+        if learns {
+            self.logins.clear();
+        }
+    }
+
+    /// Learns his numbers of today that are not known yet, if it is said since when they are his.
+    /// Says whether there were any.
+    fn keep(&mut self, who: &Account, keys: &Keys, since: impl Fn(&Phone) -> Option<u64>) -> bool {
         let current = current(who, keys);
+        let mut learns = false;
         for (number, phone) in &current {
-            if self.since(*number).is_none() {
-                let (number, since) = (*number, if new.contains(phone) { now } else { 0 });
+            let (number, known) = (*number, self.since(*number));
+            if let (None, Some(since)) = (known, since(phone)) {
                 self.numbers.push(Known { number, since });
-                self.logins.clear();
+                learns = true;
             }
         }
         self.forget_numbers(&current);
+        learns
     }
 
     fn since(&self, number: [u8; 8]) -> Option<u64> {
@@ -151,14 +160,15 @@ impl Person {
         }
     }
 
-    /// How long this number is too new for, in milliseconds.
+    /// How long this number is too new for, in milliseconds. One that nobody has been told of yet
+    /// has not begun to wait.
     #[must_use]
     pub fn new_phone(&self, number: Name, rules: Rules<'_>, now: u64) -> u64 {
+        let span = millis(rules.new_phone);
         match self.since(half(number)) {
-            None | Some(0) => 0,
-            Some(since) => since
-                .saturating_add(millis(rules.new_phone))
-                .saturating_sub(now),
+            None => span,
+            Some(0) => 0,
+            Some(since) => since.saturating_add(span).saturating_sub(now),
         }
     }
 

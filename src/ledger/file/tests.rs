@@ -145,6 +145,62 @@ fn a_clock_that_is_set_back_ends_no_lock() {
     assert_eq!(left, Some(Duration::from_secs(500)));
 }
 
+/// A process that ends between an answer and the line in the log leaves the number new, whoever opens
+/// the file next; once it is told, it waits from then on.
+#[test]
+fn a_new_number_is_known_once_it_is_told() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let limits = stage::limits(&[(50, 900)]);
+    let day = Duration::from_secs(86_400);
+    let rules = Rules {
+        new_phone: day,
+        ..stage::rules(&limits)
+    };
+    let mut who = stage::somebody(1);
+    let admit = |who: &Account, rules| {
+        let mut file = scratch.open(&time);
+        file.admit(who, rules, stage::soon()).unwrap()
+    };
+    assert_eq!(admit(&who, rules).new_numbers, []);
+    who.phone = stage::somebody(2).phone;
+    who.numbers = vec![who.phone.clone()];
+    let waits = |wait| Answer::Refused(Refusal::NewPhone { wait });
+    for _ in 0..3 {
+        let found = admit(&who, rules);
+        assert_eq!(found.new_numbers, who.numbers);
+        assert_eq!(found.answer, waits(day));
+        time.pass(day);
+    }
+    let mut file = scratch.open(&time);
+    file.told(&who, &who.numbers, stage::soon()).unwrap();
+    assert!(file.disk.is_settled());
+    time.pass(day / 2);
+    let found = admit(&who, rules);
+    assert_eq!((found.answer, found.new_numbers), (waits(day / 2), vec![]));
+    time.pass(day / 2);
+    assert!(matches!(admit(&who, rules).answer, Answer::Reserved(_)));
+
+    // A stranger's are new where this ledger stands in, and stay so.
+    let rules = Rules {
+        stands_in: true,
+        ..rules
+    };
+    let stranger = stage::somebody(7);
+    for _ in 0..2 {
+        let found = admit(&stranger, rules);
+        assert_eq!(
+            (found.answer, found.new_numbers),
+            (waits(day), stranger.numbers.clone())
+        );
+    }
+    file.told(&stranger, &stranger.numbers, stage::soon())
+        .unwrap();
+    time.pass(day);
+    let found = admit(&stranger, rules);
+    assert!(matches!(found.answer, Answer::Reserved(_)) && found.new_numbers.is_empty());
+}
+
 #[test]
 fn more_numbers_than_there_is_room_for_are_not_new_at_each_login() {
     let scratch = Scratch::new();

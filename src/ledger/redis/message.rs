@@ -96,6 +96,13 @@ pub struct Returned {
     pub parts: u16,
 }
 
+/// Numbers of a person, and those of which it is logged that they are new.
+#[derive(Debug, Serialize)]
+pub struct Logged {
+    pub numbers: Vec<String>,
+    pub new: Vec<String>,
+}
+
 /// The question about a person.
 #[derive(Debug, Serialize)]
 pub struct Named<'a> {

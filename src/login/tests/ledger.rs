@@ -321,6 +321,98 @@ fn a_new_number_is_told_forgets_and_waits() {
     assert_eq!(seen.reason, "granted");
 }
 
+const WAIT: fn(&mut Settings) = |settings| settings.policy.new_phone = seconds(86400);
+
+/// Alice's number of later.
+fn moved(ledger: &Model, told: Told) -> Seen {
+    tell(Told {
+        user: b"moved",
+        ledger: ledger.clone(),
+        ..told
+    })
+}
+
+/// Whoever can kill this process between the ledger's answer and the line, or between the line and what
+/// the ledger is told, has the next login find the same number new.
+#[test]
+fn a_login_that_is_killed_hides_no_new_number() {
+    let allow: fn(&mut Settings) = |_| {};
+    for (new_phone, last, reason) in [
+        (allow, &[Do::Say(PASSWORD), Do::HangUp][..], "abandoned"),
+        (WAIT, &[Do::Say(PASSWORD)], "new-phone"),
+    ] {
+        let ledger = Model::default();
+        assert_eq!(login(&ledger, new_phone, &[Do::Code(0)]).reason, "granted");
+        for killed in ["phone changed", "told"] {
+            ledger.pass(seconds(2 * 86400));
+            let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                moved(
+                    &ledger,
+                    Told {
+                        change: new_phone,
+                        panics: killed,
+                        script: vec![Do::Say(PASSWORD)],
+                        ..Told::default()
+                    },
+                );
+            }));
+            assert!(killed.is_err());
+        }
+        // It has not begun to wait, however long ago that was.
+        ledger.pass(seconds(2 * 86400));
+        let seen = moved(
+            &ledger,
+            Told {
+                change: new_phone,
+                script: last.to_vec(),
+                ..Told::default()
+            },
+        );
+        assert_eq!((seen.reason, seen.changed.len()), (reason, 1));
+    }
+}
+
+/// Where new numbers do not wait, the line comes before the SMS, and without it there is none.
+#[test]
+fn nothing_goes_to_a_number_before_it_is_told() {
+    let ledger = Model::default();
+    assert_eq!(login(&ledger, |_| {}, &[Do::Code(0)]).reason, "granted");
+    ledger.pass(seconds(60));
+    let outage = Error::Outage("x:6379: timed out".into());
+    let broken = Error::Local {
+        what: "the disk is full".into(),
+        remedy: "make room".into(),
+    };
+    for (error, pam, reason) in [
+        (outage, Pam::AuthinfoUnavail, "outage"),
+        (broken, Pam::ServiceErr, "local"),
+    ] {
+        let seen = moved(
+            &ledger,
+            Told {
+                breaks_after_log: Some(error),
+                script: vec![Do::Say(PASSWORD)],
+                ..Told::default()
+            },
+        );
+        assert_eq!((seen.pam, seen.reason), (pam, reason));
+        assert_eq!((seen.changed.len(), seen.sms.len()), (1, 0));
+        ledger.fail(None);
+    }
+    let script = || Told {
+        script: vec![Do::Say(PASSWORD), Do::Code(0)],
+        ..Told::default()
+    };
+    let seen = moved(&ledger, script());
+    let after_bind = seen.order.iter().skip_while(|what| *what != "bind");
+    let steps: Vec<&str> = after_bind.map(String::as_str).skip(1).take(3).collect();
+    assert_eq!(steps, ["phone changed", "told", "send"]);
+    // Once told, it is not asked about again.
+    let seen = moved(&ledger, script());
+    assert!(seen.reason == "granted" && seen.changed.is_empty());
+    assert!(!seen.order.iter().any(|what| what == "told"));
+}
+
 #[test]
 fn a_number_outside_of_the_prefixes_gets_nothing() {
     for (prefix, pam, reason) in [

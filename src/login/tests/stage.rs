@@ -266,8 +266,9 @@ impl Carrier for Post<'_> {
 
 struct Silent<'a>(&'a World);
 
-/// The plain ledger. Everything that it is asked comes after a first factor.
-struct Book<'a>(&'a World, Model);
+/// The plain ledger, which may break once something is logged. Everything that it is asked comes after a
+/// first factor.
+struct Book<'a>(&'a World, Model, Option<ledger::Error>);
 
 impl Ledger for Book<'_> {
     fn admit(
@@ -279,6 +280,15 @@ impl Ledger for Book<'_> {
         self.0.turn("admit");
         self.0.asked.set(self.0.asked.get() + 1);
         self.1.admit(who, rules, by)
+    }
+
+    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), ledger::Error> {
+        self.0.turn("told");
+        self.0.note("told");
+        if let Some(error) = self.2.take() {
+            self.1.fail(Some(error));
+        }
+        self.1.told(who, new, by)
     }
 
     fn reserve(
@@ -334,6 +344,8 @@ impl Journal for Silent<'_> {
         self.0.turn("sent");
     }
     fn phone_changed(&mut self, phone: &Phone) {
+        self.0.turn("phone changed");
+        self.0.note("phone changed");
         self.0.changed.borrow_mut().push(phone.masked());
     }
     fn trouble(&mut self, failed: &Failed) {
@@ -364,6 +376,7 @@ pub struct Told {
     pub carrier_lasts: usize,
     /// What is known from earlier logins.
     pub ledger: Model,
+    pub breaks_after_log: Option<ledger::Error>,
     pub id: LoginId,
     pub rhost: &'static str,
     /// Who panics when his turn has come.
@@ -383,6 +396,7 @@ impl Default for Told {
             counts: Counts::default(),
             carrier_lasts: usize::MAX,
             ledger: Model::default(),
+            breaks_after_log: None,
             id: LOGIN,
             rhost: "192.0.2.7",
             panics: "",
@@ -439,7 +453,7 @@ pub fn tell(told: Told) -> Seen {
         person: &mut person,
         names: &Nss,
         directory: &mut People(&world),
-        ledger: &mut Book(&world, told.ledger),
+        ledger: &mut Book(&world, told.ledger, told.breaks_after_log),
         carrier: &mut Post(&world, told.carrier_lasts),
         journal: &mut Silent(&world),
         clock: &clock,

@@ -9,9 +9,8 @@ local MONTH = 30 * DAY -- Nothing is remembered for longer.
 local YEAR = 400 * DAY -- Who was not here for so long is forgotten.
 local MOST_NUMBERS, MOST_PLACES = 100, 64
 
--- The person: failures, lock (its end), password, done (requests that count), number:… (since when,
--- and the request that brought it), place:… (when a login was earned there, and which), known where
--- there is nothing else.
+-- The person: failures, lock (its end), password, done (requests that count), number:… (since when),
+-- place:… (when a login was earned there, and which), known where there is nothing else.
 local his = {}
 if person then
   local flat = redis.call('HGETALL', person)

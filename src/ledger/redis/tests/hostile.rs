@@ -262,6 +262,9 @@ fn an_answer_that_was_lost_counts_nothing_twice() {
     store.give_back(&who, slot, soon()).unwrap();
     assert_eq!(store.overview(soon()).unwrap().sms, 1);
     cuts.store(1, Ordering::SeqCst);
+    store.told(&who, &[account(2).phone], soon()).unwrap();
+    assert_eq!(store.standing(&who.person, soon()).unwrap().numbers, 2);
+    cuts.store(1, Ordering::SeqCst);
     let tried = store.begin_try(&who, rules, soon()).unwrap();
     assert_eq!(tried, Ok(Try::Counted));
     assert_eq!(store.standing(&who.person, soon()).unwrap().failures, 1);

@@ -37,6 +37,7 @@ fn everything(settled: &config::Redis, number: u32) -> Result<(), Error> {
     let rules = rules(&limits);
     let who = account(number);
     let _ = store.admit(&who, rules, soon())?;
+    store.told(&who, &[account(number + 1).phone], soon())?;
     if let Ok(slot) = store.reserve(&who, rules, soon())? {
         store.give_back(&who, slot, soon())?;
     }

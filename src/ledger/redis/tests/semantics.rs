@@ -147,9 +147,10 @@ fn the_same_request_counts_once() {
     assert_eq!(store.standing(&who.person, soon()).unwrap().failures, 1);
 }
 
-/// A new number is told by the request that brought it, whether it comes twice or not.
+/// A number is new to each request, and to one that comes twice, until it is told that this was logged;
+/// then it begins to wait, once.
 #[test]
-fn a_new_number_is_not_lost_with_an_answer() {
+fn a_new_number_is_known_once_it_is_told() {
     let server = Redis::start();
     let mut store = remote(&server);
     let (mut who, limits) = (account(1), limits());
@@ -157,14 +158,70 @@ fn a_new_number_is_not_lost_with_an_answer() {
     assert_eq!(first.new_numbers, []);
     let other = account(2).phone;
     who.numbers.push(other.clone());
-    for _ in 0..2 {
-        let admission = store.admit(&who, rules(&limits), soon()).unwrap();
+    let clock = Arc::new(AtomicU64::new(START));
+    store.clock = Some(Arc::clone(&clock));
+    let day = Duration::from_secs(86_400);
+    let pass = |time: Duration| {
+        let millis = u64::try_from(time.as_millis()).unwrap();
+        clock.fetch_add(millis, Ordering::Relaxed)
+    };
+    let rules = Rules {
+        new_phone: day,
+        ..rules(&limits)
+    };
+    who.phone = other.clone();
+    let waits = |wait| Answer::Refused(Refusal::NewPhone { wait });
+    for request in 0..4 {
+        let admission = store.admit(&who, rules, soon()).unwrap();
         assert_eq!(admission.new_numbers, std::slice::from_ref(&other));
-        store.requests -= 1;
+        assert_eq!(admission.answer, waits(day));
+        pass(day);
+        if request < 2 {
+            store.requests -= 1;
+        }
     }
-    store.requests += 1;
-    let later = store.admit(&who, rules(&limits), soon()).unwrap();
-    assert_eq!(later.new_numbers, []);
+    let known = |store: &mut Remote| store.standing(&who.person, soon()).unwrap().numbers;
+    assert_eq!(known(&mut store), 1);
+    store
+        .told(&who, std::slice::from_ref(&other), soon())
+        .unwrap();
+    assert_eq!(known(&mut store), 2);
+    pass(day / 2);
+    // Told again, because the answer was lost or by another login.
+    store
+        .told(&who, std::slice::from_ref(&other), soon())
+        .unwrap();
+    let later = store.admit(&who, rules, soon()).unwrap();
+    assert_eq!((later.answer, later.new_numbers), (waits(day / 2), vec![]));
+    pass(day / 2);
+    let later = store.admit(&who, rules, soon()).unwrap();
+    assert!(matches!(later.answer, Answer::Reserved(_)));
+}
+
+/// After a failover the clock may be behind: what it remembers of later was not earned there yet.
+#[test]
+fn a_login_of_a_time_that_is_still_to_come_is_not_remembered() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let clock = Arc::new(AtomicU64::new(START));
+    store.clock = Some(Arc::clone(&clock));
+    let (who, limits) = (account(1), limits());
+    let rules = rules(&limits);
+    let _ = store.admit(&who, rules, soon()).unwrap();
+    store.succeed(&who, rules, soon()).unwrap();
+    let span = 900_000;
+    for (now, is_in) in [
+        (START - 1, false),
+        (START - 100 * span, false),
+        (START, true),
+        (START + span - 1, true),
+        (START + span, false),
+    ] {
+        clock.store(now, Ordering::Relaxed);
+        let answer = store.admit(&who, rules, soon()).unwrap().answer;
+        let remembered = matches!(answer, Answer::Remembered { .. });
+        assert_eq!(remembered, is_in, "{answer:?}");
+    }
 }
 
 /// Nobody fills the server's memory by writing ever other numbers into the directory, or by logging
@@ -179,7 +236,8 @@ fn what_is_kept_of_one_person_is_bounded() {
     for number in 0..130 {
         who.numbers = vec![mine.clone(), account(number).phone];
         who.place = Some(format!("from {number}"));
-        let _ = store.admit(&who, rules(&limits), soon()).unwrap();
+        let admission = store.admit(&who, rules(&limits), soon()).unwrap();
+        store.told(&who, &admission.new_numbers, soon()).unwrap();
         store.succeed(&who, rules(&limits), soon()).unwrap();
     }
     let standing = store.standing(&who.person, soon()).unwrap();
