@@ -166,11 +166,11 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Slot, Refusal>, ledger::Error> {
-        self.ask(|store, _| store.reserve(who, rules, by))
+        self.ask(by, |store, _| store.reserve(who, rules, by))
     }
 
     fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
-        self.ask(|store, _| store.give_back(who, slot.clone(), by))
+        self.ask(by, |store, _| store.give_back(who, slot.clone(), by))
     }
 
     fn begin_try(
@@ -179,7 +179,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Try, Refusal>, ledger::Error> {
-        self.ask(|store, _| store.begin_try(who, rules, by))
+        self.ask(by, |store, _| store.begin_try(who, rules, by))
     }
 
     fn succeed(
@@ -188,7 +188,7 @@ impl Ledger for Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<(), ledger::Error> {
-        self.ask(|store, _| store.succeed(who, rules, by))
+        self.ask(by, |store, _| store.succeed(who, rules, by))
     }
 
     fn trouble(&mut self) -> Option<ledger::Error> {

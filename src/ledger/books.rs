@@ -123,7 +123,7 @@ impl Books {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, Error> {
-        let admission = self.ask(|store, stands_in| {
+        let admission = self.ask(by, |store, stands_in| {
             let rules = Rules { stands_in, ..rules };
             store.admit(who, rules, by)
         })?;
@@ -138,7 +138,7 @@ impl Books {
     /// # Errors
     /// As those of any question. Then they are new still, and nothing may go to them.
     pub fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
-        self.ask(|store, _| store.told(who, new, by))?;
+        self.ask(by, |store, _| store.told(who, new, by))?;
         self.pass_on(|own| own.told(who, new, by));
         Ok(())
     }
@@ -154,13 +154,20 @@ impl Books {
     /// Asks the fleet's, and where it is out of reach this host's own, from then on for the whole
     /// login: no second question waits for its time-out. The question hears whether the one that it
     /// asks stands in for another.
+    ///
+    /// Where this login's time is over nobody is out of reach: with it used up at other servers, whoever
+    /// came by that could choose the ledger that knows less of him.
     pub fn ask<T>(
         &mut self,
+        by: Deadline,
         question: impl Fn(&mut dyn Store, bool) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if let Some(fleet) = &mut self.fleet {
             let (began, before) = (Moment::now(), (self.standstill)());
             match opened(fleet).and_then(|fleet| question(fleet, false)) {
+                Err(Error::Outage(what)) if by.is_over() => {
+                    return Err(Error::Outage(format!("{what} (this login's time is up)")));
+                }
                 Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
                     let after = (self.standstill)();
                     blame(&what, &before, &after, Moment::now().since(began))?;

@@ -106,7 +106,7 @@ fn with_deny_nobody_else_is_asked() {
     fleet.fail(Some(refused.clone()));
     let mut lenient = books(&fleet, &own, Unreachable::Local);
     assert_eq!(
-        lenient.ask(|store, _| store.begin_try(&account(), rules, by)),
+        lenient.ask(by, |store, _| store.begin_try(&account(), rules, by)),
         Err(refused)
     );
     assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
@@ -341,4 +341,19 @@ fn a_standstill_counts_by_its_share_and_a_quick_refusal_is_others() {
         let judged = blame("", &seen(50, 0), &seen(50 + late, long), ms(took));
         assert_eq!(judged.is_ok(), is_others, "{late} {long} {took}");
     }
+}
+
+#[test]
+fn who_has_used_up_his_time_does_not_choose_the_ledger() {
+    let (fleet, own, limits) = (Model::default(), Model::default(), limits());
+    fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+    let over = Deadline::within(Duration::ZERO);
+    let mut books = books(&fleet, &own, Unreachable::Local);
+    let error = books.admit(&account(), rules(&limits), over).unwrap_err();
+    assert!(matches!(error, Error::Outage(_)), "{error}");
+    assert_eq!(books.trouble(), None);
+    let by = Deadline::within(Duration::from_secs(5));
+    assert!(is_reserved(
+        &books.admit(&account(), rules(&limits), by).unwrap()
+    ));
 }
