@@ -304,3 +304,22 @@ fn check_dn(dn: &str, name: &str) -> Result<(), Error> {
         remedy: "Check base and filter in [ldap]: they must find people only.",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_is_refused_says_what_to_look_at() {
+        for (code, says) in [
+            (answer::NO_SUCH_OBJECT, "does not hold it"),
+            (answer::REFERRAL, "does not hold it"),
+            (answer::INSUFFICIENT_ACCESS_RIGHTS, "may search base"),
+            (answer::OPERATIONS_ERROR, "may search base"),
+            (answer::SIZE_LIMIT_EXCEEDED, "size limit"),
+            (2, "base and filter"),
+        ] {
+            assert!(search_remedy(code).contains(says), "{code}");
+        }
+    }
+}

@@ -125,4 +125,18 @@ mod tests {
         let nobody = Error::Outage(String::from("no time was left to ask"));
         assert_eq!(together(vec![]), nobody);
     }
+
+    #[test]
+    fn only_an_outage_leaves_the_word_to_others() {
+        for (error, is_outage) in [
+            (Error::Outage(String::new()), true),
+            (Error::Local(String::new()), false),
+            (net::Error::Untrusted(String::new()).into(), false),
+        ] {
+            for (miss, is_final) in [(Miss::Next(error.clone()), false), (Miss::End(error), true)] {
+                assert_eq!(net::Failure::is_outage(&miss), is_outage);
+                assert_eq!(net::Failure::is_final(&miss), is_final);
+            }
+        }
+    }
 }

@@ -81,6 +81,14 @@ impl Line {
         }
     }
 
+    /// As if nothing had been asked for a long time.
+    #[cfg(test)]
+    pub fn grow_old(&mut self) {
+        if let State::Open(link) = &mut self.state {
+            link.grow_old();
+        }
+    }
+
     /// The connection that was begun, or a new one.
     fn link(&mut self, by: Deadline) -> Result<Link, Error> {
         match mem::replace(&mut self.state, State::Closed) {
@@ -106,8 +114,8 @@ impl Line {
         let mut commands = vec![script];
         if self.site.fails_over() {
             // 0 would be for ever.
-            let half = self.site.timeout.as_millis() / 2;
-            let wait = half.clamp(1, REPLICA).to_string();
+            let half = self.site.timeout.checked_div(2).unwrap_or_default();
+            let wait = half.as_millis().clamp(1, REPLICA).to_string();
             commands.push(command(&[b"WAIT", b"1", wait.as_bytes()]));
         }
         let mut told = Error::Outage("the ledger: no answer".to_owned());

@@ -55,6 +55,11 @@ impl Link {
         Moment::now().since(self.used)
     }
 
+    #[cfg(test)]
+    pub const fn grow_old(&mut self) {
+        self.used = Moment::at(Duration::ZERO);
+    }
+
     pub fn place(&self) -> &str {
         self.stream.place()
     }

@@ -4,7 +4,10 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, atomic::AtomicU32},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32},
+    },
     thread,
     time::Instant,
 };
@@ -273,6 +276,60 @@ fn an_answer_that_was_lost_counts_nothing_twice() {
     // Lost again and again, it is given up.
     cuts.store(100, Ordering::SeqCst);
     assert!(is_outage(&store.succeed(&who, rules, soon())));
+}
+
+/// Between us and a server; once told, it passes nothing more on the first connection, and does not
+/// say so, as a firewall does that has forgotten it.
+fn forgetful(server: u16) -> (u16, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let forgets = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&forgets);
+    thread::spawn(move || {
+        for (nth, near) in listener.incoming().flatten().enumerate() {
+            let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            let (mut up, mut down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            let (mut near, mut far) = (near, far);
+            thread::spawn(move || std::io::copy(&mut down, &mut near));
+            let told = Arc::clone(&told);
+            thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while let Ok(some @ 1..) = up.read(&mut piece) {
+                    let is_forgotten = nth == 0 && told.load(Ordering::SeqCst);
+                    if !is_forgotten && far.write_all(&piece[..some]).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (port, forgets)
+}
+
+#[test]
+fn a_connection_that_was_forgotten_on_its_way_is_replaced() {
+    let server = Redis::start();
+    for grows_old in [true, false] {
+        let (port, forgets) = forgetful(server.port());
+        let timeout = Duration::from_secs(1);
+        let mut store = Remote::begin(&config::Redis {
+            timeout,
+            ..settled(port)
+        })
+        .unwrap();
+        store.overview(soon()).unwrap();
+        forgets.store(true, Ordering::SeqCst);
+        if grows_old {
+            store.line.grow_old();
+        }
+        let answer = store.overview(soon());
+        // One that was used just now is not forgotten: its server is slow, and asked no more.
+        assert_eq!(answer.is_ok(), grows_old, "{answer:?}");
+        if let Err(error) = answer {
+            let place = format!("127.0.0.1:{port}: ");
+            assert!(error.to_string().starts_with(&place), "{error}");
+        }
+    }
 }
 
 #[test]
