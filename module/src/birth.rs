@@ -21,6 +21,8 @@ use crate::{
 };
 
 mod inherited;
+#[cfg(test)]
+mod tests;
 
 /// The descriptor on which the helper finds the wire; `sd_listen_fds(3)` begins there too.
 const WIRE: RawFd = 3;

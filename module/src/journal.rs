@@ -37,6 +37,12 @@ impl Trouble {
         }
     }
 
+    /// Reason and detail.
+    #[cfg(test)]
+    pub fn told(&self) -> String {
+        [self.reason, ": ", &self.detail].concat()
+    }
+
     /// This machine lacks something.
     pub fn local(detail: impl Into<String>) -> Self {
         Self {
