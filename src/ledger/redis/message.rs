@@ -299,3 +299,16 @@ fn login(text: &str) -> Option<LoginId> {
     let number = u32::from_str_radix(text, 16).ok().filter(|_| sound)?;
     Some(LoginId(number.to_be_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logins_number_is_eight_hexadecimal_digits() {
+        assert_eq!(login("00c0ffee"), Some(LoginId([0, 0xc0, 0xff, 0xee])));
+        for text in ["", "0", "c0ffee", "+0c0ffee", "00c0ffeg", "000c0ffee"] {
+            assert_eq!(login(text), None, "{text}");
+        }
+    }
+}
