@@ -252,9 +252,16 @@ mod tests {
         let bytes = unsafe { std::slice::from_raw_parts(again, 900) };
         assert!(bytes.iter().all(|byte| *byte == 0));
         assert!(reserve.take(layout(WORDS * BITS * BLOCK)).is_null());
+        let aligned = |align| Layout::from_size_align(1, align).unwrap();
+        assert!(reserve.take(aligned(2 * BLOCK)).is_null());
+        let block = reserve.take(aligned(BLOCK));
+        assert_eq!(block.addr() % BLOCK, 0);
+        reserve.give_back(block, aligned(BLOCK));
+        let end = reserve.start().wrapping_add(WORDS * BITS * BLOCK);
+        assert!(reserve.holds(end.wrapping_sub(1)) && !reserve.holds(end));
         // As a fork finds it that was made at the wrong moment.
         reserve.locked.store(true, Ordering::Relaxed);
         assert!(reserve.take(layout(1)).is_null());
-        assert_eq!(reserve.drawn.load(Ordering::Relaxed), 5);
+        assert_eq!(reserve.drawn.load(Ordering::Relaxed), 7);
     }
 }

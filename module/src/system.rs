@@ -56,3 +56,20 @@ pub fn is_known(name: &[u8]) -> bool {
     };
     result == libc::ERANGE || (result == 0 && !found.is_null())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_have_names_of_their_own() {
+        assert!((0..4).any(|_| random() != random()));
+    }
+
+    #[test]
+    fn names_are_known_to_nss_or_not() {
+        assert!(is_known(b"root"));
+        assert!(!is_known(b"nobody-has-this-name"));
+        assert!(!is_known(b"ro\0ot"));
+    }
+}
