@@ -123,6 +123,9 @@ fn prepare(request: &Value) {
     if request["spread"] == true {
         spread();
     }
+    // Rust's own runtime ignores it; sshd, sudo and su are ended by a write that nobody reads.
+    // SAFETY: setting a disposition touches no memory of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     match request["sigchld"].as_str() {
         // SAFETY: setting a disposition touches no memory of ours.
         Some("ignore") => unsafe {
