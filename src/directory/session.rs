@@ -330,6 +330,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_ends_the_library_is_what_it_has_read_or_this_machine() {
+        let io = |source| LdapError::Io { source };
+        let number = |errno| io(std::io::Error::from_raw_os_error(errno));
+        let said = io(std::io::Error::other("invalid tag"));
+        for whoever_reads in [number(32), number(104), said, LdapError::FilterParsing] {
+            assert!(on_its_socket(whoever_reads).is_ok());
+        }
+        assert!(on_its_socket(number(12)).is_err());
+        let line = Line::default();
+        let filter = failed(&line, "x", &LdapError::FilterParsing);
+        assert!(matches!(filter, Error::Local(_)), "{filter:?}");
+        let other = failed(&line, "x", &LdapError::EndOfStream);
+        assert!(matches!(other, Error::Outage(_)), "{other:?}");
+    }
+
+    #[test]
     fn what_this_machine_lacks_keeps_its_number() {
         let full = std::io::Error::from_raw_os_error(24);
         let expected = "no runtime: Too many open files (os error 24)";
