@@ -138,8 +138,17 @@ fn ssh_and_stack_prove_the_first_factor(bench: &Bench) {
     let fay = someone(bench, "first-fay");
     let none = Seen::at_once(code::AUTH_ERR, "denied user=? reason=no-first-factor");
     let key = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n";
+    let name = "SSH_AUTH_INFO_0=";
+    let long = |bytes: usize| format!("{name}publickey {}\n", "x".repeat(bytes - 11));
+    let (longest, too_long) = (long(64 * 1024), long(64 * 1024 + 1));
+    let refused = Seen::at_once(
+        code::SERVICE_ERR,
+        "failed user=? stage=helper reason=helper",
+    );
     let rows: &[(&str, Option<&str>, &Seen)] = &[
         ("ssh", Some(key), &Seen::granted_by_code()),
+        ("ssh", Some(&longest), &Seen::granted_by_code()),
+        ("ssh", Some(&too_long), &refused),
         (
             "ssh",
             Some("SSH_AUTH_INFO_0=password\n"),
@@ -179,7 +188,10 @@ fn ssh_and_stack_prove_the_first_factor(bench: &Bench) {
         let asked = want != &&Seen::granted_by_code();
         let says = [Say::Password, Say::Code];
         login.sees(
-            &format!("{source} {told:?}"),
+            &format!(
+                "{source} {:?}",
+                told.map(|told| &told[..told.len().min(60)])
+            ),
             &says[usize::from(!asked)..],
             want,
         );

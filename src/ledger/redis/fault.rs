@@ -225,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn the_next_address_may_be_another_server() {
+        for (error, is_outage) in [
+            (Error::Outage(String::new()), true),
+            (answered("NOAUTH").error, false),
+        ] {
+            assert_eq!(net::Failure::is_outage(&error), is_outage);
+            assert!(!net::Failure::is_final(&error));
+        }
+    }
+
+    #[test]
     fn redirections() {
         let moved = |host: &str, port| Help::Moved(host.to_owned(), port);
         assert_eq!(answered("MOVED 1 192.0.2.9:7").help, moved("192.0.2.9", 7));
