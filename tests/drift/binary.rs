@@ -77,10 +77,11 @@ fn the_module_depends_on_little(_: &Bench) {
     assert!(beside.len() <= 5, "the module loads much:\n{tree}");
 }
 
-/// In bytes: 350 KB are loaded into every sshd and sudo, 5 MB are read at each login.
+/// In bytes: 400 KB are loaded into every sshd and sudo (Rust 1.85 needs nearly as many, the newest
+/// fewer), 5 MB are read at each login.
 fn it_is_small(bench: &Bench) {
     let product = bench.product();
-    for (program, most) in [(product.module(), 350 << 10), (product.helper(), 5 << 20)] {
+    for (program, most) in [(product.module(), 400 << 10), (product.helper(), 5 << 20)] {
         let size = std::fs::metadata(&program).expect("the release").len();
         assert!(size <= most, "{}: {size} bytes", program.display());
     }

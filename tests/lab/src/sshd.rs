@@ -63,10 +63,14 @@ impl Sshd {
             options.methods,
             folder.join("user_key.pub").display(),
         ));
-        // The service is the program's own name; since OpenSSH 9.8 it can be set.
+        // The service is the program's own name; since OpenSSH 9.8 it can be set. The same release
+        // turns addresses away from which many have failed.
         let settable = version() >= (9, 8);
         if settable {
-            config.push_str(&format!("PAMServiceName {}\n", options.service));
+            config.push_str(&format!(
+                "PAMServiceName {}\nPerSourcePenalties no\n",
+                options.service
+            ));
         }
         let config = folder.write("sshd_config", 0o600, config);
         let real = program("sshd");

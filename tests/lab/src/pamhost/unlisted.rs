@@ -74,7 +74,8 @@ fn action(signal: libc::c_int) -> Option<String> {
         unsafe { libc::sigismember(&raw const action.sa_mask, *number) == 1 }
     };
     let mask: Vec<libc::c_int> = (1..=64).filter(masked).collect();
-    let (handler, flags) = (action.sa_sigaction, action.sa_flags);
+    // Glibc's own mark on whatever it has set, be it what was there before (SA_RESTORER).
+    let (handler, flags) = (action.sa_sigaction, action.sa_flags & !0x0400_0000);
     (done == 0).then(|| format!("{handler:#x}, flags {flags:#x}, masks {mask:?}"))
 }
 
