@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    net::{TcpListener, TcpStream},
     sync::{Arc, atomic::AtomicBool},
     thread,
 };
@@ -39,6 +40,30 @@ fn a_replica_is_passed_over_and_one_that_became_one_left() {
     let answer = Remote::begin(&settled).unwrap().overview(soon());
     let told = "127.0.0.1:".to_owned() + &one.port().to_string() + ": it is not a master";
     assert_eq!(answer, Err(Error::Outage(told)));
+}
+
+#[test]
+fn who_takes_over_in_a_moment_is_waited_for() {
+    let master = Redis::start();
+    let sentinel = Redis::sentinel_of(&master, 0);
+    let mut settled = settled(master.port());
+    settled.site = RedisSite::Sentinel {
+        master: "lab".to_owned(),
+        ports: vec![master.port()],
+    };
+    // At first its door closes before anything is said.
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    settled.hosts = vec![("127.0.0.1".to_owned(), door.local_addr().unwrap().port())];
+    let real = sentinel.port();
+    thread::spawn(move || {
+        drop(door.accept().unwrap());
+        let (mut near, _) = door.accept().unwrap();
+        let mut far = TcpStream::connect(("127.0.0.1", real)).unwrap();
+        let (mut up, mut down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut up, &mut far));
+        std::io::copy(&mut down, &mut near)
+    });
+    Remote::begin(&settled).unwrap().overview(soon()).unwrap();
 }
 
 #[test]
