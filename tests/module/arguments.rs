@@ -244,4 +244,16 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     set_mode(&login.folder, 0o777);
     login.sees("in a folder for all", &IN, &helper());
     set_mode(&login.folder, 0o755);
+    // Where a link leads is looked at as well, and how.
+    let open = login.folder.join("open");
+    std::fs::create_dir(&open).expect("a folder");
+    set_mode(&open, 0o777);
+    std::fs::rename(&copy, open.join("helper")).expect("it moves");
+    symlink(open.join("helper"), &copy).expect("a link");
+    login.sees("a link into a folder for all", &IN, &helper());
+    gone(&copy);
+    symlink(&open, login.folder.join("by")).expect("a link");
+    let by = login.folder.join("by/helper");
+    let line = bench.product().line_with(&login.config(), &by);
+    login.line(line).sees("by way of one", &IN, &helper());
 }
