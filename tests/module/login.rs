@@ -291,12 +291,16 @@ impl<'b> Login<'b> {
         let lines: Vec<Line> = self.settle(logged + lines).split_off(logged);
         let sms = self.arrived().split_off(arrived);
         self.judge(&transcript, &lines, &sms);
+        let logins = lines
+            .iter()
+            .filter_map(|line| line.field("login"))
+            .collect();
         let seen = Seen {
             codes: transcript.codes(),
             screen: transcript
                 .messages
                 .iter()
-                .map(|message| self.shown(message, &lines))
+                .map(|message| self.shown(message, &logins))
                 .collect(),
             log: lines.iter().map(|line| self.told(line)).collect(),
             sms: sms.len(),
