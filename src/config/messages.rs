@@ -323,7 +323,7 @@ impl Messages {
                  Not you? Change your password.",
             ),
             password: prompt("Password: "),
-            code: prompt("SMS code: "),
+            code: prompt("Verification code: "),
             sent: prompt("Code sent to {phone}."),
             resent: prompt("Code sent again."),
             wrong: prompt("Wrong code, {left} left."),

@@ -23,7 +23,10 @@ fn a_right_password_and_a_right_code_open() {
     );
     assert_eq!(
         seen.prompts,
-        ["Password: ", "Code sent to +1*******42. SMS code: "]
+        [
+            "Password: ",
+            "Code sent to +1*******42. Verification code: "
+        ]
     );
     assert_eq!((seen.sms.len(), seen.binds, seen.counts.wrong), (1, 1, 0));
     assert!(seen.sms[0].ends_with(
@@ -171,8 +174,8 @@ fn wrong_codes_are_counted_until_the_tries_are_used_up() {
     assert_eq!(
         seen.prompts[2..],
         [
-            "Wrong code, 2 tries left. SMS code: ",
-            "Wrong code, 1 try left. SMS code: "
+            "Wrong code, 2 tries left. Verification code: ",
+            "Wrong code, 1 try left. Verification code: "
         ]
     );
     assert_eq!(seen.text, "Too many wrong codes. (login 7f3a9c21)");
@@ -187,7 +190,10 @@ fn what_is_no_code_is_no_try_and_the_third_ends_it() {
     let long: Vec<u8> = vec![b'1'; 10_000];
     let seen = codes(&[Do::Say(PASSWORD), Do::Bytes(long), Do::Code(0)]);
     assert_eq!((seen.pam, seen.counts.wrong), (Pam::Success, 0));
-    assert_eq!(seen.prompts[2], "That is not a 6-digit code. SMS code: ");
+    assert_eq!(
+        seen.prompts[2],
+        "That is not a 6-digit code. Verification code: "
+    );
 
     let seen = codes(&[Do::Say("letters"), Do::TooLong, Do::Bytes(vec![0xff])]);
     assert_eq!(
@@ -202,9 +208,9 @@ fn the_same_code_is_sent_again_within_the_resends() {
     let seen = codes(&[Do::Say(""), Do::Say("r"), Do::Say("R"), Do::Code(0)]);
     assert_eq!(seen.pam, Pam::Success);
     let prompts = [
-        "Code sent again. SMS code: ",
-        "Code sent again. SMS code: ",
-        "No more SMS in this login. SMS code: ",
+        "Code sent again. Verification code: ",
+        "Code sent again. Verification code: ",
+        "No more SMS in this login. Verification code: ",
     ];
     assert_eq!(seen.prompts[2..], prompts);
     assert_eq!(seen.sms.len(), 3);
@@ -229,7 +235,7 @@ fn in_the_last_minute_a_new_code_is_sent() {
     assert_eq!(seen.pam, Pam::Success);
     assert_eq!(
         seen.prompts[2],
-        "The code has expired; a new one was sent. SMS code: "
+        "The code has expired; a new one was sent. Verification code: "
     );
     assert_ne!(seen.sms[0], seen.sms[1]);
 
@@ -246,8 +252,8 @@ fn an_expired_code_is_no_try_and_is_replaced() {
         (Pam::Success, 1, 2)
     );
     let prompts = [
-        "The code has expired; a new one was sent. SMS code: ",
-        "Wrong code, 2 tries left. SMS code: ",
+        "The code has expired; a new one was sent. Verification code: ",
+        "Wrong code, 2 tries left. Verification code: ",
     ];
     assert_eq!(seen.prompts[2..], prompts);
 }
@@ -274,7 +280,10 @@ fn a_resend_that_fails_leaves_the_living_code() {
         ..Told::default()
     });
     assert_eq!((seen.pam, seen.trouble), (Pam::Success, vec!["twilio"]));
-    assert_eq!(seen.prompts[2], "No more SMS in this login. SMS code: ");
+    assert_eq!(
+        seen.prompts[2],
+        "No more SMS in this login. Verification code: "
+    );
 
     let seen = tell(Told {
         carrier_lasts: 1,

@@ -43,7 +43,7 @@ fn type_codes(bench: &Bench, who: &Somebody, terminal: &mut Pty) {
     terminal.expect(&who.sent());
     let code = who.code(bench);
     terminal.type_line(&another(&code));
-    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
 }
 

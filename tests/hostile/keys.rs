@@ -189,7 +189,7 @@ fn su_stopped_goes_on(bench: &Bench) {
     terminal.type_line(&another(&code));
     assert_eq!(state(helper), 'S');
     kill(&alice, "CONT", terminal.pid()).expect("it is his");
-    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
     terminal.expect("I AM in");
     told(bench, "stop-goal", &["sent", "granted"]);
@@ -205,7 +205,7 @@ fn su_killed_gains_no_try(bench: &Bench) {
     for _ in 0..2 {
         let mut terminal = su(&alice, "gain-goal");
         terminal.type_line(&another(&alice.code(bench)));
-        terminal.expect("Wrong code, 2 tries left. SMS code: ");
+        terminal.expect("Wrong code, 2 tries left. Verification code: ");
         kill(&alice, "KILL", terminal.pid()).expect("it is his");
         assert!(!terminal.wait().success());
     }

@@ -22,7 +22,7 @@ pub const CASES: &[Case] = &[
     ("hostile::misbehaved::a_verdict_counts", a_verdict_counts),
 ];
 
-const PROMPT: &str = ">SMS code: ";
+const PROMPT: &str = ">Verification code: ";
 pub const LOST: &str = "failed user=? stage=helper reason=helper";
 
 /// Longer than a row may take, on a machine that does much else: bounds that hang are minutes.

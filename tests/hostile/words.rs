@@ -89,7 +89,10 @@ impl<'b> Stage<'b> {
             .number(&self.number)
             .set("ldap.uris", &format!("[{:?}]", self.ldap.url()))
             .text("messages.password", "{user}|{rhost}|{service} Password:")
-            .text("messages.code", "{user}|{rhost}|{service} SMS code:")
+            .text(
+                "messages.code",
+                "{user}|{rhost}|{service} Verification code:",
+            )
             .text("messages.sms", "{code} {user}|{rhost}|{service}.")
     }
 

@@ -75,7 +75,7 @@ fn wrong_codes_end_it(bench: &Bench) {
     let wrong = another(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
-        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+        terminal.expect(&format!("Wrong code, {left}. Verification code: "));
     }
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
@@ -99,7 +99,7 @@ fn wrong_codes_end_it(bench: &Bench) {
 fn no_code(terminal: &mut Pty, answers: usize) {
     for _ in 1..answers {
         terminal.type_line("abc");
-        terminal.expect("That is not a 6-digit code. SMS code: ");
+        terminal.expect("That is not a 6-digit code. Verification code: ");
     }
     terminal.type_line("abc");
     terminal.expect("Login incorrect");
@@ -115,7 +115,7 @@ fn each_name_has_its_own_memory(bench: &Bench) {
         terminal.expect(&who.sent());
         let code = who.code(bench);
         terminal.type_line(&another(&code));
-        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+        terminal.expect(&format!("Wrong code, {left}. Verification code: "));
         code
     };
     wrong_code(&mut terminal, &alice, "2 tries left");

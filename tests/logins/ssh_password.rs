@@ -101,16 +101,16 @@ fn opens_and_says_every_prompt(bench: &Bench) {
     terminal.expect(&alice.sent());
     let code = alice.code(bench);
     terminal.type_line(&another(&code));
-    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line("r");
-    terminal.expect("Code sent again. SMS code: ");
+    terminal.expect("Code sent again. Verification code: ");
     assert_eq!(alice.code(bench), code, "the same code goes out again");
     terminal.type_line("not yet");
-    terminal.expect("That is not a 6-digit code. SMS code: ");
+    terminal.expect("That is not a 6-digit code. Verification code: ");
     terminal.type_line("");
-    terminal.expect("Code sent again. SMS code: ");
+    terminal.expect("Code sent again. Verification code: ");
     terminal.type_line(&another(&code));
-    terminal.expect("Wrong code, 1 try left. SMS code: ");
+    terminal.expect("Wrong code, 1 try left. Verification code: ");
     terminal.type_line(&format!(" {}-{} ", &code[..3], &code[3..]));
     terminal.expect("WELCOME ssh-prompts");
     assert!(terminal.wait().success());
@@ -153,9 +153,9 @@ fn wrong_codes_end_it(bench: &Bench) {
     terminal.expect(&alice.sent());
     let wrong = another(&alice.code(bench));
     terminal.type_line(&wrong);
-    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&wrong);
-    terminal.expect("Wrong code, 1 try left. SMS code: ");
+    terminal.expect("Wrong code, 1 try left. Verification code: ");
     terminal.type_line(&wrong);
     let screen = ended(terminal);
     let lines = told(bench, alice.name(), &["sent", "denied wrong-code password"]);
@@ -182,7 +182,7 @@ fn an_expired_code_is_replaced(bench: &Bench) {
     let first = alice.code(bench);
     std::thread::sleep(Duration::from_millis(5200));
     terminal.type_line(&first);
-    terminal.expect("The code has expired; a new one was sent. SMS code: ");
+    terminal.expect("The code has expired; a new one was sent. Verification code: ");
     let second = alice.code(bench);
     std::thread::sleep(Duration::from_millis(5200));
     terminal.type_line(&second);
@@ -204,11 +204,11 @@ fn asking_for_too_many_sms_ends_it(bench: &Bench) {
     terminal.expect(&alice.sent());
     for _ in 0..2 {
         terminal.type_line("r");
-        terminal.expect("Code sent again. SMS code: ");
+        terminal.expect("Code sent again. Verification code: ");
     }
     for _ in 0..2 {
         terminal.type_line("r");
-        terminal.expect("No more SMS in this login. SMS code: ");
+        terminal.expect("No more SMS in this login. Verification code: ");
     }
     terminal.type_line("r");
     refused(terminal);

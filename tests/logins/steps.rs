@@ -60,7 +60,7 @@ impl Somebody {
 
     /// The first code prompt.
     pub fn sent(&self) -> String {
-        format!("Code sent to {}. SMS code: ", self.masked())
+        format!("Code sent to {}. Verification code: ", self.masked())
     }
 
     pub fn masked(&self) -> String {

@@ -136,7 +136,7 @@ fn last_words_are_seen(bench: &Bench) {
     let wrong = another(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
-        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+        terminal.expect(&format!("Wrong code, {left}. Verification code: "));
     }
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");

@@ -55,11 +55,11 @@ fn opens(bench: &Bench) {
     terminal.expect(&alice.sent());
     let code = alice.code(bench);
     terminal.type_line(&another(&code));
-    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line("abc");
-    terminal.expect("That is not a 6-digit code. SMS code: ");
+    terminal.expect("That is not a 6-digit code. Verification code: ");
     terminal.type_line("");
-    terminal.expect("Code sent again. SMS code: ");
+    terminal.expect("Code sent again. Verification code: ");
     terminal.type_line(&code);
     terminal.expect("uid=0(root)");
     assert!(terminal.wait().success());
@@ -88,7 +88,7 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
     give_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     terminal.type_line("123456");
-    terminal.expect("That is not a 7-digit code. SMS code: ");
+    terminal.expect("That is not a 7-digit code. Verification code: ");
     let code = alice.code(bench);
     assert_eq!(code.len(), 7);
     terminal.type_line(&code);
@@ -135,14 +135,14 @@ fn wrong_codes_are_remembered(bench: &Bench) {
     let wrong = another(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
-        terminal.expect(&format!("Wrong code, {left}. SMS code: "));
+        terminal.expect(&format!("Wrong code, {left}. Verification code: "));
     }
     terminal.type_line(&wrong);
     // sudo asks twice more, and is answered without a prompt.
     assert!(!terminal.wait().success());
     let screen = terminal.screen();
     assert_eq!(screen.matches(&prompt(&alice)).count(), 1, "{screen}");
-    assert_eq!(screen.matches("SMS code: ").count(), 3, "{screen}");
+    assert_eq!(screen.matches("Verification code: ").count(), 3, "{screen}");
     assert!(
         !screen.contains("Too many wrong codes"),
         "sudo is silent: {screen}"
@@ -162,10 +162,10 @@ fn tries_and_sms_count_over_all_asks(bench: &Bench) {
     terminal.expect(&alice.sent());
     let wrong = another(&alice.code(bench));
     terminal.type_line(&wrong);
-    terminal.expect("Wrong code, 2 tries left. SMS code: ");
+    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     for _ in 0..2 {
         terminal.type_line("abc");
-        terminal.expect("That is not a 6-digit code. SMS code: ");
+        terminal.expect("That is not a 6-digit code. Verification code: ");
     }
     terminal.type_line("abc");
     // The second ask: another SMS, one try less than three, and no answer more that is no code.
@@ -173,9 +173,9 @@ fn tries_and_sms_count_over_all_asks(bench: &Bench) {
     terminal.expect(&alice.sent());
     let wrong = another(&alice.code(bench));
     terminal.type_line(&wrong);
-    terminal.expect("Wrong code, 1 try left. SMS code: ");
+    terminal.expect("Wrong code, 1 try left. Verification code: ");
     terminal.type_line("r");
-    terminal.expect("Code sent again. SMS code: ");
+    terminal.expect("Code sent again. Verification code: ");
     terminal.type_line("abc");
     // The third: no SMS is left.
     give_password(&alice, &mut terminal, PASSWORD);

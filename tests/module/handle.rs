@@ -52,9 +52,9 @@ pub const CASES: &[Case] = &[
 use Say::{Code, CodeOfAnother, HangUp, Password, PasswordOfAnother, Text, WrongCode};
 
 const ASK: Step = Step::Authenticate;
-const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
-const ONE_LEFT: &str = ">Wrong code, 1 try left. SMS code: ";
-const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
+const TWO_LEFT: &str = ">Wrong code, 2 tries left. Verification code: ";
+const ONE_LEFT: &str = ">Wrong code, 1 try left. Verification code: ";
+const NOT_A_CODE: &str = ">That is not a 6-digit code. Verification code: ";
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 const ABANDONED: &str = "denied first=password reason=abandoned";
 /// An answer from memory takes no helper.

@@ -159,7 +159,7 @@ fn the_pause(bench: &Bench) {
     assert_eq!((seen.codes(), seen.sms()), (&[code::SUCCESS][..], 1));
     let wait = transcript.texts()[2];
     assert!(
-        wait.starts_with("Another SMS in ") && wait.ends_with(". SMS code: "),
+        wait.starts_with("Another SMS in ") && wait.ends_with(". Verification code: "),
         "{wait}"
     );
 }
@@ -259,7 +259,12 @@ fn disabled_until_unlocked(bench: &Bench) {
         .set("code.tries", "2");
     let seen = Seen::new(
         &[code::MAXTRIES],
-        &[ASKS, SENT, ">Wrong code, 1 try left. SMS code: ", TOO_MANY],
+        &[
+            ASKS,
+            SENT,
+            ">Wrong code, 1 try left. Verification code: ",
+            TOO_MANY,
+        ],
         &["sent", "denied first=password reason=wrong-code"],
         1,
     );

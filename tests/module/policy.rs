@@ -64,8 +64,8 @@ fn the_caller_proves_himself(bench: &Bench) {
                 &[code::MAXTRIES],
                 &[
                     SENT,
-                    ">Wrong code, 2 tries left. SMS code: ",
-                    ">Wrong code, 1 try left. SMS code: ",
+                    ">Wrong code, 2 tries left. Verification code: ",
+                    ">Wrong code, 1 try left. Verification code: ",
                     TOO_MANY,
                 ],
                 &[

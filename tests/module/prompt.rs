@@ -39,11 +39,11 @@ pub const CASES: &[Case] = &[
 
 use Say::{Bytes, Code, FirstCode, HangUp, Long, Null, Password, Text, WrongCode};
 
-const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
-const ONE_LEFT: &str = ">Wrong code, 1 try left. SMS code: ";
-const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
-const NO_RESEND: &str = ">No more SMS in this login. SMS code: ";
-const EXPIRED: &str = ">The code has expired; a new one was sent. SMS code: ";
+const TWO_LEFT: &str = ">Wrong code, 2 tries left. Verification code: ";
+const ONE_LEFT: &str = ">Wrong code, 1 try left. Verification code: ";
+const NOT_A_CODE: &str = ">That is not a 6-digit code. Verification code: ";
+const NO_RESEND: &str = ">No more SMS in this login. Verification code: ";
+const EXPIRED: &str = ">The code has expired; a new one was sent. Verification code: ";
 
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 const NO_CODE: &str = "denied first=password reason=no-code";

@@ -27,7 +27,7 @@ const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 fn settings_change_digits_echo_and_tries(bench: &Bench) {
     let fay = someone(bench, "own-fay");
     let login = || Login::new(bench, "own").of(&fay);
-    let hidden = "*Code sent to PHONE. SMS code: ";
+    let hidden = "*Code sent to PHONE. Verification code: ";
     let says = [Password, Code];
     login().set("code.echo", "false").sees(
         "echo",
@@ -36,7 +36,7 @@ fn settings_change_digits_echo_and_tries(bench: &Bench) {
     );
     for (digits, text) in [(8, "an 8"), (10, "a 10")] {
         let login = login().set("code.digits", &digits.to_string());
-        let not = format!(">That is not {text}-digit code. SMS code: ");
+        let not = format!(">That is not {text}-digit code. Verification code: ");
         login.sees(
             text,
             &[Password, Text("123456"), Code],
@@ -120,7 +120,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
         &[Password, Code],
         &Seen::new(
             &[code::SUCCESS],
-            &[ASKS, ">For one. SMS code: "],
+            &[ASKS, ">For one. Verification code: "],
             GRANTED,
             1,
         ),
@@ -135,8 +135,8 @@ fn silence_leaves_the_prompts(bench: &Bench) {
     let prompts = [
         ASKS,
         SENT,
-        ">Wrong code, 2 tries left. SMS code: ",
-        ">Wrong code, 1 try left. SMS code: ",
+        ">Wrong code, 2 tries left. Verification code: ",
+        ">Wrong code, 1 try left. Verification code: ",
     ];
     login.sees(
         "no last words",

@@ -4,7 +4,7 @@
 use super::*;
 
 const ASK: &str = "Password: ";
-const ASK_CODE: &str = "Code sent to +1*******42. SMS code: ";
+const ASK_CODE: &str = "Code sent to +1*******42. Verification code: ";
 
 fn order(told: Told) -> Vec<String> {
     tell(told).order

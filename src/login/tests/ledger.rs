@@ -73,7 +73,10 @@ fn inside_a_limit_a_living_code_goes_on() {
     let one: fn(&mut Settings) = |settings| settings.limits.sms[0].most = 1;
     let seen = login(&Model::default(), one, &[Do::Say("r"), Do::Code(0)]);
     assert_eq!((seen.pam, seen.sms.len()), (Pam::Success, 1));
-    assert_eq!(seen.prompts[2], "Another SMS in 15 minutes. SMS code: ");
+    assert_eq!(
+        seen.prompts[2],
+        "Another SMS in 15 minutes. Verification code: "
+    );
     // With a dead one it is the end.
     let seen = login(&Model::default(), one, &[after(300, Do::Code(0))]);
     assert_eq!((seen.pam, seen.reason), (Pam::MaxTries, "limited"));
@@ -95,8 +98,8 @@ fn two_sms_of_one_login_are_a_pause_apart() {
     assert_eq!(
         seen.prompts[2..],
         [
-            "Another SMS in 25 s. SMS code: ",
-            "Code sent again. SMS code: "
+            "Another SMS in 25 s. Verification code: ",
+            "Code sent again. Verification code: "
         ]
     );
     assert_eq!(seen.counts.no_code, 1);

@@ -6,9 +6,9 @@ use crate::module::{ASKS, NOT_SENT, SENT, Say, Seen, TOO_MANY};
 use lab::pamhost::code;
 use lab::scratch::write;
 
-const TWO_LEFT: &str = ">Wrong code, 2 tries left. SMS code: ";
-const ONE_LEFT: &str = ">Wrong code, 1 try left. SMS code: ";
-const NOT_A_CODE: &str = ">That is not a 6-digit code. SMS code: ";
+const TWO_LEFT: &str = ">Wrong code, 2 tries left. Verification code: ";
+const ONE_LEFT: &str = ">Wrong code, 1 try left. Verification code: ";
+const NOT_A_CODE: &str = ">That is not a 6-digit code. Verification code: ";
 
 pub fn rows<'b>() -> Vec<Row<'b>> {
     let mut rows = at_the_password();

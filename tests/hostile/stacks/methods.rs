@@ -107,7 +107,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
     // In the end ssh may ask for a password that nobody wants.
     let ends = [
         "Password: ",
-        "SMS code: ",
+        "Verification code: ",
         &welcome,
         "Permission denied",
         "'s password: ",

@@ -28,7 +28,7 @@ fn reads(what: &str, told: &Told, user: &str, rhost: &str, service: &str) {
         .collect();
     assert_eq!(told.screen[0], format!("{ascii} Password:"), "{what}");
     assert!(
-        told.screen[1].ends_with(&format!(". {ascii} SMS code:")),
+        told.screen[1].ends_with(&format!(". {ascii} Verification code:")),
         "{what}: {:?}",
         told.screen
     );

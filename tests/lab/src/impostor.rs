@@ -42,7 +42,9 @@ pub fn main() {
                 hear();
             }
             "working" => say(&FromHelper::Working.write(number(rest))),
-            "ask" => say(&FromHelper::Ask(Style::Visible, "SMS code: ").write(number(rest))),
+            "ask" => {
+                say(&FromHelper::Ask(Style::Visible, "Verification code: ").write(number(rest)))
+            }
             "tell" => say(&FromHelper::Tell(rest).write(1000)),
             "unspoken" => say(&FromHelper::Unspoken.write(1000)),
             "verdict" => say(&verdict(rest)),

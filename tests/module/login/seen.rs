@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 /// What stands on screen. A sign tells how: `*` a prompt whose answer is hidden, `>` a prompt whose
 /// answer is shown, `!` an error, `-` a text. A masked number is `PHONE`, a login's number `LOGIN`.
 pub const ASKS: &str = "*Password: ";
-pub const SENT: &str = ">Code sent to PHONE. SMS code: ";
-pub const RESENT: &str = ">Code sent again. SMS code: ";
+pub const SENT: &str = ">Code sent to PHONE. Verification code: ";
+pub const RESENT: &str = ">Code sent again. Verification code: ";
 pub const NOT_SENT: &str = "!The code could not be sent. Try again later. (login LOGIN)";
 pub const NOT_VERIFIED: &str =
     "!No verified phone number on file. Ask your administrator. (login LOGIN)";

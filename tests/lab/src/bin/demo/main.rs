@@ -153,7 +153,7 @@ fn log_in(bench: &Bench, sshd: &Sshd, guest: &Guest) -> Option<()> {
     };
     wait_for(&mut terminal, "Password: ")?;
     terminal.type_line(guest.password);
-    wait_for(&mut terminal, "SMS code: ")?;
+    wait_for(&mut terminal, "Verification code: ")?;
     let sms = bench.twilio().next_sms(&guest.e164(), PATIENCE)?;
     terminal.type_line(&sms.code());
     wait_for(&mut terminal, &format!("WELCOME {}", guest.name))?;
