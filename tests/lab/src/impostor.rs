@@ -43,7 +43,7 @@ pub fn main() {
             }
             "working" => say(&FromHelper::Working.write(number(rest))),
             "ask" => {
-                say(&FromHelper::Ask(Style::Visible, "Verification code: ").write(number(rest)))
+                say(&FromHelper::Ask(Style::Visible, "Verification code: ").write(number(rest)));
             }
             "tell" => say(&FromHelper::Tell(rest).write(1000)),
             "unspoken" => say(&FromHelper::Unspoken.write(1000)),
