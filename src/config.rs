@@ -19,6 +19,7 @@ mod values;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use draft::LOGIN_SHELLS;
 pub use error::{Error, Fault};
 pub use keys::{Part, keys};
 pub use messages::{Field, Messages, Text, a_while, tries_left};

@@ -166,16 +166,18 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// The services that `sudo -i` and `su -` ask for, and whose section counts for them unless they have
+/// their own.
+pub const LOGIN_SHELLS: [(&str, &str); 2] = [("sudo-i", "sudo"), ("su-l", "su")];
+
 impl Draft {
     /// What counts for a service.
     pub fn layers(&self, service: &str) -> Layers<'_> {
         let service = service.to_ascii_lowercase();
-        // The services that sudo -i and su - ask for, unless they have tables of their own.
-        let other = match service.as_str() {
-            "sudo-i" => "sudo",
-            "su-l" => "su",
-            same => same,
-        };
+        let other = LOGIN_SHELLS
+            .iter()
+            .find(|(shell, _)| *shell == service)
+            .map_or(service.as_str(), |(_, other)| other);
         Layers {
             own: self
                 .services

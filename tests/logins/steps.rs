@@ -23,6 +23,10 @@ pub const LOCAL: &str = "local horse";
 /// Of the private machine's root.
 pub const ROOT: &str = "root horse";
 
+/// What `pam-auth-update` makes of a Debian without further modules.
+const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
+    auth requisite pam_deny.so\nauth required pam_permit.so\n";
+
 const SOON: Duration = Duration::from_secs(10);
 
 /// Somebody with an account and a phone.
@@ -143,7 +147,7 @@ pub fn shipped(bench: &Bench, name: &str, settings: &Path) -> String {
 pub fn stack(name: &str, ours: &str) -> String {
     let path = repository().join("pam.d").join(name);
     let text = fs::read_to_string(&path).expect("a sample stack");
-    let found = text.contains("pam_sms_otp.so") || name == "su-l";
+    let found = text.contains("pam_sms_otp.so") || ["su-l", "sudo-i"].contains(&name);
     assert!(found, "{} does not name our module", path.display());
     text.replace("pam_sms_otp.so", ours)
 }
@@ -200,6 +204,7 @@ fn common(bench: &Bench) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         let world = bench.world();
+        world.stack("common-auth", COMMON_AUTH);
         world.stack("common-account", "account required pam_unix.so\n");
         world.stack("common-password", "password required pam_deny.so\n");
         for name in ["common-session", "common-session-noninteractive"] {

@@ -14,6 +14,14 @@ pub const CASES: &[Case] = &[
         the_login_shell_has_sudo_s_settings,
     ),
     (
+        "logins::sudo::the_login_shell_after_pam_unix",
+        the_login_shell_after_pam_unix,
+    ),
+    (
+        "logins::sudo::without_its_sample_the_login_shell_needs_no_code",
+        without_its_sample_the_login_shell_needs_no_code,
+    ),
+    (
         "logins::sudo::a_wrong_password_is_asked_for_again",
         a_wrong_password_is_asked_for_again,
     ),
@@ -83,7 +91,8 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
     let settings = steps::settings(bench).set("service.sudo.code.digits", "7");
     let settings = steps::written(bench, "sudo-i", &settings);
     let stack = steps::shipped(bench, "sudo", &settings);
-    let _stack = Service::hold(bench, "sudo-i", &stack);
+    let _sudo = Service::hold(bench, "sudo", &stack);
+    let _stack = Service::shipped(bench, "sudo-i");
     let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
     give_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
@@ -100,6 +109,37 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
             .message
             .starts_with("pam_sms_otp(sudo-i:auth): granted")
     );
+}
+
+/// The sample `sudo-i` includes `sudo`, so it goes with `sudo-stack` as well.
+fn the_login_shell_after_pam_unix(bench: &Bench) {
+    let alice = Somebody::with_local_password(bench, "sudo-shell-stack");
+    alice.may_sudo("");
+    let stack = steps::shipped(bench, "sudo-stack", steps::shared(bench));
+    let _sudo = Service::hold(bench, "sudo", &stack);
+    let _stack = Service::shipped(bench, "sudo-i");
+    let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
+    give_password(&alice, &mut terminal, steps::LOCAL);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("\n0\r\n");
+    assert!(terminal.wait().success());
+    told(bench, alice.name(), &["sent", "granted"]);
+}
+
+/// What the documents warn of: with `/etc/pam.d/sudo` alone, Debian's own `sudo-i` stays.
+fn without_its_sample_the_login_shell_needs_no_code(bench: &Bench) {
+    let alice = Somebody::with_local_password(bench, "sudo-shell-open");
+    alice.may_sudo("");
+    let _sudo = Service::shipped(bench, "sudo");
+    let debian = "session required pam_limits.so\n@include common-auth\n\
+                  @include common-account\n@include common-session\n";
+    let _stack = Service::hold(bench, "sudo-i", debian);
+    let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
+    give_password(&alice, &mut terminal, steps::LOCAL);
+    terminal.expect("\n0\r\n");
+    assert!(terminal.wait().success());
+    told(bench, alice.name(), &[]);
+    assert_eq!(alice.sms(bench), 0);
 }
 
 fn a_wrong_password_is_asked_for_again(bench: &Bench) {

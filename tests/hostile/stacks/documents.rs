@@ -49,7 +49,7 @@ pub fn prose(file: &str) -> String {
     let text = read(file);
     let bare = |line: &str| {
         let words = match line.split_once(' ') {
-            Some((".Cm" | ".Li" | ".Dv" | ".Ic" | ".Pa" | ".Xr" | ".Em", words)) => words,
+            Some((".Cm" | ".Li" | ".Dv" | ".Ic" | ".Pa" | ".Xr" | ".Em" | ".Sy", words)) => words,
             _ => line,
         };
         words

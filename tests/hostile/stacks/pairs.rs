@@ -1,0 +1,26 @@
+//! Programs that read one PAM file or another, by how they are called: a code in one of the two alone
+//! can be gone around.
+
+use super::documents::{read, samples};
+use lab::bench::Bench;
+use sms_otp::config::LOGIN_SHELLS;
+
+pub fn services_that_come_in_pairs_have_both_samples(_: &Bench) {
+    let samples = samples();
+    let is_shipped = |name: &str| samples.contains(&format!("pam.d/{name}"));
+    for (shell, service) in LOGIN_SHELLS {
+        assert!(is_shipped(service), "no sample for {service}");
+        assert!(
+            is_shipped(shell),
+            "{service} has a sample, {shell} has none"
+        );
+        // One file for all variants of the service: the two cannot differ.
+        let text = read(&format!("pam.d/{shell}"));
+        let mut auth = text.lines().filter(|line| line.starts_with("auth"));
+        let first: Vec<&str> = auth.next().unwrap_or_default().split_whitespace().collect();
+        assert_eq!(first, ["auth", "include", service], "pam.d/{shell}");
+        assert_eq!(auth.next(), None, "pam.d/{shell}");
+        let readme = read("README.md");
+        assert!(readme.contains(&format!("`{shell}`")), "README and {shell}");
+    }
+}
