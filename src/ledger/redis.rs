@@ -1,8 +1,9 @@
 //! One ledger for a fleet, in Redis or Valkey.
 //!
-//! Each question is one Lua script, sent whole: the server runs it as one step, by its own clock,
-//! and one round trip is enough even where it was never seen before. A request whose answer was
-//! lost is sent once more, and says by its id that it is the same.
+//! Each question is one Lua script: the server runs it as one step, by its own clock. It is called by
+//! its hash, which is one round trip; a server that does not have it yet gets the whole script in a
+//! second one. A request whose answer was lost is sent once more, and says by its id that it is the
+//! same.
 //!
 //! What is kept under `pam_sms_otp:{otp}:`, people and phones as keyed hashes:
 //!
@@ -14,6 +15,7 @@
 //! | `suspects`, `names` | who has wrong codes, and is called what | the last of them is cleared |
 #![forbid(unsafe_code)]
 
+mod call;
 mod fault;
 mod keys;
 mod line;
@@ -35,6 +37,7 @@ use super::{
     Suspect, Try, Whose,
 };
 use crate::{config, deadline::Deadline, phone::Phone};
+use call::Call;
 use keys::Hasher;
 use line::Line;
 use message::{Admitted, Logged, Named, Odd, Question, Returned, Said, Seen, Stands};
@@ -101,11 +104,12 @@ impl Remote {
         #[cfg(test)]
         let script = &tests::at(script, self.clock.as_deref());
         let question = serde_json::to_vec(question).map_err(|_| Odd)?;
-        let count = keys.len().to_string();
-        let mut parts: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), count.as_bytes()];
-        parts.extend(keys.iter().map(String::as_bytes));
-        parts.push(&question);
-        let text = self.line.run(resp::command(&parts), by)?;
+        let call = Call {
+            script,
+            keys,
+            argument: &question,
+        };
+        let text = self.line.run(&call, by)?;
         Ok(serde_json::from_slice(&text).map_err(|_| Odd)?)
     }
 

@@ -6,6 +6,7 @@ use super::storm::{Gate, many};
 use crate::Case;
 use lab::bench::Bench;
 use lab::certs::Identity;
+use lab::middle::{Fault, Middle};
 use lab::pamhost::{Answer, Message, Style, code};
 use lab::redis::{Manner, Redis};
 use rustix::process::Signal;
@@ -50,7 +51,7 @@ fn plain(redis: &Redis) -> String {
     format!("redis://127.0.0.1:{}", redis.port())
 }
 
-/// The rights that `docs/ledger.md` gives, and TLS.
+/// The rights that `docs/ledger.md` gives, and TLS. A login sends little: scripts are known by then.
 fn many_hosts_one_count(bench: &Bench) {
     let documented =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ledger.md"));
@@ -66,7 +67,8 @@ fn many_hosts_one_count(bench: &Bench) {
         tls: Some((bench.certs(), Identity::Good)),
         ..Manner::default()
     });
-    let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
+    let middle = Middle::start(redis.tls_port(), 0, Fault::None);
+    let url = format!("rediss://127.0.0.1:{}", middle.port());
     let alice = someone(bench, "fleet-alice");
     let on = |case| {
         let login = host(bench, case, &alice, &url);
@@ -89,7 +91,10 @@ fn many_hosts_one_count(bench: &Bench) {
     let (one, other) = (on("fleet-one"), on("fleet-other"));
     one.sees("on one host", IN, &Seen::granted());
     let seen = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &["sent", "granted"], 1);
+    let before = middle.sent();
     other.sees("on another, which is another service", IN, &seen);
+    let sent = middle.sent() - before;
+    assert!(sent < 8 * 1024, "{sent} bytes");
     let skipped = Seen::new(&[code::SUCCESS], &[ASKS], &["skipped reason=remembered"], 0);
     one.sees("remembered", KNOCK, &skipped);
     let config = one.config();

@@ -22,6 +22,11 @@ pub enum Help {
     Moved(String, u16),
     /// In a cluster: that node is being given our slot, and has this key already.
     Ask(String, u16),
+    /// The whole script in place of its hash, over the same connection. With `always` the server
+    /// runs no script by its hash.
+    Whole {
+        always: bool,
+    },
 }
 
 /// What was asked, where that makes a difference.
@@ -61,6 +66,10 @@ impl Fault {
         Self { error, help }
     }
 
+    fn helped_by(self, help: Help) -> Self {
+        Self { help, ..self }
+    }
+
     /// The server at `place` answers with an error. Its first word is a code.
     pub fn answered(place: &str, asked: Asked, text: &str) -> Self {
         let code = text.split(' ').next().unwrap_or_default();
@@ -85,6 +94,10 @@ impl Fault {
                 let what = format!("{place}: it says that nobody has our slot");
                 Self::outage(what, Help::Nothing)
             }),
+            "NOSCRIPT" => refused(WRITTEN).helped_by(Help::Whole { always: false }),
+            "NOPERM" | "ERR" if is_about_hashes(text) => {
+                refused(RIGHTS).helped_by(Help::Whole { always: true })
+            }
             // It was the master when we connected.
             "READONLY" | "MASTERDOWN" => Self::outage(what, Help::Again),
             "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS" | "MISCONF" => {
@@ -104,6 +117,14 @@ impl Fault {
             }),
         }
     }
+}
+
+/// Whether this user may not run scripts by their hashes (the ACL lines of our first manuals had no
+/// `+evalsha`), or nobody may: `rename-command EVALSHA ""`.
+fn is_about_hashes(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let is_refused = text.contains("no permissions") || text.contains("unknown command");
+    is_refused && text.contains("'evalsha'")
 }
 
 /// `MOVED 3999 192.0.2.1:6381` (Redis cluster specification, "MOVED Redirection"). Without a host
@@ -199,9 +220,31 @@ mod tests {
             assert_eq!(fault.help, Help::Nothing, "{text}");
         }
         assert_eq!(answered("READONLY You can't write").help, Help::Again);
+        for (text, always) in [
+            ("NOSCRIPT No matching script. Please use EVAL.", false),
+            (
+                "NOPERM this user has no permissions to run the 'evalsha' command",
+                true,
+            ),
+            (
+                "NOPERM User x has no permissions to run the 'evalsha' command",
+                true,
+            ),
+            (
+                "ERR unknown command 'EVALSHA', with args beginning with: 'e0'",
+                true,
+            ),
+        ] {
+            assert_eq!(answered(text).help, Help::Whole { always }, "{text}");
+        }
         for (text, expected) in [
             ("NOAUTH Authentication required.", LOGIN),
             ("NOPERM this user has no permissions", RIGHTS),
+            (
+                "NOPERM User x has no permissions to run the 'eval' command",
+                RIGHTS,
+            ),
+            ("NOPERM No permissions to access a key", RIGHTS),
             ("ERR The user executing the script can't run this", RIGHTS),
             (
                 "ERR ACL failure in script: User x has no permissions",
@@ -220,6 +263,7 @@ mod tests {
         ] {
             let fault = answered(text);
             assert!(matches!(fault.error, Error::Refused { .. }), "{fault:?}");
+            assert_eq!(fault.help, Help::Nothing, "{text}");
             assert_eq!(fault.error.remedy(), expected, "{text}");
         }
     }

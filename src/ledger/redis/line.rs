@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Error,
+    call::Call,
     fault::{Asked, Fault, Help},
     link::Link,
     resp::{Reply, command},
@@ -41,6 +42,8 @@ const REPLICA: u128 = 100;
 pub struct Line {
     site: Arc<Site>,
     state: State,
+    /// A server has said that it runs no script by its hash.
+    sends_whole: bool,
 }
 
 enum State {
@@ -55,6 +58,7 @@ impl Line {
         Self {
             site: Arc::new(site),
             state: State::Closed,
+            sends_whole: false,
         }
     }
 
@@ -110,14 +114,7 @@ impl Line {
 
     /// Runs a script. A connection that has failed is not used again; what it did not answer is
     /// sent once more, and the script knows it.
-    pub fn run(&mut self, script: Zeroizing<Vec<u8>>, by: Deadline) -> Result<Vec<u8>, Error> {
-        let mut commands = vec![script];
-        if self.site.fails_over() {
-            // 0 would be for ever.
-            let half = self.site.timeout.checked_div(2).unwrap_or_default();
-            let wait = half.as_millis().clamp(1, REPLICA).to_string();
-            commands.push(command(&[b"WAIT", b"1", wait.as_bytes()]));
-        }
+    pub fn run(&mut self, call: &Call<'_>, by: Deadline) -> Result<Vec<u8>, Error> {
         let mut told = Error::Outage("the ledger: no answer".to_owned());
         for _ in 0..MOST_EXCHANGES {
             let mut link = self.link(by)?;
@@ -129,8 +126,7 @@ impl Line {
             } else {
                 self.site.timeout
             };
-            let step = by.or_within(patience);
-            let fault = match answer(&mut link, &commands, step) {
+            let fault = match self.call(&mut link, call, None, by, patience) {
                 Ok(text) => {
                     self.state = State::Open(link);
                     return Ok(text);
@@ -139,7 +135,7 @@ impl Line {
             };
             match fault.help {
                 Help::Nothing if idle && matches!(fault.error, Error::Outage(_)) => {}
-                Help::Nothing => return Err(fault.error),
+                Help::Nothing | Help::Whole { .. } => return Err(fault.error),
                 Help::Again => {}
                 Help::Moved(host, port) => {
                     let by = by.or_within(self.site.timeout);
@@ -148,16 +144,58 @@ impl Line {
                 // Only this once: the slot is on its way there, and not yet theirs.
                 Help::Ask(host, port) => {
                     self.state = State::Open(link);
-                    let step = by.or_within(self.site.timeout);
+                    let patience = self.site.timeout;
+                    let step = by.or_within(patience);
                     let mut there = self.site.greeted(&host, port, step)?;
-                    commands.insert(0, command(&[b"ASKING"]));
-                    return Ok(answer(&mut there, &commands, step)?);
+                    let asking = Some(command(&[b"ASKING"]));
+                    return Ok(self.call(&mut there, call, asking, step, patience)?);
                 }
             }
             told = fault.error;
         }
         Err(told)
     }
+
+    /// Calls a script, by its hash if the server has it. The server has done nothing where it says
+    /// that it has not.
+    fn call(
+        &mut self,
+        link: &mut Link,
+        call: &Call<'_>,
+        before: Option<Zeroizing<Vec<u8>>>,
+        by: Deadline,
+        patience: Duration,
+    ) -> Result<Vec<u8>, Fault> {
+        let mut commands: Vec<_> = before.into_iter().collect();
+        let script = commands.len();
+        commands.push(if self.sends_whole {
+            call.whole()
+        } else {
+            call.by_hash()
+        });
+        if self.site.fails_over() {
+            commands.push(wait_for_a_replica(self.site.timeout));
+        }
+        let fault = match answer(link, &commands, by.or_within(patience)) {
+            Err(fault) if !self.sends_whole => fault,
+            answered => return answered,
+        };
+        let Help::Whole { always } = fault.help else {
+            return Err(fault);
+        };
+        self.sends_whole = always;
+        if let Some(command) = commands.get_mut(script) {
+            *command = call.whole();
+        }
+        answer(link, &commands, by.or_within(self.site.timeout))
+    }
+}
+
+fn wait_for_a_replica(timeout: Duration) -> Zeroizing<Vec<u8>> {
+    let half = timeout.checked_div(2).unwrap_or_default();
+    // 0 would be for ever.
+    let wait = half.as_millis().clamp(1, REPLICA).to_string();
+    command(&[b"WAIT", b"1", wait.as_bytes()])
 }
 
 /// What a script says. ASKING says OK before it, WAIT a number after it.

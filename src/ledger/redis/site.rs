@@ -159,7 +159,7 @@ impl Site {
                         // A slot that is on its way out is still asked for where it was.
                         Help::Ask(..) => Ok(Ok(link)),
                         Help::Moved(to, at) => Ok(Err((error, to, at))),
-                        Help::Nothing | Help::Again => Err(error),
+                        Help::Nothing | Help::Again | Help::Whole { .. } => Err(error),
                     },
                 }
             })?;

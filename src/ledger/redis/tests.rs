@@ -4,6 +4,7 @@
 mod fleet;
 mod hostile;
 mod rights;
+mod scripts;
 mod semantics;
 
 use std::{

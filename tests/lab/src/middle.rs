@@ -51,6 +51,8 @@ struct Plan {
     happened: AtomicUsize,
     mended: AtomicBool,
     taken: AtomicUsize,
+    /// Bytes from clients.
+    sent: AtomicUsize,
     /// What the client said in the turn at which it happened.
     heard: Mutex<Vec<Vec<u8>>>,
 }
@@ -79,6 +81,7 @@ impl Middle {
             happened: AtomicUsize::new(0),
             mended: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
+            sent: AtomicUsize::new(0),
             heard: Mutex::default(),
         });
         let shared = Arc::clone(&plan);
@@ -102,6 +105,11 @@ impl Middle {
     /// How many connections were taken.
     pub fn taken(&self) -> usize {
         self.plan.taken.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes clients have sent.
+    pub fn sent(&self) -> usize {
+        self.plan.sent.load(Ordering::SeqCst)
     }
 
     /// How often it has happened.
@@ -164,6 +172,7 @@ fn carry(mut client: TcpStream, plan: &Plan) -> io::Result<()> {
             if length == 0 {
                 return Ok(());
             }
+            plan.sent.fetch_add(length, Ordering::SeqCst);
             turn += usize::from(server_spoke);
             server_spoke = false;
             if plan.is_due(turn) {
@@ -251,6 +260,7 @@ mod tests {
         assert_eq!(ask(&mut second), 0);
         assert_eq!((middle.taken(), middle.happened()), (2, 2));
         assert_eq!(middle.heard(), [b"?", b"?"]);
+        assert_eq!(middle.sent(), 3);
         middle.mend();
         let mut third = TcpStream::connect(("127.0.0.1", middle.port())).expect("somebody");
         assert_eq!((ask(&mut third), ask(&mut third)), (3, 3));

@@ -105,6 +105,9 @@ fn nobody_gains_by_a_failover() {
     assert!(reserved.iter().all(|all| *all <= 5), "{reserved:?}");
     assert!(reserved.iter().sum::<u32>() > 0);
     assert!(replica.ask(&["ROLE"]).starts_with("master"));
+    // Scripts are not replicated.
+    let asked = replica.ask(&["INFO", "errorstats"]);
+    assert!(asked.contains("errorstat_NOSCRIPT:"), "{asked}");
     let answer = store.admit(&locked, rules(&limits), soon()).unwrap().answer;
     let is_locked = matches!(answer, Answer::Refused(Refusal::Locked { wait: Some(_) }));
     assert!(is_locked, "{answer:?}");
@@ -256,4 +259,7 @@ fn a_cluster_is_followed_to_our_slot() {
             .contains("cmdstat_wait:")
     );
     assert!(owns(&to) && !owns(&from));
+    // Each node has its own scripts.
+    let asked = to.ask(&["INFO", "errorstats"]);
+    assert!(asked.contains("errorstat_NOSCRIPT:"), "{asked}");
 }

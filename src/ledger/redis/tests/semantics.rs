@@ -46,21 +46,6 @@ fn by_the_servers_own_clock() {
 }
 
 #[test]
-fn each_question_is_one_command() {
-    let server = Redis::start();
-    let mut store = remote(&server);
-    let (who, limits) = (account(1), limits());
-    store.overview(soon()).unwrap();
-    server.ask(&["CONFIG", "RESETSTAT"]);
-    let _ = store.admit(&who, rules(&limits), soon()).unwrap();
-    let _ = store.begin_try(&who, rules(&limits), soon()).unwrap();
-    store.succeed(&who, rules(&limits), soon()).unwrap();
-    let asked = server.ask(&["INFO", "commandstats"]);
-    assert!(asked.contains("cmdstat_eval:calls=3,"), "{asked}");
-    assert!(!asked.contains("cmdstat_role"), "{asked}");
-}
-
-#[test]
 fn parallel_logins_take_exactly_what_is_allowed() {
     let server = Redis::start();
     let logins: Vec<_> = (0..50)
