@@ -74,7 +74,7 @@ const TELLING: &[&[u8]] = &[
     b"null",
     b"+12025550142",
     b"042137",
-    b"d0-not-print-me",
+    b"d0NotPrintMe123",
 ];
 
 /// Asks a property about everything. What it panics on is told, so that it can become a seed.

@@ -13,6 +13,7 @@ use super::{
         Attribute, Attributes, Base, FilePath, FromNumber, Lasting, Leaf, Line, Sid, Whole, Why,
         ledger::{Folder, MONTH, NewPhone, Prefixes, Rate, Rates, RedisUser},
         read,
+        secret::Token,
     },
 };
 use crate::{phone::Region, secret::Secret};
@@ -60,10 +61,10 @@ pub(super) struct Draft {
 #[derive(Default)]
 pub(super) struct Twilio {
     pub sid: Slot<Sid<'A', 'C'>>,
-    pub token: Slot<Secret>,
+    pub token: Slot<Token>,
     pub token_file: Slot<FilePath>,
     pub key_sid: Slot<Sid<'S', 'K'>>,
-    pub key_secret: Slot<Secret>,
+    pub key_secret: Slot<Token>,
     pub key_secret_file: Slot<FilePath>,
     pub from: Slot<FromNumber>,
     pub service: Slot<Sid<'M', 'G'>>,

@@ -69,6 +69,7 @@ pub enum Fault {
     File(Unsafe),
     /// The file that it names holds something else.
     Content {
+        path: String,
         why: &'static str,
         allowed: &'static str,
     },
@@ -141,8 +142,9 @@ impl fmt::Display for Fault {
                 write!(f, "stands without {other}; allowed only beside that")
             }
             Self::File(why) => write!(f, "the file it names is not read: {why}"),
-            Self::Content { why, allowed } => {
-                write!(f, "the file it names: {why}; allowed is {allowed}")
+            Self::Content { path, why, allowed } => {
+                let path = path.escape_debug();
+                write!(f, "the file it names, {path}: {why}; allowed is {allowed}")
             }
             Self::InTheClear => f.write_str(
                 "ldap:// would show passwords to everybody on the way; without start_tls = true \

@@ -14,7 +14,10 @@ use super::{
     file,
     keys::allowed,
     messages::Messages,
-    values::{FilePath, Why, secret},
+    values::{
+        FilePath, Why,
+        secret::{self, Kind, Token},
+    },
 };
 use crate::secret::Secret;
 
@@ -118,6 +121,16 @@ impl Kept {
     }
 }
 
+impl At<Token> {
+    fn into_secret(self) -> At<Secret> {
+        At {
+            value: self.value.0,
+            key: self.key,
+            line: self.line,
+        }
+    }
+}
+
 impl<T> At<T> {
     fn spot(&self) -> (&str, usize) {
         (&self.key, self.line)
@@ -153,16 +166,16 @@ impl Desk<'_> {
     /// A settings file that holds a secret is read by nobody else.
     fn keeps_secrets(&self, draft: &Draft, content: &Content) -> Result<(), Error> {
         let secrets = [
-            &draft.twilio.token,
-            &draft.twilio.key_secret,
-            &draft.ldap.bind_password,
+            draft.twilio.token.as_ref().map(At::spot),
+            draft.twilio.key_secret.as_ref().map(At::spot),
+            draft.ldap.bind_password.as_ref().map(At::spot),
         ];
-        let Some(first) = secrets.into_iter().flatten().min_by_key(|at| at.line) else {
+        let Some(first) = secrets.into_iter().flatten().min_by_key(|(_, line)| *line) else {
             return Ok(());
         };
         trust::keeps_secret(content.stat).map_err(|_| {
             let mode = content.stat.mode & 0o7777;
-            self.at(first.spot(), Fault::Exposed { mode })
+            self.at(first, Fault::Exposed { mode })
         })
     }
 
@@ -220,16 +233,20 @@ impl Desk<'_> {
         }
     }
 
-    fn open(&self, kept: Kept) -> Result<Secret, Error> {
+    fn open(&self, kept: Kept, kind: Kind) -> Result<Secret, Error> {
         let at = match kept {
             Kept::Here(at) => return Ok(at.value),
             Kept::File(at) => at,
         };
         let mut content = self.read(&at, Role::Secret)?;
-        secret(std::mem::take(&mut *content.bytes)).map_err(|Why(why)| {
-            let allowed = "one line of UTF-8 text, the secret";
-            self.at(at.spot(), Fault::Content { why, allowed })
-        })
+        secret::parse(std::mem::take(&mut *content.bytes), kind)
+            .map_err(|Why(why)| self.content(&at, why, kind.allowed()))
+    }
+
+    /// What is wrong with the content of a file that was read.
+    fn content(&self, at: &At<FilePath>, why: &'static str, allowed: &'static str) -> Error {
+        let path = at.value.0.clone();
+        self.at(at.spot(), Fault::Content { path, why, allowed })
     }
 
     fn read(&self, at: &At<FilePath>, role: Role) -> Result<Content, Error> {
@@ -257,6 +274,6 @@ impl Desk<'_> {
         }
         let why = "it holds no certificate";
         let allowed = "PEM, with -----BEGIN CERTIFICATE-----";
-        Err(self.at(at.spot(), Fault::Content { why, allowed }))
+        Err(self.content(&at, why, allowed))
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub(super) mod ledger;
+pub(super) mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ use toml::{
 };
 
 use super::{Source, Subject};
-use crate::{phone::Region, secret::Secret};
+use crate::phone::Region;
 
 /// Why a value is not allowed, in words of our own: a value may be the token, so no text that was
 /// made from one gets in here. Empty: there is nothing to add to what the key allows.
@@ -118,47 +119,6 @@ impl Leaf for Line {
             Err(Why::PLAIN)
         }
     }
-}
-
-impl Leaf for Secret {
-    type Raw = String;
-
-    fn check(raw: String) -> Result<Self, Why> {
-        // First taken over, so that it is wiped if it is refused.
-        let secret = Self::new(raw);
-        if is_line(secret.reveal()) {
-            Ok(secret)
-        } else {
-            Err(Why::PLAIN)
-        }
-    }
-}
-
-/// Reads the file of a secret: one line.
-pub(super) fn secret(mut bytes: Vec<u8>) -> Result<Secret, Why> {
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        // Wiped like any other secret.
-        drop(zeroize::Zeroizing::new(error.into_bytes()));
-        Why("it is not UTF-8")
-    })?;
-    let secret = Secret::new(text);
-    let text = secret.reveal();
-    if text.is_empty() {
-        return Err(Why("it is empty"));
-    }
-    if text.ends_with('\r') {
-        return Err(Why("its line ends as on Windows (CR LF)"));
-    }
-    if text.contains('\n') {
-        return Err(Why("it has more than one line"));
-    }
-    if !is_line(text) {
-        return Err(Why("it has a control character"));
-    }
-    Ok(secret)
 }
 
 /// The path of a file.

@@ -15,6 +15,10 @@ pub const CASES: &[Case] = &[
         "drift::words::every_key_is_in_the_sample",
         every_key_is_in_the_sample,
     ),
+    (
+        "drift::words::timeouts_describe_their_own_server",
+        timeouts_describe_their_own_server,
+    ),
     ("drift::words::arguments", arguments),
     ("drift::words::reasons_and_stages", reasons_and_stages),
     ("drift::words::texts", texts),
@@ -67,6 +71,36 @@ fn every_key_is_in_the_sample(_: &Bench) {
         }
     }
     assert_eq!(named, now());
+}
+
+/// The text of a key in the manual, without markup.
+fn text_of(key: &str) -> String {
+    let manual = read("man/sms_otp.toml.5");
+    let item = format!(".It Ic {key}\n");
+    let (_, rest) = manual.split_once(&item).expect(key);
+    let end = rest.find("\n.It Ic ").unwrap_or(rest.len());
+    rest[..end].replace('\n', " ")
+}
+
+/// One of the three once had the text of another.
+fn timeouts_describe_their_own_server(_: &Bench) {
+    let words = [
+        ("twilio.timeout", "Twilio"),
+        ("ldap.timeout", "one server"),
+        ("ledger.timeout", "Sentinels"),
+    ];
+    for (key, own) in words {
+        let text = text_of(key);
+        for (other, word) in words {
+            assert_eq!(text.contains(word), other == key, "{key}: {text}");
+        }
+        assert!(
+            text.contains(own) && text.contains("lookup"),
+            "{key}: {text}"
+        );
+    }
+    assert!(!text_of("ldap.timeout").contains("ledger"));
+    assert!(text_of("ledger.timeout").contains("share"));
 }
 
 /// What stands in quotes behind each of these openings in the code.

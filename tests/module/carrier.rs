@@ -252,6 +252,20 @@ fn accounts_are_proved_in_two_ways(bench: &Bench) {
     let line = "failed user=? stage=settings reason=bad-settings";
     let refused = Seen::at_once(code::SERVICE_ERR, line);
     file.sees("token for all to read", &IN, &refused);
+    for (what, content) in [
+        (
+            "token with its name",
+            format!("TWILIO_TOKEN={}\n", account.token),
+        ),
+        ("token in quotes", format!("\"{}\"\n", account.token)),
+        (
+            "token behind a byte order mark",
+            format!("\u{feff}{}\n", account.token),
+        ),
+    ] {
+        lab::scratch::write(&token, 0o600, content);
+        file.sees(what, &IN, &refused);
+    }
     lab::scratch::write(&token, 0o600, "00000000000000000000000000000000");
     let refused = fails(code::SERVICE_ERR, "refused", Some(20003), 0);
     file.sees("token that was changed", &IN, &refused);

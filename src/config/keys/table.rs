@@ -35,6 +35,9 @@ const fn people(path: &'static str, allowed: &'static str) -> Key {
 
 const TIMEOUT: &str = "a duration from 100ms to 60s in quotes, such as \"5s\"";
 const SECRET: &str = "one line of text in quotes, in a file of mode 0600 (or root's, 0640)";
+const TOKEN: &str = "ASCII letters and digits in quotes, in a file of mode 0600 (or root's, 0640)";
+const TOKEN_FILE: &str = "the absolute path of a file of mode 0600 (or root's, 0640) with one line \
+                          of ASCII letters and digits, the secret";
 const SECRET_FILE: &str =
     "the absolute path of a file of mode 0600 (or root's, 0640) with one line, the secret";
 const KEY_FILE: &str = "the absolute path of a file of mode 0600 (or root's, 0640) with one line of \
@@ -59,10 +62,10 @@ pub static KEYS: &[Key] = &[
         "the account's SID in quotes: AC and 32 hexadecimal digits",
         |d, v| put(&mut d.twilio.sid, v),
     ),
-    once("twilio.twilio_token", SECRET, |d, v| {
+    once("twilio.twilio_token", TOKEN, |d, v| {
         put(&mut d.twilio.token, v)
     }),
-    once("twilio.twilio_token_file", SECRET_FILE, |d, v| {
+    once("twilio.twilio_token_file", TOKEN_FILE, |d, v| {
         put(&mut d.twilio.token_file, v)
     }),
     once(
@@ -70,10 +73,10 @@ pub static KEYS: &[Key] = &[
         "an API key's SID in quotes: SK and 32 hexadecimal digits",
         |d, v| put(&mut d.twilio.key_sid, v),
     ),
-    once("twilio.api_key_secret", SECRET, |d, v| {
+    once("twilio.api_key_secret", TOKEN, |d, v| {
         put(&mut d.twilio.key_secret, v)
     }),
-    once("twilio.api_key_secret_file", SECRET_FILE, |d, v| {
+    once("twilio.api_key_secret_file", TOKEN_FILE, |d, v| {
         put(&mut d.twilio.key_secret_file, v)
     }),
     once(

@@ -8,6 +8,7 @@ use super::{
         Error, Fault, Ldap, LdapUri, Security,
         address::{LdapAddress, LdapAddresses, is_loopback},
         draft::{self, Slot},
+        values::secret::Kind,
     },
     Desk,
 };
@@ -18,7 +19,7 @@ impl Desk<'_> {
         let base = self.need(ldap.base, section, "ldap.base")?.0;
         let kept = self.kept(ldap.bind_password, ldap.bind_password_file)?;
         let bind = match (ldap.bind_dn, kept) {
-            (Some(dn), Some(kept)) => Some((dn.value.0, self.open(kept)?)),
+            (Some(dn), Some(kept)) => Some((dn.value.0, self.open(kept, Kind::Line)?)),
             (None, None) => None,
             (Some(dn), None) => {
                 let other = "ldap.bind_password_file";

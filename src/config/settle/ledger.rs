@@ -8,7 +8,7 @@ use super::{
         Error, Fault, Ledger, Limits, Redis, Rule, Unreachable,
         address::RedisAddress,
         draft::{self, At, Layers},
-        values::FilePath,
+        values::{FilePath, secret::Kind},
     },
     Desk, Kept,
 };
@@ -85,7 +85,7 @@ impl Desk<'_> {
                 return Err(self.at(user.spot(), Fault::Without { other }));
             }
             (user, Some(file)) => {
-                let password = self.open(Kept::File(file))?;
+                let password = self.open(Kept::File(file), Kind::Line)?;
                 Some((user.map(|at| at.value.0), password))
             }
             (None, None) => None,
@@ -103,7 +103,7 @@ impl Desk<'_> {
             ca_file: self.bundle(ledger.ca_file)?,
             database,
             login,
-            key: self.fleet_key(key)?,
+            key: self.fleet_key(&key)?,
             timeout: ledger
                 .timeout
                 .map_or(Duration::from_secs(2), |at| at.value.0),
@@ -112,14 +112,13 @@ impl Desk<'_> {
     }
 
     /// What phones and names are hashed with, by all hosts of the fleet.
-    fn fleet_key(&self, at: At<FilePath>) -> Result<Secret, Error> {
-        let (name, line) = (at.key.clone(), at.line);
-        let key = self.open(Kept::File(at))?;
+    fn fleet_key(&self, at: &At<FilePath>) -> Result<Secret, Error> {
+        let key = self.open(Kept::File(at.clone()), Kind::Line)?;
         if key.reveal().chars().count() >= KEY {
             return Ok(key);
         }
         let why = "its line is too short for a key";
         let allowed = "one line of at least 32 characters, the same on all hosts";
-        Err(self.at((&name, line), Fault::Content { why, allowed }))
+        Err(self.content(at, why, allowed))
     }
 }

@@ -4,7 +4,12 @@
 use std::time::Duration;
 
 use super::{
-    super::{ApiUrl, Error, Fault, Sender, Twilio, address::is_loopback, draft},
+    super::{
+        ApiUrl, Error, Fault, Sender, Twilio,
+        address::is_loopback,
+        draft::{self, At},
+        values::secret::Kind,
+    },
     Desk, Kept,
 };
 
@@ -39,7 +44,7 @@ impl Desk<'_> {
         Ok(Twilio {
             auth_user: key.unwrap_or_else(|| account_sid.clone()),
             account_sid,
-            auth_secret: self.open(kept)?,
+            auth_secret: self.open(kept, Kind::Token)?,
             sender,
             api_url,
             ca_file: self.bundle(twilio.ca_file)?,
@@ -57,8 +62,14 @@ impl Desk<'_> {
         twilio: &mut draft::Twilio,
         section: Option<usize>,
     ) -> Result<(Option<String>, Kept), Error> {
-        let token = self.kept(twilio.token.take(), twilio.token_file.take())?;
-        let secret = self.kept(twilio.key_secret.take(), twilio.key_secret_file.take())?;
+        let token = self.kept(
+            twilio.token.take().map(At::into_secret),
+            twilio.token_file.take(),
+        )?;
+        let secret = self.kept(
+            twilio.key_secret.take().map(At::into_secret),
+            twilio.key_secret_file.take(),
+        )?;
         match (token, twilio.key_sid.take(), secret) {
             (Some(token), None, None) => Ok((None, token)),
             (None, Some(key), Some(secret)) => Ok((Some(key.value.0), secret)),

@@ -92,26 +92,6 @@ fn attributes() {
 }
 
 #[test]
-fn files_of_secrets() {
-    for (bytes, reveals) in [(&b"abc"[..], "abc"), (b"abc\n", "abc"), (b" a b ", " a b ")] {
-        assert_eq!(secret(bytes.to_vec()).unwrap().reveal(), reveals);
-    }
-    for (bytes, why) in [
-        (&b""[..], "empty"),
-        (b"\n", "empty"),
-        (b"abc\r\n", "Windows"),
-        (b"abc\n\n", "more than one line"),
-        (b"abc\ndef\n", "more than one line"),
-        (b"a\tb", "control character"),
-        (b"a\0", "control character"),
-        (b"\xff", "UTF-8"),
-    ] {
-        let Why(words) = secret(bytes.to_vec()).map(|_| ()).unwrap_err();
-        assert!(words.contains(why), "{words}");
-    }
-}
-
-#[test]
 fn a_region_that_is_known_is_accepted() {
     assert_eq!(Region::check("US".into()).ok(), Region::named("US"));
     assert!(Region::check("U".into()).is_err());

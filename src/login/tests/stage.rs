@@ -27,7 +27,7 @@ const MOVED: &str = "+12025550177";
 const SETTINGS: &str = r#"
 [twilio]
 twilio_sid = "AC00000000000000000000000000000000"
-twilio_token = "obviously-fake"
+twilio_token = "obviouslyFake"
 from_number = "+15005550006"
 [ldap]
 uris = ["ldap://localhost"]
