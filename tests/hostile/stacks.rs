@@ -2,9 +2,11 @@
 //! in all of them is said here, and the stacks that we ship and document are taken from where they
 //! stand.
 
+mod before_us;
 mod controls;
 mod documents;
 mod holes;
+mod includers;
 mod methods;
 mod pairs;
 mod people;
@@ -49,6 +51,22 @@ pub const CASES: &[Case] = &[
     (
         "hostile::stacks::services_that_come_in_pairs_have_both_samples",
         pairs::services_that_come_in_pairs_have_both_samples,
+    ),
+    (
+        "hostile::stacks::the_documents_name_the_services_that_include_a_sample",
+        includers::the_documents_name_the_services_that_include_a_sample,
+    ),
+    (
+        "hostile::stacks::the_documented_commands_find_and_turn_them",
+        includers::the_documented_commands_find_and_turn_them,
+    ),
+    (
+        "hostile::stacks::a_screen_locker_opens_by_common_auth_and_not_by_the_sample",
+        includers::a_screen_locker_opens_by_common_auth_and_not_by_the_sample,
+    ),
+    (
+        "hostile::stacks::no_sms_to_users_who_are_refused_anyway",
+        before_us::no_sms_to_users_who_are_refused_anyway,
     ),
     (
         "hostile::stacks::the_documents_name_the_methods",

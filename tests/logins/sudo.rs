@@ -22,6 +22,10 @@ pub const CASES: &[Case] = &[
         without_its_sample_the_login_shell_needs_no_code,
     ),
     (
+        "logins::sudo::a_prompt_of_its_own_replaces_ours_unless_sudoers_forbids_it",
+        a_prompt_of_its_own_replaces_ours_unless_sudoers_forbids_it,
+    ),
+    (
         "logins::sudo::a_wrong_password_is_asked_for_again",
         a_wrong_password_is_asked_for_again,
     ),
@@ -140,6 +144,35 @@ fn without_its_sample_the_login_shell_needs_no_code(bench: &Bench) {
     assert!(terminal.wait().success());
     told(bench, alice.name(), &[]);
     assert_eq!(alice.sms(bench), 0);
+}
+
+/// `-p`, as Ansible and installers pass it.
+fn a_prompt_of_its_own_replaces_ours_unless_sudoers_forbids_it(bench: &Bench) {
+    let _stack = Service::shipped(bench, "sudo");
+    let alice = Somebody::new(bench, "sudo-prompt");
+    alice.may_sudo("");
+    let mut terminal = alice.runs("sudo", &["-p", "[become] secret:", "id"]);
+    for answer in [PASSWORD.to_owned(), String::new()] {
+        terminal.expect("[become] secret:");
+        let code = || alice.code(bench);
+        terminal.type_line(&if answer.is_empty() { code() } else { answer });
+    }
+    terminal.expect("uid=0(root)");
+    assert!(!terminal.screen().contains("Code sent"));
+
+    // As the sample says it.
+    let sample = std::fs::read_to_string(steps::repository().join("pam.d/sudo")).expect("a sample");
+    let sample = sample.replace("\n#", "");
+    let line = "Defaults !passprompt_override";
+    assert!(sample.contains(line), "the sample does not say {line}");
+    let bob = Somebody::new(bench, "sudo-prompt-kept");
+    bob.may_sudo(&line.replace("Defaults", "Defaults:sudo-prompt-kept"));
+    let mut terminal = bob.runs("sudo", &["-p", "[become] secret:", "id"]);
+    terminal.expect("[become] secret:");
+    terminal.type_line(PASSWORD);
+    bob.type_code(bench, &mut terminal);
+    terminal.expect("uid=0(root)");
+    assert_eq!(terminal.screen().matches("[become] secret:").count(), 1);
 }
 
 fn a_wrong_password_is_asked_for_again(bench: &Bench) {

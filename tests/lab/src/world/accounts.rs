@@ -1,10 +1,11 @@
 //! Accounts of the private machine: the system's own names, no secret of theirs, and our people.
 #![forbid(unsafe_code)]
 
-use crate::scratch::write;
+use crate::scratch::{set_mode, write};
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -128,6 +129,7 @@ impl Accounts {
         // Renamed into place: readers see the old file or the new one.
         let new = Path::new("/etc/shadow.new");
         write(new, 0o600, text.lines().map(turn).collect::<String>());
+        share_with_chkpwd(new);
         fs::rename(new, path).expect("our /etc/shadow");
     }
 
@@ -174,6 +176,18 @@ pub fn replace_all(etc: &Path) {
         write(&etc.join(name), mode, lines.join("\n") + "\n");
         // The backups carry the machine's secrets.
         let _ = fs::remove_file(etc.join(format!("{name}-")));
+    }
+    share_with_chkpwd(&etc.join("shadow"));
+}
+
+/// Lets the setgid program of pam_unix read the passwords, where it is one: for hosts that are not root.
+fn share_with_chkpwd(shadow: &Path) {
+    let Ok(program) = fs::metadata("/usr/sbin/unix_chkpwd") else {
+        return;
+    };
+    if program.mode() & 0o2000 != 0 {
+        std::os::unix::fs::chown(shadow, None, Some(program.gid())).expect("our /etc/shadow");
+        set_mode(shadow, 0o640);
     }
 }
 

@@ -1,0 +1,71 @@
+//! pam_faillock and pam_access in front of our line: a user whom they refuse gets no SMS first.
+
+use super::documents::shown;
+use crate::module::login::{Login, PASSWORD, Say, Someone, known};
+use lab::bench::Bench;
+use lab::pamhost::{PamHost, Style, code};
+
+/// The paper's stack whose line of ours has this argument.
+fn documented(argument: &str) -> String {
+    let stacks = shown().into_iter();
+    let mut stacks = stacks.filter(|stack| stack.file == "docs/stacks.md");
+    let stack = stacks.find(|stack| stack.text.contains(argument));
+    let text = stack.expect("a stack in docs/stacks.md").text;
+    assert!(text.contains("pam_access.so") && text.contains("pam_faillock.so preauth"));
+    format!("{text}\n")
+}
+
+fn login<'b>(bench: &'b Bench, case: &'static str, who: &Someone, stack: &str) -> Login<'b> {
+    let stack = stack.replace("pam_sms_otp.so", "{}");
+    let login = Login::new(bench, case).of(who).rhost("192.0.2.7");
+    login.host(PamHost::no_delay).stack(stack.leak())
+}
+
+pub fn no_sms_to_users_who_are_refused_anyway(bench: &Bench) {
+    let locked = known(bench, "before-locked").expect("a private machine");
+    let barred = known(bench, "before-barred").expect("a private machine");
+    let access = bench.folder("before-us").join("access.conf");
+    lab::scratch::write(&access, 0o644, "-:before-barred:ALL\n");
+    let with_rule = |stack: &str| {
+        let with = format!("pam_access.so accessfile={}", access.display());
+        stack.replace("pam_access.so", &with)
+    };
+    for name in [&locked, &barred] {
+        bench.world().password(name.person.uid(), PASSWORD);
+    }
+    for argument in ["password=ldap", "password=stack"] {
+        let stack = documented(argument);
+        // Three wrong passwords lock; the right one opens before.
+        let at_the_door = login(bench, "before-us-faillock", &locked, &stack);
+        let (transcript, seen) = at_the_door.run(&[Say::Password, Say::Code], 2);
+        assert_eq!((transcript.codes(), seen.sms()), (vec![code::SUCCESS], 1));
+        for _ in 0..3 {
+            let (transcript, _) = at_the_door.run(&[Say::Text("wrong")], 0);
+            assert_eq!(transcript.codes(), [code::AUTH_ERR]);
+        }
+        let (transcript, seen) = at_the_door.run(&[Say::Password, Say::Code], 0);
+        assert_ne!(transcript.codes(), [code::SUCCESS]);
+        assert_eq!(seen.sms(), 0, "an SMS to a locked user");
+        let is_prompt = |style: Style| matches!(style, Style::Hidden | Style::Shown);
+        let mut styles = transcript.messages.iter().map(|message| message.style);
+        assert!(!styles.any(is_prompt), "{:?}", transcript.texts());
+        let _ = std::fs::remove_file("/run/faillock/before-locked");
+
+        let barred_here = login(bench, "before-us-access", &barred, &with_rule(&stack));
+        let (transcript, seen) = barred_here.run(&[Say::Password, Say::Code], 0);
+        assert_eq!(transcript.codes(), [code::PERM_DENIED]);
+        assert_eq!(seen.sms(), 0, "an SMS to a barred user");
+    }
+    // What the paper warns of: "required" in front, as many examples have it, and nothing else before us.
+    let late = "auth required pam_faillock.so preauth\n\
+                auth [success=1 default=bad] pam_unix.so\n\
+                auth [default=die] pam_faillock.so authfail\n\
+                auth required pam_sms_otp.so password=stack\n";
+    let at_the_door = login(bench, "before-us-late", &locked, late);
+    for _ in 0..3 {
+        at_the_door.run(&[Say::Text("wrong")], 0);
+    }
+    let (transcript, seen) = at_the_door.run(&[Say::Password, Say::Code], 0);
+    assert_ne!(transcript.codes(), [code::SUCCESS]);
+    assert_eq!(seen.sms(), 1, "the paper warns for nothing");
+}
