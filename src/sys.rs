@@ -2,6 +2,7 @@
 //! `unsafe`.
 
 mod heap;
+mod set_id;
 mod shared;
 mod walls;
 
@@ -33,7 +34,7 @@ const LARGEST_FILE: u64 = 16 << 30;
 /// # Errors
 /// What could not be done, in words.
 pub fn settle() -> Result<(), String> {
-    if is_set_id() {
+    if set_id::is_set_id() {
         return Err("it must not be set-user-id or set-group-id".into());
     }
     close_all_but_wire()?;
@@ -77,14 +78,6 @@ fn die_after_host() {
         libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut());
     }
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
-}
-
-fn is_set_id() -> bool {
-    // SAFETY: getauxval(3) reads a table that the kernel filled in.
-    let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    secure
-        || rustix::process::getuid() != rustix::process::geteuid()
-        || rustix::process::getgid() != rustix::process::getegid()
 }
 
 /// Before Linux 5.9 there is no `close_range(2)`: then what /proc lists is closed.

@@ -1,14 +1,14 @@
 //! Hosts of every kind: they ignore or reap children, are ordinary users, come with a hostile
 //! environment or without a system log.
 
-use super::login::{ASKS, Login, NOT_SENT, SENT, Say, Seen, someone};
+use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::listeners::{Listener, Manner};
-use lab::pamhost::code;
+use lab::pamhost::{Style, code};
 use lab::process::program;
 use lab::world::User;
-use rustix::process::Resource;
+use rustix::process::{Pid, Resource};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,10 @@ pub const CASES: &[Case] = &[
     (
         "module::hosts::a_helper_with_the_set_user_id_bit_refuses",
         a_helper_with_the_set_user_id_bit_refuses,
+    ),
+    (
+        "module::hosts::a_helper_with_at_secure_and_equal_ids_logs_in",
+        a_helper_with_at_secure_and_equal_ids_logs_in,
     ),
     (
         "module::hosts::the_environment_counts_for_nothing",
@@ -95,30 +99,75 @@ fn an_ordinary_user_may_be_the_host(bench: &Bench) {
     login(0).sees("root's settings, which he cannot read", &IN, &refused);
 }
 
-/// Somebody who may start it himself gains nothing by a slip of chmod's: it sees that it has more
-/// rights than its host, and goes.
-fn a_helper_with_the_set_user_id_bit_refuses(bench: &Bench) {
-    if bench.without_world().is_some() {
-        return; // Then nobody here can give it root's.
-    }
-    let account = bench.world().add(&User::new("host-dov"));
-    let dov = someone(bench, "host-dov");
-    let own = bench.folder("set-id-ledger");
-    std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
-    let own = own.join("ledger");
-    let login = Login::new(bench, "set-id")
-        .of(&dov)
-        .text("ledger.path", own.to_str().expect("a path"))
+/// A login whose host is an ordinary user with a helper of their own.
+fn ordinary<'b>(bench: &'b Bench, case: &'static str, name: &'static str) -> Login<'b> {
+    let account = bench.world().add(&User::new(name));
+    let user = someone(bench, name);
+    let ledger = bench.folder(&format!("{case}-ledger"));
+    std::os::unix::fs::chown(&ledger, Some(account.uid), None).expect("root may chown");
+    let ledger = ledger.join("ledger");
+    Login::new(bench, case)
+        .of(&user)
+        .text("ledger.path", ledger.to_str().expect("a path"))
         .owner(account.uid)
         .tag("host")
         .host(|host| host.run_as(bench.world(), &account))
-        .own_helper();
+        .own_helper()
+}
+
+/// A user who may start it gains nothing by a mistaken chmod: the helper sees that it has more rights
+/// than its host process, and exits.
+fn a_helper_with_the_set_user_id_bit_refuses(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Only root can give it root's rights.
+    }
+    let login = ordinary(bench, "set-id", "host-dov");
     login.sees("without the bit", &IN, &Seen::granted());
     lab::scratch::set_mode(&login.helper(), 0o4755);
     let line = "failed user=? stage=helper reason=local";
     login.sees("with it", &IN, &Seen::at_once(code::SERVICE_ERR, line));
     lab::scratch::set_mode(&login.helper(), 0o755);
     login.sees("without it again", &IN, &Seen::granted());
+}
+
+/// `AT_SECURE` is set by an SELinux or AppArmor transition too, and by a file capability, which is
+/// what this machine can give the helper: the ids stay those of the host process.
+fn a_helper_with_at_secure_and_equal_ids_logs_in(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return; // Only root can give a capability to a file.
+    }
+    let login = ordinary(bench, "at-secure", "host-eda");
+    // struct vfs_cap_data of linux/capability.h: revision 2 with the effective bit, then
+    // CAP_NET_BIND_SERVICE as permitted, and nothing else.
+    let mut capability = [0_u8; 20];
+    capability[0] = 1;
+    capability[3] = 2;
+    capability[5] = 4;
+    let (name, flags) = ("security.capability", rustix::fs::XattrFlags::empty());
+    rustix::fs::setxattr(login.helper(), name, &capability, flags).expect("a file capability");
+    let mut secure = false;
+    let (transcript, seen) = login.run_with(2, |message| {
+        for helper in login.helpers() {
+            secure |= at_secure(helper);
+        }
+        match message.style {
+            Style::Hidden => PASSWORD.into(),
+            _ => login.arrived().last().expect("an SMS").code().into(),
+        }
+    });
+    assert!(secure, "the helper ran without AT_SECURE");
+    assert_eq!(transcript.codes(), [code::SUCCESS], "{transcript:?}");
+    assert_eq!(seen, Seen::granted());
+}
+
+/// Whether the kernel has set `AT_SECURE` (23) for this process (proc_pid_auxv(5)).
+fn at_secure(process: Pid) -> bool {
+    const WORD: usize = size_of::<usize>();
+    let auxv = std::fs::read(format!("/proc/{}/auxv", process.as_raw_nonzero()));
+    let auxv = auxv.expect("root may read it");
+    let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("a word"));
+    auxv.chunks_exact(2 * WORD)
+        .any(|pair| word(&pair[..WORD]) == 23 && word(&pair[WORD..]) != 0)
 }
 
 fn the_environment_counts_for_nothing(bench: &Bench) {
