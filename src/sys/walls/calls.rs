@@ -106,6 +106,14 @@ impl Program {
         }
     }
 
+    /// Refuses where what was loaded is one of these; the judgement goes on where it is none.
+    fn refuse_any(&mut self, values: &[u32]) {
+        for value in values {
+            self.jump(IF_EQUAL, *value, 0, 1);
+            self.end(refuse(libc::EPERM));
+        }
+    }
+
     /// Lets the judgement go on only where what was loaded is this.
     fn only(&mut self, value: u32, otherwise: u32) {
         self.jump(IF_EQUAL, value, 1, 0);
@@ -332,6 +340,14 @@ fn files_and_sockets(program: &mut Program) {
             judge.jump(IF_EQUAL, command, 0, 1);
             judge.end(KILL);
         }
+        judge.refuse_any(lists::SIGNAL_OWNER_IOCTL);
         judge.end(ALLOW);
     });
+    for fcntl in lists::FCNTL {
+        program.judged(*fcntl, |judge| {
+            judge.argument(1);
+            judge.refuse_any(lists::SIGNAL_OWNER_FCNTL);
+            judge.end(ALLOW);
+        });
+    }
 }

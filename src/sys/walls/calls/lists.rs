@@ -230,3 +230,25 @@ pub const OPEN: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_open,
 ];
+
+/// Calls that take an `fcntl` command as the second argument.
+pub const FCNTL: &[c_long] = &[
+    libc::SYS_fcntl,
+    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
+    libc::SYS_fcntl64,
+];
+
+/// `fcntl(2)` commands by which a descriptor sends signals to a process of the caller's choice:
+/// F_SETOWN, F_SETSIG and F_SETOWN_EX (asm-generic/fcntl.h; equal on all processors that the filter
+/// knows). Landlock restricts that only since Linux 6.12.
+pub const SIGNAL_OWNER_FCNTL: &[u32] = &[8, 10, 15];
+
+/// `ioctl(2)` requests that do the same: FIOSETOWN and SIOCSPGRP (asm-generic/sockios.h), and FIOASYNC.
+pub const SIGNAL_OWNER_IOCTL: &[u32] = &[0x8901, 0x8902, FIOASYNC];
+
+/// asm-generic/ioctls.h, and where it differs: arch/powerpc/include/uapi/asm/ioctls.h.
+const FIOASYNC: u32 = if cfg!(target_arch = "powerpc64") {
+    0x8004_667d
+} else {
+    0x5452
+};

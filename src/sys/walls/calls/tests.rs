@@ -154,3 +154,38 @@ fn arguments_are_judged() {
     );
     assert_eq!(behind(libc::SYS_getpid, [0; 3]), End::Done);
 }
+
+/// A descriptor's owner gets signals that the filter for `kill` does not see.
+#[test]
+fn no_descriptor_signals_another_process() {
+    let fcntl = |command: i32| behind(libc::SYS_fcntl, [99, command.into(), 1]);
+    let ioctl = |request| behind(libc::SYS_ioctl, [99, request, 0]);
+    let (refused, reached) = (End::Error(libc::EPERM), End::Error(libc::EBADF));
+    for command in [libc::F_SETOWN, F_SETSIG, F_SETOWN_EX] {
+        assert_eq!(fcntl(command), refused, "command {command}");
+    }
+    for request in [FIOSETOWN, SIOCSPGRP, FIOASYNC] {
+        assert_eq!(ioctl(request), refused, "request {request:#x}");
+    }
+    // What sockets are set up with.
+    for command in [
+        libc::F_SETFL,
+        libc::F_SETFD,
+        libc::F_GETFL,
+        libc::F_OFD_SETLK,
+    ] {
+        assert_eq!(fcntl(command), reached, "command {command}");
+    }
+    let nonblocking = libc::c_long::try_from(libc::FIONBIO).expect("a request");
+    assert_eq!(ioctl(nonblocking), reached, "FIONBIO");
+}
+
+// By their names in the kernel's headers; libc has F_SETOWN alone of them for glibc.
+const F_SETSIG: i32 = 10;
+const F_SETOWN_EX: i32 = 15;
+const FIOSETOWN: libc::c_long = 0x8901;
+const SIOCSPGRP: libc::c_long = 0x8902;
+#[cfg(not(target_arch = "powerpc64"))]
+const FIOASYNC: libc::c_long = 0x5452;
+#[cfg(target_arch = "powerpc64")]
+const FIOASYNC: libc::c_long = 0x8004_667d;
