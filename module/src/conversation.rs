@@ -11,6 +11,16 @@ use zeroize::Zeroizing;
 
 use crate::libpam;
 
+/// The text as it may reach the screen: printable ASCII, letters and digits. A helper that a server has
+/// taken over chooses what is shown to the user, and terminals obey control, format and bidirectional
+/// characters.
+fn printable(text: &str) -> String {
+    let shown = |letter: char| matches!(letter, ' '..='~') || letter.is_alphanumeric();
+    text.chars()
+        .map(|letter| if shown(letter) { letter } else { '?' })
+        .collect()
+}
+
 /// Puts a question and writes the answer as a message.
 pub fn ask(
     pamh: &mut PamHandle,
@@ -18,10 +28,11 @@ pub fn ask(
     prompt: &str,
     use_first_pass: bool,
 ) -> Zeroizing<Vec<u8>> {
+    let prompt = printable(prompt);
     Zeroizing::new(match style {
-        Style::Password => password(pamh, prompt, use_first_pass),
-        Style::Hidden => words(pamh, PAM_PROMPT_ECHO_OFF, prompt),
-        Style::Visible => words(pamh, PAM_PROMPT_ECHO_ON, prompt),
+        Style::Password => password(pamh, &prompt, use_first_pass),
+        Style::Hidden => words(pamh, PAM_PROMPT_ECHO_OFF, &prompt),
+        Style::Visible => words(pamh, PAM_PROMPT_ECHO_ON, &prompt),
     })
 }
 
@@ -31,7 +42,7 @@ pub fn tell(pamh: &PamHandle, flags: PamFlag, text: &str) {
         return;
     }
     if let Ok(Some(conv)) = pamh.get_item::<Conv>() {
-        let _ = conv.send(PAM_ERROR_MSG, text);
+        let _ = conv.send(PAM_ERROR_MSG, &printable(text));
     }
 }
 
@@ -63,4 +74,33 @@ fn said(asked: bool, words: &[u8]) -> Vec<u8> {
     let said = Answer::Said { asked, words };
     // Without memory that is not what has happened: `Line::has_memory` is asked next.
     said.try_write().unwrap_or_else(|| Answer::HungUp.write())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_printable_characters_are_shown() {
+        let ascii: String = (' '..='~').collect();
+        assert_eq!(printable(&ascii), ascii);
+        for text in ["Prüfcode für Zoë ß", "Код 42", "確認コード", "رمز"] {
+            assert_eq!(printable(text), text);
+        }
+        for letter in
+            ('\0'..'\u{a0}').chain("\u{ad}\u{61c}\u{180e}\u{2028}\u{2029}\u{feff}".chars())
+        {
+            if !(' '..='~').contains(&letter) {
+                assert_eq!(printable(&letter.to_string()), "?", "{letter:?}");
+            }
+        }
+        for letter in ('\u{200b}'..='\u{200f}')
+            .chain('\u{202a}'..='\u{202e}')
+            .chain('\u{2060}'..='\u{206f}')
+            .chain('\u{fff9}'..='\u{fffb}')
+            .chain('\u{e0001}'..='\u{e007f}')
+        {
+            assert_eq!(printable(&letter.to_string()), "?", "{letter:?}");
+        }
+    }
 }

@@ -14,6 +14,10 @@ pub const CASES: &[Case] = &[
     ("hostile::misbehaved::the_silent", the_silent),
     ("hostile::misbehaved::other_versions", other_versions),
     ("hostile::misbehaved::nonsense", nonsense),
+    (
+        "hostile::misbehaved::only_printable_characters_reach_the_screen",
+        only_printable_characters_reach_the_screen,
+    ),
     ("hostile::misbehaved::too_much", too_much),
     (
         "hostile::misbehaved::what_is_passed_is_not_kept",
@@ -211,11 +215,44 @@ fn nonsense(bench: &Bench) {
                 &[],
                 nonsense,
             ),
-            // A question with a NUL in it cannot be put: nobody sees it, and it is answered so.
+        ],
+    );
+}
+
+/// What a helper that was taken over writes on the user's terminal.
+fn only_printable_characters_reach_the_screen(bench: &Bench) {
+    let ended = "the helper ended without a verdict, exit code 0";
+    each(
+        bench,
+        "screen",
+        &[
             (
-                "hear; bytes 01 00 11 00 e8 03 00 00 02 01 00 00 00 00; hear; leave 0",
-                &[],
-                "the helper ended without a verdict, exit code 0",
+                "hear; tell \u{1b}[2JZoë\u{9b}31m\u{202e}desrever\u{2066}\u{200b}; leave 0",
+                &["!?[2JZoë?31m?desrever??"],
+                ended,
+            ),
+            // An error message of two lines, the second of which looks like a prompt of ours.
+            (
+                "hear; bytes 01 00 12 00 e8 03 00 00 06 00 00 00 41 0d 0a 0a 42 3a; leave 0",
+                &["!A???B:"],
+                ended,
+            ),
+            // Prompts: hidden with a NUL in it, visible with an escape.
+            (
+                "hear; bytes 01 00 11 00 e8 03 00 00 02 02 00 00 00 00 3a; hear; leave 0",
+                &["*?:"],
+                ended,
+            ),
+            (
+                "hear; bytes 01 00 11 00 e8 03 00 00 03 03 00 00 00 1b 63 3a; hear; leave 0",
+                &[">?c:"],
+                ended,
+            ),
+            // The password's.
+            (
+                "hear; bytes 01 00 11 00 e8 03 00 00 01 03 00 00 00 07 50 3a; hear; leave 0",
+                &["*?P:"],
+                ended,
             ),
         ],
     );
