@@ -26,6 +26,7 @@ const MAY: &[&str] = &[
     "src/lib.rs",
     "src/sys.rs",
     "src/sys/heap.rs",
+    "src/sys/set_id.rs",
     "src/sys/shared.rs",
     "src/sys/walls.rs",
     "src/sys/walls/calls.rs",

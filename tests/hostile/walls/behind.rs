@@ -111,6 +111,8 @@ fn socket(path: &Path) -> io::Result<()> {
     Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)
 }
 
+const F_SETOWN: usize = 8;
+
 /// System calls by their names, with arguments that are harmless should they get through.
 fn raw(call: &str) -> io::Result<()> {
     let nothing = 0_usize;
@@ -143,11 +145,8 @@ fn raw(call: &str) -> io::Result<()> {
         ),
         // Standard input would signal this process' parent.
         "own-a-descriptor" => {
-            let (owner, command) = (std::os::unix::process::parent_id(), libc::F_SETOWN);
-            (
-                libc::SYS_fcntl,
-                [0, command as usize, owner as usize, 0, 0, 0],
-            )
+            let owner = std::os::unix::process::parent_id() as usize;
+            (libc::SYS_fcntl, [0, F_SETOWN, owner, 0, 0, 0])
         }
         "own-a-socket" => (libc::SYS_ioctl, [0, 0x8901, 0, 0, 0, 0]),
         "kill-self" => (libc::SYS_kill, [std::process::id() as usize, 0, 0, 0, 0, 0]),
