@@ -21,6 +21,7 @@ mod remembered;
 mod smallest;
 mod storm;
 mod texts;
+mod total;
 
 use crate::Case;
 pub use ledger::with_ledger;
@@ -44,6 +45,7 @@ pub fn cases() -> Vec<Case> {
         handle::CASES,
         ledger::CASES,
         remembered::CASES,
+        total::CASES,
         smallest::CASES,
         storm::CASES,
         disk::CASES,

@@ -56,8 +56,8 @@ pub struct File {
     disk: Disk,
     clocks: Box<dyn Clocks>,
     anchor: RefCell<Anchor>,
-    /// In which shard of the total each SMS of this login is counted.
-    reserved: RefCell<Vec<u64>>,
+    /// In which shard of the total each SMS of this login is counted, if in any.
+    reserved: RefCell<Vec<Option<u64>>>,
 }
 
 /// A row, and where it stands.

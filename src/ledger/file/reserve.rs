@@ -49,9 +49,12 @@ impl File {
         if let Some((_, refusal)) = limited {
             return Ok(Err(refusal));
         }
-        let shard = match total.add(limits.sms_total, who.segments, now, by)? {
-            Ok(shard) => shard,
-            Err(refusal) => return Ok(Err(refusal)),
+        let shard = match limits.sms_total {
+            None => total.note(who.segments, now, by),
+            Some(rule) => match total.add(rule, who.segments, now, by)? {
+                Ok(shard) => Some(shard),
+                Err(refusal) => return Ok(Err(refusal)),
+            },
         };
         let longest = longest(limits);
         phone.row.add(now, longest);
@@ -83,16 +86,17 @@ impl File {
         if phone.row.take_back(slot.at, now) {
             self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
         }
-        match self.shard(slot) {
-            Some(shard) => Total(&self.disk).take_back(shard, slot.at, who.segments, now, by),
-            None => Ok(()),
+        if let Some(shard) = self.shard(slot) {
+            // If it cannot be taken out, too much stays counted: that limits more, never less.
+            let _ = Total(&self.disk).take_back(shard, slot.at, who.segments, now, by);
         }
+        Ok(())
     }
 
     /// Where the total counts it.
     fn shard(&self, slot: &Slot) -> Option<u64> {
         let place = usize::try_from(slot.number.checked_sub(1)?).ok()?;
-        self.reserved.borrow().get(place).copied()
+        self.reserved.borrow().get(place).copied().flatten()
     }
 
     /// Finds a phone. Where it may have been lost, an administrator has to have vouched for whose

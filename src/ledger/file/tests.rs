@@ -3,6 +3,7 @@
 mod crowd;
 mod damage;
 pub mod stage;
+mod statistic;
 
 use std::time::Duration;
 

@@ -150,26 +150,31 @@ impl Shard {
 pub struct Total<'a>(pub &'a Disk);
 
 impl Total<'_> {
+    /// Counts an SMS for the statistic alone, and returns in which shard. Where nothing is limited, it
+    /// decides nothing: no fault of it, such as shards that a stopped process has locked, refuses a
+    /// login.
+    pub fn note(&self, segments: u16, now: u64, by: Deadline) -> Option<u64> {
+        self.count(0, segments, now, by.or_within(COURTESY)).ok()
+    }
+
+    fn count(&self, longest: u64, segments: u16, now: u64, by: Deadline) -> Result<u64, Error> {
+        let (_held, at, mut shard) = self.any(by)?;
+        shard.add(now, longest, segments);
+        self.0.put(at, shard.write())?;
+        Ok(at)
+    }
+
     /// Counts an SMS, if there may be one more, and says in which shard. Whether there may is seen
     /// with it counted already.
     pub fn add(
         &self,
-        rule: Option<Rule>,
+        rule: Rule,
         segments: u16,
         now: u64,
         by: Deadline,
     ) -> Result<Result<u64, Refusal>, Error> {
-        let turn = rule.map(|_| self.0.hold(TURN, 1, "the total", by.or_within(COURTESY)));
-        let at = {
-            let (_held, at, mut shard) = self.any(by)?;
-            let longest = rule.map_or(0, |rule| millis(rule.within));
-            shard.add(now, longest, segments);
-            self.0.put(at, shard.write())?;
-            at
-        };
-        let Some(rule) = rule else {
-            return Ok(Ok(at));
-        };
+        let turn = self.0.hold(TURN, 1, "the total", by.or_within(COURTESY));
+        let at = self.count(millis(rule.within), segments, now, by)?;
         let answer = self.sent().map(|sent| wait(&without(sent, now), rule, now));
         if !matches!(answer, Ok(0)) {
             self.take_back(at, now, segments, now, by)?;

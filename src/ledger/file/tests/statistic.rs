@@ -1,0 +1,82 @@
+//! The total of the whole ledger. Without `limits.sms_total` it decides nothing, and no fault of it
+//! refuses a login.
+
+use std::os::unix::fs::FileExt;
+
+use super::{
+    super::*,
+    stage::{Scratch, Time, limits, rules, somebody, soon},
+};
+use crate::config::Rule;
+
+const SHARDS: std::ops::Range<u64> = 4096..total::END;
+
+fn with_total(most: u32) -> crate::config::Limits {
+    let within = Duration::from_secs(86_400);
+    let mut limits = limits(&[(5, 900)]);
+    limits.sms_total = Some(Rule { most, within });
+    limits
+}
+
+#[test]
+fn parts_that_are_locked_refuse_nobody_without_a_limit() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let (mut file, other) = (scratch.open(&time), scratch.open(&time));
+    let counted = |file: &mut File| file.overview(soon()).unwrap().sms;
+    let (free, limited) = (limits(&[(5, 900)]), with_total(500));
+    let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
+    let held = held.unwrap().unwrap();
+    let started = std::time::Instant::now();
+    let who = somebody(1);
+    let admission = file.admit(&who, rules(&free), soon()).unwrap();
+    let Answer::Reserved(slot) = admission.answer else {
+        panic!("{:?}", admission.answer);
+    };
+    assert!(file.reserve(&who, rules(&free), soon()).unwrap().is_ok());
+    file.give_back(&who, slot, soon()).unwrap();
+    assert!(started.elapsed() < disk::PATIENCE, "it waited");
+    assert_eq!(counted(&mut file), 0, "the statistic lacks them");
+    // With a limit the count decides: nothing goes out that was not counted.
+    let error = file.admit(&who, rules(&limited), soon()).unwrap_err();
+    assert!(error.to_string().contains("the total is held"), "{error}");
+    drop(held);
+    // One SMS was given back, one is left of the person's; the total has none of the two.
+    let _ = file.admit(&who, rules(&limited), soon()).unwrap();
+    assert_eq!(counted(&mut file), 1);
+}
+
+/// Given back while its part of the total is locked: person and phone have it back, the total keeps it.
+#[test]
+fn a_part_that_is_locked_keeps_no_sms_from_being_given_back() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let (mut file, other) = (scratch.open(&time), scratch.open(&time));
+    let limits = limits(&[(1, 900)]);
+    let who = somebody(1);
+    let Answer::Reserved(slot) = file.admit(&who, rules(&limits), soon()).unwrap().answer else {
+        panic!("not reserved");
+    };
+    let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
+    let held = held.unwrap().unwrap();
+    file.give_back(&who, slot, soon()).unwrap();
+    drop(held);
+    let again = file.admit(&who, rules(&limits), soon()).unwrap();
+    assert!(matches!(again.answer, Answer::Reserved(_)), "{again:?}");
+}
+
+#[test]
+fn damaged_parts_refuse_nobody_without_a_limit() {
+    let scratch = Scratch::new();
+    let mut file = scratch.open(&Time::default());
+    let length = usize::try_from(SHARDS.end - SHARDS.start).unwrap();
+    let options = std::fs::OpenOptions::new().write(true).open(scratch.path());
+    let noise = vec![7; length];
+    options.unwrap().write_all_at(&noise, SHARDS.start).unwrap();
+    let who = somebody(1);
+    let free = limits(&[(5, 900)]);
+    let admission = file.admit(&who, rules(&free), soon()).unwrap();
+    assert!(matches!(admission.answer, Answer::Reserved(_)));
+    let error = file.admit(&who, rules(&with_total(500)), soon());
+    assert!(error.unwrap_err().to_string().contains("its total"));
+}

@@ -1,0 +1,75 @@
+//! The count of the whole ledger while a stopped process has locked all parts of it.
+
+use super::ledger::{folder, with_ledger};
+use super::{Login, Say, Seen, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::code;
+use lab::process::program;
+use rustix::process::{Pid, Signal, kill_process};
+use sms_otp::sys;
+use std::fs::File;
+use std::process::{Child, Command};
+
+pub const CASES: &[Case] = &[(
+    "module::total::a_stopped_process_that_has_locked_it_refuses_nobody",
+    a_stopped_process_that_has_locked_it_refuses_nobody,
+)];
+
+const IN: &[Say] = &[Say::Password, Say::Code];
+
+/// A process that has locked the parts of the total, and is stopped.
+struct Stopped(Child);
+
+impl Stopped {
+    fn holding(login: &Login) -> Self {
+        // The lock belongs to the open file, which only this child inherits.
+        let ledger = folder(login).join("ledger");
+        let mut options = File::options();
+        let file = options
+            .read(true)
+            .write(true)
+            .open(ledger)
+            .expect("the ledger");
+        assert!(sys::try_lock(&file, 4096, 32 * 512).expect("a lock"));
+        let mut sleep = Command::new(program("sleep"));
+        let child = sleep.arg("600").stdin(file).spawn();
+        let child = child.expect("sleep");
+        kill_process(pid(&child), Signal::STOP).expect("a stopped process");
+        Self(child)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+fn a_stopped_process_that_has_locked_it_refuses_nobody(bench: &Bench) {
+    let alice = someone(bench, "total-held");
+    let free = with_ledger(bench, "total-held", &alice);
+    free.sees("before", IN, &Seen::granted());
+    let stopped = Stopped::holding(&free);
+    free.sees("while it is locked", IN, &Seen::granted());
+    // With a limit the count decides, and nothing goes out uncounted.
+    let limited = with_ledger(bench, "total-held", &alice).text("limits.sms_total", "500/1d");
+    let (transcript, seen) = limited.run(&[Say::Password], 1);
+    assert_eq!(
+        (transcript.codes(), seen.sms()),
+        (vec![code::SERVICE_ERR], 0)
+    );
+    let line = limited.newest_line();
+    assert!(line.contains("stage=ledger reason=local"), "{line}");
+    assert!(
+        line.contains("held by a process that stands still"),
+        "{line}"
+    );
+    drop(stopped);
+    limited.sees("when it is gone", IN, &Seen::granted());
+}
