@@ -74,8 +74,8 @@ impl Rules<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
     pub answer: Answer,
-    /// Those of his numbers that were in no earlier set of them. Of somebody who was never here,
-    /// none: there is nothing that they could have been put in the place of. They stay new until
+    /// Numbers that are neither in the set of this person's last granted login nor announced. The
+    /// first numbers of a person are not new: they replace nothing. A new number stays new until
     /// [`Store::told`].
     pub new_numbers: Vec<Phone>,
 }
@@ -217,15 +217,20 @@ pub trait Store {
     fn begin(&mut self) {}
     /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
-    /// It is logged that these numbers are new: from now on they are known as his. Whoever ends a
-    /// login before that has hidden nothing: the next one finds them new again.
+    /// The system log has taken the lines that announce these numbers: from now on they wait. A
+    /// login that ends earlier hides nothing: the next one finds the numbers new again.
     fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error>;
-    /// Another ledger lets him pass, by these rules: learns his numbers, but for those that it has
-    /// found to be new.
+    /// Another ledger decides about this login: forgets the waiting numbers that the directory no
+    /// longer has.
+    fn forget_unseen(&mut self, _who: &Account, _by: Deadline) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Another ledger has granted this login by these rules, and this is its reference set now: it
+    /// becomes the one of this ledger.
     fn learn(
         &mut self,
         _who: &Account,
-        _new: &[Phone],
+        _reference: &[Phone],
         _rules: Rules<'_>,
         _by: Deadline,
     ) -> Result<(), Error> {
@@ -247,9 +252,16 @@ pub trait Store {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Try, Refusal>, Error>;
-    /// The try was right: takes it back, clears the count, and remembers the login where there is
-    /// a place to remember it for and the rules say so.
-    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error>;
+    /// The try was right and the login is granted: takes it back, clears the count, and remembers
+    /// the login where there is a place to remember it for and the rules say so. The numbers of
+    /// this login, without those that still wait, become the person's reference set, which is
+    /// returned; every other number is forgotten.
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Vec<Phone>, Error>;
     /// One person.
     fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error>;
     /// Everything.

@@ -12,6 +12,7 @@ mod hosts;
 mod lab_itself;
 mod ledger;
 pub mod login;
+mod numbers;
 mod password;
 mod phone;
 mod policy;
@@ -44,6 +45,7 @@ pub fn cases() -> Vec<Case> {
         texts::CASES,
         handle::CASES,
         ledger::CASES,
+        numbers::CASES,
         remembered::CASES,
         total::CASES,
         smallest::CASES,

@@ -115,8 +115,8 @@ impl Books {
         fleet.into_iter().chain(own)
     }
 
-    /// Whether he needs a code, and may have one. The numbers of whom the fleet's lets pass, this
-    /// host's own is told, for the day on which it stands in.
+    /// Whether he needs a code, and may have one. Waiting numbers that the directory no longer has
+    /// are forgotten by this host's own ledger, too.
     pub fn admit(
         &mut self,
         who: &Account,
@@ -128,7 +128,7 @@ impl Books {
             store.admit(who, rules, by)
         })?;
         self.passes = !matches!(admission.answer, Answer::Refused(_));
-        self.pass_on(|own| own.learn(who, &admission.new_numbers, rules, by));
+        self.note(|own| own.forget_unseen(who, by));
         Ok(admission)
     }
 
@@ -139,13 +139,29 @@ impl Books {
     /// As those of any question. Then they are new still, and nothing may go to them.
     pub fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
         self.ask(by, |store, _| store.told(who, new, by))?;
-        self.pass_on(|own| own.told(who, new, by));
+        if self.passes {
+            self.note(|own| own.told(who, new, by));
+        }
         Ok(())
     }
 
-    /// What the fleet's has answered about somebody whom it lets pass, for this host's own.
-    fn pass_on(&mut self, what: impl FnOnce(&mut dyn Store) -> Result<(), Error>) {
-        if self.passes && self.fleet.is_some() && self.unreachable == Unreachable::Local {
+    /// The try was right and the login is granted. This host's own ledger learns the reference set
+    /// of the fleet's, for the day on which it stands in.
+    ///
+    /// # Errors
+    /// As those of any question.
+    pub fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
+        let reference = self.ask(by, |store, stands_in| {
+            let rules = Rules { stands_in, ..rules };
+            store.succeed(who, rules, by)
+        })?;
+        self.note(|own| own.learn(who, &reference, rules, by));
+        Ok(())
+    }
+
+    /// What the fleet's has decided, for this host's own.
+    fn note(&mut self, what: impl FnOnce(&mut dyn Store) -> Result<(), Error>) {
+        if self.fleet.is_some() && self.unreachable == Unreachable::Local {
             let noted = opened(&mut self.own).and_then(what);
             self.trouble = self.trouble.take().or(noted.err());
         }

@@ -125,8 +125,10 @@ impl File {
         let held = self.hold(PEOPLE, &name, "this person", by)?;
         let now = self.now()?;
         let found = self.person(name)?;
+        // Somebody who was not here for so long is somebody new.
+        let known = found.row.as_ref().filter(|row| !row::is_over(row, now));
         let mut entry = Entry {
-            row: found.row.clone().unwrap_or_default(),
+            row: known.cloned().unwrap_or_default(),
             name,
             at: found.at,
         };
@@ -225,15 +227,22 @@ impl Store for File {
         })
     }
 
+    fn forget_unseen(&mut self, who: &Account, by: Deadline) -> Result<(), Error> {
+        self.alone(&who.person, by, |person, _, _| {
+            person.forget_unseen(who, &self.disk.keys);
+            Ok(())
+        })
+    }
+
     fn learn(
         &mut self,
         who: &Account,
-        new: &[Phone],
+        reference: &[Phone],
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<(), Error> {
         self.alone(&who.person, by, |person, _, now| {
-            person.learn(who, new, rules, &self.disk.keys, now);
+            person.learn(who, reference, rules, &self.disk.keys, now);
             Ok(())
         })
     }
@@ -275,13 +284,19 @@ impl Store for File {
         })
     }
 
-    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Vec<Phone>, Error> {
         self.alone(&who.person, by, |person, name, now| {
             person.clear();
+            let reference = person.grant(who, rules, &self.disk.keys, now);
             if let (Some(place), Some(_)) = (&who.place, rules.remember) {
                 person.remember(self.disk.keys.place(name, place), who.login, now);
             }
-            Ok(())
+            Ok(reference)
         })
     }
 

@@ -1,9 +1,12 @@
 //! The plainest ledger there is, for tests: lists in memory, nothing forgotten, a clock that is set
 //! by hand. What the real ones are measured against, and what the story is tested with.
 
+mod person;
+
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use super::*;
+use person::Person;
 
 /// A lock does not grow beyond this.
 const LONGEST_LOCK: u64 = 86_400_000;
@@ -20,18 +23,6 @@ struct State {
     all: Vec<(u64, u16)>,
     reserved: u32,
     down: Option<Error>,
-}
-
-#[derive(Default)]
-struct Person {
-    failures: u32,
-    locked_until: u64,
-    name: String,
-    password_changed: String,
-    /// Since when; those of the first time since ever.
-    numbers: BTreeMap<String, u64>,
-    remembered: Vec<(String, u64, LoginId)>,
-    sms: Vec<u64>,
 }
 
 impl Model {
@@ -95,17 +86,6 @@ impl State {
         })
     }
 
-    fn keep(&mut self, who: &Account, since: impl Fn(&Phone) -> Option<u64>) {
-        let person = self.people.entry(who.person.clone()).or_default();
-        for number in &who.numbers {
-            let is_known = person.numbers.contains_key(number.e164());
-            if let (false, Some(since)) = (is_known, since(number)) {
-                person.numbers.insert(number.e164().into(), since);
-                person.remembered.clear();
-            }
-        }
-    }
-
     fn take(&mut self, who: &Account) -> Slot {
         let now = self.now;
         self.people
@@ -153,17 +133,11 @@ impl Store for Model {
         let mut state = self.state()?;
         let now = state.now;
         let person = state.people.entry(who.person.clone()).or_default();
-        let first_time = person.numbers.is_empty();
-        let mut new_numbers = Vec::new();
-        for number in &who.numbers {
-            if !person.numbers.contains_key(number.e164()) {
-                if first_time && rules.trust_first_numbers() {
-                    person.numbers.insert(number.e164().into(), 0);
-                } else {
-                    new_numbers.push(number.clone());
-                }
-            }
-        }
+        person.forget_unseen(who);
+        person.take_first(who, rules.trust_first_numbers());
+        let numbers = who.numbers.iter();
+        let new = numbers.filter(|number| person.since(number).is_none());
+        let new_numbers: Vec<Phone> = new.cloned().collect();
         let changed = &who.password_changed;
         // Many directories say nothing before the first change.
         let other_password = !changed.is_empty() && person.password_changed != *changed;
@@ -173,18 +147,12 @@ impl Store for Model {
         if other_password || !new_numbers.is_empty() {
             person.remembered.clear();
         }
-        // One that nobody has been told of has not begun to wait.
-        let since = person.numbers.get(who.phone.e164()).copied();
-        let since = since.unwrap_or(now);
         let remembered = person.remembered.iter().find(|(place, at, _)| {
             let span = rules.remember.map_or(0, millis);
             who.place.as_deref() == Some(place) && at + span > now
         });
         let remembered = remembered.map(|(_, _, login)| *login);
-        let new = match since {
-            0 => 0,
-            since => (since + millis(rules.new_phone)).saturating_sub(now),
-        };
+        let new = person.wait(&who.phone, rules, now);
         let answer = if let Some(locked) = state.locked(who, rules) {
             Answer::Refused(locked)
         } else if !who.allowed {
@@ -209,24 +177,30 @@ impl Store for Model {
     fn told(&mut self, who: &Account, new: &[Phone], _: Deadline) -> Result<(), Error> {
         let mut state = self.state()?;
         let now = state.now;
-        state.keep(who, |phone| new.contains(phone).then_some(now));
+        let person = state.people.entry(who.person.clone()).or_default();
+        person.told(new, now);
+        Ok(())
+    }
+
+    fn forget_unseen(&mut self, who: &Account, _: Deadline) -> Result<(), Error> {
+        let mut state = self.state()?;
+        if let Some(person) = state.people.get_mut(&who.person) {
+            person.forget_unseen(who);
+        }
         Ok(())
     }
 
     fn learn(
         &mut self,
         who: &Account,
-        new: &[Phone],
+        reference: &[Phone],
         rules: Rules<'_>,
         _: Deadline,
     ) -> Result<(), Error> {
         let mut state = self.state()?;
         let now = state.now;
-        let has_waited = now.saturating_sub(millis(rules.new_phone));
-        state.keep(who, |phone| {
-            let since = if *phone == who.phone { has_waited } else { now };
-            (!new.contains(phone)).then_some(since)
-        });
+        let person = state.people.entry(who.person.clone()).or_default();
+        person.learn(who, reference, rules, now);
         Ok(())
     }
 
@@ -293,13 +267,15 @@ impl Store for Model {
         Ok(Ok(Try::Last { wait }))
     }
 
-    fn succeed(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<(), Error> {
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        _: Deadline,
+    ) -> Result<Vec<Phone>, Error> {
         let mut state = self.state()?;
         let now = state.now;
         let place = who.place.as_ref().filter(|_| rules.remember.is_some());
-        if place.is_none() && !state.people.contains_key(&who.person) {
-            return Ok(()); // nothing was known of him, and nothing is learned
-        }
         let person = state.people.entry(who.person.clone()).or_default();
         person.failures = 0;
         person.locked_until = 0;
@@ -308,7 +284,7 @@ impl Store for Model {
             person.remembered.retain(|(other, _, _)| other != place);
             person.remembered.push((place.clone(), now, who.login));
         }
-        Ok(())
+        Ok(person.grant(who, rules, now))
     }
 
     fn standing(&mut self, person: &str, _: Deadline) -> Result<Standing, Error> {
@@ -325,7 +301,7 @@ impl Store for Model {
             locked: (left > 0).then(|| Duration::from_millis(left)),
             sms: person.sms.iter().map(|at| (ago(*at), 1)).collect(),
             remembered: remembered.map(|(_, at, by)| (*by, ago(*at))).collect(),
-            numbers: person.numbers.len(),
+            numbers: person.reference.as_ref().map_or(0, BTreeMap::len) + person.waiting.len(),
         })
     }
 

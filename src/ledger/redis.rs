@@ -40,7 +40,7 @@ use crate::{config, deadline::Deadline, phone::Phone};
 use call::Call;
 use keys::Hasher;
 use line::Line;
-use message::{Admitted, Logged, Named, Odd, Question, Returned, Said, Seen, Stands};
+use message::{Admitted, Granted, Logged, Named, Odd, Question, Returned, Said, Seen, Stands};
 use site::Site;
 
 /// A script: what all questions share, and this one.
@@ -161,10 +161,8 @@ impl Store for Remote {
 
     fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
         let person = self.hasher.person(&who.person);
-        let hashes = |phones: &[Phone]| phones.iter().map(|n| self.hasher.phone(n)).collect();
         let logged = Logged {
-            numbers: hashes(&who.numbers),
-            new: hashes(new),
+            new: new.iter().map(|n| self.hasher.phone(n)).collect(),
         };
         let _: Said = self.ask(script!("told"), &keys::of_person(&person), &logged, by)?;
         Ok(())
@@ -210,10 +208,15 @@ impl Store for Remote {
         })
     }
 
-    fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
+    fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Vec<Phone>, Error> {
         let question = self.question(who, rules);
-        let _: Said = self.ask_about(script!("succeed"), &question, by)?;
-        Ok(())
+        let granted: Granted = self.ask_about(script!("succeed"), &question, by)?;
+        Ok(granted.read(who)?)
     }
 
     fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error> {

@@ -37,7 +37,7 @@ const OUTAGE: &str = "failed stage=ledger reason=outage";
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
 /// A host of the fleet, with a ledger of its own besides.
-fn host<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
+pub fn host<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
     let login = with_ledger(bench, case, who);
     let key = login.folder.join("key");
     lab::scratch::write(&key, 0o600, KEY);
@@ -47,7 +47,7 @@ fn host<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) ->
         .text("ledger.timeout", "2s")
 }
 
-fn plain(redis: &Redis) -> String {
+pub fn plain(redis: &Redis) -> String {
     format!("redis://127.0.0.1:{}", redis.port())
 }
 

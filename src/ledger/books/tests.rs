@@ -160,6 +160,13 @@ fn wait(books: &mut Books, who: &Account, rules: Rules<'_>) -> (Option<Duration>
     (wait, admission.new_numbers.len())
 }
 
+/// A login that is granted.
+fn grant(books: &mut Books, who: &Account, rules: Rules<'_>) {
+    let by = Deadline::within(Duration::from_secs(5));
+    assert_eq!(wait(books, who, rules), (None, 0));
+    books.succeed(who, rules, by).unwrap();
+}
+
 /// Two hosts of a fleet, whose clocks stand at an hour and go on together.
 fn two_hosts() -> (Model, Model, Model) {
     let all = (Model::default(), Model::default(), Model::default());
@@ -187,7 +194,7 @@ fn what_another_host_has_learnt_does_not_count_as_old_here() {
         ..rules(&limits)
     };
     let host = |own: &Model| books(&fleet, own, Unreachable::Local);
-    assert_eq!(wait(&mut host(&one), &with(&[OLD]), rules), (None, 0));
+    grant(&mut host(&one), &with(&[OLD]), rules);
     // The first host is told of it: both ledgers know.
     let both = with(&[OLD, NEW]);
     let mut first = host(&one);
@@ -197,14 +204,56 @@ fn what_another_host_has_learnt_does_not_count_as_old_here() {
         ledger.pass(HOUR);
     }
     // To the second it is not new, and the code goes to the old one.
-    assert_eq!(wait(&mut host(&other), &both, rules), (None, 0));
+    grant(&mut host(&other), &both, rules);
     fleet.fail(Some(out_of_reach()));
     let swapped = with(&[NEW]);
-    for (own, left) in [(&one, 23 * HOUR), (&other, DAY)] {
-        assert_eq!(wait(&mut host(own), &swapped, rules), (Some(left), 0));
-        // The one that the fleet's let pass has nothing to wait for.
+    for (own, left, new) in [(&one, 23 * HOUR, 0), (&other, DAY, 1)] {
+        assert_eq!(wait(&mut host(own), &swapped, rules), (Some(left), new));
+        // The one that the fleet's has granted has nothing to wait for.
         assert_eq!(wait(&mut host(own), &with(&[OLD]), rules), (None, 0));
     }
+}
+
+/// This host's own ledger sees each login that the fleet's decides: a number that waits here, too, is
+/// forgotten when a login no longer sees it, and with a grant every other one.
+#[test]
+fn what_the_fleets_forgets_is_forgotten_here() {
+    let (fleet, own, _) = two_hosts();
+    let by = Deadline::within(Duration::from_secs(5));
+    let limits = Limits {
+        sms: Vec::new(),
+        ..limits()
+    };
+    let rules = Rules {
+        new_phone: DAY,
+        ..rules(&limits)
+    };
+    let login = || books(&fleet, &own, Unreachable::Local);
+    let pass = |time| {
+        fleet.pass(time);
+        own.pass(time);
+    };
+    let both = with(&[OLD, NEW]);
+    let announce = || {
+        let mut announcing = login();
+        assert_eq!(wait(&mut announcing, &both, rules), (None, 1));
+        announcing.told(&both, &both.numbers[1..], by).unwrap();
+        pass(2 * DAY);
+    };
+    grant(&mut login(), &with(&[OLD]), rules);
+    announce();
+    // Abandoned: the number is gone in both.
+    assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (None, 0));
+    fleet.fail(Some(out_of_reach()));
+    assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (Some(DAY), 1));
+    fleet.fail(None);
+    // It has waited, and is granted: the former one is new in both.
+    announce();
+    grant(&mut login(), &with(&[NEW, OLD]), rules);
+    grant(&mut login(), &with(&[NEW]), rules);
+    fleet.fail(Some(out_of_reach()));
+    assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (None, 0));
+    assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (Some(DAY), 1));
 }
 
 /// At no host it is known before that is logged, nor by any of the ledgers.
@@ -223,7 +272,7 @@ fn an_untold_number_is_new_to_both_ledgers() {
         };
         let login = || books(&fleet, &own, Unreachable::Local);
         let waits = (!new_phone.is_zero()).then_some(new_phone);
-        assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (None, 0));
+        grant(&mut login(), &with(&[OLD]), rules);
         let mut killed = login();
         assert_eq!(wait(&mut killed, &with(&[NEW]), rules), (waits, 1));
         drop(killed);
@@ -256,10 +305,7 @@ fn out_of_reach_in_between_this_hosts_own_is_told() {
     let rules = rules(&limits);
     let new = with(&[NEW]);
     let login = |unreachable| books(&fleet, &own, unreachable);
-    assert_eq!(
-        wait(&mut login(Unreachable::Local), &with(&[OLD]), rules),
-        (None, 0)
-    );
+    grant(&mut login(Unreachable::Local), &with(&[OLD]), rules);
     let mut denying = login(Unreachable::Deny);
     assert_eq!(wait(&mut denying, &new, rules), (None, 1));
     let mut lenient = login(Unreachable::Local);
@@ -279,9 +325,9 @@ fn out_of_reach_in_between_this_hosts_own_is_told() {
     assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
 }
 
-/// Whom the fleet's refuses, this host's own does not get to know.
+/// Whom the fleet's does not grant a login, this host's own does not get to know.
 #[test]
-fn numbers_of_whom_the_fleets_lets_pass_are_known_here() {
+fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
     let (fleet, limits) = (Model::default(), limits());
     let folder = std::env::temp_dir().join(format!("sms-otp-books-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
@@ -296,6 +342,8 @@ fn numbers_of_whom_the_fleets_lets_pass_are_known_here() {
         own.standing(&who.person, by).unwrap().numbers
     };
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
+    assert_eq!(numbers(&mut books, &account()), 0);
+    books.succeed(&account(), rules, by).unwrap();
     assert_eq!(numbers(&mut books, &account()), 1);
     let bob = Account {
         person: "uid=bob".into(),

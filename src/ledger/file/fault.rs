@@ -78,6 +78,18 @@ pub fn newer(path: &str, version: u64) -> Error {
     }
 }
 
+/// An older version's, which this one does not read.
+#[must_use]
+pub fn older(path: &str, version: u64) -> Error {
+    let path = path.escape_debug();
+    Error::Local {
+        what: format!("the ledger {path} was written by an older version (format {version})"),
+        remedy: format!(
+            "mv {path} {path}.older; the next login begins a new one, and counts and locks are gone"
+        ),
+    }
+}
+
 /// Somebody has a lock and does not let go.
 #[must_use]
 pub fn held(path: &str, whose: &str) -> Error {

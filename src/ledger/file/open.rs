@@ -27,7 +27,7 @@ use crate::{
 
 const MAGIC: &Name = b"pam_sms_otp\0ledg";
 /// The layout of header, shards and rows.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Where the anchor of the clock stands.
 pub const ANCHOR: u64 = LENGTH;
 /// How often somebody else may come before us while the file is made.
@@ -184,6 +184,7 @@ fn key(header: &Sector, path: &str) -> Result<Keys, Error> {
     match reader.number(4) {
         Some(VERSION) => {}
         Some(version) if version > VERSION => return Err(fault::newer(path, version)),
+        Some(version) if version > 0 => return Err(fault::older(path, version)),
         _ => return Err(damaged("its header does not fit")),
     }
     let key = Zeroizing::new(reader.array().unwrap_or_default());

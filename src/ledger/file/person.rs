@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     keys::{Keys, half},
-    row::{LOGINS, NUMBERS, PERSON_LOG},
+    row::{LOGINS, MAX_KNOWN, NUMBERS, PERSON_LOG},
     sector::Name,
 };
 use crate::{
@@ -42,17 +42,38 @@ pub struct Person {
     pub name: String,
     /// When his password was changed, hashed.
     pub password: Option<[u8; 8]>,
+    /// The reference set, and the numbers that wait.
     pub numbers: Vec<Known>,
+    /// Whether the first numbers were seen. From then on a number outside the reference set is new,
+    /// even if that set is empty.
+    pub has_reference: bool,
     /// Oldest first.
     pub logins: Vec<Remembered>,
     pub log: Log,
 }
 
-/// A number, hashed, and since when it is his. Nothing: since ever.
+/// A number that is no longer new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
+    /// Hashed.
     pub number: [u8; 8],
+    /// When it was announced. Zero: it is one of the person's first.
     pub since: u64,
+    /// It is in the reference set, the numbers of the last granted login. The others wait, and are
+    /// forgotten as soon as a login no longer sees them.
+    pub granted: bool,
+}
+
+impl Known {
+    /// How long it still has to wait, in milliseconds.
+    fn wait(&self, rules: Rules<'_>, now: u64) -> u64 {
+        match self.since {
+            0 => 0,
+            since => since
+                .saturating_add(millis(rules.new_phone))
+                .saturating_sub(now),
+        }
+    }
 }
 
 /// A login that needed a code.
@@ -81,6 +102,7 @@ impl Default for Person {
             name: String::new(),
             password: None,
             numbers: Vec::new(),
+            has_reference: false,
             logins: Vec::new(),
             log: Log::new(PERSON_LOG),
         }
@@ -88,12 +110,12 @@ impl Default for Person {
 }
 
 impl Person {
-    /// Learns his password's date, and says which numbers are new; then, and with another password,
-    /// nothing is remembered. `trusted`: whether the first ones are not, and so are learned here.
+    /// Records the password's date, forgets waiting numbers that the directory no longer has, and
+    /// returns the new numbers. With a new number or another password, no login stays remembered.
+    /// `trusted`: the first numbers of a person are not new.
     pub fn meet(&mut self, him: &Name, who: &Account, keys: &Keys, trusted: bool) -> Vec<Phone> {
-        if trusted && self.numbers.is_empty() {
-            self.keep(who, keys, |_| Some(0));
-        }
+        self.forget_unseen(who, keys);
+        self.take_first(who, keys, trusted);
         let unknown = current(who, keys).into_iter();
         let unknown = unknown.filter(|(number, _)| self.since(*number).is_none());
         let new: Vec<Phone> = unknown.map(|(_, phone)| phone.clone()).collect();
@@ -106,42 +128,121 @@ impl Person {
         new
     }
 
-    /// Learns new numbers, once it is logged that they are new.
-    pub fn told(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
-        if self.keep(who, keys, |phone| new.contains(phone).then_some(now)) {
-            self.logins.clear();
+    /// The first numbers of a person are the first reference set, and have not to wait.
+    fn take_first(&mut self, who: &Account, keys: &Keys, trusted: bool) {
+        if self.has_reference || !trusted {
+            return;
+        }
+        self.has_reference = true;
+        for (number, _) in current(who, keys) {
+            if self.since(number).is_none() {
+                self.numbers.push(Known {
+                    number,
+                    since: 0,
+                    granted: true,
+                });
+            }
         }
     }
 
-    /// Learns his numbers from another ledger, which has let him pass by these rules. Those that it
-    /// has found to be new are not logged yet. Of the others it has said only that the one that the
-    /// code goes to has waited as long as the rules want; the rest may be waiting there still.
-    pub fn learn(&mut self, who: &Account, new: &[Phone], rules: Rules<'_>, keys: &Keys, now: u64) {
+    /// Forgets the waiting numbers that the directory no longer has: should they return, their wait
+    /// begins anew.
+    pub fn forget_unseen(&mut self, who: &Account, keys: &Keys) {
+        let current = current(who, keys);
+        self.numbers
+            .retain(|known| known.granted || is_current(known, &current));
+    }
+
+    /// The system log has taken the lines that announce these numbers: they begin to wait.
+    pub fn told(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
+        let mut begins = false;
+        for (number, phone) in current(who, keys) {
+            if new.contains(phone) && self.since(number).is_none() {
+                self.numbers.push(Known {
+                    number,
+                    since: now,
+                    granted: false,
+                });
+                begins = true;
+            }
+        }
+        self.has_reference = true;
+        // Another number is another way in.
+        if begins {
+            self.logins.clear();
+        }
+        self.make_room(half(keys.phone(who.phone.e164())));
+    }
+
+    /// Forgets waiting numbers until the rest fits, but not the one that the code goes to. Those
+    /// are announced again at the next login. The reference set always fits, so that a denied login
+    /// changes nothing of it.
+    fn make_room(&mut self, code: [u8; 8]) {
+        while self.numbers.len() > MAX_KNOWN {
+            let spare = |known: &Known| !known.granted && known.number != code;
+            match self.numbers.iter().rposition(spare) {
+                Some(place) => drop(self.numbers.remove(place)),
+                None => self.numbers.truncate(MAX_KNOWN),
+            }
+        }
+    }
+
+    /// The login is granted: its numbers, without those that still wait, are the reference set, and
+    /// every other number is forgotten. A number that was never announced stays out of the set, so
+    /// that the next login announces it.
+    pub fn grant(&mut self, who: &Account, rules: Rules<'_>, keys: &Keys, now: u64) -> Vec<Phone> {
+        self.take_first(who, keys, rules.trust_first_numbers());
+        let current = current(who, keys);
+        self.numbers.retain(|known| is_current(known, &current));
+        for known in &mut self.numbers {
+            known.granted = known.wait(rules, now) == 0;
+        }
+        let granted = |number| {
+            let mut known = self.numbers.iter();
+            known.any(|known| known.number == number && known.granted)
+        };
+        let reference = current.iter().filter(|(number, _)| granted(*number));
+        reference.map(|(_, phone)| (*phone).clone()).collect()
+    }
+
+    /// Another ledger has granted the login by these rules, with this reference set. It has not said
+    /// how long those numbers are known there: at least as long as these rules want.
+    pub fn learn(
+        &mut self,
+        who: &Account,
+        reference: &[Phone],
+        rules: Rules<'_>,
+        keys: &Keys,
+        now: u64,
+    ) {
         let has_waited = now.saturating_sub(millis(rules.new_phone));
-        let learns = self.keep(who, keys, |phone| {
-            let since = if *phone == who.phone { has_waited } else { now };
-            (!new.contains(phone)).then_some(since)
-        });
+        let mut numbers: Vec<Known> = Vec::new();
+        let mut learns = false;
+        for (number, phone) in current(who, keys) {
+            let granted = reference.contains(phone);
+            let known = self.numbers.iter().find(|known| known.number == number);
+            let since = match known {
+                Some(known) if granted => known.since.min(has_waited),
+                Some(known) if !known.granted => known.since,
+                None if granted => {
+                    learns = true;
+                    has_waited
+                }
+                // The other ledger has found it to be new, or has it waiting.
+                _ => continue,
+            };
+            numbers.push(Known {
+                number,
+                since,
+                granted,
+            });
+        }
+        self.numbers = numbers;
+        self.has_reference = true;
         // Another number is another way in.
         if learns {
             self.logins.clear();
         }
-    }
-
-    /// Learns his numbers of today that are not known yet, if it is said since when they are his.
-    /// Says whether there were any.
-    fn keep(&mut self, who: &Account, keys: &Keys, since: impl Fn(&Phone) -> Option<u64>) -> bool {
-        let current = current(who, keys);
-        let mut learns = false;
-        for (number, phone) in &current {
-            let (number, known) = (*number, self.since(*number));
-            if let (None, Some(since)) = (known, since(phone)) {
-                self.numbers.push(Known { number, since });
-                learns = true;
-            }
-        }
-        self.forget_numbers(&current);
-        learns
     }
 
     fn since(&self, number: [u8; 8]) -> Option<u64> {
@@ -151,25 +252,14 @@ impl Person {
             .map(|known| known.since)
     }
 
-    /// Makes room: by those that are his no longer, the longest known first.
-    fn forget_numbers(&mut self, current: &[([u8; 8], &Phone)]) {
-        while self.numbers.len() > NUMBERS {
-            let is_his = |known: &Known| current.iter().any(|(number, _)| *number == known.number);
-            let place = self.numbers.iter().position(|known| !is_his(known));
-            self.numbers.remove(place.unwrap_or(0));
-        }
-    }
-
     /// How long this number is too new for, in milliseconds. One that nobody has been told of yet
     /// has not begun to wait.
     #[must_use]
     pub fn new_phone(&self, number: Name, rules: Rules<'_>, now: u64) -> u64 {
-        let span = millis(rules.new_phone);
-        match self.since(half(number)) {
-            None => span,
-            Some(0) => 0,
-            Some(since) => since.saturating_add(span).saturating_sub(now),
-        }
+        let mut known = self.numbers.iter();
+        known
+            .find(|known| known.number == half(number))
+            .map_or_else(|| millis(rules.new_phone), |known| known.wait(rules, now))
     }
 
     /// Too many wrong codes.
@@ -260,6 +350,10 @@ impl Person {
             numbers: self.numbers.len(),
         }
     }
+}
+
+fn is_current(known: &Known, current: &[([u8; 8], &Phone)]) -> bool {
+    current.iter().any(|(number, _)| *number == known.number)
 }
 
 /// His numbers of today, hashed; of more than there is room for always the same ones, and the one

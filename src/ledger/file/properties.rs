@@ -7,7 +7,7 @@
 
 use super::{
     keys::Keys,
-    row::{LOGINS, LONGEST_NAME, NUMBERS, PERSON_LOG, PHONE_LOG, Row},
+    row::{LOGINS, LONGEST_NAME, MAX_KNOWN, PERSON_LOG, PHONE_LOG, Row},
     sector::{self, Name, SIZE, Sector},
 };
 
@@ -32,7 +32,7 @@ pub fn row(bytes: &[u8]) {
     assert_eq!(written.last(), Some(&0));
     let log = match &row {
         Row::Person(person) => {
-            assert!(person.name.len() <= LONGEST_NAME && person.numbers.len() <= NUMBERS);
+            assert!(person.name.len() <= LONGEST_NAME && person.numbers.len() <= MAX_KNOWN);
             assert!(person.logins.len() <= LOGINS && person.log.sent().len() <= PERSON_LOG);
             assert!(
                 person.failures == 0 || !row.is_over(u64::MAX),

@@ -18,9 +18,12 @@ pub const PERSON_LOG: usize = 20;
 /// Entries of a phone's log.
 pub const PHONE_LOG: usize = 50;
 /// Most bytes of a name.
-pub const LONGEST_NAME: usize = 48;
-/// Most numbers of a person.
+pub const LONGEST_NAME: usize = 34;
+/// Most numbers that one login is judged by, and most numbers of a reference set.
 pub const NUMBERS: usize = 6;
+/// Most numbers that are kept of a person: beside a full reference set there is room for one that
+/// waits.
+pub const MAX_KNOWN: usize = NUMBERS + 1;
 /// Most logins that are remembered for a person.
 pub const LOGINS: usize = 6;
 
@@ -39,6 +42,8 @@ const PERSON: u64 = 1;
 const PHONE: u64 = 2;
 /// Milliseconds fit for 8,900 years.
 const TIME: usize = 6;
+/// The bit of a person who has a reference set. The bits below say which known numbers are in it.
+const HAS_REFERENCE: u8 = 1 << MAX_KNOWN;
 
 impl Row {
     #[must_use]
@@ -74,15 +79,18 @@ impl Row {
     pub fn is_over(&self, now: u64) -> bool {
         match self {
             Self::Phone(log) => log.is_over(now),
-            Self::Person(person) => {
-                person.failures == 0
-                    && person.locked_until <= now
-                    && person.logins.iter().all(|login| login.is_over(now))
-                    && person.log.is_over(now)
-                    && now.saturating_sub(person.touched) > LONG_AGO
-            }
+            Self::Person(person) => is_over(person, now),
         }
     }
+}
+
+/// The same, of a person.
+pub fn is_over(person: &Person, now: u64) -> bool {
+    person.failures == 0
+        && person.locked_until <= now
+        && person.logins.iter().all(|login| login.is_over(now))
+        && person.log.is_over(now)
+        && now.saturating_sub(person.touched) > LONG_AGO
 }
 
 fn write_person(person: &Person, sector: &mut Writer) {
@@ -94,8 +102,9 @@ fn write_person(person: &Person, sector: &mut Writer) {
     let name = cut(&person.name);
     write_length(name.len(), sector);
     sector.bytes(name.as_bytes());
-    write_length(person.numbers.len().min(NUMBERS), sector);
-    for known in person.numbers.iter().take(NUMBERS) {
+    sector.number(sets(person).into(), 1);
+    write_length(person.numbers.len().min(MAX_KNOWN), sector);
+    for known in person.numbers.iter().take(MAX_KNOWN) {
         sector.bytes(&known.number);
         sector.number(known.since, TIME);
     }
@@ -116,11 +125,13 @@ fn read_person(reader: &mut Reader<'_>) -> Option<Person> {
     let password = Some(reader.array()?).filter(|hash| *hash != [0; 8]);
     let length = read_length(reader, LONGEST_NAME)?;
     let name = String::from_utf8(reader.bytes(length)?.to_vec()).ok()?;
+    let sets = u8::try_from(reader.number(1)?).ok()?;
     let mut numbers = Vec::new();
-    for _ in 0..read_length(reader, NUMBERS)? {
+    for place in 0..read_length(reader, MAX_KNOWN)? {
         numbers.push(Known {
             number: reader.array()?,
             since: reader.number(TIME)?,
+            granted: sets & bit(place) != 0,
         });
     }
     let mut logins = Vec::new();
@@ -138,10 +149,28 @@ fn read_person(reader: &mut Reader<'_>) -> Option<Person> {
         locked_until,
         password,
         name,
+        has_reference: sets & HAS_REFERENCE != 0,
         numbers,
         logins,
         log: read_log(reader, PERSON_LOG)?,
     })
+}
+
+/// Which known numbers are in the reference set, and whether there is one.
+fn sets(person: &Person) -> u8 {
+    let known = (0..MAX_KNOWN).zip(&person.numbers);
+    let granted = known.filter(|(_, known)| known.granted);
+    let reference = if person.has_reference {
+        HAS_REFERENCE
+    } else {
+        0
+    };
+    granted.fold(reference, |sets, (place, _)| sets | bit(place))
+}
+
+fn bit(place: usize) -> u8 {
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    1_u8.checked_shl(place).unwrap_or(0)
 }
 
 /// A log: its horizon, and its entries.

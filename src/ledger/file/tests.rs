@@ -22,6 +22,14 @@ fn it_is_like_the_model() {
 }
 
 #[test]
+fn its_new_numbers_are_those_of_the_model() {
+    let scratch = Scratch::new();
+    let time = Time::default();
+    let mut file = scratch.open(&time);
+    conform::numbers::compare(&mut file, |while_| time.pass(while_));
+}
+
+#[test]
 fn a_remembered_login_writes_nothing() {
     let scratch = Scratch::new();
     let time = Time::default();
@@ -181,6 +189,13 @@ fn a_new_number_is_known_once_it_is_told() {
     assert_eq!((found.answer, found.new_numbers), (waits(day / 2), vec![]));
     time.pass(day / 2);
     assert!(matches!(admit(&who, rules).answer, Answer::Reserved(_)));
+
+    // After 400 days without a login, the numbers are a person's first ones.
+    time.pass(day * 402);
+    let first = stage::somebody(3);
+    who.phone = first.phone.clone();
+    who.numbers = first.numbers;
+    assert_eq!(admit(&who, rules).new_numbers, []);
 
     // A stranger's are new where this ledger stands in, and stay so.
     let rules = Rules {

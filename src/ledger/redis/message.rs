@@ -9,10 +9,14 @@ use super::{
     Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Suspect,
     Try, Whose, fault::WRITTEN, keys::Hasher,
 };
-use crate::{config::Rule, id::LoginId, ledger::window::millis};
+use crate::{config::Rule, id::LoginId, ledger::window::millis, phone::Phone};
 
 /// Of a name so many characters are kept.
 const LONGEST_NAME: usize = 64;
+
+/// Most numbers that one login is judged by: people who may write the directory do not fill the
+/// server's memory.
+pub const MAX_NUMBERS: usize = 100;
 
 /// The question about an account. What is not there is left out: a JSON null is no nil in Lua.
 #[derive(Debug, Serialize)]
@@ -65,7 +69,7 @@ impl Question {
             id,
             person: hasher.person(&who.person),
             phone: hasher.phone(&who.phone),
-            numbers: who.numbers.iter().map(|n| hasher.phone(n)).collect(),
+            numbers: judged(who).map(|n| hasher.phone(n)).collect(),
             allowed: who.allowed,
             password: (!changed.is_empty()).then(|| hasher.password(changed)),
             place: who.place.as_deref().map(|place| hasher.place(place)),
@@ -88,6 +92,27 @@ impl Question {
     }
 }
 
+/// The numbers that a login is judged by, in an order that does not change: of too many, the one that
+/// the code goes to and always the same others.
+fn judged(who: &Account) -> impl Iterator<Item = &Phone> {
+    let mut numbers: Vec<&Phone> = who.numbers.iter().collect();
+    if numbers.len() > MAX_NUMBERS {
+        numbers.sort_by_key(|number| (**number != who.phone, *number));
+        numbers.dedup();
+    }
+    numbers.into_iter().take(MAX_NUMBERS)
+}
+
+/// The numbers that a script has named by their places.
+fn named(places: &[usize], who: &Account) -> Result<Vec<Phone>, Odd> {
+    let numbers: Vec<&Phone> = judged(who).collect();
+    let number = |place: &usize| numbers.get(*place).map(|number| (*number).clone());
+    places
+        .iter()
+        .map(|place| number(place).ok_or(Odd))
+        .collect()
+}
+
 /// An SMS that is given back.
 #[derive(Debug, Serialize)]
 pub struct Returned {
@@ -96,10 +121,9 @@ pub struct Returned {
     pub parts: u16,
 }
 
-/// Numbers of a person, and those of which it is logged that they are new.
+/// Numbers that the system log has announced.
 #[derive(Debug, Serialize)]
 pub struct Logged {
-    pub numbers: Vec<String>,
     pub new: Vec<String>,
 }
 
@@ -206,11 +230,8 @@ pub struct Admitted {
 
 impl Admitted {
     pub fn read(self, number: u32, who: &Account, rules: Rules<'_>) -> Result<Admission, Odd> {
-        let new = self.new.iter();
         Ok(Admission {
-            new_numbers: new
-                .map(|nth| who.numbers.get(*nth).cloned().ok_or(Odd))
-                .collect::<Result<_, _>>()?,
+            new_numbers: named(&self.new, who)?,
             answer: match (self.answer.slot(number), &self.answer) {
                 (Some(slot), _) => Answer::Reserved(slot),
                 (None, Said::Remembered { by }) => Answer::Remembered {
@@ -219,6 +240,20 @@ impl Admitted {
                 (None, said) => Answer::Refused(said.refusal(rules)?),
             },
         })
+    }
+}
+
+/// What a granted login leaves behind.
+#[derive(Debug, Deserialize)]
+pub struct Granted {
+    /// Which of the numbers are the reference set.
+    #[serde(default)]
+    reference: Vec<usize>,
+}
+
+impl Granted {
+    pub fn read(self, who: &Account) -> Result<Vec<Phone>, Odd> {
+        named(&self.reference, who)
     }
 }
 

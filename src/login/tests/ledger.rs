@@ -319,6 +319,10 @@ fn a_new_number_is_told_forgets_and_waits() {
     ledger.pass(seconds(60));
     assert!(moved(wait, &[Do::Say(PASSWORD)]).changed.is_empty());
     assert_eq!(login(&ledger, wait, &[Do::Code(0)]).reason, "granted");
+    // That login has not seen the new number, so the wait begins anew.
+    ledger.pass(seconds(86400));
+    let seen = moved(wait, &[Do::Say(PASSWORD)]);
+    assert_eq!((seen.reason, seen.changed.len()), ("new-phone", 1));
     ledger.pass(seconds(86400));
     let seen = moved(wait, &[Do::Say(PASSWORD), Do::Code(0)]);
     assert_eq!(seen.reason, "granted");

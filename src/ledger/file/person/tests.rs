@@ -1,7 +1,7 @@
 //! What is decided from one row alone, at its edges.
 
 use super::*;
-use crate::config::Rule;
+use crate::{config::Rule, ledger::file::row::Row};
 
 const DAY: u64 = 86_400_000;
 const HIM: Name = [9; 16];
@@ -70,40 +70,47 @@ const fn waiting(limits: &Limits, new_phone: u64) -> Rules<'_> {
     }
 }
 
-/// What another ledger lets pass is as old as its rules want it to be; what else he has may be waiting
-/// there still, and what it found new is not logged yet.
+/// What is in the other ledger's reference set has waited there as long as the rules want; what waits or
+/// is new there is not learned.
 #[test]
-fn of_another_ledger_only_the_number_that_it_lets_pass_has_waited() {
+fn of_another_ledger_the_reference_set_is_learned() {
     let limits = limits();
     let mut person = remembering(DAY);
-    // The code goes to 124.
     let who = with(&[122, 123, 124]);
     let day = waiting(&limits, DAY);
-    person.learn(&who, &[phone(122)], day, &keys(), 5 * DAY);
+    person.learn(&who, &[phone(124)], day, &keys(), 5 * DAY);
     assert_eq!(
-        known(&person, &[122, 123, 124, 125]),
-        [None, Some(5 * DAY), Some(4 * DAY), None]
+        known(&person, &[122, 123, 124]),
+        [None, None, Some(4 * DAY)]
     );
+    assert!(person.has_reference);
     let wait =
         |person: &Person, last, now| person.new_phone(keys().phone(phone(last).e164()), day, now);
     let waits = [122, 123, 124].map(|last| wait(&person, last, 5 * DAY));
     assert_eq!(waits, [DAY, DAY, 0]);
     // Another number is another way in: nothing is remembered.
     assert!(person.logins.is_empty());
-    // What is known stays as it is.
+    // What waits here goes on waiting, and what has waited there has nothing to wait for here.
+    person.told(&who, &[phone(122), phone(123)], &keys(), 6 * DAY);
     person.remember(HOME, LoginId([2; 4]), DAY);
-    person.learn(&who, &[phone(122)], day, &keys(), 7 * DAY);
-    assert_eq!(known(&person, &[123, 124]), [Some(5 * DAY), Some(4 * DAY)]);
+    let reference = [phone(123), phone(124)];
+    person.learn(&who, &reference, day, &keys(), 6 * DAY + 1);
+    let expected = [Some(6 * DAY), Some(5 * DAY + 1), Some(4 * DAY)];
+    assert_eq!(known(&person, &[122, 123, 124]), expected);
+    assert_eq!(wait(&person, 122, 6 * DAY + 1), DAY - 1);
     assert_eq!(person.logins.len(), 1);
+    // What is not in the set there is in none here.
+    person.learn(&with(&[123, 124]), &[phone(124)], day, &keys(), 8 * DAY);
+    assert_eq!(
+        known(&person, &[122, 123, 124]),
+        [None, None, Some(4 * DAY)]
+    );
 
     // Where nothing waits, nothing has waited: at another service of this host it may have to.
     let mut person = Person::default();
-    person.learn(&who, &[], waiting(&limits, 0), &keys(), 5 * DAY);
-    assert_eq!(known(&person, &[123, 124]), [Some(5 * DAY); 2]);
-    // What is new, though the code goes to it, waits for the line in the log.
-    let mut person = Person::default();
-    person.learn(&who, &[phone(124)], waiting(&limits, 0), &keys(), 5 * DAY);
-    assert_eq!(known(&person, &[124]), [None]);
+    let allow = waiting(&limits, 0);
+    person.learn(&who, &[phone(123)], allow, &keys(), 5 * DAY);
+    assert_eq!(known(&person, &[123, 124]), [Some(5 * DAY), None]);
 }
 
 #[test]
@@ -139,28 +146,49 @@ fn a_number_is_new_until_that_is_told_and_then_begins_to_wait() {
 }
 
 #[test]
-fn room_for_numbers_is_made_by_those_that_are_his_no_longer() {
-    let mut person = Person::default();
-    let told = |person: &mut Person, numbers: &[u32], now| {
-        let new = person.meet(&HIM, &with(numbers), &keys(), false);
-        person.told(&with(numbers), &new, &keys(), now);
-    };
-    for last in 100..106 {
-        told(&mut person, &[last], u64::from(last));
-    }
-    assert_eq!(person.numbers.len(), NUMBERS);
-    // 100 is his still; 101 is the longest known of the others.
-    told(&mut person, &[100, 110], DAY);
-    assert_eq!(
-        known(&person, &[100, 101, 102, 110]),
-        [Some(100), None, Some(102), Some(DAY)]
-    );
+fn room_for_a_waiting_number_never_costs_the_reference_set() {
     let limits = limits();
-    let rules = waiting(&limits, DAY);
-    person.learn(&with(&[100, 111]), &[], rules, &keys(), 3 * DAY);
-    let expected = [Some(100), None, Some(2 * DAY)];
-    assert_eq!(known(&person, &[100, 102, 111]), expected);
-    assert_eq!(person.numbers.len(), NUMBERS);
+    let day = waiting(&limits, DAY);
+    let mut person = Person::default();
+    let six = [1, 2, 3, 4, 5, 6];
+    person.meet(&HIM, &with(&six), &keys(), true);
+    assert_eq!(person.grant(&with(&six), day, &keys(), DAY).len(), NUMBERS);
+    // Six others at once: the one that the code goes to waits, and the next login announces the rest.
+    let others = [11, 12, 13, 14, 15, 16];
+    let new = person.meet(&HIM, &with(&others), &keys(), true);
+    assert_eq!(new.len(), others.len());
+    person.told(&with(&others), &new, &keys(), DAY);
+    assert_eq!(person.numbers.len(), MAX_KNOWN);
+    assert_eq!(known(&person, &six), [Some(0); NUMBERS]);
+    assert_eq!(known(&person, &[15, 16]), [None, Some(DAY)]);
+    // A grant makes room: what has waited is the set, and what was never announced stays new.
+    assert_eq!(
+        person.grant(&with(&others), day, &keys(), 2 * DAY),
+        [phone(16)]
+    );
+    assert_eq!(person.numbers.len(), 1);
+    assert_eq!(known(&person, &six), [None; NUMBERS]);
+    let new = person.meet(&HIM, &with(&others), &keys(), true);
+    assert_eq!(new.len(), others.len() - 1);
+}
+
+/// With an empty reference set no number is one of the first again.
+#[test]
+fn an_empty_reference_set_is_one() {
+    let limits = limits();
+    let allow = waiting(&limits, 0);
+    let mut person = Person::default();
+    person.meet(&HIM, &with(&[1]), &keys(), true);
+    // The log takes no line.
+    for now in [DAY, 2 * DAY] {
+        assert_eq!(person.meet(&HIM, &with(&[2]), &keys(), true), [phone(2)]);
+        assert_eq!(person.grant(&with(&[2]), allow, &keys(), now), []);
+        assert!(person.numbers.is_empty());
+    }
+    let Some(Row::Person(read)) = Row::read(&Row::Person(person.clone()).write(&HIM)) else {
+        panic!("no person");
+    };
+    assert_eq!(read, person);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn log(dice: &mut Dice, most: usize) -> Log {
 }
 
 fn person(dice: &mut Dice) -> Person {
-    let (length, numbers, logins) = (dice.below(49), dice.below(7), dice.below(7));
+    let (length, numbers, logins) = (dice.below(35), dice.below(8), dice.below(7));
     Person {
         failures: u32::try_from(dice.roll() >> 32).unwrap(),
         locked_until: time(dice),
@@ -35,8 +35,10 @@ fn person(dice: &mut Dice) -> Person {
             .map(|_| Known {
                 number: bytes(dice),
                 since: time(dice),
+                granted: dice.below(2) == 0,
             })
             .collect(),
+        has_reference: dice.below(2) == 0,
         logins: (0..logins)
             .map(|_| Remembered {
                 place: bytes(dice),
@@ -66,6 +68,7 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
     let known = Known {
         number: [255; 8],
         since: u64::MAX,
+        granted: true,
     };
     let login = Remembered {
         place: [255; 16],
@@ -79,7 +82,8 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
         vouched: true,
         name: "x".repeat(LONGEST_NAME),
         password: Some([255; 8]),
-        numbers: vec![known; NUMBERS],
+        numbers: vec![known; MAX_KNOWN],
+        has_reference: true,
         logins: vec![login; LOGINS],
         log: full(PERSON_LOG),
     };

@@ -108,14 +108,18 @@ fn no_bit_of_header_clock_or_total_turns_unnoticed() {
 }
 
 #[test]
-fn a_newer_file_is_left_alone() {
+fn a_file_of_another_version_is_left_alone() {
     let scratch = Scratch::new();
     drop(scratch.open_really());
     let file = std::fs::OpenOptions::new()
         .write(true)
         .open(scratch.path())
         .unwrap();
-    for (version, says) in [(2, "newer version (format 2)"), (0, "is damaged")] {
+    for (version, says) in [
+        (3, "newer version (format 3)"),
+        (1, "older version (format 1)"),
+        (0, "is damaged"),
+    ] {
         file.write_all_at(&[version], 24).unwrap();
         let error = scratch.error().to_string();
         assert!(error.contains(says), "{error}");

@@ -1,14 +1,11 @@
 -- Whether he needs a code, and may have one: then an SMS is reserved.
-local first_time = #under('number:') == 0
+take_first()
+-- Should they return, their wait begins anew.
+forget_unseen('waiting:')
 local new = {}
 for nth, hash in ipairs(ask.numbers) do
-  local field = 'number:' .. hash
-  if first_time then
-    set(field, 0)
-  elseif not his[field] then
-    -- It stays new until it is told that this was logged.
-    new[#new + 1] = nth - 1
-  end
+  -- It stays new until it is told that this was logged.
+  if not since(hash) then new[#new + 1] = nth - 1 end
 end
 
 local other_password = ask.password and his.password ~= ask.password
@@ -21,8 +18,7 @@ local function not_allowed()
 end
 
 local function too_new()
-  local since = tonumber((his['number:' .. ask.phone] or ''):match('^%d+')) or now
-  local wait = since > 0 and since + ask.new_phone - now or 0
+  local wait = wait_left(ask.phone)
   if wait > 0 then return { is = 'new_phone', wait = wait } end
 end
 

@@ -7,10 +7,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local HOUR, DAY = 3600000, 86400000
 local MONTH = 30 * DAY -- Nothing is remembered for longer.
 local YEAR = 400 * DAY -- Who was not here for so long is forgotten.
-local MOST_NUMBERS, MOST_PLACES = 100, 64
+local MOST_PLACES = 64
 
--- The person: failures, lock (its end), password, done (requests that count), number:… (since when),
--- place:… (when a login was earned there, and which), known where there is nothing else.
+-- The person: failures, lock (its end), password, done (requests that count), number:… (the reference
+-- set: when each was announced, 0 for the first ones), waiting:… (other numbers, likewise), reference
+-- (whether there is such a set), place:… (when a login was earned there, and which), known where there
+-- is nothing else.
 local his = {}
 if person then
   local flat = redis.call('HGETALL', person)
@@ -38,6 +40,33 @@ local function under(prefix)
     return a.at < b.at
   end)
   return found
+end
+
+-- When a number was announced. Nothing: it is new.
+local function since(hash) return tonumber(his['number:' .. hash] or his['waiting:' .. hash]) end
+
+-- How long a number still has to wait: a new one all the time.
+local function wait_left(hash)
+  local at = since(hash) or now
+  return at > 0 and math.max(at + ask.new_phone - now, 0) or 0
+end
+
+-- The first numbers of a person are the first reference set, and have not to wait.
+local function take_first()
+  if his.reference then return end
+  set('reference', 1)
+  for _, hash in ipairs(ask.numbers) do
+    if not since(hash) then set('number:' .. hash, 0) end
+  end
+end
+
+-- Forgets numbers that this login does not see.
+local function forget_unseen(prefix)
+  local seen = {}
+  for _, hash in ipairs(ask.numbers) do seen[prefix .. hash] = true end
+  for _, old in ipairs(under(prefix)) do
+    if not seen[old.field] then set(old.field, nil) end
+  end
 end
 
 local function forget_places()
@@ -154,6 +183,6 @@ local function standing()
     locked = left > 0 and left or nil,
     sms = #sent > 0 and sent or nil,
     remembered = #earned > 0 and earned or nil,
-    numbers = #under('number:'),
+    numbers = #under('number:') + #under('waiting:'),
   }
 end

@@ -2,6 +2,19 @@
 if not done() then
   clear_failures()
   mark_done()
+  -- This login's numbers, without those that still wait, are the reference set; every other number is
+  -- forgotten. One that was never announced stays out, so that the next login announces it.
+  take_first()
+  forget_unseen('number:')
+  forget_unseen('waiting:')
+  for _, hash in ipairs(ask.numbers) do
+    local at = since(hash)
+    if at then
+      local waits = wait_left(hash) > 0
+      set('number:' .. hash, not waits and at or nil)
+      set('waiting:' .. hash, waits and at or nil)
+    end
+  end
   if ask.place and ask.remember then
     set('place:' .. ask.place, now .. ' ' .. ask.login)
     local places = under('place:')
@@ -11,4 +24,8 @@ if not done() then
   end
   keep()
 end
-return cjson.encode({ is = 'done' })
+local reference = {}
+for nth, hash in ipairs(ask.numbers) do
+  if his['number:' .. hash] then reference[#reference + 1] = nth - 1 end
+end
+return cjson.encode({ reference = #reference > 0 and reference or nil })

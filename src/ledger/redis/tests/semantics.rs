@@ -29,6 +29,18 @@ fn like_the_model() {
 }
 
 #[test]
+fn its_new_numbers_are_those_of_the_model() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    let clock = Arc::new(AtomicU64::new(START));
+    store.clock = Some(Arc::clone(&clock));
+    conform::numbers::compare(&mut store, |time| {
+        let millis = u64::try_from(time.as_millis()).unwrap();
+        clock.fetch_add(millis, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn by_the_servers_own_clock() {
     let server = Redis::start();
     let mut store = remote(&server);
@@ -218,8 +230,9 @@ fn what_is_kept_of_one_person_is_bounded() {
     let limits = limits();
     let mut who = account(0);
     let mine = who.phone.clone();
+    who.numbers = (0..130).map(|number| account(number).phone).collect();
+    who.numbers[0] = mine.clone();
     for number in 0..130 {
-        who.numbers = vec![mine.clone(), account(number).phone];
         who.place = Some(format!("from {number}"));
         let admission = store.admit(&who, rules(&limits), soon()).unwrap();
         store.told(&who, &admission.new_numbers, soon()).unwrap();
@@ -227,9 +240,20 @@ fn what_is_kept_of_one_person_is_bounded() {
     }
     let standing = store.standing(&who.person, soon()).unwrap();
     assert_eq!(standing.numbers, 100);
+    who.numbers.reverse();
+    let admission = store.admit(&who, rules(&limits), soon()).unwrap();
+    assert_eq!(admission.new_numbers, [], "in any order");
+    // However many other numbers come and wait, the reference set stays.
+    for number in 200..400 {
+        who.numbers = (number..number + 2).map(|n| account(n).phone).collect();
+        let admission = store.admit(&who, rules(&limits), soon()).unwrap();
+        store.told(&who, &admission.new_numbers, soon()).unwrap();
+    }
+    let standing = store.standing(&who.person, soon()).unwrap();
+    assert_eq!(standing.numbers, 102);
     who.numbers = vec![mine];
     let admission = store.admit(&who, rules(&limits), soon()).unwrap();
-    assert_eq!(admission.new_numbers, [], "what is his now stays known");
+    assert_eq!(admission.new_numbers, [], "what is granted stays known");
 
     // The clock has stood at most for a moment, so which of the places went is open.
     for number in 0..100 {
