@@ -2,6 +2,7 @@
 
 mod ahead;
 mod arguments;
+mod btrfs;
 mod carrier;
 mod directory;
 mod disk;
@@ -51,6 +52,7 @@ pub fn cases() -> Vec<Case> {
         smallest::CASES,
         storm::CASES,
         disk::CASES,
+        btrfs::CASES,
         fleet::CASES,
         policy::CASES,
         hosts::CASES,

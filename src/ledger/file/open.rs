@@ -5,7 +5,10 @@ use std::{ffi::CString, os::fd::OwnedFd};
 
 use rand::{TryRng, rngs::SysRng};
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, fstat, fsync, linkat, mkdir, open, unlink},
+    fs::{
+        AtFlags, CWD, IFlags, Mode, OFlags, fstat, fsync, ioctl_getflags, ioctl_setflags, linkat,
+        mkdir, open, unlink,
+    },
     io::Errno,
 };
 use trust::{Distrust, Kind};
@@ -91,6 +94,7 @@ fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Error> {
     let draft = format!("{path}.new-{:08x}{:08x}", sys::chance(), sys::chance());
     let how = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = open(&draft, how, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+    write_in_place(&file);
     let made = fill(file, path, clocks).and_then(|_file| {
         match linkat(CWD, &draft, CWD, path, AtFlags::empty()) {
             // Whoever clears up may have come between making the draft and locking it.
@@ -101,6 +105,15 @@ fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Error> {
     let _ = unlink(&draft);
     clear_up(path);
     made
+}
+
+/// Asks for a file that is overwritten in place. btrfs copies on write otherwise, and needs room to change
+/// a byte: a full disk would keep out users who have a row. It takes the flag for an empty file only;
+/// file systems without it refuse, and overwrite in place anyway.
+fn write_in_place(file: &OwnedFd) {
+    if let Ok(flags) = ioctl_getflags(file) {
+        let _ = ioctl_setflags(file, flags | IFlags::NOCOW);
+    }
 }
 
 /// Everything that is not zero. The file that comes back has a lock: it is being made.

@@ -122,6 +122,16 @@ pub fn dev(scratch: &Scratch) {
         write(&node, 0o666, "");
         bind(&Path::new("/dev").join(device), &node);
     }
+    // For file systems in a file.
+    for device in
+        std::iter::once("loop-control".to_owned()).chain((0..8).map(|n| format!("loop{n}")))
+    {
+        if Path::new("/dev").join(&device).exists() {
+            let node = dev.join(&device);
+            write(&node, 0o600, "");
+            bind(&Path::new("/dev").join(&device), &node);
+        }
+    }
     // For a network of one's own. A container need not have it.
     if Path::new("/dev/net/tun").exists() {
         fs::create_dir(dev.join("net")).expect("a folder in our /dev");
