@@ -8,7 +8,7 @@
 mod dial;
 pub mod http;
 mod line;
-mod names;
+mod resolve;
 mod roots;
 #[cfg(test)]
 pub(crate) mod stage;
@@ -22,9 +22,10 @@ use std::{fmt, io};
 use rustix::io::Errno;
 
 #[cfg(test)]
-pub(crate) use names::BOTH;
+pub(crate) use resolve::BOTH;
 
 pub use dial::{Failure, Pace, Reached, dial, dial_unix};
+pub use resolve::{Addresses, Lookup, Lookups, lookup_limit, prefetch_deadline};
 pub use roots::{take_system_roots, tls_config};
 pub use stream::Stream;
 pub use tls::Secured;

@@ -2,6 +2,7 @@
 
 mod caller;
 mod deadlines;
+mod dns;
 mod ending;
 mod exhausted;
 mod failover;
@@ -38,6 +39,7 @@ pub fn cases() -> Vec<Case> {
     [
         caller::CASES,
         deadlines::CASES,
+        dns::CASES,
         ending::CASES,
         exhausted::CASES,
         failover::CASES,

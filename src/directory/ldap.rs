@@ -71,26 +71,34 @@ impl Ldap {
     }
 
     /// Looks for a person by name. Servers are asked in turn until one knows; each gets an equal
-    /// share of the time that is left, so that one that is silent does not cost the next its turn.
+    /// share of the time that is left, so that one that is silent does not cost the next its turn. The
+    /// names of all servers are looked up at the same time.
     pub fn find(&mut self, user: &str, by: Deadline) -> Result<Found, Error> {
         self.session = None;
         if user.is_empty() {
             return Ok(Found::None);
         }
         let settings = Arc::clone(&self.settings);
+        let hosts = settings.uris.iter().map(|uri| match uri {
+            LdapUri::Tcp { host, port, .. } => Some((host.as_str(), *port)),
+            LdapUri::Unix(_) => None,
+        });
+        let mut lookups = net::Lookups::begin(hosts);
+        let limit = net::lookup_limit(settings.timeout, by);
         let mut misses = Vec::new();
         let mut to_go = u32::try_from(settings.uris.len()).unwrap_or(u32::MAX);
-        for uri in &settings.uris {
-            if by.is_over() {
+        while let Some((at, addresses)) = lookups.next(limit).filter(|_| !by.is_over()) {
+            let Some(uri) = settings.uris.get(at) else {
                 break;
-            }
+            };
             let share = by.left().checked_div(to_go).unwrap_or_default();
             to_go = to_go.saturating_sub(1);
             let pace = Pace {
                 by: by.or_within(share),
                 step: settings.timeout,
             };
-            match self.ask(uri, user, pace) {
+            let found = addresses.map_err(Miss::from);
+            match found.and_then(|at| self.ask(uri, &at, user, pace)) {
                 Ok(found) => return Ok(found),
                 Err(Miss::Next(error)) => misses.push(error),
                 Err(Miss::End(error)) => return Err(error),
@@ -101,13 +109,19 @@ impl Ldap {
 
     /// Asks one server: where its name has several addresses, one after the other, for behind each
     /// there may be another machine.
-    fn ask(&mut self, uri: &LdapUri, user: &str, pace: Pace) -> Result<Found, Miss> {
+    fn ask(
+        &mut self,
+        uri: &LdapUri,
+        addresses: &net::Addresses,
+        user: &str,
+        pace: Pace,
+    ) -> Result<Found, Miss> {
         let name = session::name(uri);
         // The texts of what fails in connecting name the server already.
         let (found, session) = match uri {
-            LdapUri::Tcp { host, port, .. } => {
+            LdapUri::Tcp { .. } => {
                 let by = pace.by.or_within(pace.step.saturating_mul(STEPS));
-                net::dial(host, *port, Pace { by, ..pace }, |at: Reached| {
+                net::dial(addresses, Pace { by, ..pace }, |at: Reached| {
                     let name = format!("{name}{}", at.which);
                     self.ask_on(Dialled::Tcp(at.tcp), uri, &name, user, at.pace)
                 })?

@@ -18,7 +18,7 @@ use rustix::{
     },
 };
 
-use super::{Error, names, place, printable};
+use super::{Addresses, Error, printable};
 use crate::deadline::{self, Deadline, Moment};
 
 /// How long reaching somebody may take.
@@ -26,7 +26,7 @@ use crate::deadline::{self, Deadline, Moment};
 pub struct Pace {
     /// All of it.
     pub by: Deadline,
-    /// Finding and connecting, and each step after that.
+    /// Connecting, and each step after that.
     pub step: Duration,
 }
 
@@ -67,35 +67,20 @@ impl Failure for Error {
     }
 }
 
-/// Opens TCP connections (`TCP_NODELAY`) to the addresses of `host` in turn, until `try_it` finds
-/// that the one at the other end is of use.
+/// Opens TCP connections (`TCP_NODELAY`) to a server's addresses in turn, until `try_it` finds that the
+/// one at the other end is of use.
 ///
-/// `host` is a name or an address, IPv6 without brackets. Each address gets its fair share of the
+/// Each address gets its fair share of the
 /// time for connecting, so that one that swallows packets does not keep us from the next; whoever has
 /// answered may take half of what is left in all, for a server that is slow is slow at its other
 /// addresses too. Of several failures one is told that does not pass by itself, else the
 /// last: a certificate that does not verify stays one, whatever else was down.
 pub fn dial<T, F: Failure>(
-    host: &str,
-    port: u16,
+    server: &Addresses,
     pace: Pace,
-    try_it: impl FnMut(Reached) -> Result<T, F>,
-) -> Result<T, F> {
-    let named = place(host, port);
-    let began = Moment::now();
-    let addresses = names::addresses(host, port, &named, pace.step())?;
-    let step = pace.step.saturating_sub(Moment::now().since(began));
-    try_each(&addresses, &named, Pace { step, ..pace }, pace.step, try_it)
-}
-
-/// `pace.step` is for connecting to all of them, `step` for each step after that.
-fn try_each<T, F: Failure>(
-    addresses: &[SocketAddr],
-    named: &str,
-    pace: Pace,
-    step: Duration,
     mut try_it: impl FnMut(Reached) -> Result<T, F>,
 ) -> Result<T, F> {
+    let (named, addresses) = (server.place(), &server.found);
     let mut told = F::from(Error::Outage(format!("{named}: no address")));
     let mut still = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     let mut connecting = pace.step;
@@ -113,7 +98,7 @@ fn try_each<T, F: Failure>(
             Ok(tcp) => {
                 let reached = Reached {
                     tcp,
-                    pace: Pace { by, step },
+                    pace: Pace { by, ..pace },
                     which: which(address, addresses),
                 };
                 match try_it(reached) {
@@ -122,7 +107,7 @@ fn try_each<T, F: Failure>(
                 }
             }
             Err(error) if is_no_such_loopback(address, &error) && addresses.len() > 1 => continue,
-            Err(error) => told_of(address, named, &error).into(),
+            Err(error) => told_of(address, &named, &error).into(),
         };
         if told.is_outage() {
             told = failure;

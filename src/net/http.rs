@@ -10,13 +10,13 @@ use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 
-use super::{Error, Pace, Reached, Stream, dial, line::Line, place};
+use super::{Addresses, Error, Pace, Reached, Stream, dial, line::Line, place};
 use crate::deadline::{Deadline, Moment};
 
 pub use exchange::{Post, Reply, Unanswered, post};
 
 /// Steps of opening that may each take their whole time: TCP, the proxy's answer, TLS.
-pub const STEPS: u32 = 3;
+const STEPS: u32 = 3;
 
 /// Longest answer of a proxy to CONNECT.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -50,22 +50,23 @@ pub struct Connection {
 
 impl Connection {
     /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`, over all
-    /// addresses of the server (or the proxy) together. Nothing has been asked by then, so the
+    /// addresses `at` which the server (or the proxy) is. Nothing has been asked by then, so the
     /// next address may be tried.
-    pub fn open(server: &Server, step: Duration, by: Deadline) -> Result<Self, Error> {
+    pub fn open(
+        server: &Server,
+        at: &Addresses,
+        step: Duration,
+        by: Deadline,
+    ) -> Result<Self, Error> {
         let by = by.or_within(step.saturating_mul(STEPS));
-        let (host, port) = match &server.proxy {
-            None => (&server.host, server.port),
-            Some((host, port)) => (host, *port),
-        };
-        dial(host, port, Pace { by, step }, |reached: Reached| {
+        dial(at, Pace { by, step }, |reached: Reached| {
             let every = reached.pace;
             let line = match &server.proxy {
                 None => {
-                    let place = format!("{}{}", place(host, port), reached.which);
+                    let place = format!("{}{}", at.place(), reached.which);
                     Line::new(reached.tcp, place)
                 }
-                Some(proxy) => tunnel(proxy, server, reached)?,
+                Some(_) => tunnel(at, server, reached)?,
             };
             let stream = Stream::over(line, &server.host, server.tls.as_ref(), every.step())?;
             let opened = Moment::now();
@@ -108,13 +109,12 @@ impl Connection {
 /// Not ureq's connector: that one looks the proxy up through its resolver and keeps time by its own
 /// timeouts. The answer is read a byte at a time, so that none of what follows it is taken away
 /// from TLS; there are few.
-fn tunnel(proxy: &(String, u16), server: &Server, reached: Reached) -> Result<Line, Error> {
-    let (host, port) = proxy;
+fn tunnel(proxy: &Addresses, server: &Server, reached: Reached) -> Result<Line, Error> {
     let target = authority(&server.host, server.port);
     let way = format!(
         "{} through the proxy {}{}",
         place(&server.host, server.port),
-        place(host, *port),
+        proxy.place(),
         reached.which
     );
     let mut line = Line::new(reached.tcp, way);

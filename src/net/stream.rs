@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-use super::{Error, Failure, Pace, Reached, Secured, dial, line::Line, place};
+use super::{Addresses, Error, Failure, Pace, Reached, Secured, dial, line::Line};
 use crate::deadline::Deadline;
 
 /// An open connection. Every wait on it ends with a deadline, what it may bring is bounded, and a
@@ -21,19 +21,18 @@ enum Wire {
 
 impl Stream {
     /// Connects and, with a configuration, shakes hands: at the first address at which both can be
-    /// done, and what comes first as well. `host` is whom the certificate must be for, IPv6 without brackets.
+    /// done, and what comes first as well. The certificate must be for the server's name.
     pub fn open<T, F: Failure>(
-        host: &str,
-        port: u16,
+        server: &Addresses,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
         mut greet: impl FnMut(Self, Deadline) -> Result<T, F>,
     ) -> Result<T, F> {
         let step = by.left();
-        dial(host, port, Pace { by, step }, |reached: Reached| {
-            let place = format!("{}{}", place(host, port), reached.which);
+        dial(server, Pace { by, step }, |reached: Reached| {
+            let place = format!("{}{}", server.place(), reached.which);
             let line = Line::new(reached.tcp, place);
-            let stream = Self::over(line, host, tls, reached.pace.by)?;
+            let stream = Self::over(line, &server.host, tls, reached.pace.by)?;
             greet(stream, reached.pace.by)
         })
     }

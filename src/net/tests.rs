@@ -6,7 +6,7 @@ mod quiet;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Error, Secured,
+    Error, Lookup, Secured,
     http::{Connection, Post, Reply, Server, post},
     line::Line,
     stage::{Act, Authority, Stage},
@@ -33,7 +33,12 @@ fn server(stage: &Stage, ca: Option<&Authority>) -> Server {
 }
 
 fn ask(server: &Server, by: Deadline) -> Result<Reply, Error> {
-    let connection = Connection::open(server, Duration::from_secs(60), by)?;
+    let (host, port) = match &server.proxy {
+        None => (&server.host, server.port),
+        Some((host, port)) => (host, *port),
+    };
+    let at = Lookup::begin(host, port).wait(by)?;
+    let connection = Connection::open(server, &at, Duration::from_secs(60), by)?;
     let authorization = Secret::new("Basic eDp5".to_owned());
     let form = Secret::new("a=b".to_owned());
     let asked = Post {

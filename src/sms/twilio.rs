@@ -95,7 +95,8 @@ impl Twilio {
     ) -> Result<Sent, Error> {
         let began = Moment::now();
         let end = Deadline::at(began.after(valid));
-        let mut early = early.and_then(|early| early.opened(by.or_within(self.way.timeout)));
+        let early = early.map(|early| early.opened(self.way.timeout, by));
+        let mut early = early.transpose().map_err(unasked)?.flatten();
         let mut limited = None;
         let mut repeats = 0;
         loop {

@@ -18,7 +18,10 @@ use super::{
     resp::{Reply, command},
     site::Site,
 };
-use crate::deadline::{self, Deadline, Duty};
+use crate::{
+    deadline::{self, Deadline, Duty},
+    net::{self, Lookups},
+};
 
 /// Stack of the thread that connects. Explicit, because `RUST_MIN_STACK` would otherwise have a say.
 const STACK: usize = 512 * 1024;
@@ -47,7 +50,7 @@ pub struct Line {
 }
 
 enum State {
-    Coming(mpsc::Receiver<Result<Link, Error>>, JoinHandle<()>),
+    Coming(Lookups, mpsc::Receiver<Result<Link, Error>>, JoinHandle<()>),
     Open(Link),
     Closed,
 }
@@ -63,17 +66,18 @@ impl Line {
     }
 
     /// Begins to connect, and does not wait for it: the first question does. The thread ends within
-    /// the site's timeout (but for a name look-up that hangs), whether somebody waits for it or not.
+    /// the site's timeout after the name lookup, whether somebody waits for it or not.
     /// Without a thread the first question connects.
     pub fn begin(&mut self) {
         let (done, coming) = mpsc::sync_channel(1);
-        let duty = Duty::begin();
+        let (lookups, duty) = (self.site.look_up(), Duty::begin());
         let connect = {
-            let site = Arc::clone(&self.site);
+            let (site, lookups) = (Arc::clone(&self.site), lookups.clone());
             move || {
                 let _duty = duty.take_up();
+                let by = net::prefetch_deadline(site.timeout);
                 // Nobody may be there any more to hear it.
-                let _ = done.send(site.open(Deadline::within(site.timeout)));
+                let _ = done.send(site.open(lookups, by));
             }
         };
         let thread = thread::Builder::new()
@@ -81,7 +85,7 @@ impl Line {
             .stack_size(STACK)
             .spawn(connect);
         if let Ok(thread) = thread {
-            self.state = State::Coming(coming, thread);
+            self.state = State::Coming(lookups, coming, thread);
         }
     }
 
@@ -97,16 +101,21 @@ impl Line {
     fn link(&mut self, by: Deadline) -> Result<Link, Error> {
         match mem::replace(&mut self.state, State::Closed) {
             State::Open(link) => Ok(link),
-            State::Closed => self.site.open(by),
-            State::Coming(coming, thread) => {
-                let soon = by.or_within(self.site.timeout);
+            State::Closed => self.site.open(self.site.look_up(), by),
+            State::Coming(lookups, coming, thread) => {
                 let late = || Error::Outage("the ledger: connecting took too long".to_owned());
                 // What lay there already may be over by now.
                 let is_old = coming.try_recv();
                 match is_old {
-                    Ok(Err(Error::Outage(_))) => self.site.open(by),
+                    Ok(Err(Error::Outage(_))) => self.site.open(self.site.look_up(), by),
                     Ok(link) => link,
-                    Err(_) => deadline::hear(&coming, thread, soon).ok_or_else(late)?,
+                    Err(_) => {
+                        let limit = net::lookup_limit(self.site.timeout, by);
+                        lookups.wait_for_one(limit)?;
+                        // The thread keeps its own time, which does not run during lookups.
+                        let soon = limit.left().saturating_add(self.site.timeout);
+                        deadline::hear(&coming, thread, by.or_within(soon)).ok_or_else(late)?
+                    }
                 }
             }
         }
@@ -138,15 +147,14 @@ impl Line {
                 Help::Nothing | Help::Whole { .. } => return Err(fault.error),
                 Help::Again => {}
                 Help::Moved(host, port) => {
-                    let by = by.or_within(self.site.timeout);
                     self.state = State::Open(self.site.node(&host, port, by)?);
                 }
                 // Only this once: the slot is on its way there, and not yet theirs.
                 Help::Ask(host, port) => {
                     self.state = State::Open(link);
+                    let mut there = self.site.greeted(&host, port, by)?;
                     let patience = self.site.timeout;
                     let step = by.or_within(patience);
-                    let mut there = self.site.greeted(&host, port, step)?;
                     let asking = Some(command(&[b"ASKING"]));
                     return Ok(self.call(&mut there, call, asking, step, patience)?);
                 }

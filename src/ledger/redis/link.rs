@@ -34,13 +34,12 @@ impl Link {
     /// Connects, and says what comes first. Where a name has several addresses, that is done until
     /// one of them answers it well.
     pub fn open<T>(
-        host: &str,
-        port: u16,
+        server: &net::Addresses,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
         greet: impl Fn(Self, Deadline) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        net::Stream::open(host, port, tls, by, |stream, by| {
+        net::Stream::open(server, tls, by, |stream, by| {
             let link = Self {
                 stream,
                 inbox: Vec::new(),

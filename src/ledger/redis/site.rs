@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::{self, RedisSite},
     deadline::{self, Deadline},
-    net,
+    net::{self, Addresses, Lookup, Lookups},
 };
 
 /// How often a cluster may send us on. Once is enough, unless it is being rearranged.
@@ -59,55 +59,93 @@ impl Site {
         self.kind != RedisSite::Single
     }
 
+    /// Begins to look up the names of all servers.
+    pub fn look_up(&self) -> Lookups {
+        let hosts = self.hosts.iter();
+        Lookups::begin(hosts.map(|(host, port)| Some((host.as_str(), *port))))
+    }
+
     /// A connection to whoever keeps the ledger now. Where another server takes over when one dies,
     /// that takes a moment, in which the old one is still named: so it is asked again, for as long
     /// as one server may take to answer.
-    pub fn open(&self, by: Deadline) -> Result<Link, Error> {
-        let by = by.or_within(self.timeout);
-        loop {
-            match self.open_any(by) {
-                Err(Error::Outage(_)) if self.fails_over() && by.left() > BREATH => {
-                    deadline::sleep(BREATH);
-                }
-                opened => return opened,
-            }
-        }
-    }
-
+    ///
     /// Hosts are tried in order, and each gets its fair share of the time that is left, so that one
     /// that is silent does not keep us from the next. Of several failures one is told that does not
     /// pass by itself, else the last.
-    fn open_any(&self, by: Deadline) -> Result<Link, Error> {
+    pub fn open(&self, mut lookups: Lookups, end: Deadline) -> Result<Link, Error> {
+        let limit = net::lookup_limit(self.timeout, end);
+        let mut left = self.timeout;
+        let mut to_go = self.hosts.len();
         let mut told = Error::Outage("no server is settled".to_owned());
-        let mut still = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        for (host, port) in &self.hosts {
-            let share = by.left().checked_div(still).unwrap_or_default();
-            still = still.saturating_sub(1);
-            match self.by_way_of(host, *port, by.or_within(share)) {
+        let mut known = Vec::new();
+        while let Some((_, addresses)) = lookups.next(limit) {
+            let link = addresses.map_err(Error::from).and_then(|at| {
+                let link = self.by_way_of(&at, &mut left, to_go, end);
+                known.push(at);
+                link
+            });
+            match link {
                 Ok(link) => return Ok(link),
                 Err(error) if matches!(told, Error::Outage(_)) => told = error,
                 Err(_) => {}
+            }
+            to_go = to_go.saturating_sub(1);
+        }
+        while self.fails_over()
+            && !known.is_empty()
+            && matches!(told, Error::Outage(_))
+            && left.min(end.left()) > BREATH
+        {
+            deadline::sleep(BREATH);
+            left = left.saturating_sub(BREATH);
+            for (at, to_go) in known.iter().zip((1..=known.len()).rev()) {
+                match self.by_way_of(at, &mut left, to_go, end) {
+                    Ok(link) => return Ok(link),
+                    Err(error) if matches!(told, Error::Outage(_)) => told = error,
+                    Err(_) => {}
+                }
             }
         }
         Err(told)
     }
 
-    fn by_way_of(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
-        match &self.kind {
-            RedisSite::Single => self.master(host, port, by),
+    /// By one of so many hosts, with its share of what is left of the time for connecting.
+    fn by_way_of(
+        &self,
+        at: &Addresses,
+        left: &mut Duration,
+        to_go: usize,
+        end: Deadline,
+    ) -> Result<Link, Error> {
+        let parts = u32::try_from(to_go).unwrap_or(u32::MAX);
+        let share = left.checked_div(parts).unwrap_or_default();
+        let mut time = self.time(share, end);
+        let link = match &self.kind {
+            RedisSite::Single => self.master(at, &time),
             RedisSite::Sentinel { master, .. } => {
-                let (host, port) = self.ask_sentinel(host, port, master, by)?;
-                self.master(&host, port, by)
+                let told = self.ask_sentinel(at, master, &time);
+                told.and_then(|(host, port)| self.look_up_told(&host, port, &mut time))
+                    .and_then(|at| self.master(&at, &time))
             }
-            RedisSite::Cluster => self.node(host, port, by),
+            RedisSite::Cluster => self.node_from(at.clone(), &mut time),
+        };
+        *left = left.saturating_sub(share.saturating_sub(time.by.left()));
+        link
+    }
+
+    fn time(&self, share: Duration, end: Deadline) -> Time {
+        Time {
+            by: end.or_within(share),
+            end,
+            timeout: self.timeout,
         }
     }
 
     /// A server that is a master. Sentinels may take a while to agree, and a master that has come
     /// back is a replica then: its own word counts
     /// (<https://redis.io/docs/latest/develop/reference/sentinel-clients/>).
-    fn master(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
-        self.dial(host, port, by, |mut link, by| {
+    fn master(&self, at: &Addresses, time: &Time) -> Result<Link, Error> {
+        self.dial(at, time, |mut link, by| {
             let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
             match replies.first() {
                 Some(Reply::List(role))
@@ -123,13 +161,12 @@ impl Site {
     /// Where the Sentinels have the master.
     fn ask_sentinel(
         &self,
-        host: &str,
-        port: u16,
+        at: &Addresses,
         name: &str,
-        by: Deadline,
+        time: &Time,
     ) -> Result<(String, u16), Error> {
         let question: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
-        self.dial(host, port, by, |mut sentinel, by| {
+        self.dial(at, time, |mut sentinel, by| {
             // Most Sentinels have no users, and refuse a login.
             let mut replies = sentinel.exchange(&[command(question)], by)?;
             if matches!(replies.first(), Some(Reply::Error(text)) if text.starts_with("NOAUTH")) {
@@ -146,28 +183,33 @@ impl Site {
     }
 
     /// The node that has our slot, from any node on: one that has not says which has.
-    pub fn node(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
-        let (mut host, mut port) = (host.to_owned(), port);
+    pub fn node(&self, host: &str, port: u16, end: Deadline) -> Result<Link, Error> {
+        let mut time = self.time(self.timeout, end);
+        let at = self.look_up_told(host, port, &mut time)?;
+        self.node_from(at, &mut time)
+    }
+
+    fn node_from(&self, mut at: Addresses, time: &mut Time) -> Result<Link, Error> {
         let key = keys::tally();
         let probe: &[&[u8]] = &[b"HGET", key.as_bytes(), b"span"];
         let mut told = Error::Outage("the ledger: no node has our slot".to_owned());
         for _ in 0..MOST_MOVES {
-            let answer = self.dial(&host, port, by, |mut link, by| {
+            let answer = self.dial(&at, time, |mut link, by| {
                 match link.greet(self.login.as_ref(), 0, &[probe], by) {
                     Ok(_) => Ok(Ok(link)),
                     Err(Fault { error, help }) => match help {
                         // A slot that is on its way out is still asked for where it was.
                         Help::Ask(..) => Ok(Ok(link)),
-                        Help::Moved(to, at) => Ok(Err((error, to, at))),
+                        Help::Moved(host, port) => Ok(Err((error, host, port))),
                         Help::Nothing | Help::Again | Help::Whole { .. } => Err(error),
                     },
                 }
             })?;
             match answer {
                 Ok(link) => return Ok(link),
-                Err((error, to, at)) => {
+                Err((error, host, port)) => {
                     told = error;
-                    (host, port) = (to, at);
+                    at = self.look_up_told(&host, port, time)?;
                 }
             }
         }
@@ -175,22 +217,24 @@ impl Site {
     }
 
     /// A node that a cluster has told us of.
-    pub fn greeted(&self, host: &str, port: u16, by: Deadline) -> Result<Link, Error> {
-        self.dial(host, port, by, |mut link, by| {
+    pub fn greeted(&self, host: &str, port: u16, end: Deadline) -> Result<Link, Error> {
+        let mut time = self.time(self.timeout, end);
+        let at = self.look_up_told(host, port, &mut time)?;
+        self.dial(&at, &time, |mut link, by| {
             link.greet(self.login.as_ref(), 0, &[], by)?;
             Ok(link)
         })
     }
 
-    /// Connects, whoever has told us the address: to a port that is settled, and without TLS only to
-    /// this machine, for nothing else may hear the password.
-    fn dial<T>(
-        &self,
-        host: &str,
-        port: u16,
-        by: Deadline,
-        greet: impl Fn(Link, Deadline) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    /// The addresses of a host that another server has named.
+    fn look_up_told(&self, host: &str, port: u16, time: &mut Time) -> Result<Addresses, Error> {
+        self.check(host, port)?;
+        time.look_up(host, port)
+    }
+
+    /// Whether we may connect there, whoever has told us the address: to a port that is settled, and
+    /// without TLS only to this machine, for nothing else may hear the password.
+    fn check(&self, host: &str, port: u16) -> Result<(), Error> {
         if !self.ports.contains(&port) {
             return Err(Error::Refused {
                 what: printable(&format!(
@@ -211,7 +255,36 @@ impl Site {
                 remedy: "use rediss:// in [ledger] redis".to_owned(),
             });
         }
-        Link::open(host, port, self.tls.as_ref(), by, greet)
+        Ok(())
+    }
+
+    fn dial<T>(
+        &self,
+        at: &Addresses,
+        time: &Time,
+        greet: impl Fn(Link, Deadline) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.check(at.host(), at.port())?;
+        Link::open(at, self.tls.as_ref(), time.by, greet)
+    }
+}
+
+/// What is left of the time for connecting. It does not run during name lookups, which have a limit of
+/// their own.
+struct Time {
+    by: Deadline,
+    /// Of the login.
+    end: Deadline,
+    timeout: Duration,
+}
+
+impl Time {
+    fn look_up(&mut self, host: &str, port: u16) -> Result<Addresses, Error> {
+        let left = self.by.left();
+        let limit = net::lookup_limit(self.timeout, self.end);
+        let found = Lookup::begin(host, port).wait(limit);
+        self.by = self.end.or_within(left);
+        Ok(found?)
     }
 }
 

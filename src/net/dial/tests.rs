@@ -6,7 +6,7 @@ mod several;
 use std::{net::TcpListener, os::unix::net::UnixListener, time::Duration};
 
 use super::{
-    super::names::{addresses, within},
+    super::{Lookup, place},
     *,
 };
 
@@ -21,13 +21,21 @@ fn pace(by: Deadline) -> Pace {
 
 /// A connection to the first address that answers.
 fn plain(host: &str, port: u16, by: Deadline) -> Result<TcpStream, Error> {
-    dial(host, port, pace(by), |reached| Ok(reached.tcp))
+    let at = Lookup::begin(host, port).wait(by)?;
+    dial(&at, pace(by), |reached| Ok(reached.tcp))
 }
 
 fn any(addresses: &[SocketAddr], by: Deadline) -> Result<TcpStream, Error> {
-    try_each(addresses, "x:1", pace(by), by.left(), |reached| {
-        Ok(reached.tcp)
-    })
+    dial(&at(addresses), pace(by), |reached| Ok(reached.tcp))
+}
+
+/// A server that has them.
+fn at(addresses: &[SocketAddr]) -> Addresses {
+    Addresses {
+        host: "x".to_owned(),
+        port: 1,
+        found: addresses.to_vec(),
+    }
 }
 
 /// A port of 127.0.0.1 on which nobody listens.
@@ -46,18 +54,6 @@ fn literals_and_names_connect_without_delay() {
         let tcp = plain(host, port, soon()).unwrap();
         assert!(tcp.nodelay().unwrap(), "{host}");
     }
-}
-
-#[test]
-fn localhost_is_this_machine_whatever_a_name_service_says() {
-    // With no time left there is no look-up, and still an answer.
-    let over = Deadline::within(Duration::ZERO);
-    for host in ["localhost", "LocalHost"] {
-        let found = addresses(host, 389, "x:1", over).unwrap();
-        let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["127.0.0.1:389"], "{host}");
-    }
-    assert!(addresses("localhost.example.org", 389, "x:1", over).is_err());
 }
 
 #[test]
@@ -104,27 +100,8 @@ fn swallowing() -> (std::os::fd::OwnedFd, Vec<TcpStream>, SocketAddr) {
 }
 
 #[test]
-fn no_address_and_no_such_name_are_outages() {
+fn no_address_is_an_outage() {
     assert!(matches!(any(&[], soon()), Err(Error::Outage(_))));
-    // RFC 6761 section 6.4: no resolver may know it.
-    let error = plain(
-        "sms.invalid",
-        443,
-        Deadline::within(Duration::from_secs(20)),
-    );
-    let Err(Error::Outage(text)) = error else {
-        panic!("{error:?}");
-    };
-    assert!(text.starts_with("sms.invalid:443: name look-up "), "{text}");
-}
-
-#[test]
-fn a_slow_look_up_is_waited_for_no_longer_than_the_deadline() {
-    let began = Moment::now();
-    let late = within(soon(), || std::thread::sleep(Duration::from_secs(5)));
-    assert!(late.unwrap().is_none());
-    assert!(Moment::now().since(began) < Duration::from_secs(2));
-    assert_eq!(within(soon(), || 7).unwrap(), Some(7));
 }
 
 #[test]
@@ -180,7 +157,10 @@ fn texts_are_one_printable_line() {
     let error = plain("a\nb\u{1b}[31m\u{e9}.invalid", 1, soon()).unwrap_err();
     let text = error.to_string();
     assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{text:?}");
-    assert!(text.starts_with("a?b?[31m?.invalid:1: "), "{text}");
+    assert!(
+        text.starts_with("name lookup of a?b?[31m?.invalid "),
+        "{text}"
+    );
     assert_eq!(place("::1", 443), "[::1]:443");
 }
 
@@ -226,11 +206,4 @@ fn a_local_socket_with_a_full_backlog_times_out() {
     };
     assert!(text.ends_with("socket: timed out"), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// Whoever waits for a look-up that panicked panics as well: it is no outage.
-#[test]
-fn a_look_up_that_panics_is_no_outage() {
-    let waits = std::panic::catch_unwind(|| within(soon(), || panic!("a broken name service")));
-    assert!(waits.is_err());
 }

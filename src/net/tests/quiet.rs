@@ -10,7 +10,7 @@ use std::{
 use rustls::{ServerConfig, ServerConnection};
 
 use super::*;
-use crate::net::Stream;
+use crate::net::{Addresses, Stream};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -57,7 +57,7 @@ fn open(tls: Option<(&Authority, Arc<ServerConfig>)>) -> (Stream, Peer) {
         peer
     });
     let by = Deadline::within(LONG);
-    let stream = Stream::open("127.0.0.1", port, client.as_ref(), by, |stream, _| {
+    let stream = Stream::open(&loopback(port), client.as_ref(), by, |stream, _| {
         Ok::<_, Error>(stream)
     })
     .unwrap();
@@ -89,6 +89,11 @@ fn answers(stream: &mut Stream, peer: &mut Peer) {
     let mut answer = [0; 2];
     assert_eq!(stream.read(&mut answer, by).unwrap(), 1);
     assert_eq!(&answer[..1], b"!");
+}
+
+fn loopback(port: u16) -> Addresses {
+    let lookup = Lookup::begin("127.0.0.1", port);
+    lookup.wait(Deadline::within(LONG)).unwrap()
 }
 
 #[test]
@@ -177,7 +182,7 @@ fn an_end_that_comes_with_the_handshake_is_noticed() {
     for _ in 0..20 {
         let by = Deadline::within(LONG);
         let port = stage.at.port();
-        let mut stream = Stream::open("127.0.0.1", port, server.tls.as_ref(), by, |stream, _| {
+        let mut stream = Stream::open(&loopback(port), server.tls.as_ref(), by, |stream, _| {
             Ok::<_, Error>(stream)
         })
         .unwrap();
@@ -198,7 +203,7 @@ fn a_connection_is_good_while_it_is_quiet_and_young() {
         proxy: None,
     };
     let open = || {
-        let connection = Connection::open(&server, LONG, by).unwrap();
+        let connection = Connection::open(&server, &loopback(server.port), LONG, by).unwrap();
         (connection, listener.accept().unwrap().0)
     };
     for (seconds, good) in [(0, true), (20, true), (46, false), (3600, false)] {

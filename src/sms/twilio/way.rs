@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    sync::{Arc, OnceLock, mpsc},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{self, TryRecvError},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -11,8 +14,8 @@ use crate::{
     config::{self, ApiUrl, Proxy},
     deadline::{self, Deadline, Duty},
     net::{
-        self,
-        http::{Connection, STEPS, Server},
+        self, Lookup,
+        http::{Connection, Server},
     },
 };
 
@@ -68,22 +71,31 @@ impl Way {
         self.server.get().is_some()
     }
 
-    /// Opens it: TCP, proxy, TLS, each within the `timeout`. What fails sooner than that is tried
+    /// Opens it: name lookup, TCP, proxy, TLS. What fails within the `timeout` is tried
     /// once more, since nothing has been asked yet; a certificate that does not verify will not
     /// verify the second time.
     pub(super) fn open(&self, by: Deadline) -> Result<Connection, net::Error> {
         let soon = by.or_within(self.timeout);
-        match self.open_once(by) {
+        match self.open_once(self.look_up(), by) {
             Err(net::Error::Outage(_)) if soon.left() > BREATH => {
                 deadline::sleep(BREATH);
-                self.open_once(by)
+                self.open_once(self.look_up(), by)
             }
             other => other,
         }
     }
 
-    fn open_once(&self, by: Deadline) -> Result<Connection, net::Error> {
-        Connection::open(self.server()?, self.timeout, by)
+    fn open_once(&self, lookup: Lookup, by: Deadline) -> Result<Connection, net::Error> {
+        let at = lookup.wait(net::lookup_limit(self.timeout, by))?;
+        Connection::open(self.server()?, &at, self.timeout, by)
+    }
+
+    /// Begins to look up the name to connect to: the proxy's, if there is one.
+    fn look_up(&self) -> Lookup {
+        match &self.proxy {
+            None => Lookup::begin(&self.api.host, self.api.port),
+            Some(proxy) => Lookup::begin(&proxy.host, proxy.port),
+        }
     }
 }
 
@@ -92,31 +104,59 @@ impl Way {
 /// The thread only connects. It ends by itself, since each step on the way has its time; if nobody
 /// waits any more it closes what it has opened.
 #[derive(Debug)]
-pub(super) struct Early(mpsc::Receiver<Connection>, JoinHandle<()>);
+pub(super) struct Early {
+    lookup: Lookup,
+    opened: mpsc::Receiver<Connection>,
+    thread: JoinHandle<()>,
+}
 
 impl Early {
     /// Begins. `None`: there is no thread to be had, and so nothing is won and nothing lost.
     pub(super) fn begin(way: &Arc<Way>) -> Option<Self> {
-        let (opened, early) = mpsc::sync_channel(1);
-        let (way, duty) = (Arc::clone(way), Duty::begin());
+        let (done, opened) = mpsc::sync_channel(1);
+        let lookup = way.look_up();
+        let open = {
+            let (way, lookup, duty) = (Arc::clone(way), lookup.clone(), Duty::begin());
+            move || {
+                let _duty = duty.take_up();
+                // Tried once, and why it failed is nobody's concern: whoever sends tries again.
+                let by = net::prefetch_deadline(way.timeout);
+                if let Ok(connection) = way.open_once(lookup, by) {
+                    let _ = done.send(connection);
+                }
+            }
+        };
         let thread = thread::Builder::new()
             .name("twilio".to_owned())
             .stack_size(EARLY_STACK)
-            .spawn(move || {
-                let _duty = duty.take_up();
-                // Tried once, and why it failed is nobody's concern: whoever sends tries himself.
-                let by = Deadline::within(way.timeout.saturating_mul(STEPS));
-                if let Ok(connection) = way.open_once(by) {
-                    let _ = opened.send(connection);
-                }
-            })
+            .spawn(open)
             .ok()?;
-        Some(Self(early, thread))
+        Some(Self {
+            lookup,
+            opened,
+            thread,
+        })
     }
 
-    /// What has become of it. It may still be underway, and is waited for.
-    pub(super) fn opened(self, by: Deadline) -> Option<Connection> {
-        deadline::hear(&self.0, self.1, by)
+    /// What has become of it. It may still be underway, and is waited for: its name lookup for as long as
+    /// any, and then the connection for a `timeout`. `Ok(None)`: a new one may be tried.
+    ///
+    /// # Errors
+    /// The lookup was waited for, in vain. A new one would be no better.
+    pub(super) fn opened(
+        self,
+        timeout: Duration,
+        by: Deadline,
+    ) -> Result<Option<Connection>, net::Error> {
+        match self.opened.try_recv() {
+            Ok(connection) => return Ok(Some(connection)),
+            Err(TryRecvError::Empty) => {
+                self.lookup.wait(net::lookup_limit(timeout, by))?;
+            }
+            Err(TryRecvError::Disconnected) => {}
+        }
+        let soon = by.or_within(timeout);
+        Ok(deadline::hear(&self.opened, self.thread, soon))
     }
 
     /// One that is open.
@@ -124,6 +164,10 @@ impl Early {
     pub(super) fn of(connection: Connection) -> Self {
         let (opened, early) = mpsc::sync_channel(1);
         opened.send(connection).unwrap();
-        Self(early, thread::spawn(|| ()))
+        Self {
+            lookup: Lookup::begin("127.0.0.1", 1),
+            opened: early,
+            thread: thread::spawn(|| ()),
+        }
     }
 }

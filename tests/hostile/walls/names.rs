@@ -1,8 +1,9 @@
 //! A name server that says of every name that it is 127.0.0.9, for roots that have no other. Of names
 //! that begin with `long.` it says so by TCP only.
 
+use lab::nameserver;
 use std::io::{Read, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 /// The first argument that makes this program such a server.
 pub const FLAG: &str = "--serve-names";
@@ -34,35 +35,7 @@ pub fn main() {
     }
 }
 
-/// RFC 1035 section 4.1: the question again, and one A record if it asked for one.
-fn answer(question: &[u8], whole: bool) -> Vec<u8> {
-    const HEAD: usize = 12;
-    let name = question[HEAD..]
-        .iter()
-        .position(|byte| *byte == 0)
-        .expect("a name's end");
-    let end = HEAD + name + 5;
-    let is_long = question[HEAD..].starts_with(b"\x04long");
-    let wants_address = question[HEAD + name + 1..HEAD + name + 3] == [0, 1];
-    let cut = is_long && !whole;
-    let answers = u8::from(wants_address && !cut);
-    let mut answer = question[..2].to_vec();
-    // An answer, recursion available; cut off (TC) where it is to be asked for again.
-    answer.extend([
-        if cut { 0x83 } else { 0x81 },
-        0x80,
-        0,
-        1,
-        0,
-        answers,
-        0,
-        0,
-        0,
-        0,
-    ]);
-    answer.extend(&question[HEAD..end]);
-    if answers == 1 {
-        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 9]);
-    }
-    answer
+fn answer(question: &[u8], by_tcp: bool) -> Vec<u8> {
+    let is_long = question[12..].starts_with(b"\x04long");
+    nameserver::answer(question, Ipv4Addr::new(127, 0, 0, 9), is_long && !by_tcp)
 }

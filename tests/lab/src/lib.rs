@@ -54,6 +54,7 @@ pub mod machine;
 mod marks;
 pub mod memory;
 pub mod middle;
+pub mod nameserver;
 pub mod pamhost;
 pub mod process;
 pub mod product;

@@ -27,7 +27,7 @@ fn trusting(ca: &Authority) -> Arc<ClientConfig> {
 /// The first of them that shows a good certificate for 127.0.0.1, and where.
 fn secured(at: &[SocketAddr], ca: &Authority, pace: Pace) -> Result<String, Error> {
     let config = trusting(ca);
-    try_each(at, "x:1", pace, pace.step, |reached| {
+    dial(&super::at(at), pace, |reached| {
         let line = Line::new(reached.tcp, reached.which);
         let by = reached.pace.step();
         let stream = Stream::over(line, "127.0.0.1", Some(&config), by)?;
@@ -108,7 +108,7 @@ fn whoever_has_answered_is_given_time() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = [server.local_addr().unwrap(); 16];
     let mut given = Vec::new();
-    let told = try_each(&at, "x:1", pace(), pace().step, |reached| {
+    let told = dial(&super::at(&at), pace(), |reached| {
         given.push(reached.pace.by.left());
         Err::<(), _>(Error::Outage(String::new()))
     });
@@ -148,7 +148,7 @@ fn what_is_over_is_tried_nowhere_else() {
     let at: Vec<_> = servers.iter().map(|s| s.local_addr().unwrap()).collect();
     for (end_at, tried) in [(1, 1), (2, 2), (4, 3)] {
         let mut count = 0;
-        let told = try_each(&at, "x:1", pace(), pace().step, |_| {
+        let told = dial(&super::at(&at), pace(), |_| {
             count += 1;
             Err::<(), _>(Over(count == end_at))
         });

@@ -26,7 +26,8 @@ impl Server {
         self.twilio.begin();
         let (peer, _) = self.listener.accept().unwrap();
         let early = self.twilio.early.take().unwrap();
-        (early.opened(Deadline::within(LONG)).unwrap(), peer)
+        let open = early.opened(LONG, Deadline::within(LONG)).unwrap();
+        (open.unwrap(), peer)
     }
 
     /// Sends, and answers on the next new connection. Nothing may come on the old one.
@@ -218,7 +219,12 @@ fn one_that_failed_is_as_if_it_had_never_been() {
     let failed = |twilio: &mut Twilio| {
         twilio.begin();
         let early = twilio.early.take().unwrap();
-        assert!(early.opened(Deadline::within(LONG)).is_none());
+        assert!(
+            early
+                .opened(LONG, Deadline::within(LONG))
+                .unwrap()
+                .is_none()
+        );
         twilio.begin();
         twilio.early.take().unwrap()
     };
@@ -245,7 +251,12 @@ fn the_authorities_are_read_once_and_on_the_way() {
     assert!(!way.is_read());
     twilio.begin();
     let early = twilio.early.take().unwrap();
-    assert!(early.opened(Deadline::within(LONG)).is_none());
+    assert!(
+        early
+            .opened(LONG, Deadline::within(LONG))
+            .unwrap()
+            .is_none()
+    );
     assert!(way.is_read());
     let tls = || way.server().unwrap().tls.clone().unwrap();
     assert!(Arc::ptr_eq(&tls(), &tls()));

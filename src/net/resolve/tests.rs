@@ -1,0 +1,172 @@
+//! Lookups that fail, hang, or answer in another order than they were asked.
+#![forbid(unsafe_code)]
+
+use std::sync::mpsc;
+
+use super::*;
+use crate::deadline::Moment;
+
+fn soon() -> Deadline {
+    Deadline::within(Duration::from_millis(300))
+}
+
+/// A question that is answered by hand.
+struct Held {
+    lookup: Lookup,
+    answer: mpsc::Sender<Result<Vec<IpAddr>, Error>>,
+}
+
+fn hold(host: &str) -> Held {
+    let (answer, told) = mpsc::channel();
+    let query = Arc::new(Query {
+        host: host.to_owned(),
+        answer: OnceLock::new(),
+    });
+    running().push(Arc::clone(&query));
+    let asked = Asked(Arc::clone(&query));
+    thread::spawn(move || asked.answer(|_| told.recv().expect("an answer or a panic")));
+    let lookup = Lookup {
+        host: host.to_owned(),
+        port: 636,
+        state: State::Asked(query),
+    };
+    Held { lookup, answer }
+}
+
+fn list(lookups: &[&Held]) -> Lookups {
+    Lookups {
+        lookups: lookups
+            .iter()
+            .map(|held| Some(held.lookup.clone()))
+            .collect(),
+        head_start: soon(),
+    }
+}
+
+fn here() -> Vec<IpAddr> {
+    vec![Ipv4Addr::LOCALHOST.into()]
+}
+
+#[test]
+fn localhost_is_this_machine_whatever_a_name_service_says() {
+    // With no time left there is no lookup, and still an answer.
+    let over = Deadline::within(Duration::ZERO);
+    for host in ["localhost", "LocalHost"] {
+        let found = Lookup::begin(host, 389).wait(over).unwrap().found;
+        let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["127.0.0.1:389"], "{host}");
+    }
+    assert!(without_asking("localhost.example.org").is_none());
+}
+
+#[test]
+fn no_such_name_is_an_outage_that_names_it() {
+    // RFC 6761 section 6.4: no resolver may know it.
+    let long = Deadline::within(Duration::from_secs(20));
+    let Err(Error::Outage(text)) = Lookup::begin("sms.invalid", 443).wait(long) else {
+        panic!("found");
+    };
+    assert!(text.starts_with("name lookup of sms.invalid "), "{text}");
+}
+
+#[test]
+fn a_lookup_is_waited_for_no_longer_than_its_limit() {
+    let held = hold("slow.test");
+    let began = Moment::now();
+    let timed_out = Error::Outage("name lookup of slow.test timed out".to_owned());
+    assert_eq!(held.lookup.wait(soon()).unwrap_err(), timed_out);
+    let took = Moment::now().since(began);
+    assert!(took >= Duration::from_millis(290), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// A second question would begin the C library's wait for the dead name server anew.
+#[test]
+fn a_name_that_is_being_looked_up_is_not_asked_for_again() {
+    let held = hold("joined.test");
+    let joined = Lookup::begin("Joined.test", 389);
+    let (State::Asked(one), State::Asked(other)) = (&held.lookup.state, &joined.state) else {
+        panic!("known without asking");
+    };
+    assert!(Arc::ptr_eq(one, other));
+    held.answer.send(Ok(here())).unwrap();
+    assert_eq!(joined.wait(soon()).unwrap().found[0].port(), 389);
+    assert_eq!(held.lookup.wait(soon()).unwrap().found[0].port(), 636);
+    assert!(!running().iter().any(|query| query.is_for("joined.test")));
+}
+
+#[test]
+fn a_server_whose_name_is_known_does_not_wait_for_one_whose_name_is_not() {
+    let (first, second) = (hold("never.test"), hold("known.test"));
+    second.answer.send(Ok(here())).unwrap();
+    let mut servers = list(&[&first, &second]);
+    let long = Deadline::within(Duration::from_secs(20));
+    let began = Moment::now();
+    let (at, found) = servers.next(long).unwrap();
+    assert_eq!((at, found.unwrap().found.len()), (1, 1));
+    assert!(Moment::now().since(began) < Duration::from_secs(3));
+    // The other one is of use as soon as it is known.
+    first.answer.send(Ok(here())).unwrap();
+    assert_eq!(servers.next(long).unwrap().0, 0);
+    assert!(servers.next(long).is_none());
+}
+
+#[test]
+fn servers_are_tried_in_order_where_all_names_are_known_in_time() {
+    let (first, second) = (hold("slower.test"), hold("faster.test"));
+    second.answer.send(Ok(here())).unwrap();
+    let mut servers = list(&[&first, &second]);
+    let answer = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        first.answer.send(Ok(here())).unwrap();
+    });
+    let order: Vec<_> = std::iter::from_fn(|| servers.next(soon()))
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(order, [0, 1]);
+    answer.join().unwrap();
+}
+
+#[test]
+fn names_that_are_not_known_in_time_are_outages_one_by_one() {
+    let (first, second) = (hold("dead1.test"), hold("dead2.test"));
+    let mut servers = list(&[&first, &second]);
+    let limit = soon();
+    let waited = servers.wait_for_one(limit).unwrap_err();
+    assert_eq!(waited.to_string(), "name lookup of dead1.test timed out");
+    for (at, host) in [(0, "dead1.test"), (1, "dead2.test")] {
+        let (found_at, found) = servers.next(limit).unwrap();
+        let text = format!("name lookup of {host} timed out");
+        assert_eq!((found_at, found.unwrap_err()), (at, Error::Outage(text)));
+    }
+    second.answer.send(Ok(here())).unwrap();
+    assert!(list(&[&first, &second]).wait_for_one(soon()).is_ok());
+}
+
+/// resolv.conf(5): 5 s until the second name server is asked.
+#[test]
+fn a_lookup_has_time_for_the_second_name_server_and_leaves_some_for_the_rest() {
+    let limit = |timeout, left| {
+        let by = Deadline::within(Duration::from_secs(left));
+        lookup_limit(Duration::from_secs(timeout), by).left()
+    };
+    for (timeout, left, seconds) in [(5, 30, 10), (2, 60, 12), (5, 120, 15), (5, 6, 2), (5, 0, 0)] {
+        let (found, want) = (limit(timeout, left), Duration::from_secs(seconds));
+        let below = want.saturating_sub(Duration::from_millis(500));
+        assert!(
+            found <= want && found >= below,
+            "{timeout} {left}: {found:?}"
+        );
+    }
+    let two = Duration::from_secs(2);
+    let ahead = lookup_limit(two, prefetch_deadline(two)).left();
+    assert!(ahead > Duration::from_secs(11), "{ahead:?}");
+}
+
+#[test]
+fn a_lookup_that_panics_is_no_outage() {
+    let held = hold("broken.test");
+    drop(held.answer);
+    let error = held.lookup.wait(Deadline::within(Duration::from_secs(5)));
+    assert!(matches!(error, Err(Error::Local(_))), "{error:?}");
+}
