@@ -139,6 +139,15 @@ pub enum Try {
     },
 }
 
+/// What a granted login leaves behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Success {
+    /// The person's reference set from now on.
+    pub reference: Vec<Phone>,
+    /// Wrong codes in other logins that were not granted, and that the user was not shown yet.
+    pub guesses: u32,
+}
+
 /// One person, as an administrator sees him.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -226,15 +235,16 @@ pub trait Store {
         Ok(())
     }
     /// Another ledger has granted this login by these rules, and this is its reference set now: it
-    /// becomes the one of this ledger.
+    /// becomes the one of this ledger. Returns the wrong codes that this ledger has counted, as
+    /// [`Success::guesses`].
     fn learn(
         &mut self,
         _who: &Account,
         _reference: &[Phone],
         _rules: Rules<'_>,
         _by: Deadline,
-    ) -> Result<(), Error> {
-        Ok(())
+    ) -> Result<u32, Error> {
+        Ok(0)
     }
     /// Reserves a further SMS of the same login.
     fn reserve(
@@ -254,14 +264,19 @@ pub trait Store {
     ) -> Result<Result<Try, Refusal>, Error>;
     /// The try was right and the login is granted: takes it back, clears the count, and remembers
     /// the login where there is a place to remember it for and the rules say so. The numbers of
-    /// this login, without those that still wait, become the person's reference set, which is
-    /// returned; every other number is forgotten.
+    /// this login, without those that still wait, become the person's reference set; every other
+    /// number is forgotten. `tries` of this login were counted, the right one among them: no
+    /// stranger has guessed those.
     fn succeed(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
+        tries: u32,
         by: Deadline,
-    ) -> Result<Vec<Phone>, Error>;
+    ) -> Result<Success, Error>;
+    /// The user was shown so many guesses: they are counted no more. Those that were counted
+    /// meanwhile stay.
+    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error>;
     /// One person.
     fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error>;
     /// Everything.

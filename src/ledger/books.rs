@@ -61,6 +61,8 @@ pub struct Books {
     stands_in: bool,
     /// The fleet's has let this login pass.
     passes: bool,
+    /// Guesses that this host's own has counted, of those that [`Self::succeed`] has returned.
+    own_guesses: u32,
     unreachable: Unreachable,
     trouble: Option<Error>,
     standstill: Box<dyn Fn() -> Standstill>,
@@ -88,6 +90,7 @@ impl Books {
             own,
             stands_in: false,
             passes: false,
+            own_guesses: 0,
             unreachable,
             trouble: None,
             standstill,
@@ -146,24 +149,54 @@ impl Books {
     }
 
     /// The try was right and the login is granted. This host's own ledger learns the reference set
-    /// of the fleet's, for the day on which it stands in.
+    /// of the fleet's, for the day on which it stands in. Returns the guesses that the user is to be
+    /// shown: those that were counted here while the fleet's was out of reach, too.
     ///
     /// # Errors
     /// As those of any question.
-    pub fn succeed(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<(), Error> {
-        let reference = self.ask(by, |store, stands_in| {
+    pub fn succeed(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        tries: u32,
+        by: Deadline,
+    ) -> Result<u32, Error> {
+        let success = self.ask(by, |store, stands_in| {
             let rules = Rules { stands_in, ..rules };
-            store.succeed(who, rules, by)
+            store.succeed(who, rules, tries, by)
         })?;
-        self.note(|own| own.learn(who, &reference, rules, by));
-        Ok(())
+        let own = self.note(|own| own.learn(who, &success.reference, rules, by));
+        self.own_guesses = own.unwrap_or_default();
+        Ok(success.guesses.saturating_add(self.own_guesses))
+    }
+
+    /// The user was shown so many guesses.
+    ///
+    /// # Errors
+    /// As those of any question.
+    pub fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
+        let own = std::mem::take(&mut self.own_guesses).min(shown);
+        if own > 0 {
+            self.note(|store| store.clear_guesses(who, own, by));
+        }
+        let others = shown.saturating_sub(own);
+        if others == 0 {
+            return Ok(());
+        }
+        self.ask(by, |store, _| store.clear_guesses(who, others, by))
     }
 
     /// What the fleet's has decided, for this host's own.
-    fn note(&mut self, what: impl FnOnce(&mut dyn Store) -> Result<(), Error>) {
-        if self.fleet.is_some() && self.unreachable == Unreachable::Local {
-            let noted = opened(&mut self.own).and_then(what);
-            self.trouble = self.trouble.take().or(noted.err());
+    fn note<T>(&mut self, what: impl FnOnce(&mut dyn Store) -> Result<T, Error>) -> Option<T> {
+        if self.fleet.is_none() || self.unreachable != Unreachable::Local {
+            return None;
+        }
+        match opened(&mut self.own).and_then(what) {
+            Ok(noted) => Some(noted),
+            Err(error) => {
+                self.trouble.get_or_insert(error);
+                None
+            }
         }
     }
 

@@ -1,8 +1,12 @@
 //! One store against the plain model: the same random history, the same answers.
 
+mod dice;
+pub mod guesses;
 pub mod numbers;
 
 use std::time::Duration;
+
+pub use dice::Dice;
 
 use super::{model::Model, *};
 
@@ -29,29 +33,6 @@ pub fn compare(store: &mut dyn Store, pass: impl Fn(Duration), slack: Duration, 
         pass(time);
         let at = format!("seed {seed}, step {step}");
         history.step(&at);
-    }
-}
-
-/// A small generator with a seed: `SplitMix64`.
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Less than this.
-    pub fn below(&mut self, most: u64) -> u64 {
-        self.roll() % most
-    }
-
-    pub fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
-        let place = usize::try_from(self.below(these.len() as u64));
-        these[place.unwrap_or(0)]
     }
 }
 
@@ -250,9 +231,15 @@ impl<'a> History<'a> {
         if !self.model.standing(&who.person, by).expect(at).known {
             return;
         }
-        let expected = self.model.succeed(who, rules, by).expect(at);
-        let found = self.store.succeed(who, rules, by).expect(at);
+        let tries = u32::try_from(self.dice.below(3)).unwrap();
+        let expected = self.model.succeed(who, rules, tries, by).expect(at);
+        let found = self.store.succeed(who, rules, tries, by).expect(at);
         assert_eq!(expected, found, "{at}");
+        // Sometimes the host is silent.
+        if self.dice.below(2) == 0 {
+            self.model.clear_guesses(who, expected.guesses, by).unwrap();
+            self.store.clear_guesses(who, found.guesses, by).unwrap();
+        }
     }
 
     fn unlock(&mut self, who: &Account, by: Deadline, at: &str) {
@@ -386,6 +373,12 @@ fn rules(limits: &Limits, remember: Option<Duration>, new_phone: Duration) -> Ru
         new_phone,
         stands_in: false,
     }
+}
+
+#[test]
+fn the_model_shows_what_others_have_guessed() {
+    let mut model = Model::default();
+    guesses::compare(&mut model.clone(), History::new(&mut model, HOUR, 1).who());
 }
 
 /// The model agrees with itself: what is asked here can be answered.

@@ -33,7 +33,8 @@ mod total;
 use std::{cell::RefCell, time::Duration};
 
 use super::{
-    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store, Try,
+    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
+    Success, Try,
 };
 use crate::{deadline::Deadline, phone::Phone};
 use clock::{Anchor, Clocks, Machine};
@@ -240,10 +241,10 @@ impl Store for File {
         reference: &[Phone],
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         self.alone(&who.person, by, |person, _, now| {
             person.learn(who, reference, rules, &self.disk.keys, now);
-            Ok(())
+            Ok(person.guesses.into())
         })
     }
 
@@ -288,15 +289,27 @@ impl Store for File {
         &mut self,
         who: &Account,
         rules: Rules<'_>,
+        tries: u32,
         by: Deadline,
-    ) -> Result<Vec<Phone>, Error> {
+    ) -> Result<Success, Error> {
         self.alone(&who.person, by, |person, name, now| {
             person.clear();
+            person.clear_guesses(tries);
             let reference = person.grant(who, rules, &self.disk.keys, now);
             if let (Some(place), Some(_)) = (&who.place, rules.remember) {
                 person.remember(self.disk.keys.place(name, place), who.login, now);
             }
-            Ok(reference)
+            Ok(Success {
+                reference,
+                guesses: person.guesses.into(),
+            })
+        })
+    }
+
+    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
+        self.alone(&who.person, by, |person, _, _| {
+            person.clear_guesses(shown);
+            Ok(())
         })
     }
 

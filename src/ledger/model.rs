@@ -196,12 +196,12 @@ impl Store for Model {
         reference: &[Phone],
         rules: Rules<'_>,
         _: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         let mut state = self.state()?;
         let now = state.now;
         let person = state.people.entry(who.person.clone()).or_default();
         person.learn(who, reference, rules, now);
-        Ok(())
+        Ok(person.guesses)
     }
 
     fn reserve(
@@ -249,6 +249,7 @@ impl Store for Model {
         let now = state.now;
         let person = state.people.entry(who.person.clone()).or_default();
         person.failures += 1;
+        person.guesses += 1;
         person.name = who.name.clone();
         let limits = rules.limits;
         let disabled = person.failures >= limits.disable_after;
@@ -271,8 +272,9 @@ impl Store for Model {
         &mut self,
         who: &Account,
         rules: Rules<'_>,
+        tries: u32,
         _: Deadline,
-    ) -> Result<Vec<Phone>, Error> {
+    ) -> Result<Success, Error> {
         let mut state = self.state()?;
         let now = state.now;
         let place = who.place.as_ref().filter(|_| rules.remember.is_some());
@@ -284,7 +286,19 @@ impl Store for Model {
             person.remembered.retain(|(other, _, _)| other != place);
             person.remembered.push((place.clone(), now, who.login));
         }
-        Ok(person.grant(who, rules, now))
+        person.guesses = person.guesses.saturating_sub(tries);
+        Ok(Success {
+            reference: person.grant(who, rules, now),
+            guesses: person.guesses,
+        })
+    }
+
+    fn clear_guesses(&mut self, who: &Account, shown: u32, _: Deadline) -> Result<(), Error> {
+        let mut state = self.state()?;
+        if let Some(person) = state.people.get_mut(&who.person) {
+            person.guesses = person.guesses.saturating_sub(shown);
+        }
+        Ok(())
     }
 
     fn standing(&mut self, person: &str, _: Deadline) -> Result<Standing, Error> {

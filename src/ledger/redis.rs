@@ -34,13 +34,15 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
-    Suspect, Try, Whose,
+    Success, Suspect, Try, Whose,
 };
 use crate::{config, deadline::Deadline, phone::Phone};
 use call::Call;
 use keys::Hasher;
 use line::Line;
-use message::{Admitted, Granted, Logged, Named, Odd, Question, Returned, Said, Seen, Stands};
+use message::{
+    Admitted, Granted, Logged, Named, Odd, Question, Returned, Said, Seen, Shown, Stands,
+};
 use site::Site;
 
 /// A script: what all questions share, and this one.
@@ -138,8 +140,12 @@ impl Remote {
 
     /// A question that was not asked before.
     fn question(&mut self, who: &Account, rules: Rules<'_>) -> Question {
+        Question::new(self.next_id(), who, rules, &self.hasher)
+    }
+
+    fn next_id(&mut self) -> String {
         self.requests = self.requests.wrapping_add(1);
-        Question::new(self.id(self.requests), who, rules, &self.hasher)
+        self.id(self.requests)
     }
 
     fn id(&self, request: u32) -> String {
@@ -212,11 +218,23 @@ impl Store for Remote {
         &mut self,
         who: &Account,
         rules: Rules<'_>,
+        tries: u32,
         by: Deadline,
-    ) -> Result<Vec<Phone>, Error> {
-        let question = self.question(who, rules);
+    ) -> Result<Success, Error> {
+        let mut question = self.question(who, rules);
+        question.tries = Some(tries);
         let granted: Granted = self.ask_about(script!("succeed"), &question, by)?;
         Ok(granted.read(who)?)
+    }
+
+    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
+        let keys = keys::of_person(&self.hasher.person(&who.person));
+        let shown = Shown {
+            id: self.next_id(),
+            guesses: shown,
+        };
+        let _: Said = self.ask(script!("clear_guesses"), &keys, &shown, by)?;
+        Ok(())
     }
 
     fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error> {

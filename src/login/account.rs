@@ -138,7 +138,8 @@ impl Login<'_> {
     /// The right code clears the count. If that cannot be written down he is let in all the same,
     /// and it stays counted.
     pub(super) fn succeed(&mut self, who: &Account) {
-        self.note(|ledger, rules, by| ledger.succeed(who, rules, by));
+        let tries = self.counts.wrong;
+        self.note(|ledger, rules, by| ledger.succeed(who, rules, tries, by).map(drop));
     }
 
     /// An SMS that was surely not sent. If that cannot be written down it stays counted.

@@ -97,11 +97,20 @@ pub trait Ledger {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Try, Refusal>, ledger::Error>;
-    /// It was right.
+    /// It was right; so many tries of this handle were counted, this one among them. Returns the
+    /// guesses of others that the user is to be shown.
     fn succeed(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
+        tries: u32,
+        by: Deadline,
+    ) -> Result<u32, ledger::Error>;
+    /// The user was shown so many guesses.
+    fn clear_guesses(
+        &mut self,
+        who: &Account,
+        shown: u32,
         by: Deadline,
     ) -> Result<(), ledger::Error>;
     /// What has gone wrong since the last question, without keeping it from being answered.

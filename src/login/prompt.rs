@@ -95,8 +95,8 @@ impl Login<'_> {
         let counted = self.begin_try(who)?;
         match code.check(typed, now) {
             Ok(proof) => {
-                self.counts.take_back();
                 self.succeed(who);
+                self.counts.take_back();
                 Ok(Ok(proof))
             }
             Err(Unproved::Wrong(code)) => {

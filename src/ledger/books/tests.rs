@@ -23,6 +23,7 @@ fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> Books {
         own: Ok(Box::new(own.clone())),
         stands_in: false,
         passes: false,
+        own_guesses: 0,
         unreachable,
         trouble: None,
         standstill: Box::new(Standstill::default),
@@ -164,7 +165,7 @@ fn wait(books: &mut Books, who: &Account, rules: Rules<'_>) -> (Option<Duration>
 fn grant(books: &mut Books, who: &Account, rules: Rules<'_>) {
     let by = Deadline::within(Duration::from_secs(5));
     assert_eq!(wait(books, who, rules), (None, 0));
-    books.succeed(who, rules, by).unwrap();
+    books.succeed(who, rules, 0, by).unwrap();
 }
 
 /// Two hosts of a fleet, whose clocks stand at an hour and go on together.
@@ -325,6 +326,43 @@ fn out_of_reach_in_between_this_hosts_own_is_told() {
     assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
 }
 
+/// What was guessed while the fleet's was out of reach is shown as well, and each ledger clears its own.
+#[test]
+fn guesses_of_both_ledgers_are_shown() {
+    let (fleet, own, _) = two_hosts();
+    let by = Deadline::within(Duration::from_secs(5));
+    let limits = Limits {
+        sms: Vec::new(),
+        failures: 100,
+        ..limits()
+    };
+    let rules = rules(&limits);
+    let login = |unreachable| books(&fleet, &own, unreachable);
+    let guess = || {
+        let mut guessing = login(Unreachable::Local);
+        let _ = guessing.admit(&account(), rules, by).unwrap();
+        let tried = guessing.ask(by, |store, _| store.begin_try(&account(), rules, by));
+        assert_eq!(tried, Ok(Ok(crate::ledger::Try::Counted)));
+    };
+    guess();
+    guess();
+    fleet.fail(Some(out_of_reach()));
+    guess();
+    fleet.fail(None);
+    let succeed = |books: &mut Books| books.succeed(&account(), rules, 0, by).unwrap();
+    // With deny this host's own ledger has no part in it.
+    assert_eq!(succeed(&mut login(Unreachable::Deny)), 2);
+    let mut granted = login(Unreachable::Local);
+    assert_eq!(succeed(&mut granted), 3);
+    // One more, before the user has read that.
+    guess();
+    granted.clear_guesses(&account(), 3, by).unwrap();
+    let mut next = login(Unreachable::Local);
+    assert_eq!(succeed(&mut next), 1);
+    next.clear_guesses(&account(), 1, by).unwrap();
+    assert_eq!(succeed(&mut login(Unreachable::Local)), 0);
+}
+
 /// Whom the fleet's does not grant a login, this host's own does not get to know.
 #[test]
 fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
@@ -343,7 +381,7 @@ fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
     };
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
     assert_eq!(numbers(&mut books, &account()), 0);
-    books.succeed(&account(), rules, by).unwrap();
+    books.succeed(&account(), rules, 0, by).unwrap();
     assert_eq!(numbers(&mut books, &account()), 1);
     let bob = Account {
         person: "uid=bob".into(),

@@ -101,7 +101,7 @@ impl Logins<'_> {
         };
         if code && wait.is_none() {
             let _ = self.store.begin_try(&who, rules, by()).unwrap();
-            self.store.succeed(&who, rules, by()).unwrap();
+            self.store.succeed(&who, rules, 1, by()).unwrap();
         }
         Found {
             announced: admission.new_numbers.len(),

@@ -33,6 +33,9 @@ const FRESH: u64 = 86_400_000;
 pub struct Person {
     /// Wrong codes since the last success.
     pub failures: u32,
+    /// Wrong codes in logins that were not granted, and that the user was not shown yet. Neither a
+    /// success nor an unlock clears them.
+    pub guesses: u16,
     pub locked_until: u64,
     /// When he was last here.
     pub touched: u64,
@@ -96,6 +99,7 @@ impl Default for Person {
     fn default() -> Self {
         Self {
             failures: 0,
+            guesses: 0,
             locked_until: 0,
             touched: 0,
             vouched: false,
@@ -289,6 +293,7 @@ impl Person {
     /// One more wrong code, until it is taken back.
     pub fn fail(&mut self, name: &str, limits: &Limits, now: u64) -> Try {
         self.failures = self.failures.saturating_add(1);
+        self.guesses = self.guesses.saturating_add(1);
         name.clone_into(&mut self.name);
         let disabled = self.failures >= limits.disable_after;
         let beyond = self.failures.checked_sub(limits.failures);
@@ -320,6 +325,12 @@ impl Person {
             at: now,
             login,
         });
+    }
+
+    /// So many of the counted wrong codes are no guesses that the user has still to be shown.
+    pub fn clear_guesses(&mut self, number: u32) {
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        self.guesses = self.guesses.saturating_sub(number);
     }
 
     /// Ends lock and count.

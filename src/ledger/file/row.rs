@@ -96,6 +96,7 @@ pub fn is_over(person: &Person, now: u64) -> bool {
 fn write_person(person: &Person, sector: &mut Writer) {
     sector.number(u64::from(person.vouched), 1);
     sector.number(person.failures.into(), 4);
+    sector.number(person.guesses.into(), 2);
     sector.number(person.touched, TIME);
     sector.number(person.locked_until, TIME);
     sector.bytes(&person.password.unwrap_or_default());
@@ -120,6 +121,7 @@ fn write_person(person: &Person, sector: &mut Writer) {
 fn read_person(reader: &mut Reader<'_>) -> Option<Person> {
     let vouched = reader.number(1)? != 0;
     let failures = u32::try_from(reader.number(4)?).ok()?;
+    let guesses = u16::try_from(reader.number(2)?).ok()?;
     let touched = reader.number(TIME)?;
     let locked_until = reader.number(TIME)?;
     let password = Some(reader.array()?).filter(|hash| *hash != [0; 8]);
@@ -145,6 +147,7 @@ fn read_person(reader: &mut Reader<'_>) -> Option<Person> {
     Some(Person {
         vouched,
         failures,
+        guesses,
         touched,
         locked_until,
         password,

@@ -30,6 +30,13 @@ fn its_new_numbers_are_those_of_the_model() {
 }
 
 #[test]
+fn guesses_of_others_are_counted_until_they_are_shown() {
+    let scratch = Scratch::new();
+    let mut file = scratch.open(&Time::default());
+    conform::guesses::compare(&mut file, stage::somebody(1));
+}
+
+#[test]
 fn a_remembered_login_writes_nothing() {
     let scratch = Scratch::new();
     let time = Time::default();
@@ -38,7 +45,7 @@ fn a_remembered_login_writes_nothing() {
     let rules = stage::rules(&limits);
     let first = file.admit(&who, rules, stage::soon()).unwrap();
     assert!(matches!(first.answer, Answer::Reserved(_)));
-    file.succeed(&who, rules, stage::soon()).unwrap();
+    file.succeed(&who, rules, 1, stage::soon()).unwrap();
     // But for the anchor of the clock, which is renewed now and then.
     let rows = || std::fs::read(scratch.path()).unwrap().split_off(1024);
     let before = rows();
@@ -115,7 +122,7 @@ fn nothing_in_the_file_says_who_it_is() {
     // While wrong codes are counted against him, an administrator is told his name, and no longer.
     let _ = file.begin_try(&who, rules, stage::soon()).unwrap();
     assert!(holds("person123") && !holds("uid=person123"));
-    file.succeed(&who, rules, stage::soon()).unwrap();
+    file.succeed(&who, rules, 1, stage::soon()).unwrap();
     assert!(!holds("person123"));
 }
 

@@ -7,6 +7,8 @@ use super::{super::*, millis};
 #[derive(Default)]
 pub struct Person {
     pub failures: u32,
+    /// Wrong codes that the user was not shown yet.
+    pub guesses: u32,
     pub locked_until: u64,
     pub name: String,
     pub password_changed: String,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Suspect,
-    Try, Whose, fault::WRITTEN, keys::Hasher,
+    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Success,
+    Suspect, Try, Whose, fault::WRITTEN, keys::Hasher,
 };
 use crate::{config::Rule, id::LoginId, ledger::window::millis, phone::Phone};
 
@@ -41,6 +41,9 @@ pub struct Question {
     #[serde(skip_serializing_if = "Option::is_none")]
     remember: Option<u64>,
     new_phone: u64,
+    /// How many tries of this login were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
     /// Only told where it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -82,6 +85,7 @@ impl Question {
             disable_after: limits.disable_after,
             remember: rules.remember.map(millis),
             new_phone: millis(rules.new_phone),
+            tries: None,
             name: None,
         }
     }
@@ -125,6 +129,13 @@ pub struct Returned {
 #[derive(Debug, Serialize)]
 pub struct Logged {
     pub new: Vec<String>,
+}
+
+/// Guesses that the user was shown.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    pub id: String,
+    pub guesses: u32,
 }
 
 /// The question about a person.
@@ -249,11 +260,15 @@ pub struct Granted {
     /// Which of the numbers are the reference set.
     #[serde(default)]
     reference: Vec<usize>,
+    guesses: u32,
 }
 
 impl Granted {
-    pub fn read(self, who: &Account) -> Result<Vec<Phone>, Odd> {
-        named(&self.reference, who)
+    pub fn read(self, who: &Account) -> Result<Success, Odd> {
+        Ok(Success {
+            reference: named(&self.reference, who)?,
+            guesses: self.guesses,
+        })
     }
 }
 

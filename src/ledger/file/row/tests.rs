@@ -24,6 +24,7 @@ fn person(dice: &mut Dice) -> Person {
     let (length, numbers, logins) = (dice.below(35), dice.below(8), dice.below(7));
     Person {
         failures: u32::try_from(dice.roll() >> 32).unwrap(),
+        guesses: u16::try_from(dice.roll() >> 48).unwrap(),
         locked_until: time(dice),
         touched: time(dice),
         vouched: dice.below(2) == 0,
@@ -77,6 +78,7 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
     };
     let person = Person {
         failures: u32::MAX,
+        guesses: u16::MAX,
         locked_until: u64::MAX,
         touched: u64::MAX,
         vouched: true,

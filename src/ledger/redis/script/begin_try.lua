@@ -12,6 +12,7 @@ local lock
 if failures >= ask.failures then lock = math.min(ask.lock * 2 ^ (failures - ask.failures), DAY) end
 if not again then
   set('failures', failures)
+  set('guesses', number('guesses') + 1)
   mark_done()
   if last then forget_places() end
   if lock then set('lock', now + lock) end

@@ -9,7 +9,7 @@ local MONTH = 30 * DAY -- Nothing is remembered for longer.
 local YEAR = 400 * DAY -- Who was not here for so long is forgotten.
 local MOST_PLACES = 64
 
--- The person: failures, lock (its end), password, done (requests that count), number:… (the reference
+-- The person: failures, guesses (wrong codes that the user was not shown yet), lock (its end), password, done (requests that count), number:… (the reference
 -- set: when each was announced, 0 for the first ones), waiting:… (other numbers, likewise), reference
 -- (whether there is such a set), place:… (when a login was earned there, and which), known where there
 -- is nothing else.
@@ -92,6 +92,11 @@ local function locked()
   if number('failures') >= ask.disable_after then return { is = 'locked' } end
   local left = number('lock') - now
   if left > 0 then return { is = 'locked', wait = left } end
+end
+
+local function clear_guesses(shown)
+  local left = number('guesses') - shown
+  set('guesses', left > 0 and left or nil)
 end
 
 local function clear_failures()

@@ -1,6 +1,7 @@
 -- The try was right. What was counted after that is not this request's, should it come twice.
 if not done() then
   clear_failures()
+  clear_guesses(ask.tries)
   mark_done()
   -- This login's numbers, without those that still wait, are the reference set; every other number is
   -- forgotten. One that was never announced stays out, so that the next login announces it.
@@ -28,4 +29,4 @@ local reference = {}
 for nth, hash in ipairs(ask.numbers) do
   if his['number:' .. hash] then reference[#reference + 1] = nth - 1 end
 end
-return cjson.encode({ reference = #reference > 0 and reference or nil })
+return cjson.encode({ guesses = number('guesses'), reference = #reference > 0 and reference or nil })

@@ -275,7 +275,7 @@ fn an_answer_that_was_lost_counts_nothing_twice() {
 
     // Lost again and again, it is given up.
     cuts.store(100, Ordering::SeqCst);
-    assert!(is_outage(&store.succeed(&who, rules, soon())));
+    assert!(is_outage(&store.succeed(&who, rules, 1, soon())));
 }
 
 /// Between us and a server; once told, it passes nothing more on the first connection, and does not

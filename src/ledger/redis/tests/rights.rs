@@ -42,7 +42,8 @@ fn everything(settled: &config::Redis, number: u32) -> Result<(), Error> {
         store.give_back(&who, slot, soon())?;
     }
     let _ = store.begin_try(&who, rules, soon())?;
-    store.succeed(&who, rules, soon())?;
+    store.succeed(&who, rules, 1, soon())?;
+    store.clear_guesses(&who, 1, soon())?;
     let _ = store.begin_try(&who, rules, soon())?;
     store.standing(&who.person, soon())?;
     store.overview(soon())?;

@@ -76,7 +76,7 @@ fn login(settled: &config::Redis, number: u32) -> Result<(), Error> {
     let (who, limits) = (account(number), limits());
     let _ = store.admit(&who, rules(&limits), soon())?;
     let _ = store.begin_try(&who, rules(&limits), soon())?;
-    store.succeed(&who, rules(&limits), soon()).map(drop)
+    store.succeed(&who, rules(&limits), 1, soon()).map(drop)
 }
 
 /// How often the server was asked so.

@@ -41,6 +41,33 @@ fn its_new_numbers_are_those_of_the_model() {
 }
 
 #[test]
+fn guesses_of_others_are_counted_until_they_are_shown() {
+    let server = Redis::start();
+    let mut store = remote(&server);
+    conform::guesses::compare(&mut store, account(1));
+    // When a request comes twice, it counts once.
+    let (who, limits) = (account(1), limits());
+    let rules = rules(&limits);
+    for _ in 0..2 {
+        let _ = store.begin_try(&who, rules, soon()).unwrap();
+    }
+    // One is left of what was played.
+    for expected in [3, 3] {
+        let success = store.succeed(&who, rules, 0, soon()).unwrap();
+        assert_eq!(success.guesses, expected);
+        store.requests -= 1;
+    }
+    store.requests += 1;
+    for _ in 0..2 {
+        store.clear_guesses(&who, 1, soon()).unwrap();
+        store.requests -= 1;
+    }
+    store.requests += 1;
+    let success = store.succeed(&who, rules, 0, soon()).unwrap();
+    assert_eq!(success.guesses, 2);
+}
+
+#[test]
 fn by_the_servers_own_clock() {
     let server = Redis::start();
     let mut store = remote(&server);
@@ -136,11 +163,11 @@ fn the_same_request_counts_once() {
     store.unlock(&who.person, false, soon()).unwrap();
 
     // What was counted after a success stays counted.
-    store.succeed(&who, rules, soon()).unwrap();
+    store.succeed(&who, rules, 1, soon()).unwrap();
     let succeeded = store.requests;
     let _ = store.begin_try(&who, rules, soon()).unwrap().unwrap();
     store.requests = succeeded - 1;
-    store.succeed(&who, rules, soon()).unwrap();
+    store.succeed(&who, rules, 1, soon()).unwrap();
     assert_eq!(store.standing(&who.person, soon()).unwrap().failures, 1);
 }
 
@@ -205,7 +232,7 @@ fn a_login_of_a_time_that_is_still_to_come_is_not_remembered() {
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
     let _ = store.admit(&who, rules, soon()).unwrap();
-    store.succeed(&who, rules, soon()).unwrap();
+    store.succeed(&who, rules, 1, soon()).unwrap();
     let span = 900_000;
     for (now, is_in) in [
         (START - 1, false),
@@ -236,7 +263,7 @@ fn what_is_kept_of_one_person_is_bounded() {
         who.place = Some(format!("from {number}"));
         let admission = store.admit(&who, rules(&limits), soon()).unwrap();
         store.told(&who, &admission.new_numbers, soon()).unwrap();
-        store.succeed(&who, rules(&limits), soon()).unwrap();
+        store.succeed(&who, rules(&limits), 1, soon()).unwrap();
     }
     let standing = store.standing(&who.person, soon()).unwrap();
     assert_eq!(standing.numbers, 100);
@@ -258,7 +285,7 @@ fn what_is_kept_of_one_person_is_bounded() {
     // The clock has stood at most for a moment, so which of the places went is open.
     for number in 0..100 {
         who.place = Some(format!("then from {number}"));
-        store.succeed(&who, rules(&limits), soon()).unwrap();
+        store.succeed(&who, rules(&limits), 1, soon()).unwrap();
     }
     let standing = store.standing(&who.person, soon()).unwrap();
     assert_eq!(standing.remembered.len(), 64);
@@ -288,7 +315,7 @@ fn what_is_kept_expires_and_says_nobodys_name_or_number() {
         lives.unwrap()
     };
     let _ = store.admit(&who, rules, soon()).unwrap();
-    store.succeed(&who, rules, soon()).unwrap();
+    store.succeed(&who, rules, 1, soon()).unwrap();
     let day = 86_400;
     for (name, days) in [
         ("person:*", 400),
