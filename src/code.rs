@@ -1,8 +1,11 @@
 //! A one-time code: drawn, compared, wiped.
 #![forbid(unsafe_code)]
 
+mod input;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
+
+pub use input::{Answer, Typed, read};
 
 use std::{fmt::Write, time::Duration};
 
@@ -113,47 +116,11 @@ impl Code {
         if self.left(now).is_zero() {
             return Err(Unproved::Expired);
         }
-        if bool::from(self.digits.as_bytes().ct_eq(typed.0.as_bytes())) {
+        if bool::from(self.digits.as_bytes().ct_eq(typed.digits().as_bytes())) {
             Ok(CodeProof { login: self.login })
         } else {
             Err(Unproved::Wrong(self))
         }
-    }
-}
-
-/// As many digits as a code has.
-pub struct Typed(Zeroizing<String>);
-
-/// What an answer at the code prompt means.
-pub enum Answer {
-    /// Digits, to be compared.
-    Code(Typed),
-    /// Nothing, or `r`: another SMS, please.
-    Another,
-    /// Neither. No try: a slip of the keys or the password fed back is not a guess.
-    NoCode,
-}
-
-/// Reads an answer. Spaces and dashes don't matter.
-#[must_use]
-pub fn read(words: &[u8], digits: u8) -> Answer {
-    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'-';
-    let mut typed = Zeroizing::new(String::with_capacity(usize::from(digits)));
-    for byte in words.iter().filter(|byte| !blank(byte)) {
-        if typed.len() >= usize::from(digits) {
-            return Answer::NoCode;
-        }
-        // Bytes that are not ASCII become two, and are no digits either way.
-        typed.push(char::from(*byte));
-    }
-    match typed.as_str() {
-        "" | "r" | "R" => Answer::Another,
-        code if code.len() == usize::from(digits)
-            && code.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            Answer::Code(Typed(typed))
-        }
-        _ => Answer::NoCode,
     }
 }
 
@@ -281,45 +248,5 @@ mod tests {
             code.check(&right, START.after(LIFE)),
             Err(Unproved::Expired)
         ));
-    }
-
-    #[test]
-    fn answers_are_read_as_people_type_them() {
-        for code in [
-            "123456",
-            " 123 456 ",
-            "123-456",
-            "1 2 3 4 5 6\r\n",
-            "000000",
-        ] {
-            assert!(
-                matches!(read(code.as_bytes(), 6), Answer::Code(_)),
-                "{code:?}"
-            );
-        }
-        for another in ["", "  ", "r", "R", " r \n"] {
-            assert!(
-                matches!(read(another.as_bytes(), 6), Answer::Another),
-                "{another:?}"
-            );
-        }
-        let long = "1".repeat(10_000);
-        for none in [
-            "12345",
-            "1234567",
-            "12345a",
-            "rr",
-            "letters",
-            "hunter2 is my password",
-            "１２３４５６",
-            "+12345",
-            &long,
-        ] {
-            assert!(
-                matches!(read(none.as_bytes(), 6), Answer::NoCode),
-                "{none:?}"
-            );
-        }
-        assert!(matches!(read(b"\xff\x00\x1b", 6), Answer::NoCode));
     }
 }

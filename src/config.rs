@@ -22,7 +22,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use draft::LOGIN_SHELLS;
 pub use error::{Error, Fault};
 pub use keys::{Part, keys};
-pub use messages::{Field, Messages, Text, a_while, tries_left};
+pub use messages::{Field, Messages, Text, a_while, logins_left, tries_left};
 pub use trust::{Content, Disk, Files, Kernel, Role, Unsafe};
 
 use crate::{phone::Region, secret::Secret};
@@ -146,6 +146,14 @@ pub struct Ldap {
     pub verified_attribute: String,
     pub phone_attributes: Vec<String>,
     pub default_region: Option<Region>,
+    pub grace: Grace,
+}
+
+/// What becomes of a bind with an expired password that the directory still allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grace {
+    Allow,
+    Deny,
 }
 
 impl fmt::Debug for Ldap {
@@ -160,6 +168,7 @@ impl fmt::Debug for Ldap {
             .field("verified_attribute", &self.verified_attribute)
             .field("phone_attributes", &self.phone_attributes)
             .field("default_region", &self.default_region)
+            .field("grace", &self.grace)
             .finish()
     }
 }

@@ -78,6 +78,14 @@ impl PasswordProof {
     }
 }
 
+/// A verified password, and what the directory says beside it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proved {
+    pub proof: PasswordProof,
+    /// The password has expired, and this many more logins are left.
+    pub grace: Option<u32>,
+}
+
 /// Why the directory did not answer the question. The texts are one printable line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -127,7 +135,7 @@ impl std::error::Error for Error {}
 pub enum Unproved {
     /// It is not this person's password.
     Wrong,
-    /// Expired, to be changed first, or the account has expired.
+    /// It is right, and has expired or must be changed first.
     Expired(String),
     /// The directory lets this person in no more, or not here and now.
     Locked(String),

@@ -26,7 +26,7 @@ use crate::{
     ledger::Books,
     login::{self, Cast, Counts, Ended},
     net, sys,
-    verdict::{Failed, Fault, Outcome, Stage},
+    verdict::{Denied, Failed, Fault, Outcome, Stage},
 };
 use remote::Remote;
 use rooms::{Host, Mail, Wall};
@@ -275,21 +275,36 @@ fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -
         Outcome::Denied(denied) => log.denied(*denied, ended.first, ended.detail.as_deref()),
         Outcome::Failed(failed) => log.failed(failed),
     }
-    if let Some(text) = &ended.text {
-        remote.send(&FromHelper::Tell(text), SLACK);
-    }
     let code = ended.outcome.pam();
-    let tells_names_apart = match code {
-        Pam::AuthErr | Pam::UserUnknown | Pam::AuthinfoUnavail => ended.first.is_none(),
-        Pam::Success | Pam::Ignore | Pam::MaxTries | Pam::ServiceErr | Pam::ConvErr => false,
-    };
-    if tells_names_apart {
+    if is_delayed(&ended, code) {
         let refuse_after = settings.password.refuse_after;
         let now = Moment::now();
         let leaves = login::leaves(ended.asked_at, now, refuse_after, sys::chance());
         std::thread::sleep(leaves.since(now));
     }
+    if let Some(text) = &ended.notice {
+        remote.send(&FromHelper::Inform(text), SLACK);
+    }
+    if let Some(text) = &ended.text {
+        remote.send(&FromHelper::Tell(text), SLACK);
+    }
     (code, ended.counts)
+}
+
+/// Whether a refusal waits for `refuse_after`: every one that could tell names or passwords apart.
+const fn is_delayed(ended: &Ended, code: Pam) -> bool {
+    if matches!(ended.outcome, Outcome::Denied(Denied::PasswordExpired)) {
+        return true;
+    }
+    match code {
+        Pam::AuthErr | Pam::UserUnknown | Pam::AuthinfoUnavail => ended.first.is_none(),
+        Pam::Success
+        | Pam::Ignore
+        | Pam::MaxTries
+        | Pam::MaxTriesForNow
+        | Pam::ServiceErr
+        | Pam::ConvErr => false,
+    }
 }
 
 /// How long the module may have to wait between two messages.

@@ -8,6 +8,7 @@
 mod account;
 mod cast;
 mod counts;
+mod password;
 mod patience;
 mod prompt;
 #[cfg(any(test, fuzzing))]
@@ -24,19 +25,17 @@ pub use refusal::leaves;
 
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use crate::{
     config::{Settings, Source, Subject},
     deadline::{Deadline, Moment},
-    directory::{self, Entry, Found, Unproved},
+    directory::{self, Entry, Found},
     id::LoginId,
     phone::Phone,
     policy::{self, NotAsked, SshProof, StackProof},
-    secret::Secret,
     verdict::{Denied, Failed, Fault, First, Granted, Outcome, Second, Stage, Whose},
 };
 use account::Admitted;
+use password::PasswordHash;
 use patience::Patience;
 
 /// What is known of a login before it begins.
@@ -64,8 +63,10 @@ pub struct Ended {
     pub first: Option<&'static str>,
     /// What else the administrator may want to know of a refusal.
     pub detail: Option<String>,
-    /// What the person is told.
+    /// What the person is told of a refusal.
     pub text: Option<String>,
+    /// What accompanies a granted login.
+    pub notice: Option<String>,
     /// When the waiting of a refusal that comes before the first factor began.
     pub asked_at: Moment,
     pub counts: Counts,
@@ -90,7 +91,8 @@ pub fn run<'a>(
         first: None,
         phone: None,
         origin: None,
-        last_sms: None,
+        password: None,
+        grace: None,
         wait: None,
         detail: None,
         asked_at: request.started,
@@ -103,6 +105,7 @@ pub fn run<'a>(
     login.counts.waited = login.patience.spent(login.cast.clock.now());
     Ended {
         text: login.last_words(&outcome),
+        notice: login.notice(&outcome),
         first: login.first,
         detail: login.detail,
         asked_at: login.asked_at,
@@ -133,8 +136,10 @@ struct Login<'a> {
     phone: Option<Phone>,
     /// Where he comes from, as far as a login may be remembered for it.
     origin: Option<policy::Origin>,
-    /// When the newest SMS went out.
-    last_sms: Option<Moment>,
+    /// Recognizes the verified password, which itself is wiped.
+    password: Option<PasswordHash>,
+    /// How many logins are left with a password that has expired.
+    grace: Option<u32>,
     /// How long he has to wait before he may try again.
     wait: Option<Duration>,
     detail: Option<String>,
@@ -195,36 +200,6 @@ impl Login<'_> {
         self.cast.ledger.begin();
         if self.counts.may_send(self.settings.code.resends) {
             self.cast.carrier.begin();
-        }
-    }
-
-    /// The password, where it is for us to prove. It is asked for whatever is known of the name, so
-    /// that nothing on the screen tells names apart.
-    fn ask_password(&mut self, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, End> {
-        if source != Source::Ldap {
-            return Ok(None);
-        }
-        let prompt = self.fill(&self.settings.messages.password);
-        self.patience.rest(self.cast.clock.now());
-        let heard = self.cast.person.password(&prompt);
-        let now = self.cast.clock.now();
-        self.patience.resume(now);
-        match heard {
-            Heard::Words { words, asked } => {
-                if asked {
-                    self.asked_at = now;
-                }
-                if is_junk(&words) {
-                    return Err(Denied::WrongPassword.into());
-                }
-                Ok(Some(words))
-            }
-            Heard::TooLong => {
-                self.asked_at = now;
-                Ok(Some(Zeroizing::default()))
-            }
-            Heard::Missing => Ok(Some(Zeroizing::default())),
-            Heard::HungUp => Err(Denied::Cancelled.into()),
         }
     }
 
@@ -291,40 +266,6 @@ impl Login<'_> {
         }
     }
 
-    /// The password, proved by binding as that entry, once. An empty one is refused before any
-    /// bind: the directory would take it for an anonymous login (RFC 4513 §5.1.2).
-    fn prove(&mut self, entry: &Entry, password: Option<Zeroizing<Vec<u8>>>) -> Result<First, End> {
-        let password = password
-            .filter(|words| !words.is_empty())
-            .and_then(secret)
-            .ok_or(Denied::WrongPassword)?;
-        let by = self.patience.deadline();
-        let proof = self
-            .cast
-            .directory
-            .prove(entry, &password, self.request.id, by)
-            .map_err(|unproved| match unproved {
-                Unproved::Wrong => Denied::WrongPassword.into(),
-                Unproved::Expired(why) => {
-                    self.detail = Some(why);
-                    Denied::PasswordExpired.into()
-                }
-                Unproved::Locked(why) => {
-                    self.detail = Some(why);
-                    Denied::DirectoryLocked.into()
-                }
-                Unproved::Error(error) => of_directory(&error),
-            })?;
-        let first = First::Password(proof);
-        self.is_proved(&first);
-        Ok(first)
-    }
-
-    fn is_proved(&mut self, first: &First) {
-        self.first = Some(first.name());
-        self.cast.journal.proved(first.name());
-    }
-
     /// Both proofs put together. They are of this login, so that this cannot fail; if it did, it
     /// would be our fault. An exemption behind a stack's word is no success of ours: the stack
     /// decides.
@@ -364,26 +305,4 @@ fn of_directory(error: &directory::Error) -> End {
         fault,
         format!("{error}: {}", error.remedy()),
     )
-}
-
-/// A password as LDAP wants it (RFC 4513 §5.1.3: UTF-8). Others cannot be right.
-fn secret(mut words: Zeroizing<Vec<u8>>) -> Option<Secret> {
-    match String::from_utf8(std::mem::take(&mut *words)) {
-        Ok(text) => Some(Secret::new(text)),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            None
-        }
-    }
-}
-
-/// What sshd hands over for a user that it will refuse in any case (auth-pam.c: `"\b\n\r\177INCORRECT"`
-/// repeated to the length of what was typed). Nobody is asked about it.
-fn is_junk(words: &[u8]) -> bool {
-    const JUNK: &[u8] = b"\x08\n\r\x7fINCORRECT";
-    !words.is_empty()
-        && words
-            .iter()
-            .zip(JUNK.iter().cycle())
-            .all(|(typed, junk)| typed == junk)
 }

@@ -96,6 +96,9 @@ pub enum First {
 }
 
 impl First {
+    /// The name of [`First::Password`] in the log.
+    pub const PASSWORD: &'static str = "password";
+
     const fn login(&self) -> LoginId {
         match self {
             Self::Password(proof) => proof.login(),
@@ -108,7 +111,7 @@ impl First {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Password(_) => "password",
+            Self::Password(_) => Self::PASSWORD,
             Self::Ssh(_) => "ssh",
             Self::Stack(_) => "stack",
         }
@@ -203,6 +206,8 @@ pub enum Denied {
     Cancelled,
     /// No SMS is left: on this handle, or by a limit of the ledger's.
     Limited,
+    /// The first SMS of a further call on this handle comes too soon after the last one.
+    Paused,
     /// Too many wrong codes, over all logins.
     Locked,
 }
@@ -275,19 +280,24 @@ impl Denied {
     pub const fn pam(self) -> Pam {
         match self {
             Self::WrongPassword
-            | Self::PasswordExpired
             | Self::DirectoryLocked
             | Self::NoSuchUser(Whose::Caller)
             | Self::SystemUser(Whose::Caller)
             | Self::Ambiguous
-            | Self::NoFirstFactor
+            | Self::NoFirstFactor => Pam::AuthErr,
+            Self::NoSuchUser(Whose::User) | Self::SystemUser(Whose::User) => Pam::UserUnknown,
+            // What the same input would reach again: asked once more, many clients send the same.
+            Self::PasswordExpired
             | Self::NotVerified
             | Self::NoNumber
             | Self::Prefix
             | Self::NewPhone
-            | Self::NoCode => Pam::AuthErr,
-            Self::NoSuchUser(Whose::User) | Self::SystemUser(Whose::User) => Pam::UserUnknown,
-            Self::WrongCode | Self::ExpiredCode | Self::Limited | Self::Locked => Pam::MaxTries,
+            | Self::NoCode
+            | Self::WrongCode
+            | Self::ExpiredCode
+            | Self::Limited
+            | Self::Locked => Pam::MaxTries,
+            Self::Paused => Pam::MaxTriesForNow,
             Self::Abandoned | Self::Cancelled => Pam::ConvErr,
         }
     }
@@ -312,7 +322,7 @@ impl Denied {
             Self::NoCode => "no-code",
             Self::Abandoned => "abandoned",
             Self::Cancelled => "cancelled",
-            Self::Limited => "limited",
+            Self::Limited | Self::Paused => "limited",
             Self::Locked => "locked",
         }
     }
@@ -325,8 +335,7 @@ impl Fault {
     pub const fn pam(self) -> Pam {
         match self {
             Self::Outage => Pam::AuthinfoUnavail,
-            Self::NumberRefused => Pam::AuthErr,
-            Self::Limited => Pam::MaxTries,
+            Self::NumberRefused | Self::Limited => Pam::MaxTries,
             Self::BadSettings | Self::Refused | Self::Local | Self::Helper => Pam::ServiceErr,
         }
     }

@@ -20,6 +20,7 @@ mod policy;
 mod preconnect;
 mod prompt;
 mod remembered;
+mod repeated;
 mod smallest;
 mod storm;
 mod texts;
@@ -28,7 +29,8 @@ mod total;
 use crate::Case;
 pub use ledger::with_ledger;
 pub use login::{
-    ASKS, GRANTED, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, TOO_MANY, known, someone,
+    ASKS, GRANTED, Login, NO_CODE, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, TOO_MANY, known,
+    someone,
 };
 
 pub fn cases() -> Vec<Case> {
@@ -49,6 +51,7 @@ pub fn cases() -> Vec<Case> {
         numbers::CASES,
         remembered::CASES,
         total::CASES,
+        repeated::CASES,
         smallest::CASES,
         storm::CASES,
         disk::CASES,

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use pam::{
-    constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PamFlag},
+    constants::{
+        PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag,
+    },
     conv::Conv,
     module::PamHandle,
 };
@@ -36,13 +38,22 @@ pub fn ask(
     })
 }
 
-/// Shows a text, unless the host wants silence. Whether it was seen changes nothing.
+/// Shows an error, unless the host wants silence. Whether it was seen changes nothing.
 pub fn tell(pamh: &PamHandle, flags: PamFlag, text: &str) {
+    show(pamh, flags, PAM_ERROR_MSG, text);
+}
+
+/// Shows information, unless the host wants silence. Whether it was seen changes nothing.
+pub fn inform(pamh: &PamHandle, flags: PamFlag, text: &str) {
+    show(pamh, flags, PAM_TEXT_INFO, text);
+}
+
+fn show(pamh: &PamHandle, flags: PamFlag, style: i32, text: &str) {
     if flags & PAM_SILENT != 0 {
         return;
     }
     if let Ok(Some(conv)) = pamh.get_item::<Conv>() {
-        let _ = conv.send(PAM_ERROR_MSG, &printable(text));
+        let _ = conv.send(style, &printable(text));
     }
 }
 

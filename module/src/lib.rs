@@ -99,7 +99,7 @@ fn authenticate(
     let counts = match memory::recall(pamh, &user) {
         Past::Nothing => Vec::new(),
         Past::Counts(counts) => counts,
-        Past::Ended(code) => return Ok(told(code)),
+        Past::Ended(code) => return Ok(told(pamh, code)),
         Past::Broken => {
             return Err(Trouble::lost(
                 "an earlier helper of this PAM handle ended without a verdict",
@@ -112,7 +112,8 @@ fn authenticate(
     let ended = relay::run(pamh, &arguments, flags, line, helper, &user, &counts)?;
     let past = match ended.code {
         Code::MaxTries | Code::AuthinfoUnavail => Past::Ended(ended.code),
-        Code::Success
+        Code::Success => Past::Nothing,
+        Code::MaxTriesForNow
         | Code::Ignore
         | Code::AuthErr
         | Code::UserUnknown
@@ -121,20 +122,30 @@ fn authenticate(
     };
     memory::keep(pamh, &user, past)?;
     line.has_memory()?;
-    Ok(told(ended.code))
+    Ok(told(pamh, ended.code))
 }
 
-const fn told(code: Code) -> PamResultCode {
+/// What libpam is told.
+fn told(pamh: &PamHandle, code: Code) -> PamResultCode {
     match code {
         Code::Success => PamResultCode::PAM_SUCCESS,
         Code::Ignore => PamResultCode::PAM_IGNORE,
         Code::AuthErr => PamResultCode::PAM_AUTH_ERR,
-        Code::MaxTries => PamResultCode::PAM_MAXTRIES,
+        Code::MaxTries | Code::MaxTriesForNow => PamResultCode::PAM_MAXTRIES,
         Code::UserUnknown => PamResultCode::PAM_USER_UNKNOWN,
+        Code::AuthinfoUnavail if may_be_caused(pamh) => PamResultCode::PAM_SERVICE_ERR,
         Code::AuthinfoUnavail => PamResultCode::PAM_AUTHINFO_UNAVAIL,
         Code::ServiceErr => PamResultCode::PAM_SERVICE_ERR,
         Code::ConvErr => PamResultCode::PAM_CONV_ERR,
     }
+}
+
+/// Whether the caller or the user could have brought an outage about, which a stack may forgive
+/// (`authinfo_unavail=ignore`). An ordinary user who runs a set-user-ID host can use up local ports
+/// or freeze the helper; a user who has seen a code prompt has the first factor, and can wait for
+/// an outage or use up the deadline with resends.
+fn may_be_caused(pamh: &PamHandle) -> bool {
+    system::is_run_by_another() || memory::was_code_prompted(pamh)
 }
 
 #[cfg(test)]

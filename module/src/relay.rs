@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pam::{constants::PamFlag, items, module::PamHandle};
-use wire::{Code, FromHelper, Header, Request, Verdict, most};
+use wire::{Code, FromHelper, Header, Request, Style, Verdict, most};
 use zeroize::Zeroize;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     conversation,
     helper::{Helper, Loss},
     journal::{Line, Trouble},
-    libpam, system,
+    libpam, memory, system,
 };
 
 /// No helper may keep its host waiting longer than this, whatever it says.
@@ -78,7 +78,14 @@ fn relay(
         match message {
             FromHelper::Working => {}
             FromHelper::Tell(text) => conversation::tell(pamh, flags, text),
+            FromHelper::Inform(text) => conversation::inform(pamh, flags, text),
             FromHelper::Ask(style, prompt) => {
+                match style {
+                    Style::Password => {}
+                    Style::Hidden | Style::Visible => {
+                        memory::code_is_prompted(pamh).map_err(Failure::Trouble)?;
+                    }
+                }
                 let answer = conversation::ask(pamh, style, prompt, arguments.use_first_pass);
                 same_user(pamh, user).map_err(Failure::Trouble)?;
                 line.has_memory().map_err(Failure::Trouble)?;

@@ -25,6 +25,13 @@ pub fn real_uid() -> u32 {
     unsafe { libc::getuid() }
 }
 
+/// Whether the real user of this process is not the one whose rights it has (sudo or su, run by an
+/// ordinary user).
+pub fn is_run_by_another() -> bool {
+    // SAFETY: geteuid(2) cannot fail.
+    real_uid() != unsafe { libc::geteuid() }
+}
+
 /// Four bytes that name a login. They are no secret; if the system has none to give (it always
 /// has after boot), the login is called 00000000.
 pub fn random() -> [u8; 4] {

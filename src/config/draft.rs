@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ApiUrl, Proxy, Source, Subject, Unreachable,
+    ApiUrl, Grace, Proxy, Source, Subject, Unreachable,
     address::{LdapAddresses, RedisAddress},
     file::Given,
     filter::Filter,
@@ -89,6 +89,7 @@ pub(super) struct Ldap {
     pub verified_attribute: Slot<Attribute>,
     pub phone_attributes: Slot<Attributes>,
     pub default_region: Slot<Region>,
+    pub grace: Slot<Grace>,
 }
 
 #[derive(Default)]
@@ -142,8 +143,14 @@ pub(super) struct Texts {
     pub too_many: Slot<Last>,
     pub too_late: Slot<Last>,
     pub not_verified: Slot<Last>,
+    pub no_code: Slot<Last>,
+    pub password_expired: Slot<Last>,
+    pub stopped: Slot<Last>,
+    pub bad_number: Slot<Last>,
+    pub new_phone: Slot<Last>,
     pub not_sent: Slot<Last>,
     pub later: Slot<Last>,
+    pub grace: Slot<Last>,
 }
 
 /// What counts for one service: its own table where it says something, else the common sections.

@@ -1,8 +1,11 @@
 //! Every text a person sees: templates, what may stand in them, and how they are filled in.
 #![forbid(unsafe_code)]
 
+mod field;
 #[cfg(test)]
 mod tests;
+
+pub use field::Field;
 
 use std::{borrow::Cow, time::Duration};
 
@@ -11,77 +14,6 @@ use super::{
     values::{Leaf, Why},
 };
 
-/// What stands in braces in a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    /// The one-time code: only in the SMS.
-    Code,
-    /// This machine's name.
-    Host,
-    /// The PAM service.
-    Service,
-    /// Where the login comes from.
-    Rhost,
-    User,
-    /// The masked number.
-    Phone,
-    /// The code's lifetime, a number.
-    Minutes,
-    /// What [`tries_left`] says.
-    Left,
-    /// What [`a_while`] says.
-    Wait,
-    /// The login's number, for the help desk.
-    Login,
-}
-
-impl Field {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Code,
-        Self::Host,
-        Self::Service,
-        Self::Rhost,
-        Self::User,
-        Self::Phone,
-        Self::Minutes,
-        Self::Left,
-        Self::Wait,
-        Self::Login,
-    ];
-
-    /// The name in the braces.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Code => "code",
-            Self::Host => "host",
-            Self::Service => "service",
-            Self::Rhost => "rhost",
-            Self::User => "user",
-            Self::Phone => "phone",
-            Self::Minutes => "minutes",
-            Self::Left => "left",
-            Self::Wait => "wait",
-            Self::Login => "login",
-        }
-    }
-
-    /// The most characters that are filled in; what is longer is cut off.
-    const fn longest(self) -> usize {
-        match self {
-            Self::Host | Self::Service | Self::Rhost | Self::User => 64,
-            Self::Phone | Self::Wait => 24,
-            Self::Left => 16,
-            Self::Code | Self::Minutes | Self::Login => 10,
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
-    }
-}
-
 /// Where a text is shown, which says what it may be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -89,7 +21,7 @@ enum Place {
     Sms,
     /// In a prompt: one line of ASCII. A code prompt is made of two.
     Prompt,
-    /// At the end of a login, as an error message.
+    /// At the end of a login, as a message of its own.
     Last,
 }
 
@@ -274,6 +206,15 @@ pub fn tries_left(tries: u32) -> String {
     }
 }
 
+/// What `{left}` becomes in the text about an expired password.
+#[must_use]
+pub fn logins_left(logins: u32) -> String {
+    match logins {
+        1 => "1 more login".into(),
+        more => format!("{more} more logins"),
+    }
+}
+
 /// What `{wait}` becomes: seconds up to a minute, then minutes, from two hours on hours; rounded
 /// up, so that who waits as long is never too early.
 #[must_use]
@@ -306,8 +247,17 @@ pub struct Messages {
     pub too_many: Text,
     pub too_late: Text,
     pub not_verified: Text,
+    pub no_code: Text,
+    pub password_expired: Text,
+    pub stopped: Text,
+    pub bad_number: Text,
+    pub new_phone: Text,
     pub not_sent: Text,
     pub later: Text,
+    /// Accompanies a granted login whose password has expired.
+    pub grace: Text,
+    /// The same for the last such login: a text of its own, unless the settings have another one.
+    pub last_grace: Text,
 }
 
 impl Messages {
@@ -342,8 +292,25 @@ impl Messages {
             not_verified: last(
                 "No verified phone number on file. Ask your administrator. (login {login})",
             ),
+            no_code: last("No code was entered. (login {login})"),
+            password_expired: last(
+                "Your password has expired. Change it, then log in again. (login {login})",
+            ),
+            stopped: last(
+                "This phone has blocked our messages. Send START to the sender, then log in \
+                 again. (login {login})",
+            ),
+            bad_number: last(
+                "This phone cannot receive codes. Ask your administrator. (login {login})",
+            ),
+            new_phone: last(
+                "Your new phone number cannot be used yet. Ask your administrator. \
+                 (login {login})",
+            ),
             not_sent: last("The code could not be sent. Try again later. (login {login})"),
             later: last("Too many codes. Try again in {wait}. (login {login})"),
+            grace: last("Your password has expired; {left} until you must change it."),
+            last_grace: last("This was the last login with your expired password. Change it now."),
         }
     }
 
@@ -372,8 +339,18 @@ impl Messages {
             too_many: last(|own| &own.messages.too_many, ours.too_many),
             too_late: last(|own| &own.messages.too_late, ours.too_late),
             not_verified: last(|own| &own.messages.not_verified, ours.not_verified),
+            no_code: last(|own| &own.messages.no_code, ours.no_code),
+            password_expired: last(|own| &own.messages.password_expired, ours.password_expired),
+            stopped: last(|own| &own.messages.stopped, ours.stopped),
+            bad_number: last(|own| &own.messages.bad_number, ours.bad_number),
+            new_phone: last(|own| &own.messages.new_phone, ours.new_phone),
             not_sent: last(|own| &own.messages.not_sent, ours.not_sent),
             later: last(|own| &own.messages.later, ours.later),
+            last_grace: layers
+                .value(|own| &own.messages.grace)
+                .filter(|theirs| theirs.0 != ours.grace)
+                .map_or(ours.last_grace, |theirs| theirs.0),
+            grace: last(|own| &own.messages.grace, ours.grace),
         }
     }
 }

@@ -14,7 +14,7 @@ use toml::{
     de::{DeValue, ValueDeserializer},
 };
 
-use super::{Source, Subject};
+use super::{Grace, Source, Subject};
 use crate::phone::Region;
 
 /// Why a value is not allowed, in words of our own: a value may be the token, so no text that was
@@ -200,6 +200,18 @@ impl Leaf for Source {
             "ssh" => Ok(Self::Ssh),
             "auto" => Ok(Self::Auto),
             "stack" => Ok(Self::Stack),
+            _ => Err(Why::PLAIN),
+        }
+    }
+}
+
+impl Leaf for Grace {
+    type Raw = String;
+
+    fn check(raw: String) -> Result<Self, Why> {
+        match raw.as_str() {
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
             _ => Err(Why::PLAIN),
         }
     }

@@ -8,6 +8,7 @@ use super::{
     passwordpolicy::{self, Objection},
     said,
 };
+use crate::config::Grace;
 
 /// Result codes (RFC 4511 appendix A) that this room knows by name.
 pub const SUCCESS: u32 = 0;
@@ -68,8 +69,14 @@ pub fn told(code: u32, text: &str) -> String {
     }
 }
 
-/// Whether this is a proof. `server` and `text` are for the log.
-pub fn judge(result: &LdapResult, server: &str, password: &str) -> Result<(), Unproved> {
+/// Whether the bind has verified the password, and how many grace logins are left if it has expired.
+/// `server` is for the log.
+pub fn judge(
+    result: &LdapResult,
+    server: &str,
+    password: &str,
+    grace: Grace,
+) -> Result<Option<u32>, Unproved> {
     let code = result.rc;
     let told = told(code, &said::without(password, &result.text));
     if is_outage(code) {
@@ -94,17 +101,31 @@ pub fn judge(result: &LdapResult, server: &str, password: &str) -> Result<(), Un
             .into());
         }
     };
-    let objection = objection.or_else(|| match code {
-        INVALID_CREDENTIALS | INAPPROPRIATE_AUTHENTICATION => active_directory(&result.text),
+    let objection = match code {
+        // They say nothing of the password, so nor does what stands beside them.
         CONSTRAINT_VIOLATION | INSUFFICIENT_ACCESS_RIGHTS | UNWILLING_TO_PERFORM => {
-            Some(Objection::Locked("the directory lets this entry not bind"))
+            Some(Objection::Locked(match objection {
+                Some(Objection::Locked(why)) => why,
+                Some(Objection::Expired(_) | Objection::Grace(_)) | None => {
+                    "the directory lets this entry not bind"
+                }
+            }))
         }
-        _ => None,
-    });
+        SUCCESS => objection,
+        // A grace login is one that succeeds.
+        _ => objection
+            .filter(|objection| !matches!(objection, Objection::Grace(_)))
+            .or_else(|| active_directory(&result.text)),
+    };
+    let expired = |why: &str| Err(Unproved::Expired(format!("{why}, {told}")));
     match objection {
-        Some(Objection::Expired(why)) => Err(Unproved::Expired(format!("{why}, {told}"))),
+        Some(Objection::Expired(why)) => expired(why),
         Some(Objection::Locked(why)) => Err(Unproved::Locked(format!("{why}, {told}"))),
-        None if code == SUCCESS => Ok(()),
+        Some(Objection::Grace(left)) => match grace {
+            Grace::Allow => Ok(Some(left)),
+            Grace::Deny => expired("the password has expired, and ldap.grace is \"deny\""),
+        },
+        None if code == SUCCESS => Ok(None),
         None => Err(Unproved::Wrong),
     }
 }
@@ -134,7 +155,7 @@ fn active_directory(text: &str) -> Option<Objection> {
         0x532 => Objection::Expired("the password has expired"),
         0x533 => Objection::Locked("the account is disabled"),
         0x569 => Objection::Locked("this kind of logon is not granted"),
-        0x701 => Objection::Expired("the account has expired"),
+        0x701 => Objection::Locked("the account has expired"),
         0x773 => Objection::Expired("the password must be changed"),
         0x775 => Objection::Locked("the account is locked"),
         // 525 no such user, 52e wrong password, and what we do not know.
@@ -150,7 +171,16 @@ mod tests {
     /// A person's, in these tests.
     const PASSWORD: &str = "correct horse";
 
-    fn bind(rc: u32, text: &str, policy: Option<&[u8]>) -> Result<(), Unproved> {
+    fn bind(rc: u32, text: &str, policy: Option<&[u8]>) -> Result<Option<u32>, Unproved> {
+        bind_with(rc, text, policy, Grace::Allow)
+    }
+
+    fn bind_with(
+        rc: u32,
+        text: &str,
+        policy: Option<&[u8]>,
+        grace: Grace,
+    ) -> Result<Option<u32>, Unproved> {
         let ctrls = policy.map(|value| {
             let control = RawControl {
                 ctype: String::from("1.3.6.1.4.1.42.2.27.8.5.1"),
@@ -166,12 +196,13 @@ mod tests {
             refs: vec![],
             ctrls: ctrls.into_iter().collect(),
         };
-        judge(&result, "ldaps://ldap.example.org:636", PASSWORD)
+        judge(&result, "ldaps://ldap.example.org:636", PASSWORD, grace)
     }
 
-    fn kind(outcome: &Result<(), Unproved>) -> &'static str {
+    fn kind(outcome: &Result<Option<u32>, Unproved>) -> &'static str {
         match outcome {
-            Ok(()) => "proof",
+            Ok(None) => "proof",
+            Ok(Some(_)) => "grace",
             Err(Unproved::Wrong) => "wrong",
             Err(Unproved::Expired(_)) => "expired",
             Err(Unproved::Locked(_)) => "locked",
@@ -197,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_policy_control_names_the_reason() {
-        let cases: [(&[u8], [&str; 5]); 6] = [
+        let cases: [(&[u8], [&str; 5]); 7] = [
             // results:              0          49         53        51        1
             (
                 &[0x30, 0],
@@ -205,7 +236,7 @@ mod tests {
             ),
             (
                 &[0x30, 3, 0x81, 1, 0],
-                ["expired", "expired", "expired", "outage", "refused"],
+                ["expired", "expired", "locked", "outage", "refused"],
             ),
             (
                 &[0x30, 3, 0x81, 1, 1],
@@ -213,11 +244,15 @@ mod tests {
             ),
             (
                 &[0x30, 3, 0x81, 1, 2],
-                ["expired", "expired", "expired", "outage", "refused"],
+                ["expired", "expired", "locked", "outage", "refused"],
             ),
             (
                 &[0x30, 5, 0xa0, 3, 0x81, 1, 1],
-                ["expired", "expired", "expired", "outage", "refused"],
+                ["grace", "wrong", "locked", "outage", "refused"],
+            ),
+            (
+                &[0x30, 8, 0xa0, 3, 0x81, 1, 1, 0x81, 1, 2],
+                ["expired", "expired", "locked", "outage", "refused"],
             ),
             (
                 &[0x30, 3, 0x81, 1, 9],
@@ -278,7 +313,7 @@ mod tests {
             ("532", "expired"),
             ("533", "locked"),
             ("569", "locked"),
-            ("701", "expired"),
+            ("701", "locked"),
             ("773", "expired"),
             ("775", "locked"),
             ("00000775", "locked"),
@@ -296,6 +331,20 @@ mod tests {
             assert_eq!(kind(&bind(51, &text(data), None)), "outage");
         }
         assert_eq!(kind(&bind(49, "data 775, v2580", None)), "wrong");
+    }
+
+    #[test]
+    fn grace_logins_are_let_in_unless_the_settings_deny_them() {
+        for left in [0_u8, 1, 7] {
+            let control = [0x30, 5, 0xa0, 3, 0x81, 1, left];
+            let allowed = bind(0, "", Some(&control));
+            assert_eq!(allowed, Ok(Some(u32::from(left))));
+            let denied = bind_with(0, "", Some(&control), Grace::Deny);
+            let Err(Unproved::Expired(why)) = denied else {
+                panic!("{denied:?}");
+            };
+            assert!(why.contains("ldap.grace is \"deny\""), "{why}");
+        }
     }
 
     #[test]

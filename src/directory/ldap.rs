@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    Entry, Error, Found, PasswordProof, Unproved, answer,
+    Entry, Error, Found, PasswordProof, Proved, Unproved, answer,
     miss::{Miss, together},
     passwordpolicy, query, relay, said,
     session::{self, Dialled, Searched, Session},
@@ -189,7 +189,7 @@ impl Ldap {
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<PasswordProof, Unproved> {
+    ) -> Result<Proved, Unproved> {
         let password = password.reveal();
         // RFC 4513 §5.1.2: a bind with an empty password is nobody's, and "succeeds".
         if password.is_empty() {
@@ -214,8 +214,9 @@ impl Ldap {
                 .await
         };
         let result = run(&self.runtime, &name, bind)?;
-        answer::judge(&result, &name, password)?;
-        Ok(PasswordProof { login })
+        let grace = answer::judge(&result, &name, password, self.settings.grace)?;
+        let proof = PasswordProof { login };
+        Ok(Proved { proof, grace })
     }
 }
 

@@ -14,9 +14,11 @@ const POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 /// Netscape: the password has expired (or must be changed: result 0, and nothing else allowed).
 const NETSCAPE_EXPIRED: &str = "2.16.840.1.113730.3.4.4";
 
-/// Why a password that may well be right is none to log in with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a password that may well be right is none to log in with. The later ones win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Objection {
+    /// It has expired, and this many more logins are left.
+    Grace(u32),
     Expired(&'static str),
     Locked(&'static str),
 }
@@ -30,7 +32,7 @@ pub fn request() -> RawControl {
     }
 }
 
-/// What the controls of an answer object. A lock weighs more than an expiry.
+/// What the controls of an answer object.
 pub fn objection(controls: &[Control]) -> Result<Option<Objection>, Malformed> {
     let mut found = None;
     for Control(_, control) in controls {
@@ -40,9 +42,7 @@ pub fn objection(controls: &[Control]) -> Result<Option<Objection>, Malformed> {
             // …4.5, how long it is still good for, is nobody's objection.
             _ => None,
         };
-        if !matches!(found, Some(Objection::Locked(_))) {
-            found = objection.or(found);
-        }
+        found = found.max(objection);
     }
     Ok(found)
 }
@@ -59,9 +59,8 @@ fn policy(value: &[u8]) -> Result<Option<Objection>, Malformed> {
     if parts.is_next(0xa0) {
         let mut warning = Elements::of(parts.take(0xa0)?);
         if warning.is_next(0x81) {
-            // graceAuthNsRemaining: good for a few more logins, but only to be changed in one.
-            warning.number(0x81)?;
-            objection = Some(Objection::Expired("the password has expired (grace login)"));
+            // graceAuthNsRemaining
+            objection = Some(Objection::Grace(warning.number(0x81)?));
         } else {
             warning.number(0x80)?; // timeBeforeExpiration: still good
         }
@@ -120,11 +119,36 @@ mod tests {
     }
 
     #[test]
+    fn a_must_change_beside_a_grace_login_wins() {
+        let changed = Ok(Some(Objection::Expired("the password must be changed")));
+        let expired = Ok(Some(Objection::Expired("the password has expired")));
+        // 389 Directory Server sends both in one control.
+        let both = control(POLICY, Some(&[0x30, 8, 0xa0, 3, 0x81, 1, 2, 0x81, 1, 2]));
+        assert_eq!(objection(std::slice::from_ref(&both)), changed);
+        // And Netscape's control beside a grace login.
+        let grace = control(POLICY, Some(&[0x30, 5, 0xa0, 3, 0x81, 1, 2]));
+        let netscape = control(NETSCAPE_EXPIRED, Some(b"0"));
+        for both in [[grace.clone(), netscape.clone()], [netscape, grace]] {
+            assert_eq!(objection(&both), expired);
+        }
+    }
+
+    #[test]
+    fn grace_logins_are_counted() {
+        for (value, left) in [
+            (&[0x30, 5, 0xa0, 3, 0x81, 1, 4][..], 4),
+            (&[0x30, 5, 0xa0, 3, 0x81, 1, 0], 0),
+            (&[0x30, 6, 0xa0, 4, 0x81, 2, 1, 0], 256),
+        ] {
+            let found = objection(&[control(POLICY, Some(value))]);
+            assert_eq!(found, Ok(Some(Objection::Grace(left))));
+        }
+    }
+
+    #[test]
     fn each_objection() {
         assert!(expired(&[0x30, 3, 0x81, 1, 0]), "expired");
         assert!(expired(&[0x30, 3, 0x81, 1, 2]), "to be changed");
-        assert!(expired(&[0x30, 5, 0xa0, 3, 0x81, 1, 4]), "grace");
-        assert!(expired(&[0x30, 5, 0xa0, 3, 0x81, 1, 0]), "last grace");
         assert!(expired(&[0x30, 8, 0xa0, 3, 0x80, 1, 9, 0x81, 1, 2]));
         let locked = Ok(Some(Objection::Locked("the account is locked")));
         let lock = control(POLICY, Some(&[0x30, 3, 0x81, 1, 1]));

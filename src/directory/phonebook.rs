@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Entry, Error, Found, PasswordProof, Unproved, ldap::Ldap};
+use super::{Entry, Error, Found, Proved, Unproved, ldap::Ldap};
 use crate::{
     config,
     deadline::{self, Deadline, Duty, Moment},
@@ -109,7 +109,7 @@ impl Phonebook {
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<PasswordProof, Unproved> {
+    ) -> Result<Proved, Unproved> {
         self.open()?.prove(entry, password, login, by)
     }
 

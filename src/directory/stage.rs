@@ -354,6 +354,7 @@ pub fn settings(uris: Vec<LdapUri>) -> config::Ldap {
         verified_attribute: String::from("phoneNumberVerified"),
         phone_attributes: vec![String::from("mobile"), String::from("telephoneNumber")],
         default_region: None,
+        grace: crate::config::Grace::Allow,
     }
 }
 

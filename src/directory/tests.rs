@@ -64,8 +64,8 @@ fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, Unproved> {
         panic!("not one entry");
     };
     let password = Secret::new(password.to_owned());
-    let proof = ldap.prove(&entry, &password, LOGIN, soon())?;
-    Ok(proof.login())
+    let proved = ldap.prove(&entry, &password, LOGIN, soon())?;
+    Ok(proved.proof.login())
 }
 
 fn is_outage<T>(outcome: &Result<T, Error>) -> bool {

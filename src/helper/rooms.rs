@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     config,
     deadline::{Deadline, Moment},
-    directory::{self, Entry, Found, PasswordProof, Phonebook, Unproved},
+    directory::{self, Entry, Found, Phonebook, Proved, Unproved},
     id::LoginId,
     journal::Log,
     ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
@@ -98,7 +98,7 @@ impl Directory for Phonebook {
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<PasswordProof, Unproved> {
+    ) -> Result<Proved, Unproved> {
         Self::prove(self, entry, password, login, by)
     }
 }

@@ -83,6 +83,14 @@ impl Login<'_> {
             self.detail = Some("no SMS is left in this login (code.resends)".into());
             return Err(Denied::Limited.into());
         }
+        if let Some(wait) = self.pause() {
+            let next = a_while(wait);
+            self.detail = Some(format!(
+                "the pause between two SMS (limits.pause); next in {next}"
+            ));
+            self.wait = Some(wait);
+            return Err(Denied::Paused.into());
+        }
         let admission = self.ask(|ledger, rules, by| ledger.admit(who, rules, by))?;
         self.tell(who, &admission.new_numbers)?;
         match admission.answer {
@@ -116,14 +124,16 @@ impl Login<'_> {
         self.ask(|ledger, _, by| ledger.told(who, new, by))
     }
 
+    /// How long the next SMS has to wait for the pause after the last one on this handle.
+    fn pause(&self) -> Option<Duration> {
+        let ago = self.cast.clock.now().since(self.counts.last_sms?);
+        let rest = self.settings.limits.pause.saturating_sub(ago);
+        (!rest.is_zero()).then_some(rest)
+    }
+
     /// A slot for a further SMS.
     pub(super) fn next_slot(&mut self, who: &Account) -> Result<Result<Slot, Stopped>, End> {
-        let now = self.cast.clock.now();
-        let ago = self.last_sms.map(|sent| now.since(sent));
-        let pause = ago.map_or(Duration::ZERO, |ago| {
-            self.settings.limits.pause.saturating_sub(ago)
-        });
-        if !pause.is_zero() {
+        if let Some(pause) = self.pause() {
             return Ok(Err(Stopped::Paused(pause)));
         }
         let slot = self.ask(|ledger, rules, by| ledger.reserve(who, rules, by))?;

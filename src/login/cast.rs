@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     deadline::{Deadline, Moment},
-    directory::{self, Entry, Found, PasswordProof, Unproved},
+    directory::{self, Entry, Found, Proved, Unproved},
     id::LoginId,
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Try},
     phone::Phone,
@@ -65,7 +65,7 @@ pub trait Directory {
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<PasswordProof, Unproved>;
+    ) -> Result<Proved, Unproved>;
 }
 
 /// What was sent and tried. Asked only about whoever has proved a first factor.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::deadline::Moment;
+
 /// The counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -14,6 +16,8 @@ pub struct Counts {
     pub no_code: u32,
     /// How long the person has waited for us.
     pub waited: Duration,
+    /// When the newest SMS went out.
+    pub last_sms: Option<Moment>,
 }
 
 /// As many answers that are no code end a login.
@@ -26,7 +30,8 @@ impl Counts {
         if bytes.is_empty() {
             return Some(Self::default());
         }
-        let mut fields = bytes
+        let (counts, last_sms) = bytes.split_last_chunk::<8>()?;
+        let mut fields = counts
             .chunks(4)
             .map(|field| field.try_into().map(u32::from_le_bytes));
         let mut next = || fields.next()?.ok();
@@ -35,6 +40,10 @@ impl Counts {
             sms: next()?,
             no_code: next()?,
             waited: Duration::from_millis(next()?.into()),
+            last_sms: match u64::from_le_bytes(*last_sms) {
+                0 => None,
+                since_boot => Some(Moment::at(Duration::from_millis(since_boot))),
+            },
         };
         fields.next().is_none().then_some(counts)
     }
@@ -43,9 +52,14 @@ impl Counts {
     #[must_use]
     pub fn write(self) -> Vec<u8> {
         let waited = u32::try_from(self.waited.as_millis()).unwrap_or(u32::MAX);
+        let last_sms = self.last_sms.map_or(0, |sent| {
+            let since_boot = sent.since(Moment::at(Duration::ZERO)).as_millis();
+            u64::try_from(since_boot).unwrap_or(u64::MAX)
+        });
         [self.wrong, self.sms, self.no_code, waited]
             .into_iter()
             .flat_map(u32::to_le_bytes)
+            .chain(last_sms.to_le_bytes())
             .collect()
     }
 
@@ -92,6 +106,7 @@ mod tests {
             sms: 1,
             no_code: 3,
             waited: Duration::from_millis(1234),
+            last_sms: Some(Moment::at(Duration::from_millis(5_000_000_001))),
         };
         assert_eq!(Counts::read(&counts.write()), Some(counts));
         assert_eq!(Counts::read(b""), Some(Counts::default()));
@@ -115,7 +130,7 @@ mod tests {
     #[test]
     fn anything_else_is_not_ours() {
         for length in 1..40 {
-            assert_eq!(Counts::read(&vec![0; length]).is_some(), length == 16);
+            assert_eq!(Counts::read(&vec![0; length]).is_some(), length == 24);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     config::Text,
     deadline::Moment,
     ledger::{Account, Refusal, Slot, Try},
-    secret::Secret,
+    secret::{self, Secret},
     verdict::{Denied, Failed, Fault, Stage},
 };
 
@@ -75,10 +75,37 @@ impl Login<'_> {
         let heard = self.cast.person.code(&prompt, self.settings.code.echo);
         self.patience.resume(self.cast.clock.now());
         match heard {
-            Heard::Words { words, .. } => Ok(code::read(&words, self.settings.code.digits)),
+            Heard::Words { words, .. } => self.read(&words),
             Heard::TooLong => Ok(Answer::NoCode),
             Heard::Missing | Heard::HungUp => Err(Denied::Abandoned.into()),
         }
+    }
+
+    /// What an answer means. A client that answers every prompt with the password, or with the
+    /// login name, would do so at each further prompt.
+    fn read(&mut self, words: &[u8]) -> Result<Answer, End> {
+        let answer = code::read(words, self.settings.code.digits);
+        let repeated = match answer {
+            Answer::Another => None,
+            Answer::Code(_) | Answer::NoCode => self.repeated(words),
+        };
+        let Some(what) = repeated else {
+            return Ok(answer);
+        };
+        self.detail = Some(format!("the client answers every prompt with {what}"));
+        Err(Denied::NoCode.into())
+    }
+
+    fn repeated(&self, words: &[u8]) -> Option<&'static str> {
+        let words = secret::without_paste_brackets(words);
+        if self
+            .password
+            .as_ref()
+            .is_some_and(|hash| hash.is_of(&words))
+        {
+            return Some("the password");
+        }
+        (*words == self.request.user).then_some("the login name")
     }
 
     /// One try. It is counted as failed, on this handle and in the ledger, before it is compared,
@@ -199,7 +226,7 @@ impl Login<'_> {
         let by = self.patience.deadline();
         let error = match self.cast.carrier.send(&who.phone, &text, validity, by) {
             Ok(sent) => {
-                self.last_sms = Some(self.cast.clock.now());
+                self.counts.last_sms = Some(self.cast.clock.now());
                 self.cast.journal.sent(&who.phone, &sent);
                 return Ok(());
             }

@@ -12,7 +12,12 @@ use wire::Code as Pam;
 
 use super::*;
 use crate::directory::PasswordProof;
-use stage::{Do, LOGIN, PASSWORD, Told, after, codes, tell};
+use stage::{Do, LOGIN, PASSWORD, Told, after, codes, script, tell};
+
+const NOT_VERIFIED: &str =
+    "No verified phone number on file. Ask your administrator. (login 7f3a9c21)";
+
+const NO_CODE: &str = "No code was entered. (login 7f3a9c21)";
 
 #[test]
 fn a_right_password_and_a_right_code_open() {
@@ -69,13 +74,6 @@ fn before_the_first_factor_nothing_is_said_and_nothing_sent() {
             Pam::AuthErr,
             "wrong-password",
             0,
-        ),
-        (
-            b"alice",
-            Do::Say("expired"),
-            Pam::AuthErr,
-            "password-expired",
-            1,
         ),
         (
             b"alice",
@@ -142,29 +140,96 @@ fn before_the_first_factor_nothing_is_said_and_nothing_sent() {
 
 #[test]
 fn after_the_first_factor_the_person_is_told_plainly() {
-    let not_verified = "No verified phone number on file. Ask your administrator. (login 7f3a9c21)";
-    let not_sent = "The code could not be sent. Try again later. (login 7f3a9c21)";
-    for (user, pam, reason, text) in [
+    let bad_number = "This phone cannot receive codes. Ask your administrator. (login 7f3a9c21)";
+    let stopped = "This phone has blocked our messages. Send START to the sender, then log in \
+                   again. (login 7f3a9c21)";
+    for (user, password, reason, text) in [
+        (&b"unverified"[..], PASSWORD, "not-verified", NOT_VERIFIED),
+        (b"unreadable", PASSWORD, "no-number", NOT_VERIFIED),
+        (b"refused", PASSWORD, "number-refused", bad_number),
+        (b"stopped", PASSWORD, "number-refused", stopped),
         (
-            &b"unverified"[..],
-            Pam::AuthErr,
-            "not-verified",
-            not_verified,
+            b"alice",
+            "expired",
+            "password-expired",
+            "Your password has expired. Change it, then log in again. (login 7f3a9c21)",
         ),
-        (b"unreadable", Pam::AuthErr, "no-number", not_verified),
-        (b"refused", Pam::AuthErr, "number-refused", not_sent),
     ] {
         let seen = tell(Told {
             user,
-            script: vec![Do::Say(PASSWORD)],
+            script: vec![Do::Say(password)],
             ..Told::default()
         });
         assert_eq!(
             (seen.pam, seen.reason, seen.text.as_str()),
-            (pam, reason, text)
+            (Pam::MaxTries, reason, text)
         );
         assert_eq!((seen.first, seen.sms.len()), (Some("password"), 0));
     }
+    let prefix = tell(Told {
+        more_settings: "[limits]\nallowed_prefixes = [\"+44\"]",
+        script: vec![Do::Say(PASSWORD)],
+        ..Told::default()
+    });
+    assert_eq!(
+        (prefix.pam, prefix.reason, prefix.text.as_str()),
+        (Pam::MaxTries, "prefix", bad_number)
+    );
+}
+
+/// After `ssh` and `stack`, as the password prompt would not tell names apart.
+#[test]
+fn whom_the_directory_does_not_know_reads_so_after_a_first_factor() {
+    for (user, pam, reason) in [
+        (&b"nobody-knows"[..], Pam::UserUnknown, "no-such-user"),
+        (b"twins", Pam::AuthErr, "ambiguous"),
+    ] {
+        let seen = tell(Told {
+            user,
+            more_settings: "[password]\nsource = \"ssh\"",
+            ssh: b"publickey ssh-ed25519 AAAA\n",
+            ..Told::default()
+        });
+        assert_eq!((seen.pam, seen.reason), (pam, reason));
+        assert_eq!(
+            (seen.first, seen.text.as_str()),
+            (Some("ssh"), NOT_VERIFIED)
+        );
+    }
+}
+
+#[test]
+fn a_grace_login_opens_and_says_how_many_are_left() {
+    for (password, notice) in [
+        (
+            "two graces",
+            "Your password has expired; 2 more logins until you must change it.",
+        ),
+        (
+            "one grace",
+            "Your password has expired; 1 more login until you must change it.",
+        ),
+        (
+            "last grace",
+            "This was the last login with your expired password. Change it now.",
+        ),
+    ] {
+        let seen = script(&[Do::Say(password), Do::WrongCode, Do::Code(0)]);
+        assert_eq!((seen.pam, seen.notice.as_str()), (Pam::Success, notice));
+        assert_eq!(
+            (seen.prompts[2].as_str(), seen.text.as_str()),
+            ("Wrong code, 2 tries left. Verification code: ", "")
+        );
+        // It accompanies a granted login only.
+        let seen = script(&[Do::Say(password), Do::HangUp]);
+        assert_eq!((seen.pam, seen.notice.as_str()), (Pam::ConvErr, ""));
+    }
+    let own = tell(Told {
+        more_settings: "[messages]\ngrace = \"noch {left}\"",
+        script: vec![Do::Say("last grace"), Do::Code(0)],
+        ..Told::default()
+    });
+    assert_eq!(own.notice, "noch 0 more logins");
 }
 
 #[test]
@@ -188,7 +253,7 @@ fn wrong_codes_are_counted_until_the_tries_are_used_up() {
 #[test]
 fn what_is_no_code_is_no_try_and_the_third_ends_it() {
     let long: Vec<u8> = vec![b'1'; 10_000];
-    let seen = codes(&[Do::Say(PASSWORD), Do::Bytes(long), Do::Code(0)]);
+    let seen = codes(&[Do::Say("hunter2"), Do::Bytes(long), Do::Code(0)]);
     assert_eq!((seen.pam, seen.counts.wrong), (Pam::Success, 0));
     assert_eq!(
         seen.prompts[2],
@@ -198,9 +263,54 @@ fn what_is_no_code_is_no_try_and_the_third_ends_it() {
     let seen = codes(&[Do::Say("letters"), Do::TooLong, Do::Bytes(vec![0xff])]);
     assert_eq!(
         (seen.pam, seen.reason, seen.counts.no_code),
-        (Pam::AuthErr, "no-code", 3)
+        (Pam::MaxTries, "no-code", 3)
     );
-    assert_eq!(seen.sms.len(), 1);
+    assert_eq!(seen.text, NO_CODE);
+    assert_eq!((seen.sms.len(), seen.detail.as_str()), (1, ""));
+}
+
+#[test]
+fn a_client_that_repeats_password_or_name_is_asked_no_more() {
+    let pasted = b"\x1b[200~correct horse\x1b[201~".to_vec();
+    for (answer, what) in [
+        (Do::Say(PASSWORD), "the password"),
+        (Do::Bytes(pasted.clone()), "the password"),
+        (Do::Say("alice"), "the login name"),
+    ] {
+        let seen = codes(&[answer]);
+        assert_eq!((seen.pam, seen.reason), (Pam::MaxTries, "no-code"));
+        let detail = format!("the client answers every prompt with {what}");
+        assert_eq!((seen.detail, seen.text.as_str()), (detail, NO_CODE));
+        assert_eq!((seen.prompts.len(), seen.sms.len()), (2, 1));
+    }
+    // Typed as it is pasted: the directory gets it without the brackets.
+    let seen = script(&[Do::Bytes(pasted), Do::Code(0)]);
+    assert_eq!((seen.pam, seen.binds), (Pam::Success, 1));
+    // A password of another case, and somebody else's name, are slips of the keys.
+    let seen = codes(&[Do::Say("Correct horse"), Do::Say("known"), Do::Code(0)]);
+    assert_eq!(seen.pam, Pam::Success);
+    // Without a password of ours only the name tells.
+    let ssh = |answers: &[Do]| {
+        tell(Told {
+            more_settings: "[password]\nsource = \"ssh\"",
+            ssh: b"publickey ssh-ed25519 AAAA\n",
+            script: answers.to_vec(),
+            ..Told::default()
+        })
+    };
+    assert_eq!(ssh(&[Do::Say("alice")]).reason, "no-code");
+    assert_eq!(ssh(&[Do::Say(PASSWORD), Do::Code(0)]).pam, Pam::Success);
+}
+
+/// Whose name is an answer that means something else is understood as that.
+#[test]
+fn a_wish_for_another_sms_is_one_whatever_the_name_is() {
+    let seen = tell(Told {
+        user: b"r",
+        script: vec![Do::Say(PASSWORD), Do::Say("r"), Do::Code(0)],
+        ..Told::default()
+    });
+    assert_eq!((seen.pam, seen.sms.len()), (Pam::Success, 2));
 }
 
 #[test]
@@ -225,7 +335,7 @@ fn the_same_code_is_sent_again_within_the_resends() {
     ]);
     assert_eq!(
         (seen.pam, seen.reason, seen.sms.len()),
-        (Pam::AuthErr, "no-code", 3)
+        (Pam::MaxTries, "no-code", 3)
     );
 }
 
@@ -344,8 +454,43 @@ fn one_handle_has_one_set_of_counts() {
     let seen = told(before, vec![Do::Say(PASSWORD), Do::Say("r")]);
     assert_eq!(
         (seen.pam, seen.reason, seen.sms.len()),
-        (Pam::AuthErr, "no-code", 1)
+        (Pam::MaxTries, "no-code", 1)
     );
+}
+
+#[test]
+fn the_pause_is_kept_over_all_calls_on_a_handle() {
+    let call = |counts, script| {
+        tell(Told {
+            counts,
+            change: |settings| settings.limits.pause = Duration::from_secs(30),
+            script,
+            ..Told::default()
+        })
+    };
+    let first = call(Counts::default(), vec![Do::Say(PASSWORD), Do::HangUp]);
+    assert_eq!((first.reason, first.sms.len()), ("abandoned", 1));
+    let counts = Counts::read(&first.counts.write()).unwrap();
+    let seen = call(counts, vec![after(5, Do::Say(PASSWORD))]);
+    assert_eq!((seen.pam, seen.reason), (Pam::MaxTriesForNow, "limited"));
+    assert_eq!(
+        seen.text,
+        "Too many codes. Try again in 25 s. (login 7f3a9c21)"
+    );
+    assert!(seen.detail.contains("limits.pause"), "{}", seen.detail);
+    assert_eq!((seen.sms.len(), seen.counts.sms, seen.asked), (0, 1, 0));
+    let seen = call(seen.counts, vec![after(30, Do::Say(PASSWORD)), Do::Code(0)]);
+    assert_eq!((seen.pam, seen.sms.len()), (Pam::Success, 1));
+    // A resend in the further call waits for the same pause.
+    let seen = call(
+        counts,
+        vec![
+            after(30, Do::Say(PASSWORD)),
+            after(1, Do::Say("r")),
+            Do::Code(0),
+        ],
+    );
+    assert_eq!(seen.prompts[2], "Another SMS in 29 s. Verification code: ");
 }
 
 #[test]

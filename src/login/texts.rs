@@ -5,28 +5,28 @@ use std::time::Duration;
 
 use super::Login;
 use crate::{
-    config::{Field, Text, a_while, tries_left},
+    config::{Field, Text, a_while, logins_left, tries_left},
     phone::Phone,
-    verdict::{Denied, Outcome},
+    verdict::{Denied, Failed, Fault, Outcome},
 };
 
 impl Login<'_> {
     /// A text that is shown at the prompt.
     pub(super) fn fill(&self, text: &Text) -> String {
-        self.fill_with(text, "", self.settings.code.lifetime)
+        let left = self.settings.code.tries.saturating_sub(self.counts.wrong);
+        self.fill_with(text, "", self.settings.code.lifetime, &tries_left(left))
     }
 
     /// The SMS. It says how long this code still lives, which for a resent one is less than its
     /// lifetime.
     pub(super) fn sms_text(&self, digits: &str, left: Duration) -> String {
-        self.fill_with(&self.settings.messages.sms, digits, left)
+        self.fill_with(&self.settings.messages.sms, digits, left, "")
     }
 
-    fn fill_with(&self, text: &Text, code: &str, life: Duration) -> String {
+    fn fill_with(&self, text: &Text, code: &str, life: Duration, left: &str) -> String {
         let user = String::from_utf8_lossy(self.request.user);
         let phone = self.phone.as_ref().map(Phone::masked).unwrap_or_default();
         let minutes = minutes(life).to_string();
-        let left = tries_left(self.settings.code.tries.saturating_sub(self.counts.wrong));
         let wait = self.wait.map(a_while).unwrap_or_default();
         let login = self.request.id.to_string();
         text.fill(&[
@@ -37,7 +37,7 @@ impl Login<'_> {
             (Field::User, &user),
             (Field::Phone, &phone),
             (Field::Minutes, &minutes),
-            (Field::Left, &left),
+            (Field::Left, left),
             (Field::Wait, &wait),
             (Field::Login, &login),
         ])
@@ -47,35 +47,77 @@ impl Login<'_> {
     /// the screen may tell names apart. Nor has anybody who hung up a screen.
     pub(super) fn last_words(&self, outcome: &Outcome) -> Option<String> {
         self.first?;
-        let messages = &self.settings.messages;
         let text = match outcome {
-            Outcome::Granted(_)
-            | Outcome::LeftToStack(_)
-            | Outcome::Denied(Denied::Abandoned | Denied::Cancelled) => return None,
-            Outcome::Denied(Denied::Limited | Denied::Locked) if self.wait.is_some() => {
+            Outcome::Granted(_) | Outcome::LeftToStack(_) => None,
+            Outcome::Denied(denied) => self.refusal(*denied),
+            Outcome::Failed(failed) => Some(self.failure(failed)),
+        };
+        text.map(|text| self.fill(text))
+    }
+
+    fn refusal(&self, denied: Denied) -> Option<&Text> {
+        let messages = &self.settings.messages;
+        Some(match denied {
+            Denied::Abandoned
+            | Denied::Cancelled
+            // These come before a first factor is proved.
+            | Denied::WrongPassword
+            | Denied::DirectoryLocked
+            | Denied::NoFirstFactor => return None,
+            Denied::PasswordExpired => &messages.password_expired,
+            Denied::NotVerified
+            | Denied::NoNumber
+            // After `ssh` and `stack`: the directory has no entry whose number could be used.
+            | Denied::NoSuchUser(_)
+            | Denied::SystemUser(_)
+            | Denied::Ambiguous => &messages.not_verified,
+            Denied::Prefix => &messages.bad_number,
+            Denied::NewPhone => &messages.new_phone,
+            Denied::NoCode => &messages.no_code,
+            Denied::ExpiredCode => &messages.too_late,
+            Denied::Limited | Denied::Paused | Denied::Locked if self.wait.is_some() => {
                 &messages.later
             }
-            Outcome::Denied(Denied::WrongCode | Denied::Locked) => &messages.too_many,
-            Outcome::Denied(Denied::ExpiredCode) => &messages.too_late,
-            Outcome::Denied(Denied::NotVerified | Denied::NoNumber) => &messages.not_verified,
-            Outcome::Denied(
-                Denied::WrongPassword
-                | Denied::PasswordExpired
-                | Denied::DirectoryLocked
-                | Denied::NoSuchUser(_)
-                | Denied::SystemUser(_)
-                | Denied::Ambiguous
-                | Denied::NoFirstFactor
-                | Denied::Prefix
-                | Denied::NewPhone
-                | Denied::NoCode
-                | Denied::Limited,
-            )
-            | Outcome::Failed(_) => &messages.not_sent,
-        };
-        Some(self.fill(text))
+            Denied::Limited | Denied::Paused => &messages.not_sent,
+            Denied::Locked | Denied::WrongCode => &messages.too_many,
+        })
+    }
+
+    const fn failure(&self, failed: &Failed) -> &Text {
+        let messages = &self.settings.messages;
+        match failed.fault {
+            Fault::NumberRefused => match failed.error {
+                Some(STOPPED) => &messages.stopped,
+                Some(_) | None => &messages.bad_number,
+            },
+            Fault::BadSettings
+            | Fault::Outage
+            | Fault::Refused
+            | Fault::Limited
+            | Fault::Local
+            | Fault::Helper => &messages.not_sent,
+        }
+    }
+
+    /// What accompanies a granted login.
+    pub(super) fn notice(&self, outcome: &Outcome) -> Option<String> {
+        let messages = &self.settings.messages;
+        match (outcome, self.grace?) {
+            (Outcome::Granted(_), left) => {
+                let text = match left {
+                    0 => &messages.last_grace,
+                    _ => &messages.grace,
+                };
+                let lifetime = self.settings.code.lifetime;
+                Some(self.fill_with(text, "", lifetime, &logins_left(left)))
+            }
+            (Outcome::LeftToStack(_) | Outcome::Denied(_) | Outcome::Failed(_), _) => None,
+        }
     }
 }
+
+/// Twilio's number for a user who has sent STOP.
+const STOPPED: u32 = 21610;
 
 /// In whole minutes, rounded up.
 const fn minutes(life: Duration) -> u64 {

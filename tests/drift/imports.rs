@@ -70,7 +70,7 @@ const PICTURE: &[(&str, &[&str])] = &[
         "ledger",
         &["config", "deadline", "id", "net", "phone", "secret", "sys"],
     ),
-    ("code", &["deadline", "id"]),
+    ("code", &["deadline", "id", "secret"]),
     ("sms", &["config", "deadline", "net", "phone", "secret"]),
     // It writes down what others say: it looks up, to the verdict's words, and sideways, to what
     // became of an SMS and why none was needed.

@@ -43,7 +43,7 @@ use Shows::{Nothing, Own, Parts};
 const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/secret.rs", "Secret", Own),
     ("src/code.rs", "Code", Nothing),
-    ("src/code.rs", "Typed", Nothing),
+    ("src/code/input.rs", "Typed", Nothing),
     ("src/config.rs", "Twilio", Own),
     ("src/config.rs", "Ldap", Own),
     ("src/config.rs", "Redis", Own),

@@ -219,6 +219,7 @@ fn reasons_and_stages(_: &Bench) {
 /// The texts' defaults stand in code, manual page and sample.
 fn texts(_: &Bench) {
     let sample = read("conf/sms_otp.toml");
+    let sample = sample.split("\n[messages]\n").nth(1).expect("[messages]");
     let manual = read("man/sms_otp.toml.5")
         .replace("\\(dq", "\"")
         .replace("\\&", "");

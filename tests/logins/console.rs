@@ -13,8 +13,8 @@ pub const CASES: &[Case] = &[
     ("logins::console::opens", opens),
     ("logins::console::wrong_codes_end_it", wrong_codes_end_it),
     (
-        "logins::console::each_name_has_its_own_memory",
-        each_name_has_its_own_memory,
+        "logins::console::answers_that_are_no_code_end_it",
+        answers_that_are_no_code_end_it,
     ),
     (
         "logins::console::people_need_the_directory_root_does_not",
@@ -79,58 +79,41 @@ fn wrong_codes_end_it(bench: &Bench) {
     }
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
-    // One login gives up at once then (shadow's and util-linux's say so in their own words), another
-    // asks for a name and is answered without a prompt.
+    ended(terminal, &alice);
+    told(bench, alice.name(), &["sent", "denied wrong-code password"]);
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// After `PAM_MAXTRIES` one login gives up at once (shadow's and util-linux's say so in their own words),
+/// another asks for a name and is answered without a prompt.
+fn ended(mut terminal: Pty, who: &Somebody) {
     let ends = [
         "Maximum number of tries exceeded",
         "login: ",
         "Login incorrect",
     ];
     if terminal.expect_one_of(&ends, lab::pty::PATIENCE).0 == 1 {
-        terminal.type_line(alice.name());
+        terminal.type_line(who.name());
         let shown = terminal.expect("Login incorrect");
         assert!(!shown.contains("Password"), "{shown}");
     }
-    told(bench, alice.name(), &["sent", "denied wrong-code password"]);
-    assert_eq!(alice.sms(bench), 1);
 }
 
-/// Answers that are no code, until the login ends: login asks for a name again.
-fn no_code(terminal: &mut Pty, answers: usize) {
-    for _ in 1..answers {
+fn answers_that_are_no_code_end_it(bench: &Bench) {
+    let alice = Somebody::new(bench, "con-no-code");
+    let _stack = Service::shipped(bench, "login");
+    let mut terminal = login();
+    give(&mut terminal, alice.name(), PASSWORD);
+    terminal.expect(&alice.sent());
+    for _ in 0..2 {
         terminal.type_line("abc");
         terminal.expect("That is not a 6-digit code. Verification code: ");
     }
     terminal.type_line("abc");
-    terminal.expect("Login incorrect");
-}
-
-fn each_name_has_its_own_memory(bench: &Bench) {
-    let alice = Somebody::new(bench, "con-first");
-    let bob = Somebody::new(bench, "con-second");
-    let _stack = Service::shipped(bench, "login");
-    let mut terminal = login();
-    let wrong_code = |terminal: &mut Pty, who: &Somebody, left: &str| {
-        give(terminal, who.name(), PASSWORD);
-        terminal.expect(&who.sent());
-        let code = who.code(bench);
-        terminal.type_line(&another(&code));
-        terminal.expect(&format!("Wrong code, {left}. Verification code: "));
-        code
-    };
-    wrong_code(&mut terminal, &alice, "2 tries left");
-    no_code(&mut terminal, 3);
-    // Another name starts anew.
-    wrong_code(&mut terminal, &bob, "2 tries left");
-    no_code(&mut terminal, 3);
-    // The first one goes on where he was, with a new code.
-    let code = wrong_code(&mut terminal, &alice, "1 try left");
-    terminal.type_line(&code);
-    is_in(terminal, "$ ", alice.name());
-    let no_code = "denied no-code password";
-    told(bench, alice.name(), &["sent", no_code, "sent", "granted"]);
-    told(bench, bob.name(), &["sent", no_code]);
-    assert_eq!((alice.sms(bench), bob.sms(bench)), (2, 1));
+    terminal.expect("No code was entered. (login ");
+    ended(terminal, &alice);
+    told(bench, alice.name(), &["sent", "denied no-code password"]);
+    assert_eq!(alice.sms(bench), 1);
 }
 
 fn people_need_the_directory_root_does_not(bench: &Bench) {

@@ -45,6 +45,14 @@ pub const CASES: &[Case] = &[
         the_variant_lets_local_accounts_in,
     ),
     (
+        "logins::ssh_password::an_askpass_program_gets_one_sms",
+        an_askpass_program_gets_one_sms,
+    ),
+    (
+        "logins::ssh_password::grace_logins_say_how_many_are_left",
+        grace_logins_say_how_many_are_left,
+    ),
+    (
         "logins::ssh_password::a_client_of_one_password_fails_cleanly",
         a_client_of_one_password_fails_cleanly,
     ),
@@ -84,7 +92,7 @@ fn refused(mut terminal: Pty) -> String {
 
 /// The end of a login that sshd was told to ask no more in (`PAM_MAXTRIES`). It then offers the client
 /// nothing at all, whereupon ssh tries what it prefers and asks for a password that nobody wants.
-fn ended(mut terminal: Pty) -> String {
+pub fn ended(mut terminal: Pty) -> String {
     let ends = ["Permission denied", "'s password: "];
     if terminal.expect_one_of(&ends, lab::pty::PATIENCE).0 == 1 {
         terminal.type_line(PASSWORD);
@@ -211,7 +219,7 @@ fn asking_for_too_many_sms_ends_it(bench: &Bench) {
         terminal.expect("No more SMS in this login. Verification code: ");
     }
     terminal.type_line("r");
-    refused(terminal);
+    ended(terminal);
     let end = "denied no-code password";
     told(bench, alice.name(), &["sent", "sent", "sent", end]);
     assert_eq!(alice.sms(bench), 3);
@@ -224,7 +232,7 @@ fn the_phone_is_not_verified(bench: &Bench) {
     let person = Person::new(name).password(PASSWORD).verified("FALSE");
     bench.slapd().add(&person.attr("mobile", &number));
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
-    let screen = refused(give_password(&sshd, name, PASSWORD));
+    let screen = ended(give_password(&sshd, name, PASSWORD));
     let lines = told(bench, name, &["denied not-verified password"]);
     let login = lines[0].field("login").expect("a login");
     let text = format!("No verified phone number on file. Ask your administrator. (login {login})");
@@ -319,6 +327,72 @@ fn the_variant_lets_local_accounts_in(bench: &Bench) {
     let all = ["denied wrong-password", "sent", "granted"];
     told(bench, alice.name(), &all);
     assert_eq!(alice.sms(bench), 1);
+}
+
+/// A program that answers every prompt with the same, as desktops, sshpass and many scripts do.
+fn an_askpass_program_gets_one_sms(bench: &Bench) {
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    for (name, says, why) in [
+        (
+            "ssh-askpass",
+            PASSWORD,
+            "the client answers every prompt with the password",
+        ),
+        (
+            "ssh-askname",
+            "ssh-askname",
+            "the client answers every prompt with the login name",
+        ),
+    ] {
+        let alice = Somebody::new(bench, name);
+        let folder = bench.folder(&format!("logins-{name}"));
+        let (program, asked) = (folder.join("askpass"), folder.join("asked"));
+        // The password first, whatever comes then.
+        let script = format!(
+            "#!/bin/sh\nif [ -e {0} ]; then echo '{says}'; else echo '{PASSWORD}'; fi\necho >>{0}\n",
+            asked.display()
+        );
+        lab::scratch::write(&program, 0o755, script);
+        let mut ssh = sshd.ssh(alice.name(), Key::None);
+        ssh.args(["-o", "NumberOfPasswordPrompts=3"]);
+        ssh.env("SSH_ASKPASS", &program)
+            .env("SSH_ASKPASS_REQUIRE", "force");
+        let mut terminal = Pty::spawn(ssh.arg("echo WELCOME"));
+        assert!(!terminal.wait().success());
+        assert!(!terminal.screen().contains("WELCOME"));
+        let lines = told(bench, name, &["sent", "denied no-code password"]);
+        let detail = lines[1].field("detail").unwrap_or_default();
+        assert!(detail.contains(why), "{detail}");
+        assert_eq!(alice.sms(bench), 1);
+    }
+}
+
+fn grace_logins_say_how_many_are_left(bench: &Bench) {
+    let name = "ssh-grace";
+    let number = bench.number();
+    bench.world().add(&User::new(name));
+    let person = Person::new(name).password(PASSWORD).phone(&number).grace();
+    bench.slapd().add(&person);
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    for text in [
+        "Your password has expired; 2 more logins until you must change it.",
+        "Your password has expired; 1 more login until you must change it.",
+        "This was the last login with your expired password. Change it now.",
+    ] {
+        let mut terminal = give_password(&sshd, name, PASSWORD);
+        terminal.expect("Verification code: ");
+        terminal.type_line(
+            &bench
+                .twilio()
+                .wait_for_sms(&number, Duration::from_secs(10))
+                .code(),
+        );
+        terminal.expect(text);
+        terminal.expect("WELCOME ssh-grace");
+    }
+    let screen = ended(give_password(&sshd, name, PASSWORD));
+    let text = "Your password has expired. Change it, then log in again. (login ";
+    assert!(screen.contains(text), "{screen}");
 }
 
 /// `PasswordAuthentication yes`: the one password answers the first prompt, and nobody the second.

@@ -148,7 +148,7 @@ fn last_words_are_seen(bench: &Bench) {
         .replace(&alice.person, "phoneNumberVerified", &["FALSE"]);
     let mut terminal = alice.runs("su", &["su-goal", "-c", WHO]);
     give_password(&mut terminal, LOCAL);
-    let screen = refused(terminal, "Authentication failure");
+    let screen = refused(terminal, "su: ");
     let words = "No verified phone number on file. Ask your administrator. (login ";
     assert!(screen.contains(words), "{screen}");
     assert_eq!(alice.sms(bench), 1);

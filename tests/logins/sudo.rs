@@ -34,8 +34,13 @@ pub const CASES: &[Case] = &[
         wrong_codes_are_remembered,
     ),
     (
-        "logins::sudo::tries_and_sms_count_over_all_asks",
-        tries_and_sms_count_over_all_asks,
+        "logins::sudo::answers_that_are_no_code_are_remembered",
+        answers_that_are_no_code_are_remembered,
+    ),
+    ("logins::sudo::a_pipe_gets_one_sms", a_pipe_gets_one_sms),
+    (
+        "logins::sudo::an_askpass_program_gets_one_sms",
+        an_askpass_program_gets_one_sms,
     ),
     ("logins::sudo::ctrl_c_ends_it", ctrl_c_ends_it),
     (
@@ -226,38 +231,87 @@ fn wrong_codes_are_remembered(bench: &Bench) {
     assert_eq!(alice.sms(bench), 1);
 }
 
-fn tries_and_sms_count_over_all_asks(bench: &Bench) {
+fn answers_that_are_no_code_are_remembered(bench: &Bench) {
     let alice = Somebody::new(bench, "sudo-counts");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, "wrong horse");
     give_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
-    terminal.type_line(&wrong);
-    terminal.expect("Wrong code, 2 tries left. Verification code: ");
     for _ in 0..2 {
         terminal.type_line("abc");
         terminal.expect("That is not a 6-digit code. Verification code: ");
     }
     terminal.type_line("abc");
-    // The second ask: another SMS, one try less than three, and no answer more that is no code.
-    give_password(&alice, &mut terminal, PASSWORD);
-    terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
-    terminal.type_line(&wrong);
-    terminal.expect("Wrong code, 1 try left. Verification code: ");
-    terminal.type_line("r");
-    terminal.expect("Code sent again. Verification code: ");
-    terminal.type_line("abc");
-    // The third: no SMS is left.
-    give_password(&alice, &mut terminal, PASSWORD);
+    // The third ask is answered without a prompt.
     assert!(!terminal.wait().success());
-    let no_code = "denied no-code password";
-    let limited = "denied limited password";
-    let all = ["sent", no_code, "sent", "sent", no_code, limited];
+    let screen = terminal.screen();
+    assert_eq!(screen.matches(&prompt(&alice)).count(), 2, "{screen}");
+    let all = ["denied wrong-password", "sent", "denied no-code password"];
     told(bench, alice.name(), &all);
-    assert_eq!(alice.sms(bench), 3, "1 + resends, over all asks");
+    assert_eq!(alice.sms(bench), 1);
+}
+
+/// `sudo -S`: the prompts go to standard error, and what stands in the pipe answers them.
+fn a_pipe_gets_one_sms(bench: &Bench) {
+    let _stack = Service::shipped(bench, "sudo");
+    let lines = |first: &str, then: &str| {
+        let rest = [then; 12].join("\n");
+        format!("{first}\n{rest}\n")
+    };
+    for (name, input, why) in [
+        ("sudo-pipe", lines(PASSWORD, "no code"), None),
+        (
+            "sudo-pipe-same",
+            lines(PASSWORD, PASSWORD),
+            Some("the password"),
+        ),
+        (
+            "sudo-pipe-name",
+            lines(PASSWORD, "sudo-pipe-name"),
+            Some("the login name"),
+        ),
+    ] {
+        let alice = Somebody::new(bench, name);
+        alice.may_sudo("");
+        let file = alice.account.home.join("answers");
+        lab::scratch::write(&file, 0o644, input);
+        let command = format!("sudo -S id <{}", file.display());
+        let mut terminal = alice.runs("sh", &["-c", &command]);
+        assert!(!terminal.wait().success());
+        assert!(
+            !terminal.screen().contains("uid=0"),
+            "{}",
+            terminal.screen()
+        );
+        ends_as_no_code(bench, &alice, why);
+    }
+}
+
+/// `sudo -A`: a program that knows one answer, as Cockpit's does.
+fn an_askpass_program_gets_one_sms(bench: &Bench) {
+    let _stack = Service::shipped(bench, "sudo");
+    let alice = Somebody::new(bench, "sudo-askpass");
+    alice.may_sudo("");
+    let program = alice.account.home.join("askpass");
+    lab::scratch::write(&program, 0o755, format!("#!/bin/sh\necho '{PASSWORD}'\n"));
+    let command = format!("SUDO_ASKPASS={} sudo -A id", program.display());
+    let mut terminal = alice.runs("sh", &["-c", &command]);
+    assert!(!terminal.wait().success());
+    ends_as_no_code(bench, &alice, Some("the password"));
+}
+
+fn ends_as_no_code(bench: &Bench, who: &Somebody, repeats: Option<&str>) {
+    let lines = told(bench, who.name(), &["sent", "denied no-code password"]);
+    let detail = repeats.map(|what| format!("the client answers every prompt with {what}"));
+    assert_eq!(
+        lines[1].field("detail"),
+        detail.as_deref(),
+        "{}",
+        lines[1].raw
+    );
+    assert_eq!(who.sms(bench), 1);
 }
 
 fn ctrl_c_ends_it(bench: &Bench) {

@@ -1,6 +1,6 @@
 //! Twilio: what each of its answers becomes, and what goes out to it.
 
-use super::login::{ASKS, Login, NOT_SENT, SENT, Say, Seen, someone};
+use super::login::{ASKS, BAD_NUMBER, Login, NOT_SENT, SENT, STOPPED, Say, Seen, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::certs::Identity;
@@ -49,7 +49,7 @@ enum Becomes {
 use Becomes::{Fails, SentUnread};
 
 const fn number(error: u32) -> Becomes {
-    Fails(code::AUTH_ERR, "number-refused", Some(error))
+    Fails(code::MAXTRIES, "number-refused", Some(error))
 }
 
 const fn ours(error: u32) -> Becomes {
@@ -81,9 +81,14 @@ const MEANINGS: &[(u8, Becomes)] = &[
 ];
 
 fn fails(pam: i32, reason: &str, error: Option<u32>, arrived: usize) -> Seen {
+    let text = match (reason, error) {
+        ("number-refused", Some(21610)) => STOPPED,
+        ("number-refused", _) => BAD_NUMBER,
+        _ => NOT_SENT,
+    };
     let error = error.map_or(String::new(), |error| format!(" error={error}"));
     let line = format!("failed stage=twilio reason={reason}{error}");
-    Seen::new(&[pam], &[ASKS, NOT_SENT], &[&line], arrived)
+    Seen::new(&[pam], &[ASKS, text], &[&line], arrived)
 }
 
 fn each_answer_has_its_meaning(bench: &Bench) {
@@ -143,7 +148,7 @@ fn later_is_waited_for_within_the_deadline(bench: &Bench) {
                     code: 21610,
                 },
             ],
-            fails(code::AUTH_ERR, "number-refused", Some(21610), 0),
+            fails(code::MAXTRIES, "number-refused", Some(21610), 0),
             2,
         ),
         ("for ever", &[soon], limited, 4),

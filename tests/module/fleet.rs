@@ -1,7 +1,9 @@
 //! One ledger for many hosts: a real Redis or Valkey.
 
 use super::ledger::with_ledger;
-use super::login::{ASKS, LATER, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
+use super::login::{
+    ASKS, LATER, Login, NEW_PHONE, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone,
+};
 use super::storm::{Gate, many};
 use crate::Case;
 use lab::bench::Bench;
@@ -174,7 +176,7 @@ fn a_new_number(bench: &Bench) {
         .replace(&nora.person, "mobile", &[&nora.number]);
     let (one, other) = (one.of(&nora), other.of(&nora));
     let denied = "denied first=password reason=new-phone";
-    let refused = |lines: &[&str]| Seen::new(&[code::AUTH_ERR], &[ASKS, NOT_SENT], lines, 0);
+    let refused = |lines: &[&str]| Seen::new(&[code::MAXTRIES], &[ASKS, NEW_PHONE], lines, 0);
     one.sees("a new one", KNOCK, &refused(&["phone-changed", denied]));
     other.sees("is known there", KNOCK, &refused(&[denied]));
     redis.signal(Signal::STOP);
@@ -239,7 +241,7 @@ fn stopped_in_the_middle(bench: &Bench) {
         (
             "fleet-gone-deny",
             "deny",
-            code::AUTHINFO_UNAVAIL,
+            code::SERVICE_ERR,
             &["sent", OUTAGE],
         ),
     ] {

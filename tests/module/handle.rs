@@ -1,7 +1,8 @@
 //! Several asks on one PAM handle, as sudo and login make them.
 
 use super::login::{
-    ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, TOO_MANY, copy_program, someone,
+    ASKS, Login, NO_CODE, NOT_SENT, PASSWORD, SENT, STOPPED, Say, Seen, TOO_MANY, copy_program,
+    someone,
 };
 use crate::Case;
 use lab::bench::Bench;
@@ -213,8 +214,8 @@ fn tries_and_answers_are_counted_on(bench: &Bench) {
         "answers that are no code",
         &[Password, Text("x"), Text("y"), HangUp, Password, Text("z")],
         &Seen::new(
-            &[code::CONV_ERR, code::AUTH_ERR],
-            &[ASKS, SENT, NOT_A_CODE, NOT_A_CODE, ASKS, SENT, NOT_SENT],
+            &[code::CONV_ERR, code::MAXTRIES],
+            &[ASKS, SENT, NOT_A_CODE, NOT_A_CODE, ASKS, SENT, NO_CODE],
             &[
                 "sent",
                 ABANDONED,
@@ -253,19 +254,19 @@ fn sms_are_counted_on(bench: &Bench) {
         ),
     );
     assert!(seen.results[4].1 < AT_ONCE);
-    // Successes count, too; so does an SMS that was refused.
+    // A success clears the counts of its name.
     let again = Login::new(bench, "sms")
         .of(&flo)
         .set("code.resends", "1")
         .host(|host| host.steps(&[ASK, ASK, ASK]));
     again.sees(
         "sudo and sudo and sudo",
-        &[Password, Code, Password, Code, Password],
+        &[Password, Code, Password, Code, Password, Code],
         &Seen::new(
-            &[code::SUCCESS, code::SUCCESS, code::MAXTRIES],
-            &[ASKS, SENT, ASKS, SENT, ASKS, NOT_SENT],
-            &["sent", "granted", "sent", "granted", limited],
-            2,
+            &[code::SUCCESS; 3],
+            &[ASKS, SENT, ASKS, SENT, ASKS, SENT],
+            &["sent", "granted", "sent", "granted", "sent", "granted"],
+            3,
         ),
     );
     let refused = Answers::Refused {
@@ -274,16 +275,12 @@ fn sms_are_counted_on(bench: &Bench) {
     };
     bench.twilio().on(&flo.number, &[refused]);
     let line = "failed stage=twilio reason=number-refused error=21610";
-    again.sees(
+    let seen = again.sees(
         "refused",
         &[Password, Password, Password],
-        &Seen::new(
-            &[code::AUTH_ERR, code::AUTH_ERR, code::MAXTRIES],
-            &[ASKS, NOT_SENT, ASKS, NOT_SENT, ASKS, NOT_SENT],
-            &[line, line, limited],
-            0,
-        ),
+        &Seen::new(&[code::MAXTRIES; 3], &[ASKS, STOPPED], &[line], 0),
     );
+    assert!(seen.results[1].1 < AT_ONCE);
 }
 
 fn waiting_is_counted_on(bench: &Bench) {

@@ -1,6 +1,9 @@
 //! Limits, locks, remembered logins and new numbers, with this host's own ledger.
 
-use super::login::{ASKS, LATER, Login, NOT_SENT, SENT, Say, Seen, Someone, TOO_MANY, someone};
+use super::login::{
+    ASKS, BAD_NUMBER, LATER, Login, NEW_PHONE, NOT_SENT, SENT, Say, Seen, Someone, TOO_MANY,
+    someone,
+};
 use super::remembered::remembered_seen;
 use crate::Case;
 use lab::bench::Bench;
@@ -328,12 +331,12 @@ fn a_new_number(bench: &Bench) {
     login.sees(
         "a new one",
         KNOCK,
-        &Seen::new(&[code::AUTH_ERR], &[ASKS, NOT_SENT], &lines, 0),
+        &Seen::new(&[code::MAXTRIES], &[ASKS, NEW_PHONE], &lines, 0),
     );
     login.sees(
         "again",
         KNOCK,
-        &Seen::unsent(code::AUTH_ERR, NOT_SENT, denied),
+        &Seen::unsent(code::MAXTRIES, NEW_PHONE, denied),
     );
     std::thread::sleep(Duration::from_secs(4));
     login.sees("when it has waited", IN, &Seen::granted());
@@ -343,7 +346,7 @@ fn prefixes(bench: &Bench) {
     let lena = someone(bench, "prefixes");
     let login = with_ledger(bench, "prefixes", &lena).set("limits.allowed_prefixes", "[\"+1\"]");
     let denied = "denied first=password reason=prefix";
-    let outside = Seen::unsent(code::AUTH_ERR, NOT_SENT, denied);
+    let outside = Seen::unsent(code::MAXTRIES, BAD_NUMBER, denied);
     login.sees("outside", KNOCK, &outside);
     // A new one is noticed there, too.
     let mut moved = lena;
@@ -353,7 +356,7 @@ fn prefixes(bench: &Bench) {
         .replace(&moved.person, "mobile", &[&moved.number]);
     let login = login.of(&moved);
     let lines = ["phone-changed", denied];
-    let noticed = Seen::new(&[code::AUTH_ERR], &[ASKS, NOT_SENT], &lines, 0);
+    let noticed = Seen::new(&[code::MAXTRIES], &[ASKS, BAD_NUMBER], &lines, 0);
     login.sees("another one", KNOCK, &noticed);
     let login = login.set("limits.allowed_prefixes", "[\"+1\", \"+447700\"]");
     login.sees("inside", IN, &Seen::granted());

@@ -3,8 +3,11 @@
 mod people;
 mod seen;
 
-pub use people::{Someone, known, someone};
-pub use seen::{ASKS, GRANTED, LATER, NOT_SENT, NOT_VERIFIED, RESENT, SENT, Seen, TOO_MANY};
+pub use people::{Someone, known, someone, with_outage};
+pub use seen::{
+    ASKS, BAD_NUMBER, GRANTED, LATER, NEW_PHONE, NO_CODE, NOT_SENT, NOT_VERIFIED, PASSWORD_EXPIRED,
+    RESENT, SENT, STOPPED, Seen, TOO_MANY,
+};
 
 use lab::bench::Bench;
 use lab::log::Line;

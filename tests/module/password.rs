@@ -1,10 +1,11 @@
 //! The password prompt: everything that is no right password, and what the directory says to it.
 
-use super::login::{ASKS, Login, PASSWORD, Say, Seen, someone};
+use super::login::{ASKS, GRANTED, Login, PASSWORD, PASSWORD_EXPIRED, SENT, Say, Seen, someone};
 use crate::Case;
 use lab::bench::Bench;
-use lab::pamhost::{SILENT, code};
+use lab::pamhost::{SILENT, Step, code};
 use lab::slapd::Person;
+use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
@@ -36,6 +37,18 @@ pub const CASES: &[Case] = &[
         the_directory_s_word_is_kept,
     ),
     (
+        "module::password::grace_logins_are_let_in_and_counted",
+        grace_logins_are_let_in_and_counted,
+    ),
+    (
+        "module::password::an_expired_password_is_refused_after_the_delay",
+        an_expired_password_is_refused_after_the_delay,
+    ),
+    (
+        "module::password::a_pasted_password_loses_its_brackets",
+        a_pasted_password_loses_its_brackets,
+    ),
+    (
         "module::password::a_conversation_that_breaks_off_is_an_end",
         a_conversation_that_breaks_off_is_an_end,
     ),
@@ -45,6 +58,7 @@ pub const CASES: &[Case] = &[
 type Makes = fn(Person) -> Person;
 
 const WRONG: &str = "denied reason=wrong-password";
+const IN: [Say; 2] = [Say::Password, Say::Code];
 
 fn what_is_not_right_is_wrong(bench: &Bench) {
     let amy = someone(bench, "wrong-amy");
@@ -169,7 +183,11 @@ fn names_are_names_and_no_filters(bench: &Bench) {
 }
 
 fn the_directory_s_word_is_kept(bench: &Bench) {
-    let expired = Seen::refused(code::AUTH_ERR, "denied reason=password-expired");
+    let expired = Seen::unsent(
+        code::MAXTRIES,
+        PASSWORD_EXPIRED,
+        "denied first=password reason=password-expired",
+    );
     let locked = Seen::refused(code::AUTH_ERR, "denied reason=directory-locked");
     let wrong = Seen::refused(code::AUTH_ERR, WRONG);
     let outage = Seen::refused(
@@ -190,7 +208,7 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
         (49, "52e, v4563", &wrong),
         (49, "525, v4563", &wrong),
         (49, "532, v4563", &expired),
-        (49, "701, v4563", &expired),
+        (49, "701, v4563", &locked),
         (49, "773, v4563", &expired),
         (49, "530, v4563", &locked),
         (49, "531, v4563", &locked),
@@ -227,6 +245,68 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
         login.sees(&what, &[Say::Password, Say::Code], want);
         assert_eq!(bench.slapd().binds(&person.dn()), 1, "{what}");
     }
+}
+
+/// Each bind uses one up, whatever becomes of the login.
+fn grace_logins_are_let_in_and_counted(bench: &Bench) {
+    let number = bench.number();
+    let person = Person::new("grace-hopper").password(PASSWORD).grace();
+    let person = person.phone(&number);
+    bench.slapd().add(&person);
+    let login = Login::new(bench, "grace")
+        .user(person.uid())
+        .number(&number);
+    let granted = |text| {
+        let text = format!("-{text}");
+        Seen::new(&[code::SUCCESS], &[ASKS, SENT, &text], GRANTED, 1)
+    };
+    let two = "Your password has expired; 2 more logins until you must change it.";
+    login.sees("the first of three", &IN, &granted(two));
+    let strict = login.set("ldap.grace", "\"deny\"");
+    let refused = Seen::unsent(
+        code::MAXTRIES,
+        PASSWORD_EXPIRED,
+        "denied first=password reason=password-expired",
+    );
+    strict.sees("the second, denied", &IN, &refused);
+    let login = strict.set("ldap.grace", "\"allow\"");
+    let last = "This was the last login with your expired password. Change it now.";
+    login.sees("the third", &IN, &granted(last));
+    login.sees("none is left", &IN, &refused);
+    let wrong = Seen::refused(code::AUTH_ERR, WRONG);
+    login.sees("a wrong one", &[Say::Text("wrong")], &wrong);
+}
+
+/// Right, and refused: who guesses gets no quicker answer than for a wrong one.
+fn an_expired_password_is_refused_after_the_delay(bench: &Bench) {
+    let number = bench.number();
+    let person = Person::new("late-pia").password(PASSWORD).expired();
+    let person = person.phone(&number);
+    bench.slapd().add(&person);
+    let login = Login::new(bench, "late-expiry")
+        .user(person.uid())
+        .number(&number)
+        .text("password.refuse_after", "2s")
+        .host(|host| host.steps(&[Step::Authenticate, Step::Authenticate]));
+    let line = "denied first=password reason=password-expired";
+    let want = Seen::new(&[code::MAXTRIES; 2], &[ASKS, PASSWORD_EXPIRED], &[line], 0);
+    let seen = login.sees("expired", &IN, &want);
+    assert!(seen.results[0].1 >= Duration::from_millis(1500));
+    // The end is remembered on the handle, and the directory is asked once.
+    assert!(seen.results[1].1 < Duration::from_millis(500));
+    assert_eq!(bench.slapd().binds(&person.dn()), 1);
+}
+
+/// What a terminal wraps around a paste is no part of the password.
+fn a_pasted_password_loses_its_brackets(bench: &Bench) {
+    let zoe = someone(bench, "paste-zoe");
+    let login = Login::new(bench, "paste").of(&zoe);
+    let pasted = Say::Text("\u{1b}[200~correct horse, battery\u{1b}[201~");
+    login.sees("pasted", &[pasted, Say::Code], &Seen::granted());
+    let nothing = Say::Text("\u{1b}[200~\u{1b}[201~");
+    let wrong = Seen::refused(code::AUTH_ERR, WRONG);
+    login.sees("nothing in it", &[nothing], &wrong);
+    assert_eq!(bench.slapd().binds(&zoe.person.dn()), 1);
 }
 
 fn a_conversation_that_breaks_off_is_an_end(bench: &Bench) {

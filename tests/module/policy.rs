@@ -1,6 +1,6 @@
 //! Who is to prove himself, and how long a refusal takes.
 
-use super::login::{ASKS, Login, NOT_SENT, SENT, Say, Seen, TOO_MANY, someone};
+use super::login::{ASKS, Login, NOT_SENT, NOT_VERIFIED, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::listeners::Refused;
@@ -106,7 +106,12 @@ fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
     let told = "denied caller=caller-mia first=stack reason=no-such-user";
     // The target's password was proved when the directory is asked: then the person is told.
     let rows = [
-        ("not in the directory", mia.clone(), &[NOT_SENT][..], told),
+        (
+            "not in the directory",
+            mia.clone(),
+            &[NOT_VERIFIED][..],
+            told,
+        ),
         ("root", other(0), &[], system),
         ("daemon", other(1), &[], system),
         ("nobody", other(65534), &[], system),

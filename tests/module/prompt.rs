@@ -1,6 +1,6 @@
 //! The code prompt: what may be typed there, and what becomes of it.
 
-use super::login::{ASKS, Login, NOT_SENT, RESENT, SENT, Say, Seen, TOO_MANY, someone};
+use super::login::{ASKS, Login, NO_CODE, RESENT, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::code;
@@ -46,7 +46,7 @@ const NO_RESEND: &str = ">No more SMS in this login. Verification code: ";
 const EXPIRED: &str = ">The code has expired; a new one was sent. Verification code: ";
 
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
-const NO_CODE: &str = "denied first=password reason=no-code";
+const ENDED: &str = "denied first=password reason=no-code";
 const ABANDONED: &str = "denied first=password reason=abandoned";
 
 /// What is typed after the password, and what is seen then.
@@ -137,9 +137,9 @@ fn nothing_asks_for_the_same_code_again(bench: &Bench) {
         (
             "for ever",
             &[nothing, nothing, nothing, nothing, nothing, Code],
-            code::AUTH_ERR,
-            &[SENT, RESENT, RESENT, NO_RESEND, NO_RESEND, NOT_SENT],
-            &["sent", "sent", "sent", NO_CODE],
+            code::MAXTRIES,
+            &[SENT, RESENT, RESENT, NO_RESEND, NO_RESEND, NO_CODE],
+            &["sent", "sent", "sent", ENDED],
             3,
         ),
         (
@@ -207,13 +207,13 @@ fn a_resend_that_fails_is_said_so(bench: &Bench) {
 fn what_is_no_code_is_no_try(bench: &Bench) {
     let dan = someone(bench, "no-code-dan");
     let login = Login::new(bench, "no-code").of(&dan);
-    let ends: &[&str] = &[SENT, NOT_A_CODE, NOT_A_CODE, NOT_SENT];
-    let log: &[&str] = &["sent", NO_CODE];
+    let ends: &[&str] = &[SENT, NOT_A_CODE, NOT_A_CODE, NO_CODE];
+    let log: &[&str] = &["sent", ENDED];
     let rows: &[Row] = &[
         (
             "letters",
             &[Text("abcdef"), Text("12345x"), Text("help")],
-            code::AUTH_ERR,
+            code::MAXTRIES,
             ends,
             log,
             1,
@@ -221,7 +221,7 @@ fn what_is_no_code_is_no_try(bench: &Bench) {
         (
             "too few, too many",
             &[Text("12345"), Text("1234567"), Text("0")],
-            code::AUTH_ERR,
+            code::MAXTRIES,
             ends,
             log,
             1,
@@ -229,7 +229,7 @@ fn what_is_no_code_is_no_try(bench: &Bench) {
         (
             "10,000 characters",
             &[Long(10_000), Long(70_000), Long(10_000)],
-            code::AUTH_ERR,
+            code::MAXTRIES,
             ends,
             log,
             1,
@@ -237,16 +237,32 @@ fn what_is_no_code_is_no_try(bench: &Bench) {
         (
             "64 KB, and a byte around it",
             &[Long(65_535), Long(65_536), Long(65_537)],
-            code::AUTH_ERR,
+            code::MAXTRIES,
             ends,
             log,
             1,
         ),
         (
             "the password fed back",
-            &[Password, Password, Password],
-            code::AUTH_ERR,
-            ends,
+            &[Password, Code],
+            code::MAXTRIES,
+            &[SENT, NO_CODE],
+            log,
+            1,
+        ),
+        (
+            "the password pasted",
+            &[Text("\u{1b}[200~correct horse, battery\u{1b}[201~"), Code],
+            code::MAXTRIES,
+            &[SENT, NO_CODE],
+            log,
+            1,
+        ),
+        (
+            "the login name",
+            &[Text("no-code-dan"), Code],
+            code::MAXTRIES,
+            &[SENT, NO_CODE],
             log,
             1,
         ),
@@ -254,10 +270,10 @@ fn what_is_no_code_is_no_try(bench: &Bench) {
             "bytes",
             &[
                 Bytes(b"\xff\xfe"),
-                Bytes("１２３４５６".as_bytes()),
+                Bytes("١٢٣٤٥٦".as_bytes()),
                 Text("\u{1b}[2J"),
             ],
-            code::AUTH_ERR,
+            code::MAXTRIES,
             ends,
             log,
             1,

@@ -108,7 +108,7 @@ fn a_number_no_longer_verified_is_refused(bench: &Bench) {
     let slapd = bench.slapd();
     slapd.replace(&nora.person, "phoneNumberVerified", &["FALSE"]);
     let denied = "denied first=password reason=not-verified";
-    let refused = Seen::unsent(code::AUTH_ERR, NOT_VERIFIED, denied);
+    let refused = Seen::unsent(code::MAXTRIES, NOT_VERIFIED, denied);
     login.sees("without a verified number", KNOCK, &refused);
     slapd.replace(&nora.person, "phoneNumberVerified", &["TRUE"]);
     login.sees("with one again", KNOCK, &remembered_seen());

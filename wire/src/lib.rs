@@ -73,8 +73,10 @@ pub enum FromHelper<'a> {
     Working,
     /// Ask the person.
     Ask(Style, &'a str),
-    /// Show this to the person; nothing comes back.
+    /// Show this to the user as an error; nothing comes back.
     Tell(&'a str),
+    /// Show this to the user as information; nothing comes back.
+    Inform(&'a str),
     /// The end.
     Verdict(Verdict<'a>),
     /// "I do not speak your version."
@@ -117,6 +119,8 @@ pub enum Code {
     ServiceErr = 0x47,
     /// `PAM_CONV_ERR`
     ConvErr = 0x48,
+    /// `PAM_MAXTRIES`, and a further call on the handle is a login of its own.
+    MaxTriesForNow = 0x49,
 }
 
 /// The last message of a login.
@@ -167,6 +171,7 @@ mod kind {
     pub const VERDICT: u8 = 19;
     pub const UNSPOKEN: u8 = 20;
     pub const STILLBORN: u8 = 21;
+    pub const INFORM: u8 = 22;
 }
 
 impl Header {
@@ -191,11 +196,8 @@ impl FromHelper<'_> {
                 out.text(text.as_bytes());
                 out.0
             }
-            Self::Tell(text) => {
-                let mut out = Writer::new(kind::TELL, wait_ms, text.len().saturating_add(4));
-                out.text(text.as_bytes());
-                out.0
-            }
+            Self::Tell(text) => Self::shown(kind::TELL, text, wait_ms),
+            Self::Inform(text) => Self::shown(kind::INFORM, text, wait_ms),
             Self::Verdict(verdict) => {
                 let mut out = Writer::new(
                     kind::VERDICT,
@@ -209,6 +211,12 @@ impl FromHelper<'_> {
             Self::Unspoken => Writer::new(kind::UNSPOKEN, wait_ms, 0).0,
             Self::Stillborn(why) => why.write().to_vec(),
         }
+    }
+
+    fn shown(kind: u8, text: &str, wait_ms: u32) -> Vec<u8> {
+        let mut out = Writer::new(kind, wait_ms, text.len().saturating_add(4));
+        out.text(text.as_bytes());
+        out.0
     }
 }
 
@@ -231,6 +239,7 @@ impl<'a> FromHelper<'a> {
             kind::WORKING => Self::Working,
             kind::ASK => Self::Ask(Style::read(from.byte()?)?, from.words(MAX_TEXT)?),
             kind::TELL => Self::Tell(from.words(MAX_TEXT)?),
+            kind::INFORM => Self::Inform(from.words(MAX_TEXT)?),
             kind::VERDICT => Self::Verdict(Verdict {
                 code: Code::read(from.byte()?)?,
                 counts: from.text(MAX_COUNTS)?,
@@ -358,6 +367,7 @@ impl Code {
             0x46 => Ok(Self::AuthinfoUnavail),
             0x47 => Ok(Self::ServiceErr),
             0x48 => Ok(Self::ConvErr),
+            0x49 => Ok(Self::MaxTriesForNow),
             _ => Err(Nonsense),
         }
     }

@@ -26,7 +26,9 @@ pub fn from_helper(bytes: &[u8]) {
         }
         assert!(written.len() <= MAX_FROM_HELPER);
         match message {
-            FromHelper::Ask(_, text) | FromHelper::Tell(text) => assert!(text.len() <= MAX_TEXT),
+            FromHelper::Ask(_, text) | FromHelper::Tell(text) | FromHelper::Inform(text) => {
+                assert!(text.len() <= MAX_TEXT);
+            }
             FromHelper::Verdict(verdict) => assert!(verdict.counts.len() <= MAX_COUNTS),
             FromHelper::Working | FromHelper::Unspoken | FromHelper::Stillborn(_) => {}
         }
@@ -65,6 +67,7 @@ fn reread<'a>(message: &FromHelper<'a>) -> FromHelper<'a> {
         FromHelper::Working => FromHelper::Working,
         FromHelper::Ask(style, text) => FromHelper::Ask(style, text),
         FromHelper::Tell(text) => FromHelper::Tell(text),
+        FromHelper::Inform(text) => FromHelper::Inform(text),
         FromHelper::Verdict(Verdict { code, counts }) => {
             FromHelper::Verdict(Verdict { code, counts })
         }

@@ -21,6 +21,7 @@ fn helpers() -> Vec<FromHelper<'static>> {
         FromHelper::Working,
         FromHelper::Ask(Style::Password, "Password: "),
         FromHelper::Tell("Too many wrong codes."),
+        FromHelper::Inform("Your password has expired."),
         FromHelper::Verdict(Verdict {
             code: Code::MaxTries,
             counts: b"abc",
@@ -210,6 +211,7 @@ fn version_one_is_these_bytes() {
             "010010004d000000",
             "010011004d000000010a00000050617373776f72643a20",
             "010012004d00000015000000546f6f206d616e792077726f6e6720636f6465732e",
+            "010016004d0000001a000000596f75722070617373776f72642068617320657870697265642e",
             "010013004d0000004403000000616263",
             "010014004d000000",
             "0100150000000000030d0000000900"

@@ -156,6 +156,9 @@ pub static KEYS: &[Key] = &[
         "the two capital letters of a country (ISO 3166-1) in quotes, such as \"US\"",
         |d, v| put(&mut d.ldap.default_region, v),
     ),
+    once("ldap.grace", "\"allow\" or \"deny\"", |d, v| {
+        put(&mut d.ldap.grace, v)
+    }),
     each(
         "password.source",
         "\"ldap\", \"ssh\", \"auto\" or \"stack\"",
@@ -217,10 +220,26 @@ pub static KEYS: &[Key] = &[
     each("messages.not_verified", LAST, |o, v| {
         put(&mut o.messages.not_verified, v)
     }),
+    each("messages.no_code", LAST, |o, v| {
+        put(&mut o.messages.no_code, v)
+    }),
+    each("messages.password_expired", LAST, |o, v| {
+        put(&mut o.messages.password_expired, v)
+    }),
+    each("messages.stopped", LAST, |o, v| {
+        put(&mut o.messages.stopped, v)
+    }),
+    each("messages.bad_number", LAST, |o, v| {
+        put(&mut o.messages.bad_number, v)
+    }),
+    each("messages.new_phone", LAST, |o, v| {
+        put(&mut o.messages.new_phone, v)
+    }),
     each("messages.not_sent", LAST, |o, v| {
         put(&mut o.messages.not_sent, v)
     }),
     each("messages.later", LAST, |o, v| put(&mut o.messages.later, v)),
+    each("messages.grace", LAST, |o, v| put(&mut o.messages.grace, v)),
     each(
         "policy.min_uid",
         "a whole number from 1 (0 is root, for whom no directory may vouch) to 4294967295",

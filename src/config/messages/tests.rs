@@ -24,8 +24,15 @@ fn our_own_words_are_allowed() {
             too_many,
             too_late,
             not_verified,
+            no_code,
+            password_expired,
+            stopped,
+            bad_number,
+            new_phone,
             not_sent,
             later,
+            grace,
+            last_grace,
         } = Messages::standard(digits);
         for ours in [
             sms,
@@ -41,8 +48,15 @@ fn our_own_words_are_allowed() {
             too_many,
             too_late,
             not_verified,
+            no_code,
+            password_expired,
+            stopped,
+            bad_number,
+            new_phone,
             not_sent,
             later,
+            grace,
+            last_grace,
         ] {
             assert_eq!(
                 Text::check(ours.place, ours.template().into()).unwrap(),

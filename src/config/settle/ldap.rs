@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Error, Fault, Ldap, LdapUri, Security,
+        Error, Fault, Grace, Ldap, LdapUri, Security,
         address::{LdapAddress, LdapAddresses, is_loopback},
         draft::{self, Slot},
         values::secret::Kind,
@@ -48,6 +48,7 @@ impl Desk<'_> {
                 |at| at.value.0,
             ),
             default_region: ldap.default_region.map(|at| at.value),
+            grace: ldap.grace.map_or(Grace::Allow, |at| at.value),
         })
     }
 

@@ -6,10 +6,12 @@ use ldap3::{
     controls::{Control, RawControl},
 };
 
+use crate::config::Grace;
 use crate::directory::{
     Error, Unproved, answer,
     gate::{Awaited, admit, frame, start_tls_answer},
-    passwordpolicy, said,
+    passwordpolicy::{self, Objection},
+    said,
 };
 
 /// A person's password, in these properties.
@@ -45,8 +47,17 @@ pub fn bind(bytes: &[u8]) {
         refs: Vec::new(),
         ctrls: vec![value],
     };
-    let told = match answer::judge(&result, "ldaps://ldap.example.org:636", PASSWORD) {
-        Ok(()) => return assert!(result.rc == 0 && objection == Ok(None)),
+    let server = "ldaps://ldap.example.org:636";
+    let strict = answer::judge(&result, server, PASSWORD, Grace::Deny);
+    let told = match answer::judge(&result, server, PASSWORD, Grace::Allow) {
+        Ok(None) => {
+            assert!(strict == Ok(None));
+            return assert!(result.rc == 0 && objection == Ok(None));
+        }
+        Ok(Some(left)) => {
+            assert!(matches!(strict, Err(Unproved::Expired(_))));
+            return assert!(result.rc == 0 && objection == Ok(Some(Objection::Grace(left))));
+        }
         Err(Unproved::Wrong) => return assert!(matches!(result.rc, 48 | 49)),
         Err(Unproved::Expired(told) | Unproved::Locked(told)) => told,
         Err(Unproved::Error(error)) => {

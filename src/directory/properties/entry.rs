@@ -54,6 +54,7 @@ fn settings(casa: bool) -> config::Ldap {
         verified_attribute: verified.to_owned(),
         phone_attributes: ["mobile", "telephoneNumber"].map(str::to_owned).to_vec(),
         default_region: Region::named("US"),
+        grace: config::Grace::Allow,
     }
 }
 

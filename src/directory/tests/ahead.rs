@@ -43,7 +43,7 @@ fn prove(book: &mut Phonebook, found: Result<Found, Error>) -> Result<LoginId, U
     };
     let password = Secret::new(PASSWORD.to_owned());
     book.prove(&entry, &password, LOGIN, soon())
-        .map(|proof| proof.login())
+        .map(|proved| proved.proof.login())
 }
 
 /// A directory whose n-th search, counted from 0, is answered so.

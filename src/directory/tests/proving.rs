@@ -40,11 +40,12 @@ fn one_bind_as_the_entry_on_the_same_connection_is_a_proof() {
 
 #[test]
 fn result_codes_and_controls_arrive() {
-    let cases: [(u8, &[u8], &str); 12] = [
+    let cases: [(u8, &[u8], &str); 13] = [
         (0, b"", "proof"),
         (0, &[0x30, 5, 0xa0, 3, 0x80, 1, 60], "proof"),
         (0, &[0x30, 3, 0x81, 1, 2], "expired"),
-        (0, &[0x30, 5, 0xa0, 3, 0x81, 1, 2], "expired"),
+        (0, &[0x30, 5, 0xa0, 3, 0x81, 1, 2], "proof"),
+        (0, &[0x30, 8, 0xa0, 3, 0x81, 1, 2, 0x81, 1, 2], "expired"),
         (0, &[0x30, 9], "outage"),
         (49, b"", "wrong"),
         (49, &[0x30, 3, 0x81, 1, 1], "locked"),
@@ -160,7 +161,7 @@ fn a_connection_is_good_for_one_password() {
     let password = Secret::new(PASSWORD.to_owned());
     let mut prove = || {
         ldap.prove(&entry, &password, LOGIN, soon())
-            .map(|p| p.login())
+            .map(|proved| proved.proof.login())
     };
     assert_eq!(prove(), Err(Unproved::Wrong));
     assert_eq!(kind(&prove()), "local");

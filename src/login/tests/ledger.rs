@@ -308,12 +308,12 @@ fn a_new_number_is_told_forgets_and_waits() {
     let seen = moved(wait, &[Do::Say(PASSWORD)]);
     assert_eq!(
         (seen.pam, seen.reason, seen.sms.len()),
-        (Pam::AuthErr, "new-phone", 0)
+        (Pam::MaxTries, "new-phone", 0)
     );
     assert_eq!(seen.changed, ["+1*******77"]);
     assert_eq!(
         seen.text,
-        "The code could not be sent. Try again later. (login 7f3a9c21)"
+        "Your new phone number cannot be used yet. Ask your administrator. (login 7f3a9c21)"
     );
     // Told once; the old number is still his, and nothing is remembered.
     ledger.pass(seconds(60));
@@ -423,7 +423,7 @@ fn nothing_goes_to_a_number_before_it_is_told() {
 #[test]
 fn a_number_outside_of_the_prefixes_gets_nothing() {
     for (prefix, pam, reason) in [
-        ("+44", Pam::AuthErr, "prefix"),
+        ("+44", Pam::MaxTries, "prefix"),
         ("+1202", Pam::Success, "granted"),
     ] {
         let script: &[Do] = if prefix == "+44" { &[] } else { &[Do::Code(0)] };

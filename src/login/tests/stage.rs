@@ -12,9 +12,10 @@ use crate::login::*;
 use crate::{
     config::{self, Content, Files, Role, Unsafe},
     deadline::Deadline,
-    directory::{self, PasswordProof, Value},
+    directory::{self, PasswordProof, Proved, Unproved, Value},
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
     policy::Names,
+    secret::Secret,
     sms::{self, Sent},
 };
 
@@ -23,6 +24,8 @@ pub const PASSWORD: &str = "correct horse";
 const NUMBER: &str = "+12025550142";
 /// The same person's, later.
 const MOVED: &str = "+12025550177";
+/// Of a user who has sent STOP.
+const STOPPED: &str = "+12025550111";
 
 const SETTINGS: &str = r#"
 [twilio]
@@ -196,9 +199,10 @@ impl Directory for People<'_> {
         self.0.turn("find");
         self.0.note(format!("find {name}"));
         match name {
-            "alice" | "known" => Ok(Found::One(entry("TRUE", NUMBER))),
+            "alice" | "known" | "r" => Ok(Found::One(entry("TRUE", NUMBER))),
             "moved" => Ok(Found::One(entry("TRUE", MOVED))),
             "refused" => Ok(Found::One(entry("TRUE", "+12025550110"))),
+            "stopped" => Ok(Found::One(entry("TRUE", STOPPED))),
             "unverified" => Ok(Found::One(entry("FALSE", NUMBER))),
             "unreadable" => Ok(Found::One(entry("TRUE", "ask my mother"))),
             "twins" => Ok(Found::Several),
@@ -217,12 +221,15 @@ impl Directory for People<'_> {
         password: &Secret,
         login: LoginId,
         _: Deadline,
-    ) -> Result<PasswordProof, Unproved> {
+    ) -> Result<Proved, Unproved> {
         self.0.turn("prove");
         self.0.binds.set(self.0.binds.get() + 1);
         self.0.note("bind");
         match password.reveal() {
-            PASSWORD => Ok(PasswordProof::for_a_test(login)),
+            PASSWORD => Ok(proved(login, None)),
+            "one grace" => Ok(proved(login, Some(1))),
+            "two graces" => Ok(proved(login, Some(2))),
+            "last grace" => Ok(proved(login, Some(0))),
             "expired" => Err(Unproved::Expired("it has expired".into())),
             "locked" => Err(Unproved::Locked("it is locked".into())),
             "cut" => Err(Unproved::Error(directory::Error::Outage("cut".into()))),
@@ -231,7 +238,12 @@ impl Directory for People<'_> {
     }
 }
 
-/// Refuses one number; from the n-th SMS on is down.
+const fn proved(login: LoginId, grace: Option<u32>) -> Proved {
+    let proof = PasswordProof::for_a_test(login);
+    Proved { proof, grace }
+}
+
+/// Refuses some numbers; from the n-th SMS on is down.
 struct Post<'a>(&'a World, usize);
 
 impl Carrier for Post<'_> {
@@ -248,12 +260,15 @@ impl Carrier for Post<'_> {
         _: Deadline,
     ) -> Result<Sent, sms::Error> {
         self.0.turn("send");
-        let error = |kind| sms::Error::new(kind, None, "refused", "do something");
-        if ![NUMBER, MOVED].contains(&to.e164()) {
-            return Err(error(sms::Kind::NumberRefused).not_sent());
+        let error = |kind, code| sms::Error::new(kind, code, "refused", "do something");
+        let refused = |code| Err(error(sms::Kind::NumberRefused, code).not_sent());
+        match to.e164() {
+            NUMBER | MOVED => {}
+            STOPPED => return refused(Some(21610)),
+            _ => return refused(Some(21614)),
         }
         if self.0.sms.borrow().len() >= self.1 {
-            return Err(error(sms::Kind::Outage));
+            return Err(error(sms::Kind::Outage, None));
         }
         self.0.sms.borrow_mut().push(text.reveal().to_owned());
         self.0.note("send");
@@ -424,6 +439,8 @@ pub struct Seen {
     pub reason: &'static str,
     pub first: Option<&'static str>,
     pub text: String,
+    /// What accompanies a granted login.
+    pub notice: String,
     pub prompts: Vec<String>,
     /// Prompts, and what directory and carrier were asked, in order.
     pub order: Vec<String>,
@@ -487,6 +504,7 @@ pub fn tell(told: Told) -> Seen {
         reason,
         first: ended.first,
         text: ended.text.unwrap_or_default(),
+        notice: ended.notice.unwrap_or_default(),
         prompts: world.seen.take(),
         order: world.order.take(),
         sms: world.sms.take(),

@@ -15,10 +15,10 @@ fn unsent(code: i32, reason: &str) -> Seen {
     Seen::new(&[code], &[ASKS, NOT_SENT], &[&line], 0)
 }
 
-/// After one.
-fn sent(code: i32, reason: &str) -> Seen {
+/// After one. An outage, too, is a service error then: the user has seen a code prompt.
+fn sent(reason: &str) -> Seen {
     let line = format!("failed stage=ledger reason={reason}");
-    Seen::new(&[code], &[ASKS, SENT, NOT_SENT], &["sent", &line], 1)
+    Seen::new(&[LOCAL], &[ASKS, SENT, NOT_SENT], &["sent", &line], 1)
 }
 
 /// The right code was typed and was compared: only that it was cannot be written down. The try stays
@@ -119,7 +119,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         (super::RECORD, RECORD),
     ] {
         let want = |code, reason| match turn {
-            TRY => sent(code, reason),
+            TRY => sent(reason),
             RECORD => recorded(reason),
             _ => unsent(code, reason),
         };

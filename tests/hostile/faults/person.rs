@@ -2,7 +2,7 @@
 
 use super::ground::row;
 use super::{LOCAL, Row};
-use crate::module::{ASKS, NOT_SENT, SENT, Say, Seen, TOO_MANY};
+use crate::module::{ASKS, NO_CODE, SENT, Say, Seen, TOO_MANY};
 use lab::pamhost::code;
 use lab::scratch::write;
 
@@ -48,8 +48,14 @@ fn at_the_code<'b>() -> Vec<Row<'b>> {
         1,
     );
     let no_code = Seen::new(
-        &[code::AUTH_ERR],
-        &[ASKS, SENT, NOT_A_CODE, NOT_A_CODE, NOT_SENT],
+        &[code::MAXTRIES],
+        &[ASKS, SENT, NOT_A_CODE, NOT_A_CODE, NO_CODE],
+        &["sent", "denied first=password reason=no-code"],
+        1,
+    );
+    let repeated = Seen::new(
+        &[code::MAXTRIES],
+        &[ASKS, SENT, NO_CODE],
         &["sent", "denied first=password reason=no-code"],
         1,
     );
@@ -80,7 +86,7 @@ fn at_the_code<'b>() -> Vec<Row<'b>> {
             Say::Text("١٢٣٤٥٦"),
             &no_code,
         ),
-        ("prompt: code", "the password", Say::Password, &no_code),
+        ("prompt: code", "the password", Say::Password, &repeated),
         ("compare", "another code", Say::WrongCode, &wrong),
     ]
     .map(|(stage, what, say, want)| {

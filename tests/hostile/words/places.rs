@@ -148,7 +148,7 @@ pub fn of_the_directory(bench: &Bench) {
             script.attributes[attribute].1 = vec![held];
             stage.ldap.says(script);
             let told = stage.run(&what, &stage.login(), 1);
-            refused(&what, &told, code::AUTH_ERR, reason);
+            refused(&what, &told, code::MAXTRIES, reason);
         }
         // The result's number says what happened; the words are the directory's. What is not UTF-8 is
         // not LDAP (RFC 4511 §4.1.2).
@@ -240,7 +240,7 @@ pub fn of_other_servers(bench: &Bench) {
         let body = leaked(body);
         answers(bench, &stage, 400, body);
         let told = stage.run(&what, &stage.login(), 1);
-        refused(&what, &told, code::AUTH_ERR, "number-refused");
+        refused(&what, &told, code::MAXTRIES, "number-refused");
         assert_eq!(told.field("error"), Some(&b"21211"[..]), "{what}");
 
         let what = format!("{} as Twilio's error", value.what);

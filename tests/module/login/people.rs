@@ -27,3 +27,11 @@ pub fn known(bench: &Bench, name: &str) -> Option<Someone> {
         someone(bench, name)
     })
 }
+
+/// Adds a person whose bind meets a directory that is busy.
+pub fn with_outage(bench: &Bench, name: &str) {
+    let person = Person::new(name)
+        .bind_answers(51, "")
+        .phone(&bench.number());
+    bench.slapd().add(&person);
+}

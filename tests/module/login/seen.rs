@@ -15,6 +15,14 @@ pub const RESENT: &str = ">Code sent again. Verification code: ";
 pub const NOT_SENT: &str = "!The code could not be sent. Try again later. (login LOGIN)";
 pub const NOT_VERIFIED: &str =
     "!No verified phone number on file. Ask your administrator. (login LOGIN)";
+pub const NO_CODE: &str = "!No code was entered. (login LOGIN)";
+pub const STOPPED: &str = "!This phone has blocked our messages. Send START to the sender, then log in again. (login LOGIN)";
+pub const BAD_NUMBER: &str =
+    "!This phone cannot receive codes. Ask your administrator. (login LOGIN)";
+pub const NEW_PHONE: &str =
+    "!Your new phone number cannot be used yet. Ask your administrator. (login LOGIN)";
+pub const PASSWORD_EXPIRED: &str =
+    "!Your password has expired. Change it, then log in again. (login LOGIN)";
 /// How long it is stands where `WAIT` is.
 pub const LATER: &str = "!Too many codes. Try again in WAIT. (login LOGIN)";
 pub const TOO_MANY: &str = "!Too many wrong codes. (login LOGIN)";

@@ -71,6 +71,13 @@ impl Person {
             .attr("pwdChangedTime", "20200101000000Z")
     }
 
+    /// The right password is too old, and lets in three more times.
+    pub fn grace(self) -> Self {
+        let policy = format!("cn=grace,ou=policies,{SUFFIX}");
+        self.attr("pwdPolicySubentry", &policy)
+            .attr("pwdChangedTime", "20200101000000Z")
+    }
+
     /// The right password lets in, to change it and for nothing else.
     pub fn must_change(self) -> Self {
         self.attr("pwdReset", "TRUE")

@@ -81,6 +81,7 @@ fn binds_searches_policies_and_scripted_answers() {
 
     let rows = [
         (Person::new("old").expired(), 49, "expired"),
+        (Person::new("grace").grace(), 0, "2 grace logins remain"),
         (Person::new("reset").must_change(), 0, "must be changed"),
         (Person::new("locked").locked(), 49, "locked"),
         (Person::new("busy").bind_answers(51, "later"), 51, "later"),
