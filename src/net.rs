@@ -28,23 +28,28 @@ pub use dial::{Failure, Pace, Reached, dial, dial_unix};
 pub use resolve::{Addresses, Lookup, Lookups, lookup_limit, prefetch_deadline};
 pub use roots::{take_system_roots, tls_config};
 pub use stream::Stream;
-pub use tls::Secured;
+pub use tls::{Secured, server_name};
 
 /// Why there is no connection, or no more. One line of printable ASCII, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// Out of reach: name not found, refused, timed out, cut off, or not the protocol.
     Outage(String),
-    /// The server's certificate does not verify.
-    Untrusted(String),
+    /// The server or the proxy refuses us, or its certificate does not verify.
+    Refused {
+        /// What happened.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// Something is wrong on this machine: CA file unreadable, no descriptors, no threads.
     Local(String),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Outage(text) | Self::Untrusted(text) | Self::Local(text)) = self;
-        f.write_str(text)
+        let (Self::Outage(what) | Self::Refused { what, .. } | Self::Local(what)) = self;
+        f.write_str(what)
     }
 }
 

@@ -17,6 +17,7 @@ mod misbehaved;
 mod names;
 mod neighbour;
 mod races;
+mod refused;
 mod stacks;
 mod standstill;
 mod syscalls;
@@ -54,6 +55,7 @@ pub fn cases() -> Vec<Case> {
         names::CASES,
         neighbour::CASES,
         races::CASES,
+        refused::CASES,
         stacks::CASES,
         standstill::CASES,
         syscalls::CASES,

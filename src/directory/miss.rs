@@ -81,12 +81,19 @@ fn listed(misses: &[Error]) -> String {
 mod tests {
     use super::*;
 
+    fn refused() -> Error {
+        Error::Refused {
+            what: String::new(),
+            remedy: "x",
+        }
+    }
+
     #[test]
     fn the_remedy_stands_within_what_the_log_keeps() {
         let remedies = [
             Error::Outage(String::new()),
             Error::Local(String::new()),
-            net::Error::Untrusted(String::new()).into(),
+            refused(),
         ];
         for count in [1, 2, 3, 4, 5, 12, 1000] {
             for last in &remedies {
@@ -131,7 +138,7 @@ mod tests {
         for (error, is_outage) in [
             (Error::Outage(String::new()), true),
             (Error::Local(String::new()), false),
-            (net::Error::Untrusted(String::new()).into(), false),
+            (refused(), false),
         ] {
             for (miss, is_final) in [(Miss::Next(error.clone()), false), (Miss::End(error), true)] {
                 assert_eq!(net::Failure::is_outage(&miss), is_outage);

@@ -7,7 +7,7 @@ use ldap3::{
     DerefAliases, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchOptions,
     StdStream, asn1::StructureTag, controls::RawControl,
 };
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::AbortHandle,
@@ -83,7 +83,7 @@ impl From<net::Error> for Error {
     fn from(error: net::Error) -> Self {
         match error {
             net::Error::Outage(what) => Self::Outage(what),
-            net::Error::Untrusted(what) => untrusted(what),
+            net::Error::Refused { what, remedy } => Self::Refused { what, remedy },
             net::Error::Local(what) => Self::Local(what),
         }
     }
@@ -92,14 +92,6 @@ impl From<net::Error> for Error {
 /// What this machine lacks, with the number by which the system names it.
 pub fn local(what: &str, error: &std::io::Error) -> Error {
     Error::Local(format!("{what}: {}", said::printable(&error.to_string())))
-}
-
-/// A certificate, or what should have been one.
-const fn untrusted(what: String) -> Error {
-    Error::Refused {
-        what,
-        remedy: "Check ca_file in [ldap], and name and dates of the server's certificate.",
-    }
 }
 
 /// What a search gave.
@@ -280,9 +272,7 @@ async fn protect(
     name: &str,
     pace: Pace,
 ) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Error> {
-    // An address is looked for among the certificate's addresses, and sent in no SNI.
-    let server = ServerName::try_from(host.to_owned())
-        .map_err(|_| untrusted(format!("{name}: no certificate can have this name")))?;
+    let server = net::server_name(host, name)?;
     if start {
         let asked = relay::start_tls(&mut stream, name);
         let code = wait(pace, name, "StartTLS", asked).await?;

@@ -140,15 +140,33 @@ fn tunnel(proxy: &Addresses, server: &Server, reached: Reached) -> Result<Line, 
             "{}: it answers {code}",
             line.place()
         ))),
-        // It wants a password, or forbids the way: a matter of settings, here or there.
-        Some(code) => Err(Error::Local(format!(
-            "{}: it refuses with {code}",
-            line.place()
-        ))),
+        Some(code) => Err(refused(line.place(), code)),
         None => Err(Error::Outage(format!(
             "{}: its answer is not HTTP",
             line.place()
         ))),
+    }
+}
+
+/// A proxy that does not let us through: a matter of settings, here or there.
+fn refused(place: &str, code: u16) -> Error {
+    let (what, remedy) = match code {
+        407 => (
+            "the proxy demands a login",
+            "let the proxy admit this host without one: there is no setting for user and password",
+        ),
+        403 => (
+            "the proxy forbids the way there",
+            "allow CONNECT from this host to that name and port in the proxy's rules",
+        ),
+        _ => (
+            "the proxy refuses CONNECT",
+            "check twilio.proxy: it must be a proxy that knows CONNECT",
+        ),
+    };
+    Error::Refused {
+        what: format!("{place}: {what} ({code})"),
+        remedy,
     }
 }
 

@@ -74,7 +74,7 @@ fn read(ca: Option<&Arc<[u8]>>) -> Result<Arc<ClientConfig>, Error> {
     let mut config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(|error| Error::Local(format!("TLS: {error}")))?
+            .map_err(|_| Error::Local("TLS: no usable cipher suite".to_owned()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
     // One process makes one connection to each server, and a ticket that outlived it would have to

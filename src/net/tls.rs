@@ -1,17 +1,30 @@
 //! TLS: a stream on which every wait ends with a deadline.
 #![forbid(unsafe_code)]
 
+mod errors;
+
 use std::{
     io,
     io::{Read, Write},
     sync::Arc,
 };
 
-use rustls::{CertificateError, ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
-use super::{Error, line::Line, printable};
+use super::{Error, line::Line};
 use crate::deadline::Deadline;
+
+pub(super) use errors::classify;
+
+/// The name that a server's certificate must be for. An address is looked for among the certificate's
+/// addresses, and sent in no SNI.
+pub fn server_name(host: &str, place: &str) -> Result<ServerName<'static>, Error> {
+    ServerName::try_from(host.to_owned()).map_err(|_| Error::Refused {
+        what: format!("{place}: no certificate can be for this name"),
+        remedy: "write the server's address with letters, digits, hyphens and dots",
+    })
+}
 
 /// A TLS connection to a server whose certificate has been verified.
 #[derive(Debug)]
@@ -28,12 +41,7 @@ impl Secured {
         config: &Arc<ClientConfig>,
         by: Deadline,
     ) -> Result<Self, Error> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            Error::Local(format!(
-                "{}: not a name that a certificate can be for",
-                line.place()
-            ))
-        })?;
+        let name = server_name(host, line.place())?;
         let tls = ClientConnection::new(Arc::clone(config), name)
             .map_err(|error| classify(line.place(), &error))?;
         let mut stream = Self { tls, line };
@@ -131,82 +139,5 @@ impl Secured {
             return Err(classify(self.line.place(), &error));
         }
         Ok(some)
-    }
-}
-
-/// Whether a failure of TLS is one of trust, of this machine, or an outage.
-pub(super) fn classify(place: &str, error: &rustls::Error) -> Error {
-    use rustls::Error as Tls;
-    match error {
-        Tls::InvalidCertificate(why) => {
-            Error::Untrusted(format!("{place}: its certificate {}", fault(why)))
-        }
-        Tls::NoCertificatesPresented => Error::Untrusted(format!("{place}: shows no certificate")),
-        Tls::FailedToGetCurrentTime | Tls::FailedToGetRandomBytes => {
-            Error::Local(format!("TLS: {error}"))
-        }
-        _ => Error::Outage(printable(&format!("{place}: TLS failed: {error}"))),
-    }
-}
-
-/// What is wrong with a certificate, in our words: the names in it are the server's text.
-fn fault(error: &CertificateError) -> String {
-    use CertificateError as Fault;
-    match error {
-        Fault::Expired | Fault::ExpiredContext { .. } => "has expired",
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
-            "is not valid yet, or this machine's clock is behind"
-        }
-        Fault::UnknownIssuer => "was issued by nobody who is trusted here",
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => "is for another name",
-        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => "is not a server's",
-        Fault::Revoked => "has been revoked",
-        Fault::BadSignature => "is not signed by its issuer",
-        Fault::BadEncoding => "cannot be read",
-        other => {
-            let why = printable(&other.to_string());
-            return format!("does not verify: {why}");
-        }
-    }
-    .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_certificates_are_a_matter_of_trust() {
-        use rustls::{AlertDescription, Error as Tls, PeerIncompatible};
-        let kind = |error: Tls| match Error::io("x:1", &io::Error::other(error)) {
-            Error::Outage(_) => "outage",
-            Error::Untrusted(_) => "untrusted",
-            Error::Local(_) => "local",
-        };
-        for error in [
-            Tls::AlertReceived(AlertDescription::HandshakeFailure),
-            Tls::AlertReceived(AlertDescription::CertificateRequired),
-            Tls::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
-            Tls::DecryptError,
-        ] {
-            assert_eq!(kind(error.clone()), "outage", "{error}");
-        }
-        let unknown = Tls::InvalidCertificate(CertificateError::UnknownIssuer);
-        assert_eq!(kind(unknown), "untrusted");
-        assert_eq!(kind(Tls::NoCertificatesPresented), "untrusted");
-        assert_eq!(kind(Tls::FailedToGetRandomBytes), "local");
-    }
-
-    #[test]
-    fn a_servers_words_about_itself_are_not_repeated() {
-        let error = rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-            expected: ServerName::try_from("sms.example.org").unwrap(),
-            presented: vec!["\u{1b}]0;evil\n.example.net".to_owned()],
-        });
-        let told = classify("sms.example.org:443", &error);
-        assert_eq!(
-            told,
-            Error::Untrusted("sms.example.org:443: its certificate is for another name".into())
-        );
     }
 }

@@ -177,12 +177,7 @@ fn from_net(error: net::Error) -> Error {
             text,
             "look at network, name service, firewall and twilio.proxy on this machine, and at https://status.twilio.com",
         ),
-        net::Error::Untrusted(text) => Error::new(
-            Kind::Refused,
-            None,
-            text,
-            "something between this machine and Twilio answers for it, or the clock is wrong; if that is your own proxy, set twilio.ca_file to its CA",
-        ),
+        net::Error::Refused { what, remedy } => Error::new(Kind::Refused, None, what, remedy),
         net::Error::Local(text) => Error::new(
             Kind::Local,
             None,

@@ -16,6 +16,10 @@ pub const CASES: &[Case] = &[
         files_are_called_what_they_are,
     ),
     ("drift::house::files_are_short", files_are_short),
+    (
+        "drift::house::no_text_holds_debug_output",
+        no_text_holds_debug_output,
+    ),
 ];
 
 const FORBID: &str = "#![forbid(unsafe_code)]";
@@ -120,6 +124,26 @@ fn files_are_short(_: &Bench) {
         for (path, text) in product(folder) {
             let lines = text.lines().count();
             assert!(lines <= 450, "{path} has {lines} lines");
+        }
+    }
+}
+
+/// `Debug` is for programmers: it shows names of types, and changes with each version of a library.
+fn no_text_holds_debug_output(_: &Bench) {
+    // A key that is hashed, and what only tests run.
+    let may = [
+        "src/policy/origin.rs",
+        "src/net/stage.rs",
+        "src/directory/stage.rs",
+    ];
+    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+        for (path, text) in product(folder) {
+            let is_for_tests = path.contains("properties")
+                || path.contains("conform")
+                || may.contains(&path.as_str());
+            let line = super::code(&text);
+            let line = line.lines().find(|line| line.contains(":?}"));
+            assert!(is_for_tests || line.is_none(), "{path}: {line:?}");
         }
     }
 }

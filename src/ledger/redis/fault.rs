@@ -44,8 +44,6 @@ const MEMORY: &str = "give the server more maxmemory, with maxmemory-policy noev
 const PROTECTED: &str = "give the server a user and password, or end its protected mode";
 pub const WRITTEN: &str = "ask the server's administrator: it must be Redis 7 or Valkey, and keys that begin \
                        with pam_sms_otp: must be nobody else's";
-const CERTIFICATE: &str =
-    "check ca_file in [ledger], and name and dates of the server's certificate";
 const MACHINE: &str = "check ca_file in [ledger], memory and open files of this host";
 
 /// How a server says inside a script that a right is missing: Redis 7.0, and 7.2 and later as well as
@@ -161,13 +159,12 @@ impl From<Fault> for Error {
 
 impl From<net::Error> for Error {
     fn from(error: net::Error) -> Self {
-        let refused = |what, remedy: &str| Self::Refused {
-            what,
-            remedy: remedy.to_owned(),
-        };
         match error {
             net::Error::Outage(what) => Self::Outage(what),
-            net::Error::Untrusted(what) => refused(what, CERTIFICATE),
+            net::Error::Refused { what, remedy } => Self::Refused {
+                what,
+                remedy: remedy.to_owned(),
+            },
             net::Error::Local(what) => Self::Local {
                 what,
                 remedy: MACHINE.to_owned(),

@@ -55,6 +55,7 @@ mod marks;
 pub mod memory;
 pub mod middle;
 pub mod nameserver;
+pub mod openssl_server;
 pub mod pamhost;
 pub mod process;
 pub mod product;

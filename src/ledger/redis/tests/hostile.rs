@@ -193,11 +193,15 @@ fn tls_and_certificates() {
     assert!(matches!(overview(&settled), Err(Error::Local { .. })));
 
     settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
-    for identity in [Identity::Expired, Identity::WrongName, Identity::OtherCa] {
+    for (identity, words) in [
+        (Identity::Expired, "renew"),
+        (Identity::WrongName, "for this name"),
+        (Identity::OtherCa, "ca_file"),
+    ] {
         let server = start(identity);
         settled.hosts = vec![("127.0.0.1".to_owned(), server.tls_port())];
         let (what, remedy) = refused(overview(&settled));
-        assert!(remedy.contains("ca_file"), "{identity:?}: {what}: {remedy}");
+        assert!(remedy.contains(words), "{identity:?}: {what}: {remedy}");
     }
 }
 

@@ -1,0 +1,169 @@
+//! TLS servers and proxies that refuse us, in front of each of the three kinds of server: `refused`, never
+//! an outage, and a log line that says what it is and what to do.
+
+use crate::Case;
+use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, Someone, someone, with_ledger};
+use lab::bench::Bench;
+use lab::certs::{Identity, ServerCert};
+use lab::listeners::Listener;
+use lab::openssl_server::{OpensslServer, self_signed};
+use lab::pamhost::code;
+use lab::scratch::Scratch;
+use std::path::Path;
+use std::thread;
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::refused::tls_that_does_not_come_about_is_told_in_words",
+        tls_that_does_not_come_about_is_told_in_words,
+    ),
+    (
+        "hostile::refused::a_proxy_that_forbids_the_way_is_told_in_words",
+        a_proxy_that_forbids_the_way_is_told_in_words,
+    ),
+];
+
+const IN: [Say; 2] = [Say::Password, Say::Code];
+const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Directory,
+    Carrier,
+    Ledger,
+}
+
+/// A login whose server of this kind is there.
+fn at<'b>(
+    bench: &'b Bench,
+    case: &'static str,
+    who: &Someone,
+    kind: Kind,
+    port: u16,
+    ca: &Path,
+) -> Login<'b> {
+    let login = with_ledger(bench, case, who);
+    let ca = ca.display().to_string();
+    match kind {
+        Kind::Directory => login
+            .set("ldap.uris", &format!("[\"ldaps://127.0.0.1:{port}\"]"))
+            .text("ldap.ca_file", &ca),
+        Kind::Carrier => login
+            .text("twilio.api_url", &format!("https://127.0.0.1:{port}"))
+            .text("twilio.ca_file", &ca),
+        Kind::Ledger => {
+            let key = login.folder.join("key");
+            lab::scratch::write(&key, 0o600, KEY);
+            login
+                .text("ledger.redis", &format!("rediss://127.0.0.1:{port}"))
+                .text("ledger.key_file", key.to_str().expect("a path"))
+                .text("ledger.ca_file", &ca)
+        }
+    }
+}
+
+fn refused(kind: Kind) -> Seen {
+    let (line, screen): (_, &[&str]) = match kind {
+        Kind::Directory => ("failed user=? stage=directory reason=refused", &[ASKS]),
+        Kind::Carrier => ("failed stage=twilio reason=refused", &[ASKS, NOT_SENT]),
+        Kind::Ledger => ("failed stage=ledger reason=refused", &[ASKS, NOT_SENT]),
+    };
+    Seen::new(&[code::SERVICE_ERR], screen, &[line], 0)
+}
+
+/// A server's certificate, its options, and what the log says of it and of the remedy.
+type Row<'r> = (&'r ServerCert, &'r Path, &'r [&'r str], [&'r str; 2]);
+
+fn tls_that_does_not_come_about_is_told_in_words(bench: &Bench) {
+    let (good, ca) = (bench.certs().server(Identity::Good), bench.certs().ca());
+    let folder = Scratch::new("sha1");
+    let sha1 = self_signed(&folder, &["-newkey", "rsa:2048", "-sha1"]);
+    let cas = Scratch::new("a-cas");
+    let mut of_a_ca = self_signed(&cas, &["-newkey", "rsa:2048"]);
+    of_a_ca.cert = lab::openssl_server::self_signed_ca(&cas, &of_a_ca.key);
+    let expired = bench.certs().server(Identity::Expired);
+    let other = bench.certs().server(Identity::WrongName);
+    let weak: &[&str] = &["-cipher", "DEFAULT:@SECLEVEL=0"];
+    let rows: &[Row] = &[
+        (
+            &good,
+            &ca,
+            &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+            ["it has neither TLS 1.2 nor TLS 1.3", "enable TLS 1.2"],
+        ),
+        (
+            &good,
+            &ca,
+            &["-groups", "P-521"],
+            ["it accepts none of our cipher suites", "enable ECDHE"],
+        ),
+        (
+            &good,
+            &ca,
+            &["-tls1_3", "-Verify", "1"],
+            ["it demands a client certificate", "accept clients without"],
+        ),
+        (
+            &sha1,
+            &sha1.cert,
+            weak,
+            ["a signature algorithm", "SHA-256"],
+        ),
+        (
+            &of_a_ca,
+            &of_a_ca.cert,
+            &[],
+            ["is that of a CA", "must say CA:FALSE"],
+        ),
+        (&expired, &ca, &[], ["has expired", "renew"]),
+        (
+            &other,
+            &ca,
+            &[],
+            ["is for another name", "as the certificate has it"],
+        ),
+    ];
+    thread::scope(|scope| {
+        for (kind, case) in [
+            (Kind::Directory, "refused-ldap"),
+            (Kind::Carrier, "refused-sms"),
+            (Kind::Ledger, "refused-redis"),
+        ] {
+            scope.spawn(move || {
+                let who = someone(bench, case);
+                for (certificate, ca, options, words) in rows {
+                    let server = OpensslServer::start(certificate, options);
+                    let login = at(bench, case, &who, kind, server.port(), ca);
+                    login.sees(&format!("{kind:?} {options:?}"), &IN, &refused(kind));
+                    let detail = login.newest_field("detail");
+                    for words in words {
+                        assert!(detail.contains(words), "{kind:?} {options:?}: {detail}");
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn a_proxy_that_forbids_the_way_is_told_in_words(bench: &Bench) {
+    let who = someone(bench, "refused-proxy");
+    for (answer, words) in [
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n",
+            ["the proxy forbids the way there (403)", "allow CONNECT"],
+        ),
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            ["the proxy demands a login (407)", "without one"],
+        ),
+    ] {
+        let proxy = Listener::saying(answer.into());
+        let url = format!("http://127.0.0.1:{}", proxy.port());
+        let login = with_ledger(bench, "refused-proxy", &who).text("twilio.proxy", &url);
+        login.sees(answer, &IN, &refused(Kind::Carrier));
+        let detail = login.newest_field("detail");
+        for words in words {
+            assert!(detail.contains(words), "{detail}");
+        }
+    }
+}
