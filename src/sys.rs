@@ -52,7 +52,8 @@ pub fn settle() -> Result<(), String> {
     schedule();
     rustix::process::chdir("/").map_err(|errno| format!("the root folder: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    die_after_host();
+    outlive_sigterm();
+    end_with_parent();
     hide();
     Ok(())
 }
@@ -62,9 +63,16 @@ fn hide() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// The host's death ends this process. A second line only: the end of the wire is the first, and
-/// has two seconds to write the login's last line before this one ends it without.
-fn die_after_host() {
+/// The end of the intermediate process that has started this one, and of nothing else, ends this
+/// process at once. It outlives the host process by a moment, in which the end of the wire ends this
+/// process and the login's last line is written.
+fn end_with_parent() {
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}
+
+/// Leaves two seconds to write the login's last line where a whole unit is ended (`systemctl stop` sends
+/// SIGTERM to each of its processes).
+fn outlive_sigterm() {
     extern "C" fn last_seconds(_: libc::c_int) {
         // SAFETY: alarm(2) may be called in a handler (signal-safety(7)); SIGALRM's default ends
         // the process.
@@ -77,7 +85,6 @@ fn die_after_host() {
         action.sa_flags = libc::SA_RESTART;
         libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut());
     }
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
 }
 
 /// Before Linux 5.9 there is no `close_range(2)`: then what /proc lists is closed.

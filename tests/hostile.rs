@@ -9,6 +9,7 @@ mod failover;
 mod faults;
 mod first_acts;
 mod hurt;
+mod intermediate;
 mod keys;
 mod libraries;
 mod limits;
@@ -47,6 +48,7 @@ pub fn cases() -> Vec<Case> {
         faults::CASES,
         first_acts::CASES,
         hurt::CASES,
+        intermediate::CASES,
         keys::CASES,
         libraries::CASES,
         limits::CASES,

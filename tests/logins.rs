@@ -1,6 +1,7 @@
 //! Whole logins on a private machine: sshd, sudo, su and login, with a person at a terminal.
 
 mod console;
+mod ftp;
 mod lab_itself;
 mod remember;
 mod ssh_gone;
@@ -21,6 +22,7 @@ pub fn cases() -> Vec<Case> {
         sudo::CASES,
         su::CASES,
         console::CASES,
+        ftp::CASES,
         remember::CASES,
     ]
     .concat()

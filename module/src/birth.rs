@@ -1,10 +1,14 @@
-//! Between `fork` and `exec`: a copy of the host becomes the helper.
+//! Starts the helper, so that the host process does not see it.
 //!
-//! The host may have threads, handlers, ids and a terminal that its caller has chosen. The copy
-//! gives up all of it before the helper's file is even looked for (but for most of its limits, which are
-//! the helper's first act). Until `exec` it makes
-//! system calls only: another thread of the host may have held any lock at the moment of the copy,
-//! so nothing here allocates or calls into libc's own state. What fails is told on the wire.
+//! `execve(2)` resets a child's exit signal to SIGCHLD, so a helper that the host process had started
+//! itself would be returned by its `wait(-1)`. Therefore the host process clones itself with exit
+//! signal 0, and the copy, which never execs, becomes the helper's parent ([`intermediate`]).
+//!
+//! The host process may have threads, handlers, ids and a terminal that its caller has chosen. The copy
+//! gives up all of it before the helper's file is looked for (but for most of its limits, which the
+//! helper sets first of all). Until `exec` there are system calls only: another thread of the host
+//! process may have held any lock when the copy was made, so nothing here allocates or calls into
+//! libc's own state. What fails is reported on the wire.
 
 use std::{
     ffi::{CStr, c_int, c_long},
@@ -20,7 +24,9 @@ use crate::{
     journal::Trouble,
 };
 
+mod descriptors;
 mod inherited;
+pub mod intermediate;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +39,7 @@ mod step {
     pub const WIRE: u8 = 3;
     pub const LOOK: u8 = 4;
     pub const EXEC: u8 = 5;
+    pub const PROCESS: u8 = 6;
     // How the look at the path failed.
     pub const RELATIVE: u8 = 16;
     pub const TOO_LONG: u8 = 17;
@@ -42,7 +49,7 @@ mod step {
     pub const WRITABLE: u8 = 21;
 }
 
-/// Makes a process that becomes the helper. On failure errno says why.
+/// Makes the process that starts the helper and waits for it. On failure errno says why.
 pub fn give(path: &CStr, wire: &OwnedFd) -> Result<Child, ()> {
     // With every signal blocked in this thread, none of the host's handlers can run in the copy.
     // SAFETY: all-zero is a valid sigset_t, and sigfillset makes it full.
@@ -52,69 +59,41 @@ pub fn give(path: &CStr, wire: &OwnedFd) -> Result<Child, ()> {
         libc::sigfillset(&raw mut all);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
     }
-    let mut pidfd: c_int = -1;
-    let mut pid = fork(libc::CLONE_PIDFD, &raw mut pidfd);
-    if pid < 0 && errno() == libc::EMFILE {
-        // A caller's `ulimit -n` can leave room for the wire and no more.
-        pid = fork(0, ptr::null_mut());
-    }
+    let pid = copy();
     if pid == 0 {
-        become_helper(path, wire.as_raw_fd());
+        intermediate::run(path, wire.as_raw_fd());
     }
     let failed = errno();
     // SAFETY: restores the mask that was saved above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };
-    if pid < 0 {
-        // SAFETY: this thread's own errno, for the caller's log line.
-        unsafe { *libc::__errno_location() = failed };
-        return Err(());
-    }
-    Ok(Child {
-        pid: libc::pid_t::try_from(pid).unwrap_or(-1),
-        // SAFETY: the kernel has just made it for us alone.
-        pidfd: (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) }),
-        reaped: false,
-    })
+    // SAFETY: this thread's own errno, for the caller's log line.
+    unsafe { *libc::__errno_location() = failed };
+    libc::pid_t::try_from(pid).map_or(Err(()), Child::new)
 }
 
-/// `fork(2)` without libc's handlers, and with a handle on the child that cannot come to mean
-/// another process.
-fn fork(flags: c_int, pidfd: *mut c_int) -> c_long {
-    let flags = c_long::from(flags | libc::SIGCHLD);
-    #[cfg(target_arch = "s390x")]
-    let (first, second) = (0, flags);
-    #[cfg(not(target_arch = "s390x"))]
-    let (first, second) = (flags, 0);
+/// `fork(2)` without libc's handlers, and with exit signal 0: `wait(2)` returns such a child only to
+/// callers that ask for it (`__WALL`), and its end sends no SIGCHLD. `clone3` is refused by some
+/// seccomp filters.
+fn copy() -> c_long {
     // SAFETY: without CLONE_VM the child has a copy of everything and this very stack; a null
-    // stack means "the same address" (clone(2)). `pidfd` is null or a valid place.
-    unsafe { libc::syscall(libc::SYS_clone, first, second, pidfd, 0, 0) }
+    // stack means "the same address" (clone(2)). All five arguments are 0 in whatever order.
+    unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) }
 }
 
-/// The copy's whole life.
-fn become_helper(path: &CStr, wire: RawFd) -> ! {
-    let host = effective_uid();
-    let why = match prepare(wire, host) {
-        Ok(()) => match trust::walk(&System, path, host, Kind::Plain) {
-            Ok(Found { file, .. }) => {
-                execute(&file);
-                failed(step::EXEC)
-            }
-            Err(refusal) => distrusted(&refusal),
-        },
-        Err(step) => failed(step),
+/// What the helper's process does until it is the helper: it shares its memory with the intermediate
+/// process, which waits meanwhile.
+fn become_helper(path: &CStr, host: u32) -> ! {
+    inherited::signals();
+    let why = match trust::walk(&System, path, host, Kind::Plain) {
+        Ok(Found { file, .. }) => {
+            execute(&file);
+            failed(step::EXEC)
+        }
+        Err(refusal) => distrusted(&refusal),
     };
-    let message = why.write();
-    // SAFETY: writes a local array to the wire, which is at WIRE if it could be put there.
-    unsafe {
-        let to = if why.step < step::LOOK { wire } else { WIRE };
-        libc::send(
-            to,
-            message.as_ptr().cast(),
-            message.len(),
-            libc::MSG_NOSIGNAL,
-        );
-        libc::_exit(127)
-    }
+    report(WIRE, why);
+    // SAFETY: _exit(2) does not return.
+    unsafe { libc::_exit(127) }
 }
 
 fn failed(step: u8) -> Stillborn {
@@ -125,74 +104,11 @@ fn failed(step: u8) -> Stillborn {
     }
 }
 
-/// Ids first, so that the caller of su, whose real uid this still is, can no longer stop or kill
-/// it; then a session of its own, out of reach of the terminal's keys.
-fn prepare(wire: RawFd, host: u32) -> Result<(), u8> {
-    ids(host).map_err(|()| step::IDS)?;
-    // SAFETY: no pointers; fails only for a process group's leader, which a new child is not.
-    if unsafe { libc::setsid() } < 0 {
-        return Err(step::SESSION);
-    }
-    inherited::signals();
-    inherited::room();
-    place(wire).map_err(|()| step::WIRE)
-}
-
-/// Raw calls, because libc's own would first ask all of the host's threads, which are not here.
-fn ids(host: u32) -> Result<(), ()> {
-    #[cfg(not(any(
-        target_arch = "x86",
-        target_arch = "arm",
-        target_arch = "sparc",
-        target_arch = "m68k"
-    )))]
-    use libc::{SYS_setgroups, SYS_setresgid, SYS_setresuid};
-    #[cfg(any(
-        target_arch = "x86",
-        target_arch = "arm",
-        target_arch = "sparc",
-        target_arch = "m68k"
-    ))]
-    use libc::{
-        SYS_setgroups32 as SYS_setgroups, SYS_setresgid32 as SYS_setresgid,
-        SYS_setresuid32 as SYS_setresuid,
-    };
-    // SAFETY: getegid(2) cannot fail; the three calls take numbers only, and setgroups an empty
-    // list.
-    unsafe {
-        // Root's group is 0 in every system; su's effective group is its caller's.
-        let group = if host == 0 { 0 } else { libc::getegid() };
-        if host == 0 && libc::syscall(SYS_setgroups, 0, ptr::null::<libc::gid_t>()) != 0 {
-            return Err(());
-        }
-        if libc::syscall(SYS_setresgid, group, group, group) != 0
-            || libc::syscall(SYS_setresuid, host, host, host) != 0
-        {
-            return Err(());
-        }
-    }
-    Ok(())
-}
-
-/// The wire to its place and everything else closed. Where `close_range(2)` is missing (before
-/// Linux 5.9) the helper closes the rest, which is its first act anyway.
-fn place(wire: RawFd) -> Result<(), ()> {
-    // SAFETY: descriptor numbers only; this process shares none of them with anybody.
-    unsafe {
-        let placed = if wire == WIRE {
-            libc::fcntl(WIRE, libc::F_SETFD, 0)
-        } else {
-            libc::dup2(wire, WIRE)
-        };
-        if placed < 0 {
-            return Err(());
-        }
-        for standard in 0..WIRE {
-            libc::close(standard);
-        }
-        libc::syscall(libc::SYS_close_range, WIRE.wrapping_add(1), c_int::MAX, 0);
-    }
-    Ok(())
+fn report(wire: RawFd, why: Stillborn) {
+    let message = why.write();
+    let flags = libc::MSG_NOSIGNAL;
+    // SAFETY: writes a local array to the wire.
+    unsafe { libc::send(wire, message.as_ptr().cast(), message.len(), flags) };
 }
 
 fn execute(file: &OwnedFd) {
@@ -256,6 +172,7 @@ pub fn describe(why: Stillborn, path: &CStr) -> Trouble {
             );
         }
         step::SESSION => return Trouble::local(["no session for the helper: ", &error()].concat()),
+        step::PROCESS => return Trouble::local(["no process for the helper: ", &error()].concat()),
         step::WIRE => return Trouble::local(["no place for the wire: ", &error()].concat()),
         step::LOOK => ["cannot look at ", &at, ": ", &error()].concat(),
         step::EXEC => [

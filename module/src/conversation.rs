@@ -18,9 +18,13 @@ use crate::libpam;
 /// characters.
 fn printable(text: &str) -> String {
     let shown = |letter: char| matches!(letter, ' '..='~') || letter.is_alphanumeric();
-    text.chars()
-        .map(|letter| if shown(letter) { letter } else { '?' })
-        .collect()
+    // At its full length at once: one allocation, which fails as any other does.
+    let mut printable = String::with_capacity(text.len());
+    printable.extend(
+        text.chars()
+            .map(|letter| if shown(letter) { letter } else { '?' }),
+    );
+    printable
 }
 
 /// Puts a question and writes the answer as a message.

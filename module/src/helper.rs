@@ -1,15 +1,31 @@
-//! A running helper: the wire to it, and its life.
+//! A running helper: the wire to it, and its life. Its parent is the intermediate process, which is this
+//! process' child and ends with it.
 
 use std::{
-    ffi::{CStr, c_int},
+    ffi::{CStr, c_int, c_long},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     time::Duration,
 };
 
-use crate::{birth, journal::Trouble};
+use crate::{
+    birth::{
+        self,
+        intermediate::{KILL_HELPER, SIGNALLED},
+    },
+    journal::Trouble,
+};
 
-/// How long a helper that has given its verdict, or lost its host, may take to be gone.
+/// How long a helper that has given its verdict, or lost its host, may take to be gone; then for how
+/// long its parent may take to kill it, and to be gone itself.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often the helper's end is looked for, beside the end of the wire, which another process might
+/// hold open.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The pauses between two looks for the end of the intermediate process, shortest and longest, in
+/// nanoseconds. There is no signal and no descriptor for it; mostly it ends within the first ones.
+const PAUSES: (c_long, c_long) = (100_000, 5_000_000);
 
 /// One helper process. However this value ends, the process is gone and reaped.
 pub struct Helper {
@@ -17,12 +33,11 @@ pub struct Helper {
     child: Child,
 }
 
-/// The process, and the handle that cannot mean another one. There is none when the host was out
-/// of descriptors; then nothing is signalled, and the end of the wire ends the helper.
+/// The intermediate process. Its number means no other process before it is reaped here, because the
+/// host process' own `wait(2)` does not return it.
 pub struct Child {
-    pub pid: libc::pid_t,
-    pub pidfd: Option<OwnedFd>,
-    pub reaped: bool,
+    pid: libc::pid_t,
+    reaped: bool,
 }
 
 /// How a helper can be lost.
@@ -97,7 +112,8 @@ impl Helper {
             if left.is_zero() {
                 return Err(Loss::Late);
             }
-            let dead = self.child.poll(Some(wire), left).map_err(Loss::Errno)?;
+            let quiet = !poll(wire, left.min(LOOK)).map_err(Loss::Errno)?;
+            let dead = quiet && self.child.has_ended();
             // SAFETY: writes at most the buffer's length; MSG_TRUNC tells the message's own.
             let length = unsafe {
                 libc::recv(
@@ -125,7 +141,7 @@ impl Helper {
 
     /// After its verdict: it ends by itself.
     pub fn farewell(mut self) {
-        self.end(FAREWELL);
+        self.end(false);
     }
 
     /// What to say of one that was lost. One that is late or talks nonsense is killed before the
@@ -135,140 +151,143 @@ impl Helper {
             Loss::Late => "the helper is late and was ended".to_owned(),
             Loss::TooMuch => "the helper speaks too much".to_owned(),
             Loss::Errno(error) => numbered("the wire to the helper failed, error ", *error),
-            Loss::Gone => match self.end(FAREWELL) {
-                Some((libc::CLD_EXITED, code)) => {
+            Loss::Gone => match self.end(false) {
+                Some(End::Exit(code)) => {
                     numbered("the helper ended without a verdict, exit code ", code)
                 }
-                Some((_, signal)) => {
+                Some(End::Signal(signal)) => {
                     numbered("the helper ended without a verdict, signal ", signal)
                 }
-                None => "the helper ended without a verdict".to_owned(),
+                Some(End::Unknown) | None => "the helper ended without a verdict".to_owned(),
             },
         };
         Trouble::lost(detail)
     }
 
-    /// Closes the wire, which ends the helper in every state, and reaps it; one that is still
-    /// there after `grace` is killed.
-    fn end(&mut self, grace: Duration) -> Option<(c_int, c_int)> {
-        if grace.is_zero() {
-            self.child.kill();
+    /// Closes the wire, which ends the helper in every state, and reaps its parent; a helper that is
+    /// still there then is killed by its parent, and a parent that does not do so by this process, which
+    /// kills the helper, too. With `kill` the wire stays open until then: a helper that lost its host
+    /// process would log so. All of it within bounds: what hangs in the kernel (a disk that does not
+    /// answer) cannot be ended, and the host process does not wait for it.
+    fn end(&mut self, kill: bool) -> Option<End> {
+        if !kill {
+            self.wire = None;
+        }
+        let closed = [None, Some(KILL_HELPER), Some(libc::SIGKILL)];
+        let mut end = None;
+        for signal in closed.iter().skip(usize::from(kill)) {
+            if self.child.reaped {
+                break;
+            }
+            if let Some(signal) = signal {
+                self.child.signal(*signal);
+            }
+            end = self.child.reap_within(FAREWELL);
         }
         self.wire = None;
-        self.child.reap(grace)
+        end
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        self.end(true);
+    }
+}
+
+/// How a helper has ended, by what its parent returned.
+enum End {
+    Exit(c_int),
+    Signal(c_int),
+    /// A host process that reaps every kind of child (`__WALL`) was quicker.
+    Unknown,
+}
+
+/// Waits until there is something to read, at most so long; says whether there is. Signals that
+/// interrupt are the host's business: the caller looks at the clock.
+fn poll(wire: c_int, most: Duration) -> Result<bool, c_int> {
+    let mut end = libc::pollfd {
+        fd: wire,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // One more, so that a rest of less than a millisecond is not polled for in a circle.
+    let millis = c_int::try_from(most.as_millis())
+        .unwrap_or(c_int::MAX)
+        .saturating_add(1);
+    // SAFETY: one valid pollfd.
+    let result = unsafe { libc::poll(&raw mut end, 1, millis) };
+    match errno() {
+        error if result < 0 && error != libc::EINTR => Err(error),
+        _ => Ok(result > 0),
     }
 }
 
 impl Child {
-    /// Waits until the wire speaks or the process is dead, at most so long; says whether it is
-    /// dead. Signals that interrupt are the host's business: the caller looks at the clock.
-    fn poll(&self, wire: Option<c_int>, patience: Duration) -> Result<bool, c_int> {
-        let end = |fd: Option<c_int>| libc::pollfd {
-            fd: fd.unwrap_or(-1),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let mut ends = [end(wire), end(self.pidfd.as_ref().map(AsRawFd::as_raw_fd))];
-        // One more, so that a rest of less than a millisecond is not polled for in a circle.
-        let millis = c_int::try_from(patience.as_millis())
-            .unwrap_or(c_int::MAX)
-            .saturating_add(1);
-        // SAFETY: two valid pollfd; a negative descriptor is skipped (poll(2)).
-        let result = unsafe { libc::poll(ends.as_mut_ptr(), 2, millis) };
-        match errno() {
-            error if result < 0 && error != libc::EINTR => Err(error),
-            _ => Ok(result > 0 && ends[1].revents != 0),
+    /// A child of this process. Numbers below 1 mean many processes, or none.
+    pub fn new(pid: libc::pid_t) -> Result<Self, ()> {
+        let reaped = false;
+        if pid > 0 {
+            Ok(Self { pid, reaped })
+        } else {
+            Err(())
         }
     }
 
-    /// Takes the process off the table, within bounds: one that hangs in the kernel (a disk that
-    /// does not answer) cannot be ended by anybody, and its host does not wait for it.
-    fn reap(&mut self, grace: Duration) -> Option<(c_int, c_int)> {
-        if self.reaped {
-            return None;
-        }
-        if self.pidfd.is_some() {
-            if !self.dead_within(grace) {
-                self.kill();
-                self.dead_within(FAREWELL);
-            }
-            let status = self.wait();
-            self.reaped = true;
-            return status;
-        }
-        // Without a pidfd nobody can be killed safely. Its end of the wire is closed, which ends
-        // it: look whether it has.
-        let start = now();
-        while now().saturating_sub(start) < FAREWELL {
-            let status = self.wait();
-            if self.reaped {
-                return status;
-            }
-            let _ = self.poll(None, Duration::from_millis(5));
-        }
-        self.reaped = true;
-        None
+    fn signal(&self, signal: c_int) {
+        // SAFETY: numbers only; the process is this one's child until it is reaped.
+        unsafe { libc::kill(self.pid, signal) };
     }
 
-    fn dead_within(&self, grace: Duration) -> bool {
+    fn has_ended(&self) -> bool {
+        self.wait(libc::WNOWAIT).is_some()
+    }
+
+    /// Takes the process off the table when it has ended, at most so long from now.
+    fn reap_within(&mut self, grace: Duration) -> Option<End> {
+        let (mut pause, longest) = PAUSES;
         let start = now();
         loop {
-            let left = grace.saturating_sub(now().saturating_sub(start));
-            if left.is_zero() {
-                return false;
+            if let Some(end) = self.wait(0) {
+                self.reaped = true;
+                return Some(end);
             }
-            match self.poll(None, left) {
-                Ok(true) => return true,
-                Ok(false) => {}
-                Err(_) => return false,
+            if now().saturating_sub(start) >= grace {
+                return None;
             }
-        }
-    }
-
-    fn kill(&self) {
-        if let Some(pidfd) = &self.pidfd {
-            // SAFETY: pidfd_send_signal(2) with a descriptor that means this child alone.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_pidfd_send_signal,
-                    pidfd.as_raw_fd(),
-                    libc::SIGKILL,
-                    std::ptr::null::<libc::siginfo_t>(),
-                    0,
-                )
+            let time = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: pause,
             };
+            // SAFETY: reads one timespec; a signal of the host's ends it early, which is harmless.
+            unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
+            pause = pause.saturating_mul(2).min(longest);
         }
     }
 
-    /// Takes the process off the table. A host that ignores SIGCHLD, or reaps whatever ends, was
-    /// quicker (ECHILD): then it is just as gone.
-    fn wait(&mut self) -> Option<(c_int, c_int)> {
+    /// How the process has ended, if it has.
+    fn wait(&self, option: c_int) -> Option<End> {
         loop {
             // SAFETY: all-zero is a valid siginfo_t; waitid(2) only writes to it.
             let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
             let id = libc::id_t::try_from(self.pid).unwrap_or_default();
+            let options = libc::WEXITED | libc::__WALL | libc::WNOHANG | option;
             // SAFETY: `info` is valid.
-            let result = unsafe {
-                libc::waitid(
-                    libc::P_PID,
-                    id,
-                    &raw mut info,
-                    libc::WEXITED | libc::__WALL | libc::WNOHANG,
-                )
-            };
-            if result != 0 && errno() == libc::EINTR {
-                continue;
+            let result = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, options) };
+            if result != 0 {
+                match errno() {
+                    libc::EINTR => continue,
+                    _ => return Some(End::Unknown),
+                }
             }
             // SAFETY: after waitid these fields are set, or zero as above.
             let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-            self.reaped = result != 0 || pid != 0;
-            return (result == 0 && pid != 0).then_some((info.si_code, status));
+            let end = match info.si_code {
+                libc::CLD_EXITED if status <= SIGNALLED => End::Exit(status),
+                libc::CLD_EXITED => End::Signal(status.saturating_sub(SIGNALLED)),
+                _ => End::Signal(status),
+            };
+            return (pid != 0).then_some(end);
         }
     }
 }

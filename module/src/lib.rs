@@ -8,7 +8,7 @@
 //!             relay ────────► conversation   prompts through, answers back
 //!                │
 //!                ▼
-//!             helper ───────► birth          one helper process, started and reaped
+//!             helper ───────► birth          one helper process and its parent, started and reaped
 //! ```
 //!
 //! Below them all is `reserve`: memory to refuse with, when the host has none.

@@ -105,9 +105,9 @@ impl Walls {
             no_capabilities(self.own.as_ref())?;
         }
         set_no_new_privs(true).map_err(|errno| format!("no new privileges: {errno}"))?;
-        // A change of ids has made this process readable, and its host's death nothing to it.
+        // A change of ids has made this process readable, and its parent's end nothing to it.
         super::hide();
-        super::die_after_host();
+        super::end_with_parent();
         self.files.raise(&self.ports)?;
         calls::raise()
     }

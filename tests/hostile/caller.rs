@@ -103,20 +103,10 @@ fn in_a_hostile_environment(
 
 /// The helper of the host on this terminal, as soon as there is one.
 pub fn helper_of(terminal: &Pty) -> u32 {
-    let host = terminal.pid();
     let until = Instant::now() + Duration::from_secs(10);
     loop {
-        let children = fs::read_to_string(format!("/proc/{host}/task/{host}/children"));
-        let children = children.unwrap_or_default();
-        let mut pids = children
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok());
-        let own = |pid: &u32| {
-            let name = fs::read_to_string(format!("/proc/{pid}/cmdline"));
-            name.is_ok_and(|name| name == "sms-otp-helper\0")
-        };
-        if let Some(pid) = pids.find(own) {
-            return pid;
+        if let Some((helper, _)) = lab::processes::helper_of(terminal.pid()) {
+            return helper;
         }
         assert!(Instant::now() < until, "no helper: {}", terminal.screen());
         std::thread::sleep(Duration::from_millis(2));

@@ -6,6 +6,7 @@ use super::torture;
 use crate::Case;
 use crate::logins::steps::{self, LOCAL, PASSWORD, Service, Somebody, told};
 use lab::bench::Bench;
+use lab::processes;
 use lab::pty::{PATIENCE, Pty};
 use lab::twilio::another;
 use lab::world::User;
@@ -94,8 +95,15 @@ fn ctrl_z(terminal: &Pty) {
 
 /// The only child of a process.
 fn child(of: u32) -> u32 {
-    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children"));
-    children.expect("/proc").trim().parse().expect("one child")
+    let [child] = processes::children(of)[..] else {
+        panic!("one child of {of}");
+    };
+    child
+}
+
+/// The states of the host, of the intermediate process and of the helper.
+fn states(host: u32) -> [char; 3] {
+    [host, child(host), child(child(host))].map(state)
 }
 
 /// It stops at its prompt. Once it goes on, some versions ask no more and some ask again, with pam_unix
@@ -111,7 +119,7 @@ fn ctrl_z_stops_sudo_alone(bench: &Bench) {
     ctrl_z(&terminal);
     terminal.expect("IT STOPPED");
     let sudo = child(terminal.pid());
-    assert_eq!((state(sudo), state(child(sudo))), ('T', 'S'));
+    assert_eq!(states(sudo), ['T', 'S', 'S']);
     terminal.type_line("");
     let ways = ["a password is required", &*alice.sent()];
     if terminal.expect_one_of(&ways, PATIENCE).0 == 0 {
@@ -138,7 +146,7 @@ fn ctrl_z_stops_su_alone(bench: &Bench) {
     terminal.type_line(&alice.code(bench));
     terminal.expect("IT STOPPED");
     let su = child(terminal.pid());
-    assert_eq!((state(su), state(child(su))), ('T', 'S'));
+    assert_eq!(states(su), ['T', 'S', 'S']);
     terminal.type_line("");
     terminal.expect("I AM in");
     told(bench, "ctrl-z-goal", &["sent", "granted"]);
@@ -151,26 +159,29 @@ fn the_helper_is_not_the_caller_s(bench: &Bench) {
     let _stack = Service::shipped(bench, "su");
     let mut terminal = su(&alice, "kill-goal");
     let helper = helper_of(&terminal);
-    for signal in [
-        "KILL", "STOP", "TERM", "INT", "HUP", "QUIT", "USR1", "ALRM", "CONT", "0",
-    ] {
-        let answer = kill(&alice, signal, helper);
-        let refused = answer
-            .as_ref()
-            .err()
-            .is_some_and(|said| said.contains("not permitted"));
-        assert!(refused, "{signal}: {answer:?}");
+    let intermediate = processes::parent(helper).expect("its parent");
+    for process in [helper, intermediate] {
+        for signal in [
+            "KILL", "STOP", "TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "CONT", "0",
+        ] {
+            let answer = kill(&alice, signal, process);
+            let refused = answer
+                .as_ref()
+                .err()
+                .is_some_and(|said| said.contains("not permitted"));
+            assert!(refused, "{signal}: {answer:?}");
+        }
+        // Nor is it in any group or session of the caller's.
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it is there");
+        let (_, rest) = stat.rsplit_once(") ").expect("a state");
+        let ids: Vec<&str> = rest.split(' ').skip(2).take(3).collect();
+        let own = intermediate.to_string();
+        assert_eq!(
+            ids,
+            [own.as_str(), own.as_str(), "0"],
+            "group, session, terminal"
+        );
     }
-    // Nor is it in any group or session of his.
-    let stat = fs::read_to_string(format!("/proc/{helper}/stat")).expect("it is there");
-    let (_, rest) = stat.rsplit_once(") ").expect("a state");
-    let ids: Vec<&str> = rest.split(' ').skip(2).take(3).collect();
-    let own = helper.to_string();
-    assert_eq!(
-        ids,
-        [own.as_str(), own.as_str(), "0"],
-        "group, session, terminal"
-    );
     terminal.type_line(&alice.code(bench));
     terminal.expect("I AM in");
     told(bench, "kill-goal", &["sent", "granted"]);

@@ -275,12 +275,8 @@ pub fn variant(text: &str) -> String {
 pub fn soon_gone(program: &Path) {
     let until = Instant::now() + SOON;
     loop {
-        let running: Vec<PathBuf> = fs::read_dir("/proc")
-            .expect("/proc")
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| fs::read_link(path.join("exe")).is_ok_and(|exe| exe == program))
-            .collect();
+        let mut running = lab::processes::all();
+        running.retain(|pid| lab::processes::executes(*pid, program));
         if running.is_empty() {
             return;
         }

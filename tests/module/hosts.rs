@@ -1,7 +1,7 @@
 //! Hosts of every kind: they ignore or reap children, are ordinary users, come with a hostile
 //! environment or without a system log.
 
-use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, someone};
+use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::listeners::{Listener, Manner};
@@ -16,6 +16,10 @@ pub const CASES: &[Case] = &[
     (
         "module::hosts::children_may_be_ignored_or_reaped",
         children_may_be_ignored_or_reaped,
+    ),
+    (
+        "module::hosts::no_child_is_seen_by_the_host",
+        no_child_is_seen_by_the_host,
     ),
     (
         "module::hosts::an_ordinary_user_may_be_the_host",
@@ -51,27 +55,71 @@ const IN: [Say; 2] = [Say::Password, Say::Code];
 
 fn children_may_be_ignored_or_reaped(bench: &Bench) {
     let abe = someone(bench, "child-abe");
-    for how in ["ignore", "reap"] {
-        let login = Login::new(bench, "child")
-            .of(&abe)
-            .host(|host| host.sigchld(how));
-        login.sees(how, &IN, &Seen::granted());
-        let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
-        login.sees(how, &[Say::Text("wrong")], &wrong);
-        let hung = Seen::new(
-            &[code::CONV_ERR],
-            &[ASKS, SENT],
-            &["sent", "denied first=password reason=abandoned"],
-            1,
-        );
-        login.sees(how, &[Say::Password, Say::HangUp], &hung);
-        let line = "failed user=? stage=helper reason=helper";
-        let missing = login.line(format!(
-            "{} helper=/nowhere/helper",
-            bench.product().module().display()
-        ));
-        missing.sees(how, &IN, &Seen::at_once(code::SERVICE_ERR, line));
+    for how in ["ignore", "no-wait", "reap"] {
+        each_end(bench, "child", &abe, |login| {
+            login.host(|host| host.sigchld(how))
+        });
     }
+}
+
+/// A host that has children of its own counts the signals of their ends, and one that waits for all of
+/// them (`wait(-1)`) at the prompt, as vsftpd does, would wait for ever. PID 1 and subreapers inherit the
+/// children of their children.
+fn no_child_is_seen_by_the_host(bench: &Bench) {
+    let ann = someone(bench, "unseen-ann");
+    for how in ["count", "wait"] {
+        each_end(bench, "unseen", &ann, |login| {
+            login.host(|host| host.sigchld(how))
+        });
+        each_end(bench, "unseen", &ann, |login| {
+            login.host(|host| host.sigchld(how).that_is("subreaper"))
+        });
+        if bench.without_world().is_none() {
+            each_end(bench, "unseen", &ann, |login| {
+                login.host(|host| host.sigchld(how)).first_process()
+            });
+        }
+    }
+}
+
+/// A login that is granted, one that is denied, one that is abandoned and one without a helper; none of
+/// them leaves or shows a child.
+fn each_end<'b>(
+    bench: &'b Bench,
+    case: &'static str,
+    who: &Someone,
+    hosted: impl Fn(Login<'b>) -> Login<'b>,
+) {
+    let login = || hosted(Login::new(bench, case).of(who));
+    let sees = |login: Login, what: &str, says: &[Say], want: &Seen| {
+        let seen = login.sees(what, says, want);
+        let [children] = &seen.notes[..] else {
+            panic!("{case}, {what}: {seen:?}");
+        };
+        assert_eq!(children["none"], true, "{case}, {what}: {children}");
+        assert_eq!(children["signals"], 0, "{case}, {what}: {children}");
+        assert_eq!(children["reaped"], 0, "{case}, {what}: {children}");
+    };
+    sees(login(), "granted", &IN, &Seen::granted());
+    let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
+    sees(login(), "denied", &[Say::Text("wrong")], &wrong);
+    let abandoned = Seen::new(
+        &[code::CONV_ERR],
+        &[ASKS, SENT],
+        &["sent", "denied first=password reason=abandoned"],
+        1,
+    );
+    sees(
+        login(),
+        "abandoned",
+        &[Say::Password, Say::HangUp],
+        &abandoned,
+    );
+    let line = "failed user=? stage=helper reason=helper";
+    let module = bench.product().module();
+    let missing = login().line(format!("{} helper=/nowhere/helper", module.display()));
+    let at_once = Seen::at_once(code::SERVICE_ERR, line);
+    sees(missing, "no helper", &IN, &at_once);
 }
 
 fn an_ordinary_user_may_be_the_host(bench: &Bench) {

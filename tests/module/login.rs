@@ -12,6 +12,8 @@ pub use seen::{
 use lab::bench::Bench;
 use lab::log::Line;
 use lab::pamhost::{Answer, At, Message, PamHost, Transcript};
+use lab::process::program;
+use lab::processes;
 use lab::settings::Settings;
 use lab::twilio::{Sms, Twilio, another};
 use rustix::process::Pid;
@@ -76,6 +78,8 @@ pub struct Login<'b> {
     host: PamHost,
     twilio: &'b Twilio,
     tag: Option<&'static str>,
+    /// The host's number where it runs, if it is another there.
+    pid: Option<u32>,
     rhost: Option<&'static str>,
     user: String,
     number: String,
@@ -104,6 +108,7 @@ impl<'b> Login<'b> {
             host: PamHost::new(case, Some(&folder)),
             twilio: bench.twilio(),
             tag: None,
+            pid: None,
             rhost: None,
             user: String::new(),
             number: String::new(),
@@ -187,6 +192,13 @@ impl<'b> Login<'b> {
         self
     }
 
+    /// A host that is the first process of a PID namespace.
+    pub fn first_process(mut self) -> Self {
+        self.pid = Some(1);
+        let unshare = program("unshare").display().to_string();
+        self.host(|host| host.through(&[&unshare, "--pid", "--fork"]))
+    }
+
     /// The code's lifetime in seconds.
     pub fn lifetime(mut self, seconds: u32) -> Self {
         self.lifetime = seconds;
@@ -218,16 +230,13 @@ impl<'b> Login<'b> {
         self.folder.join("own-helper")
     }
 
-    /// The processes that run it now. Root alone may look.
+    /// The processes that run it now as a helper. Root alone may look.
     pub fn helpers(&self) -> Vec<Pid> {
         let own = self.helper();
-        std::fs::read_dir("/proc")
-            .expect("/proc")
-            .flatten()
-            .filter(|entry| {
-                std::fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == own)
-            })
-            .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        processes::all()
+            .into_iter()
+            .filter(|pid| processes::is_helper(*pid) && processes::executes(*pid, &own))
+            .filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
             .collect()
     }
 

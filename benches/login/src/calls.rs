@@ -49,7 +49,8 @@ const REASONS: [(&str, &str); 15] = [
     ),
     (
         "the helper and its threads: started, waited for, ended, reaped",
-        "clone clone3 execveat vfork fork futex wait4 waitid pidfd_open pidfd_send_signal",
+        "clone clone3 execveat vfork fork futex wait4 waitid kill rt_sigtimedwait pidfd_open \
+         pidfd_send_signal",
     ),
     (
         "the wire between module and helper; lines of the log",

@@ -4,6 +4,7 @@ use crate::contender::Contender;
 use crate::ground::Ground;
 use crate::host::{How, login};
 use crate::peers::Peers;
+use lab::processes::children;
 use lab::table::{Table, bytes, digits};
 use std::path::Path;
 use std::time::Duration;
@@ -72,7 +73,10 @@ fn cost(ground: &Ground, peers: &Peers, contender: &Contender) -> Cost {
             if prompt.is_empty() {
                 host = status(process.id(), "VmHWM:").unwrap_or(0).max(host);
             }
-            for helper in children(process.id()) {
+            // The intermediate process is a copy of the host, and smaller than the helper below it.
+            let below = children(process.id());
+            let below = below.iter().flat_map(|child| children(*child));
+            for helper in below.chain(children(process.id())) {
                 child = status(helper, "VmHWM:").unwrap_or(0).max(child);
             }
         })
@@ -116,13 +120,6 @@ fn spent_by(pid: u32) -> Duration {
     let ticks = after.split_whitespace().skip(11).take(2);
     let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let words = text.split_whitespace();
-    words.filter_map(|word| word.parse().ok()).collect()
 }
 
 /// A line of proc_pid_status(5), in bytes.

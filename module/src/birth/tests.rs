@@ -16,6 +16,7 @@ fn each_step_that_failed_has_its_words() {
             "local: could not take the host's effective ids: Perm",
         ),
         (step::SESSION, "local: no session for the helper: Perm"),
+        (step::PROCESS, "local: no process for the helper: Perm"),
         (step::WIRE, "local: no place for the wire: Perm"),
         (step::LOOK, "helper: cannot look at /opt/sms: Perm"),
         (

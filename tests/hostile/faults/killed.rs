@@ -7,6 +7,7 @@ use crate::hostile::torture;
 use crate::module::Login;
 use lab::bench::Bench;
 use lab::middle::Fault;
+use lab::processes;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -94,16 +95,15 @@ impl Worker {
     }
 }
 
-/// Kills the parent of the one helper there is.
+/// Kills the parent's parent of the one helper there is.
 fn kill_host(login: &Login, what: &str) {
     let helpers = login.helpers();
     let [helper] = helpers[..] else {
         panic!("{what}: {helpers:?}");
     };
-    let status = std::fs::read_to_string(format!("/proc/{}/status", helper.as_raw_nonzero()));
-    let status = status.expect("the helper's status");
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-    let parent = parent.and_then(|pid| pid.trim().parse().ok());
-    let host = parent.and_then(Pid::from_raw).expect("a parent");
+    let helper = helper.as_raw_nonzero().get().unsigned_abs();
+    let host = processes::parent(helper).and_then(processes::parent);
+    let host = host.and_then(|host| Pid::from_raw(i32::try_from(host).ok()?));
+    let host = host.expect("a parent's parent");
     kill_process(host, Signal::KILL).expect("the host is there");
 }

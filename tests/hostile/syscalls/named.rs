@@ -6,6 +6,7 @@ use lab::bench::Bench;
 use lab::pamhost::code;
 use lab::tracer::{Call, Fault};
 use libc::{EINVAL, EIO, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM};
+use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;
 
@@ -41,11 +42,14 @@ fn each(hand: &Hand, calls: &[Call], name: &str, errno: i32, check: impl Fn(&Cal
 pub fn no_helper_without_its_ids(bench: &Bench) {
     with_calls(bench, "ids", |hand, calls| {
         for name in ["setgroups", "setresgid", "setresuid"] {
+            let (first, second) = (Cell::new(false), Cell::new(false));
             each(hand, calls, name, EPERM, |call, end| {
                 let line = ["failed user=? stage=helper reason=local"];
                 // Those of the walls come later, and the name is known by then.
                 let later = ["failed stage=helper reason=local"];
                 let said = end.log == line || end.log == later;
+                first.set(first.get() || call.place.task == 1);
+                second.set(second.get() || call.place.task == 2);
                 assert!(
                     said && end.code == code::SERVICE_ERR,
                     "{call}: {:?}",
@@ -53,6 +57,11 @@ pub fn no_helper_without_its_ids(bench: &Bench) {
                 );
                 assert_eq!((end.sms, end.typed), (0, false), "{call}");
             });
+            assert!(
+                first.get(),
+                "{name}: the intermediate process takes the host's ids"
+            );
+            assert!(second.get(), "{name}: the helper takes its own user's");
         }
     });
 }
@@ -60,7 +69,7 @@ pub fn no_helper_without_its_ids(bench: &Bench) {
 /// What CVE-2020-27743 was about.
 pub fn no_code_without_randomness(bench: &Bench) {
     with_calls(bench, "randomness", |hand, calls| {
-        let drawn = std::cell::Cell::new(false);
+        let drawn = Cell::new(false);
         each(hand, calls, "getrandom", EIO, |call, end| {
             let is_code = end
                 .log

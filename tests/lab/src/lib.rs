@@ -8,6 +8,7 @@
 //! | [`scratch`] | a folder that is gone afterwards |
 //! | [`interrupt`] | a tidy end on Ctrl-C |
 //! | [`process`] | a server we started, stopped by its own pid |
+//! | [`processes`] | processes of others, as `/proc` shows them |
 //! | [`certs`] | a scratch CA, good certificates and hostile ones |
 //! | [`slapd`] | a real slapd with scratch state, and the people in it |
 //! | [`redis`] | real Redis servers with scratch state |
@@ -21,6 +22,7 @@
 //! | [`frozen`] | one thread of a process, stopped |
 //! | [`tracer`] | what makes one of a login's system calls fail |
 //! | [`sshd`] | a real sshd and the real ssh |
+//! | [`vsftpd`] | a real vsftpd |
 //! | [`listeners`] | ports that answer wrongly, or never |
 //! | [`middle`] | somebody in between, who spoils one turn of a talk |
 //! | [`table`] | what a bench has measured, as text |
@@ -58,6 +60,7 @@ pub mod nameserver;
 pub mod openssl_server;
 pub mod pamhost;
 pub mod process;
+pub mod processes;
 pub mod product;
 pub mod pty;
 pub mod redis;
@@ -69,4 +72,5 @@ pub mod sshd;
 pub mod table;
 pub mod tracer;
 pub mod twilio;
+pub mod vsftpd;
 pub mod world;

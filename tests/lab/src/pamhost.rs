@@ -8,6 +8,7 @@
 mod answers;
 mod apart;
 pub mod child;
+mod children;
 mod company;
 pub mod ffi;
 mod openssl;
@@ -204,7 +205,9 @@ impl PamHost {
         self
     }
 
-    /// How the host treats its children: `ignore` or `reap`, as some hosts do.
+    /// How the host treats its children, as some hosts do: it may `ignore` them (or with `no-wait`,
+    /// SA_NOCLDWAIT), `reap` them, `count` the signals of their ends, or `wait` for all of them whenever
+    /// something is shown.
     pub fn sigchld(mut self, how: &str) -> Self {
         self.request["sigchld"] = json!(how);
         self
@@ -225,7 +228,8 @@ impl PamHost {
 
     /// A peculiarity of the host's: `closed` (descriptors 0 to 2), `spread` (one at fs.nr_open, and the
     /// limit there), `openssl` (its own, in the middle of a handshake), `marked` (it tells a
-    /// [tracer](crate::tracer) where its hook begins and ends, which is not where it talks to a person).
+    /// [tracer](crate::tracer) where its hook begins and ends, which is not where it talks to a person),
+    /// `subreaper` (orphans of its children become its own).
     pub fn that_is(mut self, what: &str) -> Self {
         self.request[what] = json!(true);
         self

@@ -34,7 +34,8 @@ pub const fn is_there() -> bool {
 /// place means the same in the next login, even if a thread waits once more often there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// 0 is the host while it is in the hook, 1 its helper's first thread, from its birth on.
+    /// 0 is the host while it is in the hook, 1 the intermediate process, 2 the helper's first thread,
+    /// both from their start on.
     pub task: u32,
     pub number: i64,
     /// From 0 on.

@@ -138,7 +138,7 @@ impl Login<'_> {
             // The module's own line goes through syslog(3), whose pid is for the host to ask for.
             let own = line.field("stage") == Some("helper");
             assert!(
-                line.pid == Some(seen.pid) || own && line.pid.is_none(),
+                line.pid == self.pid.or(Some(seen.pid)) || own && line.pid.is_none(),
                 "{case}: {raw}"
             );
             let printable = line.message.bytes().all(|b| (b' '..=b'~').contains(&b));

@@ -4,7 +4,7 @@ use super::answers::{decode, straight};
 use super::ffi::{self, Handle};
 use super::openssl::Handshake;
 use super::pipe::{read_line, say};
-use super::{Answer, Snapshot, company, pipe};
+use super::{Answer, Snapshot, children, company, pipe};
 use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::os::fd::BorrowedFd;
@@ -79,6 +79,9 @@ pub fn main() {
         wait_if_watched();
     }
     let user = user(handle);
+    if request["sigchld"].is_string() {
+        children::report();
+    }
     end(handle, last);
     if let Some(handshake) = own_tls {
         say(&json!({ "note": "openssl", "version": handshake.end() }));
@@ -126,18 +129,7 @@ fn prepare(request: &Value) {
     // Rust's own runtime ignores it; sshd, sudo and su are ended by a write that nobody reads.
     // SAFETY: setting a disposition touches no memory of ours.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    match request["sigchld"].as_str() {
-        // SAFETY: setting a disposition touches no memory of ours.
-        Some("ignore") => unsafe {
-            libc::signal(libc::SIGCHLD, libc::SIG_IGN);
-        },
-        Some("reap") => {
-            let handler = reap as extern "C" fn(c_int);
-            // SAFETY: the handler makes one system call and touches no memory of ours.
-            unsafe { libc::signal(libc::SIGCHLD, handler as libc::sighandler_t) };
-        }
-        _ => {}
-    }
+    children::prepare(request);
     if let Some(group) = request["group"].as_u64() {
         let number = |value: &Value| value.as_u64().and_then(|id| libc::gid_t::try_from(id).ok());
         let group = libc::gid_t::try_from(group).expect("a group");
@@ -175,12 +167,6 @@ fn spread() {
     let last = c_int::try_from(most - 1).expect("a descriptor");
     // SAFETY: nothing else is at that number; it stays open on purpose.
     assert_eq!(unsafe { libc::dup2(2, last) }, last);
-}
-
-/// Takes whatever child has ended, as a host with children of its own might.
-extern "C" fn reap(_signal: c_int) {
-    // SAFETY: waitpid is async-signal-safe and takes a null status.
-    unsafe { while libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) > 0 {} }
 }
 
 pub(super) fn start(request: &Value) -> *mut Handle {
@@ -280,6 +266,7 @@ extern "C" fn converse(
     _data: *mut c_void,
 ) -> c_int {
     mark(false);
+    children::wait();
     let result = show(count, messages, responses);
     mark(true);
     result
