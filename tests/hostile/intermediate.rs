@@ -70,8 +70,19 @@ impl Both {
 }
 
 fn send(signal: Signal, pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    kill_process(pid.expect("a pid"), signal).expect("it is there");
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    kill_process(number.expect("a pid"), signal).expect("it is there");
+    let until = Instant::now() + Duration::from_secs(10);
+    let has_come = || match (signal, state(pid)) {
+        (Signal::STOP, state) => state == Some('T'),
+        (Signal::KILL, state) => matches!(state, None | Some('Z' | 'X')),
+        _ => true,
+    };
+    // A process of another processor acts on it when it is next run.
+    while !has_come() {
+        assert!(Instant::now() < until, "{signal:?} has no effect");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The password, then whatever is done at the code prompt, then the right code.
