@@ -23,9 +23,11 @@ use crate::{
     directory::Phonebook,
     id::LoginId,
     journal::{Log, Subject},
-    ledger::Books,
+    ledger::{self, Books},
     login::{self, Cast, Counts, Ended},
-    net, sys,
+    net,
+    prefetch::Permits,
+    sys,
     verdict::{Denied, Failed, Fault, Outcome, Stage},
 };
 use remote::Remote;
@@ -153,6 +155,7 @@ fn serve(
 /// What only root may open, or only by a path that is shut later.
 struct Open {
     ledger: Books,
+    permits: Permits,
     session: Option<String>,
 }
 
@@ -166,6 +169,8 @@ impl Open {
         }
         Self {
             ledger: Books::open(&settings.ledger, Box::new(deadline::standstill)),
+            // Without the file nothing is opened ahead, and the ledger says what is wrong there.
+            permits: Permits::new(ledger::permits(&settings.ledger).ok()),
             session: sys::session(request.pid),
         }
     }
@@ -256,6 +261,7 @@ fn tell(
         ledger: &mut open.ledger,
         carrier: &mut Mail::new(&settings.twilio),
         journal: &mut &*log,
+        permits: &mut open.permits,
         clock: &Wall,
     };
     login::run(&login, settings, counts, cast)

@@ -16,16 +16,16 @@ pub mod model;
 pub mod redis;
 pub mod window;
 
-use std::{fmt, time::Duration};
-
-pub use books::{Books, Keeper};
+use std::{fmt, os::fd::OwnedFd, time::Duration};
 
 use crate::{
-    config::{Limits, Rule},
+    config::{self, Limits, Rule},
     deadline::Deadline,
     id::LoginId,
     phone::Phone,
+    prefetch::Permit,
 };
+pub use books::{Books, Keeper};
 
 /// Whose login it is, and where he stands.
 #[derive(Debug, Clone)]
@@ -220,10 +220,20 @@ pub struct Overview {
     pub size: Option<u64>,
 }
 
+/// The file of the permits for connections that are opened ahead, beside this host's own ledger.
+///
+/// # Errors
+/// It cannot be opened, or others may write it.
+pub fn permits(settings: &config::Ledger) -> Result<OwnedFd, Error> {
+    file::permits(&settings.path)
+}
+
 /// Whoever keeps it.
 pub trait Store {
     /// Begins to connect, where there is somebody to connect to.
-    fn begin(&mut self) {}
+    fn begin(&mut self, _permit: Permit) {}
+    /// Closes a connection that was begun and is not used yet.
+    fn close(&mut self) {}
     /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
     /// The system log has taken the lines that announce these numbers: from now on they wait. A

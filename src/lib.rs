@@ -11,7 +11,7 @@
 //!    ┌───────┬───────┬─┴─────┬───────┬───────┐
 //!  policy directory ledger code     sms   journal   each knows one thing; none knows another
 //!    └───────┴───────┴─┬─────┴───────┴───────┘
-//!  phone config net sys deadline secret id     the ground: facts and tools without opinions
+//!  phone config net prefetch sys deadline secret id   the ground: facts and tools without opinions
 //! ```
 //!
 //! Imports run down this picture only, and `tests/drift.rs` reads the `use` lines to see that
@@ -52,6 +52,8 @@ pub mod net;
 pub mod phone;
 /// Who is to prove himself, and whether something before us has proved a factor.
 pub mod policy;
+/// Connections that are opened while the user types.
+pub mod prefetch;
 /// Bytes that print nothing and wipe themselves.
 pub mod secret;
 /// Carries a text to a phone.

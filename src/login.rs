@@ -186,8 +186,8 @@ impl Login<'_> {
         SshProof::read(self.request.ssh_auth_info, self.request.id)
     }
 
-    /// Begins what can be done beside the prompt, and waits for none of it. Only for names that NSS
-    /// knows: whoever tries names has no connection of ours to use up, nobody is asked about those
+    /// Begins what can be done beside the prompt, and waits for none of it. Only with a permit, and for
+    /// names that NSS knows: whoever tries names has no connection of ours to use up, nobody is asked about those
     /// that sshd refuses because it does not know them, and that something is asked tells an
     /// onlooker on this machine nothing of the directory.
     fn begin(&mut self, source: Source, person: &Result<policy::Person, End>) {
@@ -195,11 +195,16 @@ impl Login<'_> {
         if !person.is_known() || (source == Source::Ssh && self.ssh_proof().is_none()) {
             return;
         }
+        let Some(permit) = self.cast.permits.take() else {
+            self.cast.journal.step("no connections ahead");
+            return;
+        };
         let by = self.cast.clock.now().after(self.settings.deadline);
-        self.cast.directory.begin(person.name(), Deadline::at(by));
-        self.cast.ledger.begin();
+        let directory = &mut self.cast.directory;
+        directory.begin(person.name(), Deadline::at(by), permit.clone());
+        self.cast.ledger.begin(permit.clone());
         if self.counts.may_send(self.settings.code.resends) {
-            self.cast.carrier.begin();
+            self.cast.carrier.begin(permit);
         }
     }
 

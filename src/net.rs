@@ -35,6 +35,8 @@ pub use tls::{Secured, server_name};
 pub enum Error {
     /// Out of reach: name not found, refused, timed out, cut off, or not the protocol.
     Outage(String),
+    /// The server has accepted the connection and closed it before TLS was complete.
+    ClosedEarly(String),
     /// The server or the proxy refuses us, or its certificate does not verify.
     Refused {
         /// What happened.
@@ -48,7 +50,10 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Outage(what) | Self::Refused { what, .. } | Self::Local(what)) = self;
+        let (Self::Outage(what)
+        | Self::ClosedEarly(what)
+        | Self::Refused { what, .. }
+        | Self::Local(what)) = self;
         f.write_str(what)
     }
 }
@@ -56,6 +61,15 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
+    /// Whether it may pass by itself.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        match self {
+            Self::Outage(_) | Self::ClosedEarly(_) => true,
+            Self::Refused { .. } | Self::Local(_) => false,
+        }
+    }
+
     /// What an input or output error with this peer means; on a stream under TLS too.
     pub(crate) fn io(place: &str, error: &io::Error) -> Self {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());

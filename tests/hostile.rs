@@ -17,6 +17,7 @@ mod memory;
 mod misbehaved;
 mod names;
 mod neighbour;
+mod prefetch;
 mod races;
 mod refused;
 mod stacks;
@@ -56,6 +57,7 @@ pub fn cases() -> Vec<Case> {
         misbehaved::CASES,
         names::CASES,
         neighbour::CASES,
+        prefetch::CASES,
         races::CASES,
         refused::CASES,
         stacks::CASES,

@@ -20,6 +20,7 @@ use crate::{
     config,
     deadline::{self, Deadline, Duty, Moment},
     id::LoginId,
+    prefetch::Permit,
     secret::Secret,
 };
 
@@ -46,6 +47,7 @@ struct Begun {
     name: String,
     thread: JoinHandle<()>,
     answer: Receiver<Answer>,
+    _permit: Permit,
 }
 
 /// What became of it.
@@ -71,15 +73,16 @@ impl Phonebook {
     /// Begins to look for a person, and does not wait for it. The thread gives up at `by`, and ends
     /// with this process at the latest. Where there can be no thread, [`find`](Self::find) does all
     /// the work.
-    pub fn begin(&mut self, name: &str, by: Deadline) {
+    pub fn begin(&mut self, name: &str, by: Deadline, permit: Permit) {
         let (tell, answer) = mpsc::sync_channel(1);
         let (settings, wanted) = (Arc::clone(&self.settings), name.to_owned());
+        let permitted = permit.clone();
         let duty = Duty::begin();
         let thread = thread::Builder::new()
             .name("directory".into())
             .stack_size(STACK)
             .spawn(move || {
-                let _duty = duty.take_up();
+                let (_duty, _permit) = (duty.take_up(), permitted);
                 // Nobody listens any more: nobody wants to know.
                 let _ = tell.send(search(&settings, &wanted, by));
             });
@@ -87,7 +90,14 @@ impl Phonebook {
             name: name.to_owned(),
             thread,
             answer,
+            _permit: permit,
         });
+    }
+
+    /// Closes the connection of a search that nobody has asked for yet, at the latest when the thread
+    /// has ended.
+    pub fn close(&mut self) {
+        self.begun = None;
     }
 
     /// Looks for a person by name, or takes what was found ahead.

@@ -82,7 +82,7 @@ pub fn name(uri: &LdapUri) -> String {
 impl From<net::Error> for Error {
     fn from(error: net::Error) -> Self {
         match error {
-            net::Error::Outage(what) => Self::Outage(what),
+            net::Error::Outage(what) | net::Error::ClosedEarly(what) => Self::Outage(what),
             net::Error::Refused { what, remedy } => Self::Refused { what, remedy },
             net::Error::Local(what) => Self::Local(what),
         }

@@ -36,6 +36,9 @@ const TICK: Duration = Duration::from_millis(100);
 const FAILURES: u32 = 100;
 const BREATH: Duration = Duration::from_millis(10);
 
+/// What is done once when no answer has come after so long.
+type Idle<'a> = (Duration, &'a mut dyn FnMut());
+
 /// Why nobody watches any more.
 pub enum End {
     /// The module is gone.
@@ -150,11 +153,22 @@ impl Remote {
         self.work().late()
     }
 
-    fn ask(&self, style: Style, prompt: &str) -> Heard {
+    /// Whether an answer has come, or the module has gone.
+    fn is_answered_within(&self, time: Duration) -> bool {
+        let mut ends = [PollFd::new(&self.wire, PollFlags::IN)];
+        wait(&mut ends, Deadline::within(time)).is_some()
+    }
+
+    fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> Heard {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Ask(style, prompt), wait);
         self.work().rest();
         let rest = Rest::begin();
+        if let Some((after, act)) = idle
+            && !self.is_answered_within(after)
+        {
+            act();
+        }
         let message = self.receive(LONGEST_PROMPT);
         drop(rest);
         self.work().resume();
@@ -174,12 +188,13 @@ impl Remote {
 }
 
 impl Person for &Remote {
-    fn password(&mut self, prompt: &str) -> Heard {
-        self.ask(Style::Password, prompt)
+    fn password(&mut self, prompt: &str, after: Duration, idle: &mut dyn FnMut()) -> Heard {
+        self.ask(Style::Password, prompt, Some((after, idle)))
     }
 
     fn code(&mut self, prompt: &str, echo: bool) -> Heard {
-        self.ask(if echo { Style::Visible } else { Style::Hidden }, prompt)
+        let style = if echo { Style::Visible } else { Style::Hidden };
+        self.ask(style, prompt, None)
     }
 }
 

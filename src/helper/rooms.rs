@@ -13,6 +13,7 @@ use crate::{
     login::{Carrier, Clock, Directory, Journal, Ledger},
     phone::Phone,
     policy::Names,
+    prefetch::Permit,
     secret::Secret,
     sms::{self, Sent, twilio::Twilio},
     sys::Nss,
@@ -84,8 +85,12 @@ impl Names for Host {
 }
 
 impl Directory for Phonebook {
-    fn begin(&mut self, name: &str, by: Deadline) {
-        Self::begin(self, name, by);
+    fn begin(&mut self, name: &str, by: Deadline, permit: Permit) {
+        Self::begin(self, name, by, permit);
+    }
+
+    fn close(&mut self) {
+        Self::close(self);
     }
 
     fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error> {
@@ -125,10 +130,14 @@ impl Mail<'_> {
 }
 
 impl Carrier for Mail<'_> {
-    fn begin(&mut self) {
+    fn begin(&mut self, permit: Permit) {
         if self.settings.preconnect {
-            self.open().begin();
+            self.open().begin(permit);
         }
+    }
+
+    fn close(&mut self) {
+        self.open().close();
     }
 
     fn send(
@@ -143,8 +152,12 @@ impl Carrier for Mail<'_> {
 }
 
 impl Ledger for Books {
-    fn begin(&mut self) {
-        Self::begin(self);
+    fn begin(&mut self, permit: Permit) {
+        Self::begin(self, permit);
+    }
+
+    fn close(&mut self) {
+        Self::close(self);
     }
 
     fn admit(

@@ -11,6 +11,7 @@ use crate::{
     config::{self, Unreachable},
     deadline::{Deadline, Moment, Standstill},
     phone::Phone,
+    prefetch::Permit,
 };
 
 /// Who keeps a ledger.
@@ -98,9 +99,16 @@ impl Books {
     }
 
     /// Begins to connect.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, permit: Permit) {
         if let Some(Ok(fleet)) = &mut self.fleet {
-            fleet.begin();
+            fleet.begin(permit);
+        }
+    }
+
+    /// Closes a connection that was begun and is not used yet.
+    pub fn close(&mut self) {
+        if let Some(Ok(fleet)) = &mut self.fleet {
+            fleet.close();
         }
     }
 

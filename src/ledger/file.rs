@@ -30,6 +30,8 @@ mod table;
 mod tests;
 mod total;
 
+pub use open::permits;
+
 use std::{cell::RefCell, time::Duration};
 
 use super::{

@@ -36,7 +36,7 @@ use super::{
     Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
     Success, Suspect, Try, Whose,
 };
-use crate::{config, deadline::Deadline, phone::Phone};
+use crate::{config, deadline::Deadline, phone::Phone, prefetch::Permit};
 use call::Call;
 use keys::Hasher;
 use line::Line;
@@ -71,7 +71,7 @@ impl Remote {
     #[cfg(test)]
     pub fn begin(settled: &config::Redis) -> Result<Self, Error> {
         let mut remote = Self::new(settled)?;
-        remote.line.begin();
+        remote.line.begin(Permit::for_a_test());
         Ok(remote)
     }
 
@@ -155,8 +155,12 @@ impl Remote {
 }
 
 impl Store for Remote {
-    fn begin(&mut self) {
-        self.line.begin();
+    fn begin(&mut self, permit: Permit) {
+        self.line.begin(permit);
+    }
+
+    fn close(&mut self) {
+        self.line.close();
     }
 
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {

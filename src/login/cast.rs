@@ -12,6 +12,7 @@ use crate::{
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Try},
     phone::Phone,
     policy::Names,
+    prefetch::{self, Permit},
     secret::Secret,
     sms::{self, Sent},
     verdict::Failed,
@@ -25,13 +26,14 @@ pub struct Cast<'a> {
     pub ledger: &'a mut dyn Ledger,
     pub carrier: &'a mut dyn Carrier,
     pub journal: &'a mut dyn Journal,
+    pub permits: &'a mut prefetch::Permits,
     pub clock: &'a dyn Clock,
 }
 
 /// The person at the prompt.
 pub trait Person {
-    /// Asks for the password.
-    fn password(&mut self, prompt: &str) -> Heard;
+    /// Asks for the password. Calls `idle` if no answer has come after that time.
+    fn password(&mut self, prompt: &str, after: Duration, idle: &mut dyn FnMut()) -> Heard;
     /// Asks for the code, seen while it is typed or not.
     fn code(&mut self, prompt: &str, echo: bool) -> Heard;
 }
@@ -55,7 +57,9 @@ pub enum Heard {
 pub trait Directory {
     /// Begins to look for a name, if that can be done beside the prompt, and does not wait. What
     /// runs there ends at `by`.
-    fn begin(&mut self, _name: &str, _by: Deadline) {}
+    fn begin(&mut self, _name: &str, _by: Deadline, _permit: Permit) {}
+    /// Closes what was begun and is not used yet.
+    fn close(&mut self) {}
     /// Finds the entry of a name.
     fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error>;
     /// Proves a password, by binding once.
@@ -71,7 +75,9 @@ pub trait Directory {
 /// What was sent and tried. Asked only about whoever has proved a first factor.
 pub trait Ledger {
     /// Begins to connect, where there is somebody to connect to.
-    fn begin(&mut self) {}
+    fn begin(&mut self, _permit: Permit) {}
+    /// Closes what was begun and is not used yet.
+    fn close(&mut self) {}
     /// Whether he needs a code, and may have one: then an SMS is reserved.
     fn admit(
         &mut self,
@@ -121,7 +127,9 @@ pub trait Ledger {
 pub trait Carrier {
     /// Gets ready to send, if that can be done beside the prompt, and does not wait. Asks for
     /// nothing: no first factor is proved yet.
-    fn begin(&mut self) {}
+    fn begin(&mut self, _permit: Permit) {}
+    /// Closes what was begun and is not used yet.
+    fn close(&mut self) {}
     /// Hands a text over; nobody needs it any more after `validity`.
     fn send(
         &mut self,

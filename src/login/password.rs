@@ -4,10 +4,11 @@
 use ring::{hmac, rand::SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{End, Heard, Login, of_directory};
+use super::{Cast, End, Heard, Login, of_directory};
 use crate::{
     config::Source,
     directory::{Entry, Unproved},
+    prefetch,
     secret::{self, Secret},
     verdict::{Denied, First},
 };
@@ -44,7 +45,18 @@ impl Login<'_> {
         }
         let prompt = self.fill(&self.settings.messages.password);
         self.patience.rest(self.cast.clock.now());
-        let heard = self.cast.person.password(&prompt);
+        let Cast {
+            person,
+            directory,
+            ledger,
+            carrier,
+            ..
+        } = &mut self.cast;
+        let heard = person.password(&prompt, prefetch::MAX_IDLE, &mut || {
+            directory.close();
+            ledger.close();
+            carrier.close();
+        });
         let now = self.cast.clock.now();
         self.patience.resume(now);
         match heard {

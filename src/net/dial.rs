@@ -63,7 +63,7 @@ impl Failure for Error {
     }
 
     fn is_outage(&self) -> bool {
-        matches!(self, Self::Outage(_))
+        Self::is_outage(self)
     }
 }
 

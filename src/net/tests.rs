@@ -61,7 +61,7 @@ fn refused(error: &Error) -> &str {
 
 fn outage(result: Result<Reply, Error>) -> String {
     match result {
-        Err(Error::Outage(text)) => {
+        Err(Error::Outage(text) | Error::ClosedEarly(text)) => {
             assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{text:?}");
             text
         }
@@ -151,10 +151,13 @@ fn a_name_that_no_certificate_can_have() {
 fn servers_that_do_not_speak_tls() {
     let ca = Authority::new();
     for act in [Act::Close, Act::say("SSH-2.0-OpenSSH_9.9\r\n"), Act::Reset] {
+        let closes = matches!(act, Act::Close);
         let stage = Stage::new(None, vec![act]);
         let mut server = server(&stage, Some(&ca));
         server.tls = Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap());
-        outage(ask(&server, soon()));
+        let answer = ask(&server, soon());
+        assert!(!closes || matches!(answer, Err(Error::ClosedEarly(_))));
+        outage(answer);
     }
 }
 

@@ -46,13 +46,19 @@ impl Secured {
             .map_err(|error| classify(line.place(), &error))?;
         let mut stream = Self { tls, line };
         while stream.tls.is_handshaking() {
-            stream.flush(by)?;
-            if stream.fill(by)? == 0 {
-                return Err(Error::Outage(format!(
-                    "{}: closed the connection during the TLS handshake",
+            let some = stream.flush_io(by).and_then(|()| stream.fill_io(by));
+            let is_closed = match &some {
+                Ok(some) => *some == 0,
+                Err(error) => is_cut(error.kind()),
+            };
+            if is_closed {
+                return Err(Error::ClosedEarly(format!(
+                    "{}: the server closed the connection before TLS was complete",
                     stream.line.place()
                 )));
             }
+            some.map_err(|error| Error::io(stream.line.place(), &error))?;
+            stream.process(by)?;
         }
         stream.flush(by)?;
         Ok(stream)
@@ -119,10 +125,13 @@ impl Secured {
 
     /// Sends what rustls has ready, all records of a flight together.
     fn flush(&mut self, by: Deadline) -> Result<(), Error> {
+        self.flush_io(by)
+            .map_err(|error| Error::io(self.line.place(), &error))
+    }
+
+    fn flush_io(&mut self, by: Deadline) -> io::Result<()> {
         while self.tls.wants_write() {
-            self.tls
-                .write_tls(&mut self.line.until(by))
-                .map_err(|error| Error::io(self.line.place(), &error))?;
+            self.tls.write_tls(&mut self.line.until(by))?;
         }
         Ok(())
     }
@@ -130,14 +139,31 @@ impl Secured {
     /// Takes in what the server has sent. 0: it has closed.
     fn fill(&mut self, by: Deadline) -> Result<usize, Error> {
         let some = self
-            .tls
-            .read_tls(&mut self.line.until(by))
+            .fill_io(by)
             .map_err(|error| Error::io(self.line.place(), &error))?;
+        self.process(by)?;
+        Ok(some)
+    }
+
+    fn fill_io(&mut self, by: Deadline) -> io::Result<usize> {
+        self.tls.read_tls(&mut self.line.until(by))
+    }
+
+    fn process(&mut self, by: Deadline) -> Result<(), Error> {
         if let Err(error) = self.tls.process_new_packets() {
             // The alert tells the server's administrator why; whether it arrives is not our worry.
             let _ = self.flush(by);
             return Err(classify(self.line.place(), &error));
         }
-        Ok(some)
+        Ok(())
     }
+}
+
+/// Whether the other side has ended the connection.
+const fn is_cut(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof
+    )
 }

@@ -21,6 +21,7 @@ use crate::{
         http::{self, Post, Unanswered},
     },
     phone::Phone,
+    prefetch::Permit,
     secret::Secret,
 };
 use way::{Early, Way};
@@ -57,10 +58,15 @@ impl Twilio {
 
     /// Begins to open the way to Twilio, on a thread of its own, for the text that is sent next.
     /// Nothing is asked; if it fails, it is as if it had never been.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, permit: Permit) {
         if self.early.is_none() {
-            self.early = Early::begin(&self.way);
+            self.early = Early::begin(&self.way, permit);
         }
+    }
+
+    /// Closes what was begun and is not used yet.
+    pub fn close(&mut self) {
+        self.early = None;
     }
 
     /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
@@ -171,7 +177,7 @@ fn unanswered(Unanswered { asked, error }: Unanswered) -> Error {
 /// What a failed connection means to whoever wanted to send.
 fn from_net(error: net::Error) -> Error {
     match error {
-        net::Error::Outage(text) => Error::new(
+        net::Error::Outage(text) | net::Error::ClosedEarly(text) => Error::new(
             Kind::Outage,
             None,
             text,

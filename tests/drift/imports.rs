@@ -31,6 +31,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "config",
             // What is to be read before the walls are up.
             "net",
+            "prefetch",
             "sys",
             "deadline",
             "secret",
@@ -53,6 +54,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "sms",
             "phone",
             "config",
+            "prefetch",
             "deadline",
             "secret",
             "id",
@@ -64,14 +66,21 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("policy", &["config", "id"]),
     (
         "directory",
-        &["config", "deadline", "id", "net", "phone", "secret"],
+        &[
+            "config", "deadline", "id", "net", "phone", "prefetch", "secret",
+        ],
     ),
     (
         "ledger",
-        &["config", "deadline", "id", "net", "phone", "secret", "sys"],
+        &[
+            "config", "deadline", "id", "net", "phone", "prefetch", "secret", "sys",
+        ],
     ),
     ("code", &["deadline", "id", "secret"]),
-    ("sms", &["config", "deadline", "net", "phone", "secret"]),
+    (
+        "sms",
+        &["config", "deadline", "net", "phone", "prefetch", "secret"],
+    ),
     // It writes down what others say: it looks up, to the verdict's words, and sideways, to what
     // became of an SMS and why none was needed.
     (
@@ -82,6 +91,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     // bounded; a secret may go into a request.
     ("config", &["phone", "secret"]),
     ("net", &["deadline", "secret"]),
+    ("prefetch", &["sys"]),
     ("phone", &[]),
     ("deadline", &[]),
     ("secret", &[]),

@@ -77,7 +77,8 @@ fn full_before_the_first_use(bench: &Bench) {
         .expect("it")
         .flatten()
         .collect();
-    assert_eq!(left.len(), 1, "{left:?}");
+    let drafts = left.iter().filter(|entry| entry.file_name() != "prefetch");
+    assert_eq!(drafts.count(), 1, "{left:?}");
 }
 
 /// Whoever is known goes on; whoever is new needs room.

@@ -196,7 +196,7 @@ fn denied_while_out_of_reach(bench: &Bench) {
         KNOCK,
         &Seen::unsent(code::AUTHINFO_UNAVAIL, NOT_SENT, OUTAGE),
     );
-    let own = super::ledger::folder(&login);
+    let own = super::ledger::folder(&login).join("ledger");
     assert!(!own.exists(), "this host's own was not asked for");
 }
 

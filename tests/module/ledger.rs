@@ -76,11 +76,12 @@ fn made_on_first_use(bench: &Bench) {
     let me = rustix::process::geteuid().as_raw();
     assert_eq!(is(folder(&login)), (0o700, me));
     assert_eq!(is(folder(&login).join("ledger")), (0o600, me));
+    assert_eq!(is(folder(&login).join("prefetch")), (0o600, me));
     let inside: Vec<_> = std::fs::read_dir(folder(&login))
         .expect("it")
         .flatten()
         .collect();
-    assert_eq!(inside.len(), 1, "{inside:?}");
+    assert_eq!(inside.len(), 2, "{inside:?}");
     // Nobody's name or number is in it.
     let bytes = std::fs::read(folder(&login).join("ledger")).expect("it");
     for secret in ["first-use", alice.number.as_str(), &alice.number[3..]] {

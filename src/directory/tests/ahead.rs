@@ -17,6 +17,7 @@ use crate::{
         Phonebook,
         stage::{Authority, Stage, message, result, settings, with_service},
     },
+    prefetch::Permit,
 };
 
 fn phonebook(settings: config::Ldap) -> Phonebook {
@@ -68,7 +69,7 @@ fn found_and_cut(asked: &Asked, then: &[u8]) -> Play {
 fn everything_but_one_bind_is_done_before_anybody_waits() {
     let stage = Stage::new(good);
     let mut book = phonebook(with_service(vec![stage.uri()]));
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     until("the search is made", || {
         stage.operations() == [BIND, SEARCH]
     });
@@ -89,7 +90,7 @@ fn what_is_not_there_yet_is_waited_for_and_not_asked_twice() {
         good(asked)
     }));
     let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     let late = thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
         answer.send(())
@@ -109,7 +110,7 @@ fn it_begins_without_waiting_for_anybody() {
         security: Security::Loopback,
     };
     let mut book = phonebook(settings(vec![uri]));
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     // It is connected, and nobody answers: the patience of whoever waits is what counts.
     let taken = silent.accept().unwrap();
     let found = book.find("alice", Deadline::within(Duration::from_millis(50)));
@@ -128,7 +129,7 @@ fn a_connection_that_died_meanwhile_is_replaced_and_the_bind_sent_once() {
             _ => good(asked),
         }));
         let mut book = phonebook(with_service(vec![stage.uri()]));
-        book.begin("alice", soon());
+        book.begin("alice", soon(), Permit::for_a_test());
         until("it is closed", || {
             stage.operations() == [BIND, SEARCH] && is_over(&stage, &book)
         });
@@ -152,7 +153,7 @@ fn under_tls_its_end_is_noticed_as_well() {
         ca_file: Some(authority.pem().into()),
         ..settings(vec![uri])
     });
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     until("it is closed", || {
         stage.operations() == [SEARCH] && is_over(&stage, &book)
     });
@@ -169,7 +170,7 @@ fn what_is_found_anew_counts() {
         _ => asked.found(&[entry(MOVED, &[])]),
     }));
     let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     until("it is closed", || {
         stage.operations() == [SEARCH] && is_over(&stage, &book)
     });
@@ -184,7 +185,7 @@ fn once_the_bind_is_written_it_is_never_sent_again() {
     let dies = Stage::new(with_bind(|_| Play::SayAndCut(vec![])));
     let other = Stage::new(good);
     let mut book = phonebook(settings(vec![dies.uri(), other.uri()]));
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     until("the search is made", || book.is_idle());
     let found = book.find("alice", soon());
     let outcome = prove(&mut book, found);
@@ -205,7 +206,7 @@ fn a_failure_from_before_is_asked_about_anew() {
         _ => good(asked),
     }));
     let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("alice", soon());
+    book.begin("alice", soon(), Permit::for_a_test());
     until("it has failed", || {
         stage.operations() == [SEARCH] && is_over(&stage, &book)
     });
@@ -218,7 +219,7 @@ fn a_failure_from_before_is_asked_about_anew() {
 fn nobody_is_nobody_without_being_asked_for_twice() {
     let stage = Stage::new(|asked| asked.found(&[]));
     let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("nobody", soon());
+    book.begin("nobody", soon(), Permit::for_a_test());
     until("the search is made", || book.is_idle());
     assert_eq!(book.find("nobody", soon()), Ok(Found::None));
     assert_eq!(stage.operations(), [SEARCH]);
@@ -228,7 +229,7 @@ fn nobody_is_nobody_without_being_asked_for_twice() {
 fn an_entry_counts_for_the_name_that_it_was_found_by() {
     let stage = Stage::new(good);
     let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("mallory", soon());
+    book.begin("mallory", soon(), Permit::for_a_test());
     until("the search is made", || book.is_idle());
     let found = book.find("alice", soon());
     assert_eq!(prove(&mut book, found), Ok(LOGIN));

@@ -38,21 +38,43 @@ const ATTEMPTS: u32 = 5;
 
 /// Opens the ledger in that folder. On first use both are made.
 pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(Disk, Anchor), Error> {
+    let (file, path) = open_in(folder, "ledger", |path| make(path, clocks))?;
+    read(file, path)
+}
+
+/// Opens the empty file whose bytes are locked by logins that connect ahead. On first use it is made.
+pub fn permits(folder: &str) -> Result<OwnedFd, Error> {
+    let (file, _path) = open_in(folder, "prefetch", |path| {
+        let how = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match open(path, how, Mode::RUSR | Mode::WUSR) {
+            Ok(_) => Ok(()),
+            Err(errno) => Err(fault::call(path, "be made", errno)),
+        }
+    })?;
+    Ok(file)
+}
+
+/// Opens a file of that folder that others cannot have written, or makes it.
+fn open_in(
+    folder: &str,
+    name: &str,
+    make: impl Fn(&str) -> Result<(), Error>,
+) -> Result<(OwnedFd, String), Error> {
     let folder = folder.trim_end_matches('/');
-    let path = format!("{folder}/ledger");
+    let path = format!("{folder}/{name}");
     let name = CString::new(path.as_str())
         .map_err(|_| distrusted(&path, &Unsafe::Nul, Unsafe::Nul.remedy()))?;
     let host = rustix::process::geteuid().as_raw();
     let mut attempts = 0..ATTEMPTS;
     loop {
         let refusal = match trust::walk(&Kernel { write: true }, &name, host, Kind::Secret) {
-            Ok(found) => return read(found.file, path),
+            Ok(found) => return Ok((found.file, path)),
             Err(refusal) => refusal,
         };
         // Whoever comes to something that is missing has found every folder before it trusted.
         let missing = refusal.why == Distrust::Call(trust::Errno(Errno::NOENT.raw_os_error()));
         if missing && attempts.next().is_some() && refusal.at == path.len() {
-            make(&path, clocks)?;
+            make(&path)?;
         } else if missing && !attempts.is_empty() && refusal.at == folder.len() {
             make_folder(folder, &path)?;
         } else {

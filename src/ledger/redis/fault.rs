@@ -44,6 +44,9 @@ const MEMORY: &str = "give the server more maxmemory, with maxmemory-policy noev
 const PROTECTED: &str = "give the server a user and password, or end its protected mode";
 pub const WRITTEN: &str = "ask the server's administrator: it must be Redis 7 or Valkey, and keys that begin \
                        with pam_sms_otp: must be nobody else's";
+/// At `maxclients` a server says so in clear, and closes the connection where TLS is to begin.
+const FULL: &str = "raise the server's maxclients (and its limit of open files), or end connections that nobody \
+                    uses; if a proxy stands before it, check that the server behind it runs";
 const MACHINE: &str = "check ca_file in [ledger], memory and open files of this host";
 
 /// How a server says inside a script that a right is missing: Redis 7.0, and 7.2 and later as well as
@@ -73,8 +76,12 @@ impl Fault {
         let code = text.split(' ').next().unwrap_or_default();
         let sound = code.bytes().all(|byte| byte.is_ascii_uppercase());
         let code = if sound { code } else { "ERR" };
+        // Said to the first command, whatever that is.
+        let is_full = code == "ERR" && text.contains("max number of clients");
         // Of what we have said nothing is repeated: with AUTH renamed it would be the password.
-        let what = if asked == Asked::Login {
+        let what = if is_full {
+            format!("{place}: max number of clients reached")
+        } else if asked == Asked::Login {
             format!("{place}: it refuses our login ({code})")
         } else {
             let text = text.split(", with args").next().unwrap_or_default();
@@ -101,7 +108,7 @@ impl Fault {
             "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS" | "MISCONF" => {
                 Self::outage(what, Help::Nothing)
             }
-            "ERR" if text.contains("max number of clients") => Self::outage(what, Help::Nothing),
+            _ if is_full => refused(FULL),
             // Says "OOM" in the middle when the server runs out of it within a script.
             _ if code == "OOM" || text.contains("OOM command not allowed") => refused(MEMORY),
             "DENIED" => refused(PROTECTED),
@@ -161,6 +168,10 @@ impl From<net::Error> for Error {
     fn from(error: net::Error) -> Self {
         match error {
             net::Error::Outage(what) => Self::Outage(what),
+            net::Error::ClosedEarly(what) => Self::Refused {
+                what: format!("{what}: maxclients, or a proxy without its server"),
+                remedy: FULL.to_owned(),
+            },
             net::Error::Refused { what, remedy } => Self::Refused {
                 what,
                 remedy: remedy.to_owned(),
@@ -207,7 +218,6 @@ mod tests {
             "BUSY Redis is busy running a script.",
             "CLUSTERDOWN The cluster is down",
             "MISCONF Redis is configured to save RDB snapshots",
-            "ERR max number of clients reached",
             "MOVED 1 ?:6379",
             "MOVED 1",
             "MOVED 1 192.0.2.9:70000",
@@ -255,6 +265,7 @@ mod tests {
             ("OOM", MEMORY),
             ("DENIED Redis is running in protected mode", PROTECTED),
             ("ERR unknown command 'EVAL'", WRITTEN),
+            ("ERR max number of clients reached", FULL),
             ("WRONGTYPE Operation against a key", WRITTEN),
             ("", WRITTEN),
         ] {

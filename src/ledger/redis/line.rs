@@ -21,6 +21,7 @@ use super::{
 use crate::{
     deadline::{self, Deadline, Duty},
     net::{self, Lookups},
+    prefetch::Permit,
 };
 
 /// Stack of the thread that connects. Explicit, because `RUST_MIN_STACK` would otherwise have a say.
@@ -50,7 +51,12 @@ pub struct Line {
 }
 
 enum State {
-    Coming(Lookups, mpsc::Receiver<Result<Link, Error>>, JoinHandle<()>),
+    Coming(
+        Lookups,
+        mpsc::Receiver<Result<Link, Error>>,
+        JoinHandle<()>,
+        Permit,
+    ),
     Open(Link),
     Closed,
 }
@@ -68,13 +74,14 @@ impl Line {
     /// Begins to connect, and does not wait for it: the first question does. The thread ends within
     /// the site's timeout after the name lookup, whether somebody waits for it or not.
     /// Without a thread the first question connects.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, permit: Permit) {
         let (done, coming) = mpsc::sync_channel(1);
         let (lookups, duty) = (self.site.look_up(), Duty::begin());
+        let permitted = permit.clone();
         let connect = {
             let (site, lookups) = (Arc::clone(&self.site), lookups.clone());
             move || {
-                let _duty = duty.take_up();
+                let (_duty, _permit) = (duty.take_up(), permitted);
                 let by = net::prefetch_deadline(site.timeout);
                 // Nobody may be there any more to hear it.
                 let _ = done.send(site.open(lookups, by));
@@ -85,7 +92,14 @@ impl Line {
             .stack_size(STACK)
             .spawn(connect);
         if let Ok(thread) = thread {
-            self.state = State::Coming(lookups, coming, thread);
+            self.state = State::Coming(lookups, coming, thread, permit);
+        }
+    }
+
+    /// Closes a connection that nothing was asked on yet, at the latest when the thread has ended.
+    pub fn close(&mut self) {
+        if let State::Coming(..) = self.state {
+            self.state = State::Closed;
         }
     }
 
@@ -102,12 +116,12 @@ impl Line {
         match mem::replace(&mut self.state, State::Closed) {
             State::Open(link) => Ok(link),
             State::Closed => self.site.open(self.site.look_up(), by),
-            State::Coming(lookups, coming, thread) => {
+            State::Coming(lookups, coming, thread, _permit) => {
                 let late = || Error::Outage("the ledger: connecting took too long".to_owned());
                 // What lay there already may be over by now.
                 let is_old = coming.try_recv();
                 match is_old {
-                    Ok(Err(Error::Outage(_))) => self.site.open(self.site.look_up(), by),
+                    Ok(Err(_)) => self.site.open(self.site.look_up(), by),
                     Ok(link) => link,
                     Err(_) => {
                         let limit = net::lookup_limit(self.site.timeout, by);

@@ -63,7 +63,8 @@ impl Link {
         self.stream.place()
     }
 
-    /// Says commands in one go, and hears a reply to each. Errors among them are not looked at.
+    /// Says commands in one go, and hears a reply to each. Errors among them are not looked at; after one
+    /// the server may have closed the connection, and the replies end there.
     pub fn exchange(
         &mut self,
         commands: &[Zeroizing<Vec<u8>>],
@@ -88,7 +89,16 @@ impl Link {
         let commands: Vec<&[u8]> = commands.iter().map(|one| one.as_slice()).collect();
         let said = Zeroizing::new(commands.concat());
         self.stream.write_all(&said, by)?;
-        commands.iter().map(|_| self.hear(by)).collect()
+        let mut replies = Vec::new();
+        for _ in commands {
+            match self.hear(by) {
+                Ok(reply) => replies.push(reply),
+                // At maxclients it says so, and nothing to the other commands.
+                Err(_) if replies.iter().any(Reply::is_error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(replies)
     }
 
     fn hear(&mut self, by: Deadline) -> Result<Reply, Error> {

@@ -28,6 +28,12 @@ pub enum Reply {
     Nil,
 }
 
+impl Reply {
+    pub const fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+}
+
 /// It is not RESP, or too much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breach;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod fleet;
+mod full;
 mod hostile;
 mod rights;
 mod scripts;

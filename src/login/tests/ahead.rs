@@ -115,3 +115,39 @@ fn nothing_is_begun_that_cannot_be_of_use() {
     });
     assert_eq!(no_sms_left, ["begin known", ASK, "find known", "bind"]);
 }
+
+#[test]
+fn without_a_permit_nothing_is_begun_and_the_login_goes_on() {
+    let seen = tell(Told {
+        user: b"known",
+        no_permit: true,
+        script: vec![Do::Say(PASSWORD), Do::Code(0)],
+        ..Told::default()
+    });
+    assert_eq!(seen.pam, Pam::Success);
+    let expected = [ASK, "find known", "bind", "send", ASK_CODE];
+    assert_eq!(seen.order, expected);
+}
+
+#[test]
+fn what_was_begun_is_closed_where_nobody_answers() {
+    let seen = tell(Told {
+        user: b"known",
+        script: vec![Do::Idle(Box::new(Do::Say(PASSWORD))), Do::Code(0)],
+        ..Told::default()
+    });
+    assert_eq!(seen.pam, Pam::Success);
+    let expected = [
+        "begin known",
+        "begin carrier",
+        "close directory",
+        "close ledger",
+        "close carrier",
+        ASK,
+        "find known",
+        "bind",
+        "send",
+        ASK_CODE,
+    ];
+    assert_eq!(seen.order, expected);
+}

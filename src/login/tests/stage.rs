@@ -15,6 +15,7 @@ use crate::{
     directory::{self, PasswordProof, Proved, Unproved, Value},
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
     policy::Names,
+    prefetch::{self, Permit, Permits},
     secret::Secret,
     sms::{self, Sent},
 };
@@ -65,6 +66,8 @@ pub enum Do {
     WrongCode,
     /// First lets time pass.
     After(u64, Box<Do>),
+    /// First the prompt is left alone for long.
+    Idle(Box<Do>),
     /// First the ledger breaks.
     Breaks(ledger::Error, Box<Do>),
     HangUp,
@@ -129,6 +132,7 @@ impl Scripted<'_> {
                 self.2.pass(Duration::from_secs(seconds));
                 self.answer(*then)
             }
+            Do::Idle(then) => self.answer(*then),
             Do::Breaks(error, then) => {
                 self.2.fail(Some(error));
                 self.answer(*then)
@@ -141,8 +145,11 @@ impl Scripted<'_> {
 }
 
 impl Person for Scripted<'_> {
-    fn password(&mut self, prompt: &str) -> Heard {
+    fn password(&mut self, prompt: &str, _: Duration, idle: &mut dyn FnMut()) -> Heard {
         self.0.turn("password");
+        if let Some(Do::Idle(_)) = self.1.as_slice().first() {
+            idle();
+        }
         self.asked(prompt)
     }
 
@@ -190,9 +197,13 @@ fn entry(verified: &str, phone: &str) -> Entry {
 }
 
 impl Directory for People<'_> {
-    fn begin(&mut self, name: &str, _: Deadline) {
+    fn begin(&mut self, name: &str, _: Deadline, _: Permit) {
         self.0.turn("begin");
         self.0.note(format!("begin {name}"));
+    }
+
+    fn close(&mut self) {
+        self.0.note("close directory");
     }
 
     fn find(&mut self, name: &str, _: Deadline) -> Result<Found, directory::Error> {
@@ -247,9 +258,13 @@ const fn proved(login: LoginId, grace: Option<u32>) -> Proved {
 struct Post<'a>(&'a World, usize);
 
 impl Carrier for Post<'_> {
-    fn begin(&mut self) {
+    fn begin(&mut self, _: Permit) {
         self.0.turn("begin carrier");
         self.0.note("begin carrier");
+    }
+
+    fn close(&mut self) {
+        self.0.note("close carrier");
     }
 
     fn send(
@@ -286,6 +301,10 @@ struct Silent<'a>(&'a World);
 struct Book<'a>(&'a World, Model, Option<ledger::Error>);
 
 impl Ledger for Book<'_> {
+    fn close(&mut self) {
+        self.0.note("close ledger");
+    }
+
     fn admit(
         &mut self,
         who: &Account,
@@ -409,6 +428,8 @@ pub struct Told {
     pub rhost: &'static str,
     /// Who panics when his turn has come.
     pub panics: &'static str,
+    /// Whether as many logins connect ahead as may.
+    pub no_permit: bool,
     pub script: Vec<Do>,
 }
 
@@ -428,6 +449,7 @@ impl Default for Told {
             id: LOGIN,
             rhost: "192.0.2.7",
             panics: "",
+            no_permit: false,
             script: Vec::new(),
         }
     }
@@ -486,6 +508,7 @@ pub fn tell(told: Told) -> Seen {
         ledger: &mut Book(&world, told.ledger, told.breaks_after_log),
         carrier: &mut Post(&world, told.carrier_lasts),
         journal: &mut Silent(&world),
+        permits: &mut Permits::new((!told.no_permit).then(prefetch::file_for_a_test)),
         clock: &clock,
     };
     let ended = run(&request, &settings, told.counts, cast);

@@ -17,6 +17,7 @@ use crate::{
         self, Lookup,
         http::{Connection, Server},
     },
+    prefetch::Permit,
 };
 
 /// Before a connection that failed is tried a second time.
@@ -77,7 +78,7 @@ impl Way {
     pub(super) fn open(&self, by: Deadline) -> Result<Connection, net::Error> {
         let soon = by.or_within(self.timeout);
         match self.open_once(self.look_up(), by) {
-            Err(net::Error::Outage(_)) if soon.left() > BREATH => {
+            Err(error) if error.is_outage() && soon.left() > BREATH => {
                 deadline::sleep(BREATH);
                 self.open_once(self.look_up(), by)
             }
@@ -108,17 +109,19 @@ pub(super) struct Early {
     lookup: Lookup,
     opened: mpsc::Receiver<Connection>,
     thread: JoinHandle<()>,
+    _permit: Permit,
 }
 
 impl Early {
     /// Begins. `None`: there is no thread to be had, and so nothing is won and nothing lost.
-    pub(super) fn begin(way: &Arc<Way>) -> Option<Self> {
+    pub(super) fn begin(way: &Arc<Way>, permit: Permit) -> Option<Self> {
         let (done, opened) = mpsc::sync_channel(1);
         let lookup = way.look_up();
+        let permitted = permit.clone();
         let open = {
             let (way, lookup, duty) = (Arc::clone(way), lookup.clone(), Duty::begin());
             move || {
-                let _duty = duty.take_up();
+                let (_duty, _permit) = (duty.take_up(), permitted);
                 // Tried once, and why it failed is nobody's concern: whoever sends tries again.
                 let by = net::prefetch_deadline(way.timeout);
                 if let Ok(connection) = way.open_once(lookup, by) {
@@ -135,6 +138,7 @@ impl Early {
             lookup,
             opened,
             thread,
+            _permit: permit,
         })
     }
 
@@ -168,6 +172,7 @@ impl Early {
             lookup: Lookup::begin("127.0.0.1", 1),
             opened: early,
             thread: thread::spawn(|| ()),
+            _permit: Permit::for_a_test(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The servers that the table's logins go to, good ones and bad ones.
 
 use super::{Row, Spoil};
-use crate::module::{Login, Say, Seen};
+use crate::module::{Login, Say, Seen, someone};
 use lab::bench::Bench;
 use lab::certs::Identity;
 use lab::listeners::{Full, Refused};
@@ -41,7 +41,7 @@ impl<'b> Ground<'b> {
             tls: Some((bench.certs(), Identity::Good)),
             ..Manner::default()
         });
-        Self {
+        let ground = Self {
             bench,
             sentinel: Redis::sentinel_of(&redis, 0),
             redis,
@@ -49,7 +49,15 @@ impl<'b> Ground<'b> {
             untrusted_directory: Slapd::start_as(bench.certs(), Identity::OtherCa),
             refused: Refused::new(),
             full: Full::new(),
-        }
+        };
+        // From now on the server has the scripts: no login needs a turn more for one.
+        let first = Login::new(bench, "faults-first").of(&someone(bench, "faults-first"));
+        let url = format!("redis://127.0.0.1:{}", ground.redis.port());
+        let says = [Say::Password, Say::Code];
+        ground
+            .fleet(first, &url)
+            .sees("the first", &says, &Seen::granted());
+        ground
     }
 
     pub fn ca(&self) -> String {

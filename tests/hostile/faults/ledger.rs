@@ -85,7 +85,12 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         }
     }
     for fault in transport() {
-        let (what, want) = (format!("{fault:?}"), unsent(OUTAGE, "outage"));
+        // A server at maxclients closes before TLS is complete: it refuses us.
+        let want = match fault {
+            Fault::Cut | Fault::Reset | Fault::Half => unsent(LOCAL, "refused"),
+            _ => unsent(OUTAGE, "outage"),
+        };
+        let what = format!("{fault:?}");
         rows.push(row("ledger: TLS", what, &IN, &want, move |login| {
             between(ground, login, true, 1, &fault).within("ledger.timeout", &fault)
         }));

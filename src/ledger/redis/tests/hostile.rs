@@ -355,18 +355,6 @@ fn a_server_that_stands_still() {
 }
 
 #[test]
-fn busy_or_full_is_an_outage() {
-    let server = Redis::start();
-    server.ask(&["CONFIG", "SET", "maxclients", "1"]);
-    let mut held = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    held.write_all(b"PING\r\n").unwrap();
-    held.read_exact(&mut [0; 7]).unwrap();
-    let answer = overview(&settled(server.port()));
-    assert!(is_outage(&answer), "{answer:?}");
-    drop(held);
-}
-
-#[test]
 fn a_deadline_that_is_over() {
     let server = Redis::start();
     let mut store = remote(&server);

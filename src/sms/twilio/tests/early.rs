@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 use rustix::net::{AddressFamily, SocketType};
 
 use super::*;
-use crate::net::http::Connection;
+use crate::{net::http::Connection, prefetch::Permit};
 
 /// A server that is asked by hand.
 struct Server {
@@ -23,7 +23,7 @@ impl Server {
 
     /// A connection that was begun and is open, and its other end.
     fn opened(&mut self) -> (Connection, TcpStream) {
-        self.twilio.begin();
+        self.twilio.begin(Permit::for_a_test());
         let (peer, _) = self.listener.accept().unwrap();
         let early = self.twilio.early.take().unwrap();
         let open = early.opened(LONG, Deadline::within(LONG)).unwrap();
@@ -70,8 +70,8 @@ fn what_was_begun_is_taken() {
         // A second connection would be refused.
         let stage = Stage::new(tls.map(|ca| ca.server("127.0.0.1")), vec![created()]);
         let mut twilio = Twilio::new(&settings(stage.at.port(), tls));
-        twilio.begin();
-        twilio.begin();
+        twilio.begin(Permit::for_a_test());
+        twilio.begin(Permit::for_a_test());
         let early = twilio.early.take().unwrap();
         assert_eq!(outcome(&deliver(&twilio, early)), format!("sent {SID}"));
         assert_eq!(stage.end().len(), 1);
@@ -154,7 +154,7 @@ fn what_was_posted_on_it_is_not_posted_again() {
         let acts = vec![act.clone(), created()];
         let stage = Stage::new(Some(ca.server("127.0.0.1")), acts);
         let mut twilio = Twilio::new(&settings(stage.at.port(), Some(&ca)));
-        twilio.begin();
+        twilio.begin(Permit::for_a_test());
         let early = twilio.early.take().unwrap();
         let error = deliver(&twilio, early).unwrap_err();
         sound(&error);
@@ -172,7 +172,7 @@ fn one_that_is_underway_is_waited_for() {
         port: listener.local_addr().unwrap().port(),
     });
     let mut twilio = Twilio::new(&settings);
-    twilio.begin();
+    twilio.begin(Permit::for_a_test());
     let (mut tcp, _) = listener.accept().unwrap();
     // A second connection would be refused.
     drop(listener);
@@ -201,7 +201,7 @@ fn one_that_does_not_come_about_is_given_up() {
     let mut settings = settings(stage.at.port(), Some(&ca));
     settings.timeout = Duration::from_secs(1);
     let mut twilio = Twilio::new(&settings);
-    twilio.begin();
+    twilio.begin(Permit::for_a_test());
     let early = twilio.early.take().unwrap();
     // Its time began sooner than that of the waiting, so there is a new one by the end of both.
     assert_eq!(outcome(&deliver(&twilio, early)), format!("sent {SID}"));
@@ -217,7 +217,7 @@ fn one_that_failed_is_as_if_it_had_never_been() {
     let at = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
     let mut twilio = Twilio::new(&settings(at.port(), None));
     let failed = |twilio: &mut Twilio| {
-        twilio.begin();
+        twilio.begin(Permit::for_a_test());
         let early = twilio.early.take().unwrap();
         assert!(
             early
@@ -225,7 +225,7 @@ fn one_that_failed_is_as_if_it_had_never_been() {
                 .unwrap()
                 .is_none()
         );
-        twilio.begin();
+        twilio.begin(Permit::for_a_test());
         twilio.early.take().unwrap()
     };
     let early = failed(&mut twilio);
@@ -249,7 +249,7 @@ fn the_authorities_are_read_once_and_on_the_way() {
     let mut twilio = Twilio::new(&settings(1, Some(&ca)));
     let way = Arc::clone(&twilio.way);
     assert!(!way.is_read());
-    twilio.begin();
+    twilio.begin(Permit::for_a_test());
     let early = twilio.early.take().unwrap();
     assert!(
         early

@@ -1,0 +1,251 @@
+//! What a user without a password can make this machine hold: open prompts of a known name keep few
+//! connections, not for long, and take nothing from another user.
+
+use super::torture;
+use crate::Case;
+use crate::module::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, known};
+use crate::module::with_ledger;
+use lab::bench::Bench;
+use lab::certs::Identity;
+use lab::pamhost::{Answer, Style, code};
+use lab::redis::{Manner, Redis};
+use rustix::process::Pid;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    (
+        "hostile::prefetch::closed_where_nobody_answers",
+        closed_where_nobody_answers,
+    ),
+    (
+        "hostile::prefetch::closed_before_the_delay_of_a_refusal",
+        closed_before_the_delay_of_a_refusal,
+    ),
+    (
+        "hostile::prefetch::open_prompts_keep_no_other_user_out",
+        open_prompts_keep_no_other_user_out,
+    ),
+    (
+        "hostile::prefetch::a_full_server_lifts_no_lock",
+        a_full_server_lifts_no_lock,
+    ),
+];
+
+const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
+
+/// To the directory, the ledger and Twilio.
+const ALL: usize = 3;
+
+/// A login whose ledger is this one, with a helper that no other login uses.
+fn login<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
+    let login = with_ledger(bench, case, who).own_helper();
+    let key = login.folder.join("key");
+    lab::scratch::write(&key, 0o600, KEY);
+    let ca = bench.certs().ca();
+    login
+        .text("ledger.redis", redis)
+        .text("ledger.ca_file", ca.to_str().expect("a path"))
+        .text("ledger.key_file", key.to_str().expect("a path"))
+}
+
+/// How many TCP connections a process has, in whatever state.
+fn connections(pid: Pid) -> usize {
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    let table = std::fs::read_to_string(format!("{process}/net/tcp")).unwrap_or_default();
+    let inodes: Vec<String> = table
+        .lines()
+        .filter_map(|line| Some(format!("socket:[{}]", line.split_whitespace().nth(9)?)))
+        .collect();
+    let open = std::fs::read_dir(format!("{process}/fd"))
+        .into_iter()
+        .flatten();
+    open.flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .filter(|target| {
+            inodes
+                .iter()
+                .any(|inode| target.as_os_str() == inode.as_str())
+        })
+        .count()
+}
+
+fn of_all_helpers(login: &Login) -> usize {
+    login.helpers().into_iter().map(connections).sum()
+}
+
+/// Waits until the helpers have so many, and says how long that took.
+fn wait_for(login: &Login, wanted: usize) -> Duration {
+    let began = Instant::now();
+    while of_all_helpers(login) != wanted {
+        let has = of_all_helpers(login);
+        assert!(
+            began.elapsed() < Duration::from_secs(25),
+            "{}: {has} connections, not {wanted}",
+            login.case
+        );
+        sleep(Duration::from_millis(10));
+    }
+    began.elapsed()
+}
+
+/// After 15 seconds. Whoever answers later gets in all the same.
+fn closed_where_nobody_answers(bench: &Bench) {
+    let Some(ada) = known(bench, "prefetch-ada") else {
+        return;
+    };
+    let redis = Redis::start();
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let login = login(bench, "prefetch-idle", &ada, &url);
+    let (_, seen) = login.run_with(2, |message| match message.style {
+        Style::Hidden => {
+            wait_for(&login, ALL);
+            let kept = wait_for(&login, 0);
+            assert!(kept > Duration::from_secs(12), "{kept:?}");
+            PASSWORD.into()
+        }
+        Style::Shown => login.arrived()[0].code().into(),
+        _ => Answer::HangUp,
+    });
+    assert_eq!(seen, Seen::granted());
+}
+
+/// What a wrong password leaves behind does not last as long as its refusal.
+fn closed_before_the_delay_of_a_refusal(bench: &Bench) {
+    let Some(bob) = known(bench, "prefetch-bob") else {
+        return;
+    };
+    let redis = Redis::start();
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let login = login(bench, "prefetch-wrong", &bob, &url).text("password.refuse_after", "4s");
+    let typed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| {
+            while !typed.load(Ordering::SeqCst) {
+                sleep(Duration::from_millis(5));
+            }
+            wait_for(&login, 0);
+            assert_eq!(login.helpers().len(), 1, "it waits for the delay still");
+        });
+        let (_, seen) = login.run_with(1, |_| {
+            wait_for(&login, ALL);
+            typed.store(true, Ordering::SeqCst);
+            "wrong".into()
+        });
+        let line = "denied reason=wrong-password";
+        assert_eq!(seen, Seen::refused(code::AUTH_ERR, line));
+        held.join().expect("closed connections");
+    });
+}
+
+/// More prompts than the server of the ledger takes clients, opened again and again: they hold no more
+/// than 16 of them, and another user gets in.
+fn open_prompts_keep_no_other_user_out(bench: &Bench) {
+    let (Some(cyd), Some(dan)) = (known(bench, "prefetch-cyd"), known(bench, "prefetch-dan"))
+    else {
+        return;
+    };
+    let (prompts, held, rounds) = if torture() {
+        (200, Duration::from_secs(10), 6)
+    } else {
+        (24, Duration::from_secs(3), 2)
+    };
+    let redis = Redis::start_as(&Manner {
+        tls: Some((bench.certs(), Identity::Good)),
+        lines: &["maxclients 20".to_owned()],
+        ..Manner::default()
+    });
+    let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
+    let street = login(bench, "prefetch-street", &cyd, &url);
+    let path = street.folder.join("ledger");
+    let other = login(bench, "prefetch-other", &dan, &url)
+        .text("ledger.path", path.to_str().expect("a path"))
+        .text("ledger.unreachable", "deny");
+    let over = AtomicBool::new(false);
+    let granted = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..rounds {
+                street.storm(prompts, |_| {
+                    sleep(held);
+                    Answer::HangUp
+                });
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+        let mut granted = 0;
+        // The permits are taken.
+        while !over.load(Ordering::SeqCst) {
+            let clients = clients(&redis);
+            assert!(clients <= 16 + 2, "{clients} connections");
+            if clients >= 16 {
+                other.sees("beside them", &[Say::Password, Say::Code], &Seen::granted());
+                granted += 1;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        granted
+    });
+    assert!(granted > 0, "the prompts never held as much as they may");
+}
+
+/// Those of the server's clients that are not this one.
+fn clients(redis: &Redis) -> usize {
+    let info = redis.ask(&["INFO", "clients"]);
+    let count = info
+        .lines()
+        .find_map(|line| line.strip_prefix("connected_clients:"));
+    let count: usize = count.expect("a count").trim().parse().expect("a number");
+    count - 1
+}
+
+/// With `unreachable = "local"` a user whom the shared ledger has locked does not get this machine's
+/// instead by filling its server.
+fn a_full_server_lifts_no_lock(bench: &Bench) {
+    let Some(eve) = known(bench, "prefetch-eve") else {
+        return;
+    };
+    let redis = Redis::start_as(&Manner {
+        tls: Some((bench.certs(), Identity::Good)),
+        lines: &["maxclients 2".to_owned()],
+        ..Manner::default()
+    });
+    for (case, url) in [
+        (
+            "prefetch-full",
+            format!("redis://127.0.0.1:{}", redis.port()),
+        ),
+        (
+            "prefetch-full-tls",
+            format!("rediss://127.0.0.1:{}", redis.tls_port()),
+        ),
+    ] {
+        let login = login(bench, case, &eve, &url).set("limits.failures", "1");
+        let refused = "failed stage=ledger reason=refused";
+        let seen = Seen::new(&[code::SERVICE_ERR], &[ASKS, NOT_SENT], &[refused], 0);
+        let held = [client(&redis), client(&redis)];
+        login.sees("full", &[Say::Password], &seen);
+        drop(held);
+        redis.until("room for clients", || clients_or_full(&redis) == 0);
+        let seen = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &["sent", "granted"], 1);
+        login.sees("with room", &[Say::Password, Say::Code], &seen);
+    }
+}
+
+fn clients_or_full(redis: &Redis) -> usize {
+    let info = redis.ask(&["INFO", "clients"]);
+    if info.contains("max number of clients") {
+        return usize::MAX;
+    }
+    clients(redis)
+}
+
+/// A client that holds a connection.
+fn client(redis: &Redis) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).expect("a connection");
+    stream.write_all(b"PING\r\n").expect("a question");
+    stream.read_exact(&mut [0; 7]).expect("an answer");
+    stream
+}
