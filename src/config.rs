@@ -21,11 +21,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub use draft::LOGIN_SHELLS;
 pub use error::{Error, Fault};
+pub use filter::comparisons;
 pub use keys::{Part, keys};
 pub use messages::{Field, Messages, Text, a_while, logins_left, tries_left};
 pub use trust::{Content, Disk, Files, Kernel, Role, Unsafe};
 
-use crate::{phone::Region, secret::Secret};
+use crate::{phone::Plain, secret::Secret};
 
 /// Reads the settings at `path` that count for a login at `service`. `source` is the PAM line's
 /// `password=`, which beats what the file says.
@@ -145,8 +146,31 @@ pub struct Ldap {
     pub filter: String,
     pub verified_attribute: String,
     pub phone_attributes: Vec<String>,
-    pub default_region: Option<Region>,
+    /// How numbers without `+` are read.
+    pub plain_numbers: Plain,
+    /// Domains that are taken off names, all of the one domain that this directory holds.
+    pub strip_domains: Vec<String>,
     pub grace: Grace,
+}
+
+impl Ldap {
+    /// The name that the directory is searched for: without the last `@domain` or the first
+    /// `DOMAIN\`, once, where it is one of `strip_domains`, whatever its case.
+    #[must_use]
+    pub fn search_name<'a>(&self, user: &'a str) -> &'a str {
+        let is_ours = |domain: &str| {
+            let mut domains = self.strip_domains.iter();
+            domains.any(|ours| ours.eq_ignore_ascii_case(domain))
+        };
+        let behind = user.rsplit_once('@');
+        let behind = behind.filter(|(name, domain)| !name.is_empty() && is_ours(domain));
+        if let Some((name, _)) = behind {
+            return name;
+        }
+        let before = user.split_once('\\');
+        let before = before.filter(|(domain, name)| !name.is_empty() && is_ours(domain));
+        before.map_or(user, |(_, name)| name)
+    }
 }
 
 /// What becomes of a bind with an expired password that the directory still allows.
@@ -167,7 +191,8 @@ impl fmt::Debug for Ldap {
             .field("filter", &self.filter)
             .field("verified_attribute", &self.verified_attribute)
             .field("phone_attributes", &self.phone_attributes)
-            .field("default_region", &self.default_region)
+            .field("plain_numbers", &self.plain_numbers)
+            .field("strip_domains", &self.strip_domains)
             .field("grace", &self.grace)
             .finish()
     }

@@ -155,7 +155,7 @@ impl Login<'_> {
         let person = self.who();
         self.begin(source, &person);
         let password = self.ask_password(source)?;
-        let person = person?;
+        let person = person.map_err(|not| self.not_asked(not))?;
         let vouched = self.vouched_for(source)?;
         let entry = self.find(&person)?;
         let first = match vouched {
@@ -190,7 +190,7 @@ impl Login<'_> {
     /// names that NSS knows: whoever tries names has no connection of ours to use up, nobody is asked about those
     /// that sshd refuses because it does not know them, and that something is asked tells an
     /// onlooker on this machine nothing of the directory.
-    fn begin(&mut self, source: Source, person: &Result<policy::Person, End>) {
+    fn begin(&mut self, source: Source, person: &Result<policy::Person, NotAsked>) {
         let Ok(person) = person else { return };
         if !person.is_known() || (source == Source::Ssh && self.ssh_proof().is_none()) {
             return;
@@ -216,19 +216,32 @@ impl Login<'_> {
     }
 
     /// Who is to prove himself.
-    fn who(&mut self) -> Result<policy::Person, End> {
+    fn who(&mut self) -> Result<policy::Person, NotAsked> {
         let Request { user, caller, .. } = *self.request;
-        let policy = &self.settings.policy;
-        let person =
-            policy::person(policy, user, caller, self.cast.names).map_err(|not| match not {
-                NotAsked::SystemUser => Denied::SystemUser(self.whose()).into(),
-                NotAsked::NoName => Denied::NoSuchUser(self.whose()).into(),
-                NotAsked::LookUp(detail) => failed(Stage::Policy, Fault::Local, detail),
-            })?;
+        let Settings { policy, ldap, .. } = self.settings;
+        let names = self.cast.names;
+        let person = policy::person(policy, user, caller, names, |name| ldap.search_name(name))?;
         if self.whose() == Whose::Caller {
             self.cast.journal.caller(person.name());
         }
         Ok(person)
+    }
+
+    /// What becomes of a login whose name is not the directory's.
+    fn not_asked(&mut self, not: NotAsked) -> End {
+        let (denied, why) = match not {
+            NotAsked::SystemUser(why) => (Denied::SystemUser(self.whose()), why),
+            NotAsked::SystemAlias(why) => (Denied::SystemAlias, why),
+            NotAsked::NoName(why) => (Denied::NoSuchUser(self.whose()), why),
+            NotAsked::LookUp(why) => return failed(Stage::Policy, Fault::Local, why),
+        };
+        self.deny(denied, why)
+    }
+
+    /// A refusal, and which of its causes it has.
+    fn deny(&mut self, denied: Denied, detail: impl Into<String>) -> End {
+        self.detail = Some(detail.into());
+        denied.into()
     }
 
     /// A first factor that something before us has proved.
@@ -252,9 +265,15 @@ impl Login<'_> {
             Ok(Found::One(entry)) => {
                 self.is_known();
                 self.cast.journal.step("one entry found");
+                let policy = &self.settings.policy;
+                policy::check_names(policy, person, entry.names(), self.cast.names)
+                    .map_err(|not| self.not_asked(not))?;
                 Ok(entry)
             }
-            Ok(Found::None) => Err(Denied::NoSuchUser(self.whose()).into()),
+            Ok(Found::None) => Err(self.deny(
+                Denied::NoSuchUser(self.whose()),
+                "no entry in the directory",
+            )),
             Ok(Found::Several) => {
                 self.is_known();
                 Err(Denied::Ambiguous.into())

@@ -11,9 +11,12 @@ pub mod properties;
 mod regions;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod written;
 
 use std::fmt;
+
+pub use unreadable::Unreadable;
 
 use plan::Plan;
 use written::{Digits, Written};
@@ -66,26 +69,53 @@ pub struct Phone {
     code: &'static str,
 }
 
+/// How numbers that are written without `+` are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// As in this country. Without one, none of them is read.
+    National(Option<Region>),
+    /// Digits and nothing else are a whole number that begins with its country code, as Gluu Casa
+    /// stores them. Anything else is not read: what is written for people, with blanks or
+    /// brackets, is written as they dial it, and so is a leading 0.
+    International,
+}
+
+impl From<Option<Region>> for Plain {
+    fn from(region: Option<Region>) -> Self {
+        Self::National(region)
+    }
+}
+
 impl Phone {
-    /// Reads a number as people write it; without country code it is one of `region`.
-    /// `None`: cannot be read with certainty.
-    #[must_use]
-    pub fn read(text: &str, region: Option<Region>) -> Option<Self> {
+    /// Reads a number as people write it, if that can be done with certainty; `plain` is about
+    /// those without country code.
+    pub fn read(text: &str, plain: impl Into<Plain>) -> Result<Self, Unreadable> {
         let written = Written::read(text)?;
         if written.plus {
-            international(written.digits())
-        } else {
-            national(region?.plan, written.digits())
+            return international(written.digits());
+        }
+        match plain.into() {
+            Plain::National(region) => {
+                let region = region.ok_or(Unreadable::NoCountryCode)?;
+                national(region.plan, written.digits())
+            }
+            Plain::International => {
+                let digits = written.digits();
+                if digits.text != text || text.starts_with('0') {
+                    return Err(Unreadable::NoCountryCode);
+                }
+                international(digits)
+            }
         }
     }
 
-    fn new(plan: &'static Plan, number: &str) -> Option<Self> {
+    fn new(plan: &'static Plan, number: &str) -> Result<Self, Unreadable> {
         let e164 = format!("+{}{number}", plan.code);
-        let most = e164.len() <= MOST_DIGITS.saturating_add(1);
-        most.then_some(Self {
-            e164,
-            code: plan.code,
-        })
+        if e164.len() > MOST_DIGITS.saturating_add(1) {
+            return Err(Unreadable::TooManyDigits);
+        }
+        let code = plan.code;
+        Ok(Self { e164, code })
     }
 
     /// For the carrier: `+` and digits (E.164). The only way to the whole number.
@@ -116,25 +146,28 @@ impl fmt::Debug for Phone {
 }
 
 /// What follows a `+`. Nothing has to be guessed here, only typing errors to be seen.
-fn international(digits: Digits<'_>) -> Option<Phone> {
+fn international(digits: Digits<'_>) -> Result<Phone, Unreadable> {
     // No country code is the beginning of another one.
     let plan = regions::PLANS
         .iter()
-        .find(|plan| digits.text.starts_with(plan.code))?;
-    let number = only(plan.readings(digits.after(plan.code)?, Plan::possible))?;
+        .find(|plan| digits.text.starts_with(plan.code))
+        .ok_or(Unreadable::UnknownCountryCode)?;
+    let rest = digits.after(plan.code).ok_or(Unreadable::Ambiguous)?;
+    let number = only(plan.readings(rest, Plan::possible))?;
     Phone::new(plan, number)
 }
 
 /// What is written as in its own country.
-fn national(plan: &'static Plan, digits: Digits<'_>) -> Option<Phone> {
+fn national(plan: &'static Plan, digits: Digits<'_>) -> Result<Phone, Unreadable> {
     // "00" leads abroad in most countries (ITU-T E.164), but people use it in all of them, as
     // they would at home.
     let goes_abroad = !plan.abroad.is_empty() && digits.text.starts_with(plan.abroad);
     if goes_abroad || digits.text.starts_with("00") {
-        return international(digits.after(plan.abroad).filter(|_| goes_abroad)?);
+        let rest = digits.after(plan.abroad).filter(|_| goes_abroad);
+        return international(rest.ok_or(Unreadable::OtherPrefix)?);
     }
     if plan.carrier(digits.text) {
-        return None;
+        return Err(Unreadable::CarrierCode);
     }
     // The country code without its "+" is certain only as long as nothing else is: German numbers
     // have no fixed length, and some begin with 49.
@@ -145,11 +178,18 @@ fn national(plan: &'static Plan, digits: Digits<'_>) -> Option<Phone> {
     let number = only(plan.readings(digits, Plan::expected).chain(coded))?;
     // Where a trunk prefix goes before the area code, a number without it may lack both.
     let whole = number != digits.text || plan.trunks.is_empty() || plan.longest(number);
-    Phone::new(plan, number).filter(|_| whole)
+    if !whole {
+        return Err(Unreadable::NoAreaCode);
+    }
+    Phone::new(plan, number)
 }
 
 /// The only reading there is.
-fn only<'a>(mut readings: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let first = readings.next()?;
-    readings.all(|other| other == first).then_some(first)
+fn only<'a>(mut readings: impl Iterator<Item = &'a str>) -> Result<&'a str, Unreadable> {
+    let first = readings.next().ok_or(Unreadable::Impossible)?;
+    if readings.all(|other| other == first) {
+        Ok(first)
+    } else {
+        Err(Unreadable::Ambiguous)
+    }
 }

@@ -17,6 +17,9 @@ const NOBODY: u32 = 65534;
 /// No directory knows a longer name; `LOGIN_NAME_MAX` is 256.
 const LONGEST_NAME: usize = 256;
 
+/// Most names of one entry that are looked up.
+const MAX_NAMES: usize = 8;
+
 /// What NSS knows of users. `Err`: the look-up failed, which is not "there is none".
 pub trait Names {
     /// The uid of a name.
@@ -25,66 +28,129 @@ pub trait Names {
     fn name(&self, uid: u32) -> Result<Option<String>, String>;
 }
 
-/// Who proves himself: a name that the directory may be asked for.
+/// The user who authenticates: a name that the directory may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     name: String,
+    search_name: String,
     is_known: bool,
 }
 
 impl Person {
-    /// His name, as the directory is asked for it.
+    /// The name as it was typed, or as NSS has it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether NSS knows him.
+    /// Whether NSS knows the name.
     #[must_use]
     pub const fn is_known(&self) -> bool {
         self.is_known
     }
 }
 
-/// Why the directory is not asked.
+/// Why the directory is not asked, or its entry does not count. The texts say which case it is and
+/// repeat no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAsked {
     /// A uid below `min_uid`, or 65534: a directory entry `uid=root` must not become root.
-    SystemUser,
+    SystemUser(String),
+    /// Another spelling of such a name, or one beside it.
+    SystemAlias(String),
     /// No name, or one that no directory can hold.
-    NoName,
+    NoName(String),
     /// NSS could not be asked.
     LookUp(String),
 }
 
-/// Whom to ask the directory for.
+/// Resolves the user for whom the directory is asked. `search_name` takes domains off a name, as
+/// the directory does.
 pub fn person(
     policy: &Policy,
     user: &[u8],
     caller: u32,
     names: &dyn Names,
+    search_name: impl Fn(&str) -> &str,
 ) -> Result<Person, NotAsked> {
-    let system = |uid| uid < policy.min_uid || uid == NOBODY;
     let (name, uid) = match policy.subject {
         Subject::User => {
-            let name = std::str::from_utf8(user).map_err(|_| NotAsked::NoName)?;
-            if name.is_empty() || name.len() > LONGEST_NAME {
-                return Err(NotAsked::NoName);
-            }
+            let name = typed(user).map_err(|why| NotAsked::NoName(why.to_owned()))?;
             (name.to_owned(), names.uid(name).map_err(NotAsked::LookUp)?)
         }
-        Subject::Caller if system(caller) => return Err(NotAsked::SystemUser),
         Subject::Caller => {
+            if let Some(why) = system(policy, caller) {
+                return Err(NotAsked::SystemUser(why));
+            }
             let name = names.name(caller).map_err(NotAsked::LookUp)?;
-            (name.ok_or(NotAsked::NoName)?, Some(caller))
+            let none = || NotAsked::NoName(format!("uid {caller} has no name"));
+            (name.ok_or_else(none)?, Some(caller))
         }
     };
-    match uid {
-        Some(uid) if system(uid) => Err(NotAsked::SystemUser),
-        _ => Ok(Person {
-            name,
-            is_known: uid.is_some(),
-        }),
+    if let Some(why) = uid.and_then(|uid| system(policy, uid)) {
+        return Err(NotAsked::SystemUser(why));
+    }
+    let bare = search_name(&name);
+    if bare != name {
+        let uid = names.uid(bare).map_err(NotAsked::LookUp)?;
+        if let Some(why) = uid.and_then(|uid| system(policy, uid)) {
+            let why = format!("the name without its domain: {why}");
+            return Err(NotAsked::SystemAlias(why));
+        }
+    }
+    Ok(Person {
+        search_name: bare.to_owned(),
+        name,
+        is_known: uid.is_some(),
+    })
+}
+
+/// Checks the other names in the entry that a search has found, `others`: directories compare
+/// names without regard to case, width or spaces, so that a typed name that NSS does not know may
+/// find the entry of one that it knows. What they fold is not folded here: each name is looked up
+/// as it stands.
+pub fn check_names<'a>(
+    policy: &Policy,
+    person: &Person,
+    others: impl Iterator<Item = &'a str>,
+    names: &dyn Names,
+) -> Result<(), NotAsked> {
+    let is_other = |name: &&str| **name != *person.name && **name != *person.search_name;
+    let mut others: Vec<_> = others.filter(is_other).collect();
+    others.sort_unstable();
+    others.dedup();
+    if others.len() > MAX_NAMES {
+        return Err(NotAsked::SystemAlias(format!(
+            "{} other names in the entry (ldap.filter), and at most {MAX_NAMES} are looked up",
+            others.len()
+        )));
+    }
+    for name in others {
+        let uid = names.uid(name).map_err(NotAsked::LookUp)?;
+        if let Some(why) = uid.and_then(|uid| system(policy, uid)) {
+            let why = format!("another name in the entry (ldap.filter): {why}");
+            return Err(NotAsked::SystemAlias(why));
+        }
+    }
+    Ok(())
+}
+
+/// A name that a directory can hold.
+fn typed(user: &[u8]) -> Result<&str, &'static str> {
+    match std::str::from_utf8(user) {
+        Err(_) => Err("the name is not UTF-8"),
+        Ok("") => Err("the name is empty"),
+        Ok(name) if name.len() > LONGEST_NAME => Err("the name is longer than 256 bytes"),
+        Ok(name) => Ok(name),
+    }
+}
+
+/// Why this uid is a system user's, if it is.
+fn system(policy: &Policy, uid: u32) -> Option<String> {
+    if uid < policy.min_uid {
+        Some(format!("uid {uid} is below policy.min_uid"))
+    } else {
+        (uid == NOBODY).then(|| format!("uid {uid} is never a person's"))
     }
 }
 
@@ -203,31 +269,45 @@ mod tests {
             match uid {
                 0 => Ok(Some("root".into())),
                 1000 => Ok(Some("alice".into())),
+                2000 => Ok(Some("root@d".into())),
                 4000 => Err("nss".into()),
                 _ => Ok(None),
             }
         }
     }
 
-    fn ask(subject: Subject, user: &[u8], caller: u32) -> Result<Person, NotAsked> {
-        let policy = Policy {
+    /// Takes `@d` off.
+    fn bare(name: &str) -> &str {
+        name.strip_suffix("@d").unwrap_or(name)
+    }
+
+    fn policy(subject: Subject) -> Policy {
+        Policy {
             min_uid: 1000,
             subject,
             remember: None,
             new_phone: std::time::Duration::ZERO,
-        };
-        person(&policy, user, caller, &Hosts)
+        }
+    }
+
+    fn ask(subject: Subject, user: &[u8], caller: u32) -> Result<Person, NotAsked> {
+        person(&policy(subject), user, caller, &Hosts, bare)
     }
 
     #[test]
     fn system_users_are_never_the_directorys() {
         for name in ["root", "daemon", "nobody"] {
-            assert_eq!(
-                ask(Subject::User, name.as_bytes(), 1000),
-                Err(NotAsked::SystemUser)
-            );
+            let refused = ask(Subject::User, name.as_bytes(), 1000);
+            assert!(matches!(refused, Err(NotAsked::SystemUser(_))), "{name}");
         }
-        assert_eq!(ask(Subject::Caller, b"alice", 0), Err(NotAsked::SystemUser));
+        let why = |asked| match asked {
+            Err(NotAsked::SystemUser(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let root = why(ask(Subject::Caller, b"alice", 0));
+        assert_eq!(root, "uid 0 is below policy.min_uid");
+        let nobody = why(ask(Subject::User, b"nobody", 0));
+        assert_eq!(nobody, "uid 65534 is never a person's");
     }
 
     #[test]
@@ -241,11 +321,81 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_is_not_asked_for() {
-        for name in [&b""[..], b"\xff\xfe", &[b'a'; 257]] {
-            assert_eq!(ask(Subject::User, name, 0), Err(NotAsked::NoName));
+        let no_name = |why: &str| Err(NotAsked::NoName(why.to_owned()));
+        for (name, why) in [
+            (&b""[..], "the name is empty"),
+            (b"\xff\xfe", "the name is not UTF-8"),
+            (&[b'a'; 257], "the name is longer than 256 bytes"),
+        ] {
+            assert_eq!(ask(Subject::User, name, 0), no_name(why));
         }
         assert!(ask(Subject::User, &[b'a'; 256], 0).is_ok());
-        assert_eq!(ask(Subject::Caller, b"root", 5000), Err(NotAsked::NoName));
+        let nameless = ask(Subject::Caller, b"root", 5000);
+        assert_eq!(nameless, no_name("uid 5000 has no name"));
+    }
+
+    #[test]
+    fn a_name_without_its_domain_is_judged_too() {
+        for name in ["root@d", "daemon@d", "nobody@d"] {
+            let refused = ask(Subject::User, name.as_bytes(), 1000);
+            assert!(matches!(refused, Err(NotAsked::SystemAlias(_))), "{name}");
+        }
+        let failed = ask(Subject::User, b"broken@d", 0);
+        assert!(matches!(failed, Err(NotAsked::LookUp(_))));
+        // The caller's as well: NSS may know people by names with a domain.
+        let refused = ask(Subject::Caller, b"alice", 2000);
+        assert!(matches!(refused, Err(NotAsked::SystemAlias(_))));
+        let alice = ask(Subject::User, b"alice@d", 0).unwrap();
+        assert_eq!((alice.name(), alice.is_known()), ("alice@d", false));
+        // Another domain is part of the name.
+        assert!(ask(Subject::User, b"root@e", 0).is_ok());
+    }
+
+    #[test]
+    fn names_beside_the_typed_one_are_judged_as_they_stand() {
+        let check = |typed: &str, others: &[&str]| {
+            let person = ask(Subject::User, typed.as_bytes(), 0).unwrap();
+            let others = others.iter().copied();
+            check_names(&policy(Subject::User), &person, others, &Hosts)
+        };
+        for (typed, others) in [
+            ("ROOT", &["root"][..]),
+            ("root ", &["root"]),
+            ("\u{ff52}oot", &["x", "root"]),
+            ("bob", &["bob", "daemon"]),
+            ("bob", &["nobody", "bob"]),
+            ("bob@d", &["root"]),
+        ] {
+            let refused = check(typed, others);
+            assert!(matches!(refused, Err(NotAsked::SystemAlias(_))), "{typed}");
+        }
+        for (typed, others) in [
+            ("bob", &[][..]),
+            ("bob", &["bob", "alice", "robert"]),
+            ("Bob", &["bob"]),
+            ("ROOT", &["Root", "root "]),
+            ("bob@d", &["bob", "bob@d"]),
+        ] {
+            assert_eq!(check(typed, others), Ok(()), "{typed}");
+        }
+        let failed = check("bob", &["broken"]);
+        assert!(matches!(failed, Err(NotAsked::LookUp(_))));
+    }
+
+    #[test]
+    fn more_names_than_are_looked_up_are_refused() {
+        let person = ask(Subject::User, b"bob", 0).unwrap();
+        let named = |many: usize| {
+            let mut others: Vec<_> = (0..many).map(|at| format!("b{at}")).collect();
+            others.extend(["bob", "b0", "b0"].map(str::to_owned));
+            let others = others.iter().map(String::as_str);
+            check_names(&policy(Subject::User), &person, others, &Hosts)
+        };
+        assert_eq!(named(MAX_NAMES), Ok(()));
+        assert!(matches!(
+            named(MAX_NAMES + 1),
+            Err(NotAsked::SystemAlias(_))
+        ));
     }
 
     #[test]

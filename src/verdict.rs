@@ -184,6 +184,8 @@ pub enum Denied {
     NoSuchUser(Whose),
     /// Known to NSS as one of the system's own.
     SystemUser(Whose),
+    /// Another spelling of such a name, or a name beside one in its entry.
+    SystemAlias,
     /// More than one entry.
     Ambiguous,
     /// sshd has proved none.
@@ -283,6 +285,7 @@ impl Denied {
             | Self::DirectoryLocked
             | Self::NoSuchUser(Whose::Caller)
             | Self::SystemUser(Whose::Caller)
+            | Self::SystemAlias
             | Self::Ambiguous
             | Self::NoFirstFactor => Pam::AuthErr,
             Self::NoSuchUser(Whose::User) | Self::SystemUser(Whose::User) => Pam::UserUnknown,
@@ -310,7 +313,7 @@ impl Denied {
             Self::PasswordExpired => "password-expired",
             Self::DirectoryLocked => "directory-locked",
             Self::NoSuchUser(_) => "no-such-user",
-            Self::SystemUser(_) => "system-user",
+            Self::SystemUser(_) | Self::SystemAlias => "system-user",
             Self::Ambiguous => "ambiguous",
             Self::NoFirstFactor => "no-first-factor",
             Self::NotVerified => "not-verified",

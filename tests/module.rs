@@ -4,6 +4,7 @@ mod ahead;
 mod arguments;
 mod btrfs;
 mod carrier;
+mod details;
 mod directory;
 mod disk;
 mod fleet;
@@ -13,6 +14,7 @@ mod hosts;
 mod lab_itself;
 mod ledger;
 pub mod login;
+mod names;
 mod numbers;
 mod password;
 mod phone;
@@ -40,7 +42,9 @@ pub fn cases() -> Vec<Case> {
         ahead::CASES,
         arguments::CASES,
         password::CASES,
+        names::CASES,
         phone::CASES,
+        details::CASES,
         directory::CASES,
         carrier::CASES,
         preconnect::CASES,

@@ -11,6 +11,7 @@ use super::{
     messages::{Last, Prompt, Sms},
     values::{
         Attribute, Attributes, Base, FilePath, FromNumber, Lasting, Leaf, Line, Sid, Whole, Why,
+        ldap::{Domains, PlainNumbers},
         ledger::{Folder, MONTH, NewPhone, Prefixes, Rate, Rates, RedisUser},
         read,
         secret::Token,
@@ -90,6 +91,8 @@ pub(super) struct Ldap {
     pub phone_attributes: Slot<Attributes>,
     pub default_region: Slot<Region>,
     pub grace: Slot<Grace>,
+    pub plain_numbers: Slot<PlainNumbers>,
+    pub strip_domains: Slot<Domains>,
 }
 
 #[derive(Default)]

@@ -19,6 +19,8 @@ const DN: Why = Why(
     "it holds a :dn that cannot be sent: it is written small, and a matching rule that begins with dn by its number",
 );
 
+const NAMED: Why = Why("{user} must be compared with a named attribute, and without :dn");
+
 #[derive(Clone)]
 pub(super) struct Filter(pub String);
 
@@ -116,6 +118,13 @@ fn item(text: &str, inside: Inside) -> Result<(), Why> {
         return Err(STAR);
     }
     if value.contains(USER) {
+        // What the entry says there is compared with the system's users: it must be known where.
+        if attribute.is_none() || left.to_ascii_lowercase().contains(":dn:") {
+            return Err(NAMED);
+        }
+        if value.matches(USER).count() > 1 {
+            return Err(Why("{user} stands twice in one comparison"));
+        }
         if !equality || value.contains('*') {
             return Err(Why(
                 "{user} must be compared as a whole, with = and without *",
@@ -149,6 +158,64 @@ fn rule(left: &str) -> Result<Option<&str>, Why> {
         _ => false,
     };
     if fine { Ok(attribute) } else { Err(SHAPE) }
+}
+
+/// A comparison with the user's name: `(mail={user}@example.org)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison<'a> {
+    /// As it is written in the filter, with its options.
+    pub attribute: &'a str,
+    before: String,
+    behind: String,
+}
+
+impl Comparison<'_> {
+    /// The user's name in a value: what stands where the filter has `{user}`, or all of it.
+    #[must_use]
+    pub fn name<'a>(&self, value: &'a str) -> &'a str {
+        let begin = self.before.len();
+        let end = value.len().checked_sub(self.behind.len());
+        let parts = end.filter(|end| *end > begin).and_then(|end| {
+            let affixes = (value.get(..begin)?, value.get(end..)?);
+            Some((affixes, value.get(begin..end)?))
+        });
+        match parts {
+            Some(((before, behind), name))
+                if before.eq_ignore_ascii_case(&self.before)
+                    && behind.eq_ignore_ascii_case(&self.behind) =>
+            {
+                name
+            }
+            _ => value,
+        }
+    }
+}
+
+/// The comparisons with `{user}` in a filter that was checked.
+pub fn comparisons(filter: &str) -> impl Iterator<Item = Comparison<'_>> {
+    // A parenthesis in a value is escaped.
+    let items = filter.split(['(', ')']);
+    items.filter_map(|item| {
+        let (left, value) = item.split_once('=')?;
+        let (before, behind) = value.split_once(USER)?;
+        Some(Comparison {
+            attribute: left.split(':').next().unwrap_or(left),
+            before: unescaped(before),
+            behind: unescaped(behind),
+        })
+    })
+}
+
+/// The text that a value stands for (RFC 4515 §3).
+fn unescaped(value: &str) -> String {
+    let mut parts = value.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        bytes.extend(u8::from_str_radix(digits, 16));
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A value: a backslash begins two hexadecimal digits (RFC 4515 §3).
@@ -193,6 +260,58 @@ mod tests {
     }
 
     #[test]
+    fn comparisons_with_the_name() {
+        let of = |filter: &str| -> Vec<String> {
+            let found = comparisons(filter).map(|one| {
+                let Comparison {
+                    attribute,
+                    before,
+                    behind,
+                } = one;
+                format!("{attribute} {before}|{behind}")
+            });
+            found.collect()
+        };
+        assert_eq!(of("(&(objectClass=person)(uid={user}))"), ["uid |"]);
+        assert_eq!(
+            of("(|(uid={user})(mail={user}@example.org)(!(a=b))(cn;lang-de=x))"),
+            ["uid |", "mail |@example.org"]
+        );
+        assert_eq!(
+            of("(uid;lang-de:caseExactMatch:={user})"),
+            ["uid;lang-de |"]
+        );
+        assert_eq!(
+            of("(0.9.2342.19200300.100.1.1={user})"),
+            ["0.9.2342.19200300.100.1.1 |"]
+        );
+        assert_eq!(of("(a=\\28{user}\\29=\\c3\\a4)"), ["a (|)=\u{e4}"]);
+    }
+
+    #[test]
+    fn the_name_in_a_value() {
+        let name =
+            |filter: &str, value: &str| comparisons(filter).next().unwrap().name(value).to_owned();
+        for (filter, value, expected) in [
+            ("(uid={user})", "root", "root"),
+            ("(uid={user})", "", ""),
+            ("(mail={user}@example.org)", "root@EXAMPLE.org", "root"),
+            (
+                "(mail={user}@example.org)",
+                "root@example.net",
+                "root@example.net",
+            ),
+            ("(mail={user}@example.org)", "@example.org", "@example.org"),
+            ("(a=x:{user}:y)", "X:root:Y", "root"),
+            ("(a=x:{user}:y)", "x:y", "x:y"),
+            ("(a=x:{user}:y)", "x::y", "x::y"),
+            ("(a=x{user})", "\u{e4}root", "\u{e4}root"),
+        ] {
+            assert_eq!(name(filter, value), expected, "{filter} {value}");
+        }
+    }
+
+    #[test]
     fn filters_that_are_not_allowed_say_why() {
         for (text, words) in [
             ("", "no {user}"),
@@ -231,6 +350,10 @@ mod tests {
             ("(&(a:dnRule:=b)(uid={user}))", ":dn"),
             ("(uid~={user})", "with ="),
             ("(uid>={user})", "with ="),
+            ("(:caseIgnoreMatch:={user})", "named attribute"),
+            ("(uid:dn:={user})", "named attribute"),
+            ("(uid:dn:caseIgnoreMatch:={user})", "named attribute"),
+            ("(cn={user} {user})", "twice"),
             ("(!(uid={user}))", "(!...)"),
             ("(&(a=b)(!(|(c=d)(uid={user}))))", "(!...)"),
         ] {

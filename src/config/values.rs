@@ -1,6 +1,7 @@
 //! Single values: each type can hold only what its key allows.
 #![forbid(unsafe_code)]
 
+pub(super) mod ldap;
 pub(super) mod ledger;
 pub(super) mod secret;
 #[cfg(test)]

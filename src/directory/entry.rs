@@ -1,17 +1,18 @@
 //! One person's entry, and the phone in it that is known to be his.
 #![forbid(unsafe_code)]
 
+mod numbers;
 #[cfg(test)]
 mod tests;
 
 use ldap3::asn1::{PL, StructureTag};
 
 use super::dn;
-use crate::{config, phone::Phone};
-
-/// Most values of an attribute that are looked at. They have no order (RFC 4511 §4.1.7), so of
-/// more than these the "first" would be another one each time: then none is.
-const MOST_VALUES: usize = 64;
+use crate::{
+    config,
+    phone::{Phone, Unreadable},
+};
+use numbers::{Numbers, unread, unverified};
 
 /// Longest value that may be a number or a boolean, in bytes.
 const LONGEST_VALUE: usize = 256;
@@ -45,11 +46,12 @@ impl Value {
         String::from_utf8(bytes).map_or_else(|e| Self::Bytes(e.into_bytes()), Self::Text)
     }
 
-    /// The text, if it is one and of a length that anybody reads.
-    fn text(&self) -> Option<&str> {
+    /// The text, if it is one and of a length that is looked at.
+    fn text(&self) -> Result<&str, Unreadable> {
         match self {
-            Self::Text(text) if text.len() <= LONGEST_VALUE => Some(text),
-            Self::Text(_) | Self::Bytes(_) => None,
+            Self::Text(text) if text.len() <= LONGEST_VALUE => Ok(text),
+            Self::Text(_) => Err(Unreadable::TooLong),
+            Self::Bytes(_) => Err(Unreadable::NotUtf8),
         }
     }
 }
@@ -60,13 +62,14 @@ impl std::fmt::Debug for Value {
     }
 }
 
-/// Why an entry gives no number to send a code to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why an entry gives no number to send a code to. The texts name attributes, counts and reasons,
+/// and repeat no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoPhone {
     /// Nothing says that a number in it is this person's.
-    NotVerified,
+    NotVerified(String),
     /// It says so, but no number in it can be read with certainty.
-    NoNumber,
+    NoNumber(String),
 }
 
 /// One person.
@@ -77,6 +80,7 @@ pub struct Entry {
     verified: Vec<Value>,
     /// For each of `phone_attributes`, in that order.
     phones: Vec<Vec<Value>>,
+    names: Vec<Value>,
     password_changed: String,
 }
 
@@ -88,7 +92,19 @@ impl Entry {
             dn,
             verified,
             phones,
+            names: Vec::new(),
             password_changed: String::new(),
+        }
+    }
+
+    /// The same with what [`Self::names`] says.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_names(self, names: &[&str]) -> Self {
+        let names = names.iter().map(|name| Value::Text((*name).to_owned()));
+        Self {
+            names: names.collect(),
+            ..self
         }
     }
 
@@ -109,7 +125,7 @@ impl Entry {
     pub(super) fn parse(tag: StructureTag, settings: &config::Ldap) -> Option<Self> {
         let mut parts = tag.expect_constructed()?.into_iter();
         let dn = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
-        let mut attributes = Vec::new();
+        let mut attributes: Vec<(String, Vec<StructureTag>)> = Vec::new();
         for attribute in parts.next()?.expect_constructed()? {
             let mut parts = attribute.expect_constructed()?.into_iter();
             let name = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
@@ -140,6 +156,7 @@ impl Entry {
                 .iter()
                 .map(|name| values(name))
                 .collect::<Option<_>>()?,
+            names: names(&attributes, settings)?,
             password_changed: times.join(" "),
             dn,
         })
@@ -152,6 +169,14 @@ impl Entry {
         dn::normal(&self.dn)
     }
 
+    /// The names in the attributes that the filter compares with `{user}`, as they stand there.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().filter_map(|name| match name {
+            Value::Text(name) => Some(name.as_str()),
+            Value::Bytes(_) => None,
+        })
+    }
+
     /// What the directory says about when the password was changed. It is not read, but compared:
     /// another text is another password. Empty: it says nothing, at least not to us.
     #[must_use]
@@ -162,7 +187,7 @@ impl Entry {
     /// The number that a code goes to: the first of [`Self::phones`].
     pub fn phone(&self, settings: &config::Ldap) -> Result<Phone, NoPhone> {
         let first = self.phones(settings)?.into_iter().next();
-        first.ok_or(NoPhone::NoNumber)
+        first.ok_or(NoPhone::NoNumber(String::new()))
     }
 
     /// All numbers that are verified to be this person's, each once; at least one.
@@ -171,19 +196,59 @@ impl Entry {
     /// `phone_attributes`, in that order, or the verified numbers themselves. Numbers of one
     /// attribute stand in the order of their texts, as they are in the directory, byte by byte.
     pub fn phones(&self, settings: &config::Ldap) -> Result<Vec<Phone>, NoPhone> {
+        let plain = settings.plain_numbers;
         if let [value] = self.verified.as_slice() {
             if is_true(value) {
-                let numbers = self.phones.iter();
-                let numbers = numbers.flat_map(|values| numbers_of(values, settings));
-                return once(numbers).ok_or(NoPhone::NoNumber);
+                let read = self.phones.iter().map(|values| Numbers::of(values, plain));
+                let read: Vec<_> = read.collect();
+                let numbers = read.iter().flat_map(|numbers| &numbers.read);
+                return once(numbers)
+                    .ok_or_else(|| NoPhone::NoNumber(unread(&settings.phone_attributes, &read)));
             }
         }
-        let numbers = numbers_of(&self.verified, settings);
-        if numbers.len() != self.verified.len() {
-            return Err(NoPhone::NotVerified); // a mixture, or no numbers
-        }
-        once(numbers).ok_or(NoPhone::NotVerified)
+        let numbers = Numbers::of(&self.verified, plain);
+        // Anything that is no number makes it a mixture.
+        let all = numbers.read.len() == self.verified.len();
+        let numbers_alone = if all { once(&numbers.read) } else { None };
+        numbers_alone.ok_or_else(|| {
+            let why = unverified(&self.verified, &numbers);
+            NoPhone::NotVerified(format!("{}: {why}", settings.verified_attribute))
+        })
     }
+}
+
+/// The names among the attributes that were sent. The server may send what the filter compares
+/// under another name than the filter's (by number, an alias, a subtype, with options), so that
+/// every attribute counts but those that are asked for as something else. A name is text: bytes
+/// that are none name no user. `None` if it is no entry.
+fn names(sent: &[(String, Vec<StructureTag>)], settings: &config::Ldap) -> Option<Vec<Value>> {
+    let kind = |name: &str| name.split(';').next().unwrap_or(name).to_ascii_lowercase();
+    let compared: Vec<_> = config::comparisons(&settings.filter).collect();
+    let is_compared = |name: &str| compared.iter().any(|one| kind(one.attribute) == kind(name));
+    let phones = settings.phone_attributes.iter().map(String::as_str);
+    let others = phones
+        .chain([settings.verified_attribute.as_str()])
+        .chain(PASSWORD_TIMES);
+    let mut names = Vec::new();
+    for (name, values) in sent {
+        let by_name = is_compared(name);
+        if !by_name && others.clone().any(|other| kind(other) == kind(name)) {
+            continue;
+        }
+        for value in values {
+            let PL::P(bytes) = &value.payload else {
+                return None;
+            };
+            let Ok(text) = std::str::from_utf8(bytes) else {
+                continue;
+            };
+            let ways = compared
+                .iter()
+                .filter(|one| !by_name || kind(one.attribute) == kind(name));
+            names.extend(ways.map(|one| Value::Text(one.name(text).to_owned())));
+        }
+    }
+    Some(names)
 }
 
 /// An attribute of [`PASSWORD_TIMES`] and its one value, if it is of those that times are written
@@ -199,30 +264,21 @@ fn time(name: &str, values: &[Value]) -> Option<String> {
 
 /// Boolean syntax (RFC 4517 §3.3.3) is upper case; Gluu's entries hold `true`.
 fn is_true(value: &Value) -> bool {
-    value
-        .text()
-        .is_some_and(|text| text.eq_ignore_ascii_case("TRUE"))
+    is(value, "TRUE")
 }
 
-/// Those values that can be read as numbers, in the order of their texts.
-fn numbers_of(values: &[Value], settings: &config::Ldap) -> Vec<Phone> {
-    if values.len() > MOST_VALUES {
-        return Vec::new();
-    }
-    let texts = values.iter().filter_map(Value::text);
-    let mut numbers: Vec<_> = texts
-        .filter_map(|text| Some((text, Phone::read(text, settings.default_region)?)))
-        .collect();
-    numbers.sort();
-    numbers.into_iter().map(|(_, phone)| phone).collect()
+fn is(value: &Value, word: &str) -> bool {
+    value
+        .text()
+        .is_ok_and(|text| text.eq_ignore_ascii_case(word))
 }
 
 /// Each number where it comes first; `None` of none.
-fn once(numbers: impl IntoIterator<Item = Phone>) -> Option<Vec<Phone>> {
+fn once<'a>(numbers: impl IntoIterator<Item = &'a Phone>) -> Option<Vec<Phone>> {
     let mut known = Vec::new();
     for number in numbers {
-        if !known.contains(&number) {
-            known.push(number);
+        if !known.contains(number) {
+            known.push(number.clone());
         }
     }
     (!known.is_empty()).then_some(known)

@@ -85,6 +85,7 @@ impl Ldap {
         });
         let mut lookups = net::Lookups::begin(hosts);
         let limit = net::lookup_limit(settings.timeout, by);
+        let user = settings.search_name(user);
         let mut misses = Vec::new();
         let mut to_go = u32::try_from(settings.uris.len()).unwrap_or(u32::MAX);
         while let Some((at, addresses)) = lookups.next(limit).filter(|_| !by.is_over()) {

@@ -43,12 +43,15 @@ pub fn check(pattern: &str) -> Result<(), &'static str> {
         .map_err(|()| "filter is not an LDAP filter (RFC 4515)")
 }
 
-/// The attributes that are needed, each once. Their names have no case (RFC 4512 §2.5), and those
+/// The attributes that are needed, each once: what says that a phone is verified, the phones, when
+/// the password was changed, and what the filter compares the name with. Their names have no case (RFC 4512 §2.5), and those
 /// that a server does not know it passes over (RFC 4511 §4.5.1.8).
 pub fn attributes(settings: &config::Ldap) -> Vec<&str> {
     let mut names: Vec<&str> = vec![&settings.verified_attribute];
     let phones = settings.phone_attributes.iter().map(String::as_str);
-    for name in phones.chain(PASSWORD_TIMES) {
+    let compared = config::comparisons(&settings.filter);
+    let compared = compared.map(|comparison| comparison.attribute);
+    for name in phones.chain(PASSWORD_TIMES).chain(compared) {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name);
         }

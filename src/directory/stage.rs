@@ -23,6 +23,7 @@ use rustls::{
 use super::ber::{self, Elements};
 use crate::{
     config::{self, LdapUri, Security},
+    phone::Plain,
     secret::Secret,
 };
 
@@ -353,8 +354,9 @@ pub fn settings(uris: Vec<LdapUri>) -> config::Ldap {
         filter: String::from("(&(objectClass=person)(uid={user}))"),
         verified_attribute: String::from("phoneNumberVerified"),
         phone_attributes: vec![String::from("mobile"), String::from("telephoneNumber")],
-        default_region: None,
         grace: crate::config::Grace::Allow,
+        plain_numbers: Plain::National(None),
+        strip_domains: Vec::new(),
     }
 }
 

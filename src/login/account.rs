@@ -37,12 +37,14 @@ impl Login<'_> {
         person: &policy::Person,
         entry: &Entry,
     ) -> Result<Account, End> {
-        let numbers = entry
-            .phones(&self.settings.ldap)
-            .map_err(|none| match none {
-                NoPhone::NotVerified => Denied::NotVerified,
-                NoPhone::NoNumber => Denied::NoNumber,
-            })?;
+        let numbers = entry.phones(&self.settings.ldap).map_err(|none| {
+            let (denied, why) = match none {
+                NoPhone::NotVerified(why) => (Denied::NotVerified, why),
+                NoPhone::NoNumber(why) => (Denied::NoNumber, why),
+            };
+            self.detail = Some(why);
+            denied
+        })?;
         let phone = numbers.first().cloned().ok_or(Denied::NoNumber)?;
         self.phone = Some(phone.clone());
         let request = self.request;

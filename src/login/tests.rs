@@ -558,6 +558,58 @@ fn the_caller_proves_himself_where_the_stack_has_proved_the_target() {
     }
 }
 
+#[test]
+fn another_spelling_of_a_system_user_is_refused_before_the_bind() {
+    let login = |user: &'static [u8], script: &[Do]| {
+        tell(Told {
+            user,
+            script: script.to_vec(),
+            ..Told::default()
+        })
+    };
+    let root = login(b"ROOT", &[Do::Say(PASSWORD)]);
+    let code = (root.pam, root.reason, root.first, root.binds);
+    assert_eq!(code, (Pam::AuthErr, "system-user", None, 0));
+    let says = "another name in the entry (ldap.filter): uid 0 is below policy.min_uid";
+    assert_eq!(root.detail, says);
+    // A look-up that fails is not one that finds nothing.
+    let failed = login(b"alias", &[Do::Say(PASSWORD)]);
+    let code = (failed.pam, failed.reason, failed.binds);
+    assert_eq!(code, (Pam::ServiceErr, "local", 0));
+    let backup = login(b"Backup", &[Do::Say(PASSWORD), Do::Code(0)]);
+    assert_eq!((backup.pam, backup.binds), (Pam::Success, 1));
+}
+
+/// What a refusal could have been, and what it was.
+#[test]
+fn the_log_says_which_cause_a_refusal_has() {
+    for (user, detail) in [
+        (&b"root"[..], "uid 0 is below policy.min_uid"),
+        (b"\xff\xfe", "the name is not UTF-8"),
+        (b"nobody-knows", "no entry in the directory"),
+        (b"unverified", "phoneNumberVerified: FALSE"),
+        (
+            b"unreadable",
+            "mobile: contains letters; telephoneNumber: no value",
+        ),
+    ] {
+        let user = user.to_vec().leak();
+        let seen = tell(Told {
+            user,
+            script: vec![Do::Say(PASSWORD)],
+            ..Told::default()
+        });
+        assert_eq!(seen.detail, detail);
+        // Of who hangs up before, nothing is said that is not so.
+        let seen = tell(Told {
+            user,
+            script: vec![Do::HangUp],
+            ..Told::default()
+        });
+        assert_eq!((seen.reason, &*seen.detail), ("cancelled", ""));
+    }
+}
+
 /// A right code of the login [`LOGIN`].
 fn right_code() -> Second {
     let now = Moment::at(Duration::from_secs(1));

@@ -70,6 +70,7 @@ impl Login<'_> {
             // After `ssh` and `stack`: the directory has no entry whose number could be used.
             | Denied::NoSuchUser(_)
             | Denied::SystemUser(_)
+            | Denied::SystemAlias
             | Denied::Ambiguous => &messages.not_verified,
             Denied::Prefix => &messages.bad_number,
             Denied::NewPhone => &messages.new_phone,

@@ -1,6 +1,8 @@
 //! How people write numbers: digits, and what may stand around them.
 #![forbid(unsafe_code)]
 
+use super::unreadable::{Unreadable, foreign};
+
 /// Longer values are not looked at: a number with its punctuation has 20 to 30 bytes.
 const LONGEST: usize = 64;
 
@@ -42,12 +44,12 @@ impl Written {
         }
     }
 
-    /// Takes a value apart; `None` if there is anything in it that one number does not have:
+    /// Takes a value apart. Refused is what has anything in it that one number does not have:
     /// letters (extensions among them), a second `+`, digits of other scripts, control
     /// characters, a parenthesis without its other half.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
         if text.len() > LONGEST {
-            return None;
+            return Err(Unreadable::TooLong);
         }
         // RFC 3966; its parameters (";ext=", ";phone-context=") have letters, and are refused.
         let text = text.trim_matches(is_space);
@@ -57,11 +59,14 @@ impl Written {
             }
             _ => text,
         };
-        if !text.starts_with(['+', '(']) && !text.starts_with(is_digit) {
-            return None;
+        if text.is_empty() {
+            return Err(Unreadable::Empty);
         }
-        if !text.ends_with(')') && !text.ends_with(is_digit) {
-            return None;
+        foreign(text, is_known)?;
+        let begins = text.starts_with(['+', '(']) || text.starts_with(is_digit);
+        let ends = text.ends_with(')') || text.ends_with(is_digit);
+        if !begins || !ends {
+            return Err(Unreadable::Edges);
         }
         let mut pen = Pen::default();
         for character in text.chars() {
@@ -88,42 +93,41 @@ struct Pen {
 }
 
 impl Pen {
-    fn see(&mut self, character: char) -> Option<()> {
+    fn see(&mut self, character: char) -> Result<(), Unreadable> {
         match character {
             '0'..='9' => return self.digit(character),
             '+' => {
                 if self.plus || !self.text.is_empty() {
-                    return None;
+                    return Err(Unreadable::InnerPlus);
                 }
                 self.plus = true;
             }
-            '(' => {
-                if self.open.replace(self.text.len()).is_some() {
-                    return None;
+            '(' if self.open.replace(self.text.len()).is_some() => {
+                return Err(Unreadable::Parentheses);
+            }
+            ')' => {
+                let within = self.open.take().and_then(|open| self.text.get(open..));
+                match within.ok_or(Unreadable::Parentheses)? {
+                    "" => return Err(Unreadable::Parentheses),
+                    "0" => self.zero = self.zero.or(self.text.len().checked_sub(1)),
+                    _ => {}
                 }
             }
-            ')' => match self.text.get(self.open.take()?..)? {
-                "" => return None,
-                "0" => self.zero = self.zero.or(self.text.len().checked_sub(1)),
-                _ => {}
-            },
-            '/' => self.slash()?,
-            '-' | '.' | '\u{2010}'..='\u{2013}' => {}
-            _ if is_space(character) => {}
-            _ => return None,
+            '/' => self.slash().ok_or(Unreadable::Slash)?,
+            _ => {}
         }
         self.goes_on = false;
-        Some(())
+        Ok(())
     }
 
-    fn digit(&mut self, digit: char) -> Option<()> {
+    fn digit(&mut self, digit: char) -> Result<(), Unreadable> {
         if !self.goes_on {
             self.goes_on = true;
             self.began = self.text.len();
-            self.groups = self.groups.checked_add(1)?;
+            self.groups = self.groups.checked_add(1).ok_or(Unreadable::TooLong)?;
         }
         self.text.push(digit);
-        Some(())
+        Ok(())
     }
 
     /// A slash ends an area code ("0171/1234567", "+49 (0)30/123456"), but stands between two
@@ -142,22 +146,35 @@ impl Pen {
         Some(())
     }
 
-    fn lift(self) -> Option<Written> {
-        if self.open.is_some() || self.text.is_empty() {
-            return None;
+    fn lift(self) -> Result<Written, Unreadable> {
+        if self.open.is_some() {
+            return Err(Unreadable::Parentheses);
+        }
+        if self.text.is_empty() {
+            return Err(Unreadable::Empty);
         }
         if self
             .slash
             .is_some_and(|at| self.text.len().saturating_sub(at) < 5)
         {
-            return None;
+            return Err(Unreadable::Slash);
         }
-        Some(Written {
+        Ok(Written {
             plus: self.plus,
             text: self.text,
             zero: self.zero,
         })
     }
+}
+
+/// What a number may have in it.
+fn is_known(character: char) -> bool {
+    is_digit(character)
+        || is_space(character)
+        || matches!(
+            character,
+            '+' | '(' | ')' | '/' | '-' | '.' | '\u{2010}'..='\u{2013}'
+        )
 }
 
 /// The space, and the two that keep a number on one line.

@@ -2,7 +2,7 @@
 
 use super::{read, repository, sources};
 use crate::Case;
-use crate::module::{Login, Say};
+use crate::module::{Login, Say, someone};
 use lab::bench::Bench;
 use lab::scratch::write;
 use std::collections::BTreeSet;
@@ -189,10 +189,8 @@ fn the_filter_for_fail2ban_counts_our_refusals_alone(bench: &Bench) {
     let filter = filter
         .expect("a filter")
         .replace("<HOST>", "(?:[0-9a-f.:]+)");
-    let login = Login::new(bench, "fail2ban")
-        .user("nobody-here")
-        .rhost("192.0.2.7");
-    let file = login.folder.join("line");
+    let login = |user: &str| Login::new(bench, "fail2ban").user(user).rhost("192.0.2.7");
+    let file = login("").folder.join("line");
     let counts = |line: &str| {
         write(&file, 0o600, line);
         let mut grep = Command::new("grep");
@@ -202,16 +200,23 @@ fn the_filter_for_fail2ban_counts_our_refusals_alone(bench: &Bench) {
     if bench.without_world().is_some() {
         return; // The real machine's log is not ours to read.
     }
-    login.run(&[Say::Text("x")], 1);
+    login("nobody-here").run(&[Say::Text("x")], 1);
+    // A name that is written in quotes.
+    let _person = someone(bench, "fail2ban-ida");
+    login("EXAMPLE\\fail2ban-ida")
+        .set("ldap.strip_domains", "[\"EXAMPLE\"]")
+        .run(&[Say::Text("x")], 1);
     let lines = bench
         .world()
         .log()
         .lines_with(&["pam_sms_otp(fail2ban:auth): "]);
-    let (_, ours) = lines[0].raw.split_once("]: ").expect("a line of ours");
-    assert!(
-        counts(&format!(" host sshd-session[4711]: {ours}")),
-        "{ours}"
-    );
+    assert!(lines.len() == 2 && lines[1].raw.contains("user=\"EXAMPLE\\\\fail2ban-ida\""));
+    for line in &lines {
+        let (_, ours) = line.raw.split_once("]: ").expect("a line of ours");
+        let ours = format!(" host sshd-session[4711]: {ours}");
+        assert!(counts(&ours), "{ours}");
+    }
+    let (_, ours) = lines[1].raw.split_once("]: ").expect("a line of ours");
     for said in [
         "error: kex_exchange_identification: client sent invalid protocol identifier \"%\"",
         "Received disconnect from 192.0.2.8 port 7: 11: % [preauth]",

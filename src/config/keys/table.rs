@@ -159,6 +159,16 @@ pub static KEYS: &[Key] = &[
     once("ldap.grace", "\"allow\" or \"deny\"", |d, v| {
         put(&mut d.ldap.grace, v)
     }),
+    once(
+        "ldap.plain_numbers",
+        "\"national\" or \"international\"",
+        |d, v| put(&mut d.ldap.plain_numbers, v),
+    ),
+    once(
+        "ldap.strip_domains",
+        "a list in brackets of domains (letters, digits, . - _), such as \"example.org\" or \"EXAMPLE\"",
+        |d, v| put(&mut d.ldap.strip_domains, v),
+    ),
     each(
         "password.source",
         "\"ldap\", \"ssh\", \"auto\" or \"stack\"",

@@ -8,15 +8,25 @@ use super::{
         Error, Fault, Grace, Ldap, LdapUri, Security,
         address::{LdapAddress, LdapAddresses, is_loopback},
         draft::{self, Slot},
-        values::secret::Kind,
+        values::{ldap::PlainNumbers, secret::Kind},
     },
     Desk,
 };
+use crate::phone::Plain;
 
 impl Desk<'_> {
     pub fn ldap(&self, ldap: draft::Ldap, section: Option<usize>) -> Result<Ldap, Error> {
         let uris = self.uris(ldap.uris, ldap.start_tls, section)?;
         let base = self.need(ldap.base, section, "ldap.base")?.0;
+        let plain_numbers = match (ldap.plain_numbers, ldap.default_region) {
+            (Some(plain), Some(region)) if plain.value == PlainNumbers::International => {
+                return Err(self.beside(plain.spot(), region.spot()));
+            }
+            (Some(plain), None) if plain.value == PlainNumbers::International => {
+                Plain::International
+            }
+            (_, region) => Plain::National(region.map(|at| at.value)),
+        };
         let kept = self.kept(ldap.bind_password, ldap.bind_password_file)?;
         let bind = match (ldap.bind_dn, kept) {
             (Some(dn), Some(kept)) => Some((dn.value.0, self.open(kept, Kind::Line)?)),
@@ -47,8 +57,9 @@ impl Desk<'_> {
                 || vec!["mobile".into(), "telephoneNumber".into()],
                 |at| at.value.0,
             ),
-            default_region: ldap.default_region.map(|at| at.value),
             grace: ldap.grace.map_or(Grace::Allow, |at| at.value),
+            plain_numbers,
+            strip_domains: ldap.strip_domains.map_or_else(Vec::new, |at| at.value.0),
         })
     }
 

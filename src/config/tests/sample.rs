@@ -4,7 +4,7 @@
 use super::*;
 
 /// Lines that say something else than the default.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 19] = [
     "twilio.twilio_token",
     "twilio.api_key_sid",
     "twilio.api_key_secret",
@@ -15,6 +15,7 @@ const OTHERS: [&str; 18] = [
     "ldap.ca_file",
     "ldap.bind_password",
     "ldap.default_region",
+    "ldap.strip_domains",
     "limits.sms_total",
     "limits.allowed_prefixes",
     "ledger.redis",

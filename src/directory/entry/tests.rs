@@ -1,9 +1,12 @@
-use super::*;
-use crate::{directory::stage, phone::Region};
+use super::{numbers::MAX_VALUES, *};
+use crate::{
+    directory::stage,
+    phone::{Plain, Region},
+};
 
 fn settings() -> config::Ldap {
     config::Ldap {
-        default_region: Region::named("US"),
+        plain_numbers: Plain::National(Region::named("US")),
         ..stage::settings(vec![])
     }
 }
@@ -15,11 +18,28 @@ fn values(texts: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn phone(verified: &[&str], phones: &[&[&str]]) -> Result<String, NoPhone> {
+/// Which of the two reasons.
+#[derive(Debug, PartialEq, Eq)]
+enum Missing {
+    NotVerified,
+    NoNumber,
+}
+
+/// The reason's kind; its text says which attribute.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn missing(none: NoPhone) -> Missing {
+    match none {
+        NoPhone::NotVerified(_) => Missing::NotVerified,
+        NoPhone::NoNumber(_) => Missing::NoNumber,
+    }
+}
+
+fn phone(verified: &[&str], phones: &[&[&str]]) -> Result<String, Missing> {
     let phones = phones.iter().map(|texts| values(texts)).collect();
     Entry::new(String::from("uid=a"), values(verified), phones)
         .phone(&settings())
         .map(|phone| phone.e164().to_owned())
+        .map_err(missing)
 }
 
 /// All of them.
@@ -36,8 +56,8 @@ fn phones(verified: &[&str], phones: &[&[&str]]) -> Vec<String> {
     all.iter().map(|phone| phone.e164().to_owned()).collect()
 }
 
-const NOT_VERIFIED: Result<String, NoPhone> = Err(NoPhone::NotVerified);
-const NO_NUMBER: Result<String, NoPhone> = Err(NoPhone::NoNumber);
+const NOT_VERIFIED: Result<String, Missing> = Err(Missing::NotVerified);
+const NO_NUMBER: Result<String, Missing> = Err(Missing::NoNumber);
 const HERS: &str = "+12025550142";
 
 #[test]
@@ -83,7 +103,7 @@ fn all_verified_numbers_each_once_and_the_chosen_one_first() {
     assert!(phones(&["FALSE"], &[&[HERS]]).is_empty());
     assert!(phones(&[HERS, "none"], &[&[OTHER]]).is_empty());
     assert!(phones(&["TRUE"], &[&["none"]]).is_empty());
-    let many = vec![OTHER; MOST_VALUES + 1];
+    let many = vec![OTHER; MAX_VALUES + 1];
     assert_eq!(phones(&["TRUE"], &[&many, &[HERS]]), [HERS]);
 }
 
@@ -137,6 +157,81 @@ fn everything_else_is_not_verified() {
     assert_eq!(phone(&[&huge], &mobile), NOT_VERIFIED);
 }
 
+/// What the log says of an entry, with `v` as the verified attribute's name.
+fn why(verified: &[&str], phones: &[&[&str]]) -> String {
+    let phones = phones.iter().map(|texts| values(texts)).collect();
+    let entry = Entry::new(String::from("uid=a"), values(verified), phones);
+    let settings = config::Ldap {
+        verified_attribute: String::from("v"),
+        plain_numbers: Plain::National(None),
+        ..settings()
+    };
+    match entry.phone(&settings).unwrap_err() {
+        NoPhone::NotVerified(why) | NoPhone::NoNumber(why) => why,
+    }
+}
+
+#[test]
+fn the_reason_names_attributes_counts_and_causes_and_no_value() {
+    let many = vec![HERS; MAX_VALUES + 1];
+    for (phones, says) in [
+        (
+            &[&[][..], &[]][..],
+            "mobile: no value; telephoneNumber: no value",
+        ),
+        (
+            &[&["2025550142"], &["ask"]],
+            "mobile: no country code; telephoneNumber: contains letters",
+        ),
+        (
+            &[&["555-0142", "+44 7700 900123 ext. 4", "07700 900123"], &[]],
+            "mobile (3 values): contains an extension, no country code; telephoneNumber: no value",
+        ),
+        (
+            &[&["+12025550142\u{202a}"], &["+1\u{7}"]],
+            "mobile: contains an invisible character (U+202A); \
+             telephoneNumber: contains a control character (U+0007)",
+        ),
+        (
+            &[&many, &["+999 1234567"]],
+            "mobile: 65 values, which are too many; telephoneNumber: unknown country code",
+        ),
+        (
+            &[&["a", "+1\u{ad}", "#", "+1", "5", "(+44"], &[]],
+            "mobile (6 values): contains a character that phone numbers do not have, \
+             parentheses do not match, not a possible number of its country, \
+             contains an invisible character (U+00AD), other reasons; telephoneNumber: no value",
+        ),
+    ] {
+        assert_eq!(why(&["TRUE"], phones), says);
+    }
+    for (verified, says) in [
+        (&[][..], "v: no value"),
+        (&["false"], "v: FALSE"),
+        (&["TRUE", "TRUE"], "v: 2 booleans"),
+        (&["TRUE", HERS, "x"], "v: 1 of 3 values are booleans"),
+        (
+            &["yes"],
+            "v: neither TRUE nor a phone number (contains letters)",
+        ),
+        (
+            &["2025550142"],
+            "v: neither TRUE nor a phone number (no country code)",
+        ),
+        (
+            &[HERS, "x", "y"],
+            "v: 2 of 3 values are no phone numbers (contains letters)",
+        ),
+        (&many, "v: 65 values, which are too many"),
+    ] {
+        assert_eq!(why(verified, &[&[HERS]]), says);
+    }
+    let bytes = vec![Value::read(vec![0xff])];
+    let entry = Entry::new(String::from("uid=a"), values(&["TRUE"]), vec![bytes]);
+    let says = NoPhone::NoNumber(String::from("mobile: not UTF-8"));
+    assert_eq!(entry.phone(&settings()), Err(says));
+}
+
 #[test]
 fn bytes_that_are_no_text_are_no_number_and_no_boolean() {
     let bytes = || Value::read(vec![0xff, 0xfe]);
@@ -144,6 +239,7 @@ fn bytes_that_are_no_text_are_no_number_and_no_boolean() {
         Entry::new(String::from("uid=a"), verified, vec![phones])
             .phone(&settings())
             .map(|phone| phone.e164().to_owned())
+            .map_err(missing)
     };
     assert_eq!(verified(vec![bytes()], values(&[HERS])), NOT_VERIFIED);
     let mixed = [values(&[HERS]), vec![bytes()]].concat();
@@ -155,7 +251,7 @@ fn bytes_that_are_no_text_are_no_number_and_no_boolean() {
 
 #[test]
 fn too_many_values_are_none() {
-    let many: Vec<String> = (0..=MOST_VALUES)
+    let many: Vec<String> = (0..=MAX_VALUES)
         .map(|n| format!("+1 202 555 01{:02}", n % 100))
         .collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -185,10 +281,16 @@ fn attributes_are_read_by_name_in_any_case() {
         ("mobile", &[HERS.as_bytes()]),
     ];
     let entry = parse("uid=a", &optional, &settings()).unwrap();
-    assert_eq!(entry.phone(&settings()), Err(NoPhone::NotVerified));
     assert_eq!(
-        parse("uid=a", &[], &settings()).unwrap().phone(&settings()),
-        Err(NoPhone::NotVerified)
+        entry.phone(&settings()).map_err(missing),
+        Err(Missing::NotVerified)
+    );
+    assert_eq!(
+        parse("uid=a", &[], &settings())
+            .unwrap()
+            .phone(&settings())
+            .map_err(missing),
+        Err(Missing::NotVerified)
     );
 }
 
@@ -207,14 +309,59 @@ fn casa_keeps_verified_numbers_in_mobile_and_nothing_else() {
     assert_eq!(entry.phone(&casa).unwrap().e164(), HERS);
     let asked = super::super::query::attributes(&casa);
     assert_eq!(asked[..2], ["mobile", "telephoneNumber"]);
-    assert_eq!(asked[2..], PASSWORD_TIMES);
+    assert_eq!(asked[2..7], PASSWORD_TIMES);
+    assert_eq!(asked[7..], ["uid"]);
     // An attribute that is sent in two parts is still one.
     let parts: [(&str, &[&[u8]]); 2] = [("mobile", &[HERS.as_bytes()]), ("MOBILE", &[b"FALSE"])];
     let entry = parse("uid=a", &parts, &casa).unwrap();
-    assert_eq!(entry.phone(&casa), Err(NoPhone::NotVerified));
+    assert_eq!(
+        entry.phone(&casa).map_err(missing),
+        Err(Missing::NotVerified)
+    );
     // A boolean among the numbers' own attribute vouches for nothing: there is no number.
     let entry = parse("uid=a", &[("mobile", &[b"TRUE"])], &casa).unwrap();
-    assert_eq!(entry.phone(&casa), Err(NoPhone::NoNumber));
+    assert_eq!(entry.phone(&casa).map_err(missing), Err(Missing::NoNumber));
+}
+
+#[test]
+fn names_are_what_the_filter_compares() {
+    let of = |filter: &str, attributes: &[(&str, &[&[u8]])]| {
+        let settings = config::Ldap {
+            filter: filter.to_owned(),
+            ..settings()
+        };
+        let entry = parse("uid=a", attributes, &settings).unwrap();
+        entry.names().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let attributes: [(&str, &[&[u8]]); 7] = [
+        ("UID", &[b"root", b"ROOT ", b"\xff"]),
+        ("uid;lang-de", &[b"wurzel"]),
+        ("mail", &[b"Root@Example.org"]),
+        ("mobile", &[HERS.as_bytes()]),
+        ("telephoneNumber;x-old", &[HERS.as_bytes()]),
+        ("phoneNumberVerified", &[b"TRUE"]),
+        ("pwdLastSet", &[b"1"]),
+    ];
+    let uid = ["root", "ROOT ", "wurzel"];
+    // Nothing else is asked for; but what comes counts.
+    let by_uid = of("(&(objectClass=person)(uid={user}))", &attributes);
+    assert_eq!(by_uid, [&uid[..], &["Root@Example.org"]].concat());
+    let both = of("(|(uid={user})(mail={user}@example.org))", &attributes);
+    assert_eq!(both, [&uid[..], &["Root"]].concat());
+    // A number, an alias or a supertype: the server's name for it is another one.
+    for filter in ["(0.9.2342.19200300.100.1.1={user})", "(userid={user})"] {
+        assert_eq!(of(filter, &attributes[..2]), uid, "{filter}");
+    }
+    assert_eq!(of("(uid;x-a={user})", &attributes[1..2]), ["wurzel"]);
+    // Where the name is a phone number.
+    assert_eq!(of("(mobile={user})", &attributes[3..]), [HERS]);
+    assert!(of("(uid={user})", &attributes[3..]).is_empty());
+    let settings = config::Ldap {
+        filter: "(|(uid={user})(MAIL;x-a={user})(UID={user}@x))".to_owned(),
+        ..settings()
+    };
+    let asked = super::super::query::attributes(&settings);
+    assert_eq!(asked[8..], ["uid", "MAIL;x-a"]);
 }
 
 #[test]
@@ -272,7 +419,7 @@ fn numbers_do_not_show_in_debug_output() {
 #[test]
 fn values_are_read_up_to_a_length_and_never_shown() {
     let of = |length: usize| Value::read(vec![b'1'; length]);
-    assert!(of(LONGEST_VALUE).text().is_some());
-    assert!(of(LONGEST_VALUE + 1).text().is_none());
+    assert!(of(LONGEST_VALUE).text().is_ok());
+    assert!(of(LONGEST_VALUE + 1).text().is_err());
     assert_eq!(format!("{:?}", of(3)), "Value");
 }

@@ -59,6 +59,7 @@ fn an_anonymous_search_asks_for_what_is_needed() {
         "krbLastPwdChange",
         "sambaPwdLastSet",
         "shadowLastChange",
+        "uid",
     ] {
         assert_eq!(names.text(OCTETS), Ok(name));
     }

@@ -139,7 +139,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The same person, the code going to the first of these numbers.
 fn with(numbers: &[&str]) -> Account {
     let numbers = numbers.iter().map(|number| Phone::read(number, None));
-    let numbers: Vec<Phone> = numbers.map(Option::unwrap).collect();
+    let numbers: Vec<Phone> = numbers.map(Result::unwrap).collect();
     Account {
         phone: numbers[0].clone(),
         numbers,

@@ -216,6 +216,11 @@ impl Directory for People<'_> {
             "stopped" => Ok(Found::One(entry("TRUE", STOPPED))),
             "unverified" => Ok(Found::One(entry("FALSE", NUMBER))),
             "unreadable" => Ok(Found::One(entry("TRUE", "ask my mother"))),
+            "ROOT" => Ok(Found::One(entry("TRUE", NUMBER).with_names(&["root"]))),
+            "Backup" => Ok(Found::One(
+                entry("TRUE", NUMBER).with_names(&["Backup", "known"]),
+            )),
+            "alias" => Ok(Found::One(entry("TRUE", NUMBER).with_names(&["broken"]))),
             "twins" => Ok(Found::Several),
             "down" => Err(directory::Error::Outage("down".into())),
             "misconfigured" => Err(directory::Error::Refused {

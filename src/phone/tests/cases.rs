@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 use super::Dice;
-use crate::phone::{Phone, Region};
+use crate::phone::{Phone, Plain, Region, Unreadable};
 
 fn read(text: &str, region: &str) -> Option<String> {
     let region = (!region.is_empty()).then(|| Region::named(region).unwrap());
-    Phone::read(text, region).map(|phone| phone.e164().to_owned())
+    Phone::read(text, region)
+        .ok()
+        .map(|phone| phone.e164().to_owned())
 }
 
 #[test]
@@ -199,6 +201,137 @@ fn never_guess() {
 }
 
 #[test]
+fn the_reason_is_the_first_that_helps() {
+    for (text, region, why) in [
+        ("", "GB", "empty"),
+        (" ", "GB", "empty"),
+        ("07700 900123", "", "no country code"),
+        ("0044 7700 900123", "", "no country code"),
+        ("+44 7700 900123 ext. 12", "", "contains an extension"),
+        ("+44 7700 900123 x12", "", "contains an extension"),
+        ("+447700900123;ext=12", "", "contains an extension"),
+        ("+44 7700 900123 #12", "", "contains an extension"),
+        ("+44 7700 900123 (home)", "", "contains letters"),
+        ("extra 07700 900123", "GB", "contains letters"),
+        ("+44 7700 9OO123", "", "contains letters"),
+        (
+            "+44 7700\u{200b}900123",
+            "",
+            "contains an invisible character (U+200B)",
+        ),
+        (
+            "\u{202a}+44 7700 900123",
+            "",
+            "contains an invisible character (U+202A)",
+        ),
+        (
+            "\u{feff}+447700900123",
+            "",
+            "contains an invisible character (U+FEFF)",
+        ),
+        (
+            "+44\u{2009}7700 900123",
+            "",
+            "contains an invisible character (U+2009)",
+        ),
+        (
+            "+44\t7700 900123x",
+            "",
+            "contains a control character (U+0009)",
+        ),
+        (
+            "+44\u{9b}7700 900123",
+            "",
+            "contains a control character (U+009B)",
+        ),
+        (
+            "+\u{664}\u{664}7700900123",
+            "",
+            "contains digits that are not ASCII",
+        ),
+        (
+            "07700_900123",
+            "GB",
+            "contains a character that phone numbers do not have",
+        ),
+        (
+            "+44 7700 900123 +44 7700 900124",
+            "",
+            "contains a + behind its beginning",
+        ),
+        ("+44 (7700 900123", "", "parentheses do not match"),
+        ("+44 7700 900123.", "", "begins or ends with punctuation"),
+        (
+            "07700 900123/124",
+            "GB",
+            "contains a slash that may separate two numbers",
+        ),
+        ("+999 7700 900123", "", "unknown country code"),
+        ("+44 7700 90012", "", "not a possible number of its country"),
+        (
+            "(102) 555-0142",
+            "US",
+            "not a possible number of its country",
+        ),
+        (
+            "110 4477 0090",
+            "CN",
+            "may begin with a carrier selection code",
+        ),
+        (
+            "0044 7700 900123",
+            "US",
+            "begins with 00, which is not the international prefix there",
+        ),
+        ("1713920012", "DE", "may lack its area code"),
+        ("493023125123", "DE", "can be read as more than one number"),
+        (&"1".repeat(65), "US", "too long for a phone number"),
+    ] {
+        let region = Region::named(region);
+        let error = Phone::read(text, region).unwrap_err();
+        assert_eq!(error.to_string(), why, "{text:?}");
+    }
+}
+
+#[test]
+fn plain_numbers_may_begin_with_their_country_code() {
+    let read =
+        |text: &str| Phone::read(text, Plain::International).map(|phone| phone.e164().to_owned());
+    for (text, e164) in [
+        ("447700900123", "+447700900123"),
+        ("12025550142", "+12025550142"),
+        ("493023125123", "+493023125123"),
+        ("+44 (0)7700 900123", "+447700900123"),
+        ("tel:+44-7700-900-123", "+447700900123"),
+    ] {
+        assert_eq!(read(text).as_deref(), Ok(e164), "{text}");
+    }
+    // Written for people, or dialled at home: nothing says that a country code is there.
+    for text in [
+        "44 7700 900123",
+        "44-7700-900123",
+        "(44)7700900123",
+        "44.7700.900123",
+        " 447700900123",
+        "447700900123 ",
+        "tel:447700900123",
+        "00447700900123",
+        "07700900123",
+        "0",
+    ] {
+        assert_eq!(read(text), Err(Unreadable::NoCountryCode), "{text:?}");
+    }
+    for (text, why) in [
+        ("2025550142", Unreadable::Impossible),
+        ("999123456789", Unreadable::UnknownCountryCode),
+        ("44770090012", Unreadable::Impossible),
+        ("447700900123x4", Unreadable::Extension),
+    ] {
+        assert_eq!(read(text), Err(why), "{text:?}");
+    }
+}
+
+#[test]
 fn long_values_cost_nothing() {
     for long in ["0", "+", "(", " ", "-", "+44 ", "\u{a0}"] {
         assert_eq!(read(&long.repeat(10_000), "GB"), None);
@@ -245,7 +378,7 @@ fn in_order_of_their_texts() {
     );
     assert_eq!(
         Phone::read("+44 7700 900123", None).as_ref(),
-        Some(&phones[2])
+        Ok(&phones[2])
     );
 }
 

@@ -24,7 +24,7 @@ fn e164(number: &PhoneNumber) -> String {
 
 fn ours(text: &str, region: &str) -> Option<String> {
     let phone = Phone::read(text, Some(Region::named(region).unwrap()));
-    phone.map(|phone| phone.e164().to_owned())
+    phone.ok().map(|phone| phone.e164().to_owned())
 }
 
 /// Each region that libphonenumber knows, with its plan.

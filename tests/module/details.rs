@@ -1,0 +1,178 @@
+//! What the log says of a refusal that can have several causes, and numbers as Gluu Casa has them.
+
+use super::login::{Login, PASSWORD, Say, Seen};
+use crate::Case;
+use lab::bench::Bench;
+use lab::slapd::Person;
+
+pub const CASES: &[Case] = &[
+    (
+        "module::details::the_log_says_which_attribute_and_why_and_no_value",
+        the_log_says_which_attribute_and_why_and_no_value,
+    ),
+    (
+        "module::details::the_log_says_why_a_name_is_not_asked_for",
+        the_log_says_why_a_name_is_not_asked_for,
+    ),
+    (
+        "module::details::casa_s_numbers_have_no_plus",
+        casa_s_numbers_have_no_plus,
+    ),
+];
+
+const SAYS: [Say; 2] = [Say::Password, Say::Code];
+
+/// A person with these attributes; `N` stands for the number without its `+`.
+fn person(bench: &Bench, name: &str, attributes: &[(&str, &str)]) -> (String, String) {
+    let number = bench.number();
+    let mut person = Person::new(name).password(PASSWORD);
+    for (attribute, value) in attributes {
+        person = person.attr(attribute, &value.replace('N', &number[1..]));
+    }
+    bench.slapd().add(&person);
+    (name.to_owned(), number)
+}
+
+/// Names and values.
+type Attributes = &'static [(&'static str, &'static str)];
+
+const TRUE: (&str, &str) = ("phoneNumberVerified", "TRUE");
+
+fn the_log_says_which_attribute_and_why_and_no_value(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let rows: [(Attributes, &str, &str); 12] = [
+        (
+            &[TRUE],
+            "no-number",
+            "mobile: no value; description: no value",
+        ),
+        (
+            &[TRUE, ("mobile", "N")],
+            "no-number",
+            "mobile: no country code; description: no value",
+        ),
+        (
+            &[TRUE, ("mobile", "+N ext. 5"), ("mobile", "07700 900123")],
+            "no-number",
+            "mobile (2 values): contains an extension, no country code; description: no value",
+        ),
+        (
+            &[TRUE, ("description", "\u{202a}+N\u{202c}")],
+            "no-number",
+            "mobile: no value; description: contains an invisible character (U+202A)",
+        ),
+        (
+            &[TRUE, ("description", "+N\u{1b}[2J")],
+            "no-number",
+            "mobile: no value; description: contains a control character (U+001B)",
+        ),
+        (
+            &[TRUE, ("mobile", "+999 12345678")],
+            "no-number",
+            "mobile: unknown country code; description: no value",
+        ),
+        (
+            &[("mobile", "+N")],
+            "not-verified",
+            "verifiedPhone: no value",
+        ),
+        (
+            &[("verifiedPhone", "false"), ("mobile", "+N")],
+            "not-verified",
+            "verifiedPhone: FALSE",
+        ),
+        (
+            &[("verifiedPhone", "TRUE"), ("verifiedPhone", "+N")],
+            "not-verified",
+            "verifiedPhone: 1 of 2 values are booleans",
+        ),
+        (
+            &[("verifiedPhone", "+N"), ("verifiedPhone", "ask the desk")],
+            "not-verified",
+            "verifiedPhone: 1 of 2 values are no phone numbers (contains letters)",
+        ),
+        (
+            &[("verifiedPhone", "N")],
+            "not-verified",
+            "verifiedPhone: neither TRUE nor a phone number (no country code)",
+        ),
+        (
+            &[("verifiedPhone", "yes")],
+            "not-verified",
+            "verifiedPhone: neither TRUE nor a phone number (contains letters)",
+        ),
+    ];
+    for (index, (attributes, reason, detail)) in rows.into_iter().enumerate() {
+        let (name, number) = person(bench, &format!("detail-{index}"), attributes);
+        let mut login = Login::new(bench, "detail").user(&name).number(&number);
+        login = login.set("ldap.phone_attributes", "[\"mobile\", \"description\"]");
+        if reason == "not-verified" {
+            login = login.text("ldap.verified_attribute", "verifiedPhone");
+        }
+        login.run(&SAYS, 1);
+        assert_eq!(login.newest_field("reason"), reason, "{detail}");
+        assert_eq!(login.newest_field("detail"), detail);
+        assert_eq!(login.requests(), 0, "{detail}");
+    }
+}
+
+fn the_log_says_why_a_name_is_not_asked_for(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    for (name, reason, detail) in [
+        ("root", "system-user", "uid 0 is below policy.min_uid"),
+        ("nobody", "system-user", "uid 65534 is never a person's"),
+        (
+            "nobody-has-this",
+            "no-such-user",
+            "no entry in the directory",
+        ),
+        (
+            &"x".repeat(257),
+            "no-such-user",
+            "the name is longer than 256 bytes",
+        ),
+    ] {
+        let login = Login::new(bench, "detail-name").user(name);
+        login.run(&SAYS, 1);
+        assert_eq!(login.newest_field("reason"), reason, "{detail}");
+        assert_eq!(login.newest_field("detail"), detail);
+    }
+}
+
+/// As Casa stores them: digits with the country code and no `+`, in `mobile` and nothing else.
+fn casa_s_numbers_have_no_plus(bench: &Bench) {
+    let login = |(name, number): &(String, String)| {
+        Login::new(bench, "casa")
+            .text("ldap.verified_attribute", "mobile")
+            .text("ldap.plain_numbers", "international")
+            .user(name)
+            .number(number)
+    };
+    let casa = person(bench, "casa-dee", &[("mobile", "N")]);
+    login(&casa).sees("digits", &SAYS, &Seen::granted());
+    let two = person(bench, "casa-eve", &[("mobile", "N"), ("mobile", "999")]);
+    let (transcript, seen) = login(&two).run(&SAYS, 1);
+    assert_eq!((transcript.codes().len(), seen.sms()), (1, 0));
+    let plus = person(bench, "casa-fay", &[("mobile", "+N")]);
+    login(&plus).sees("with +", &SAYS, &Seen::granted());
+    if bench.without_world().is_some() {
+        return;
+    }
+    for (index, written) in ["00N", "(202) 555-0142", "44-7700-900123", "07700900123"]
+        .into_iter()
+        .enumerate()
+    {
+        let odd = person(bench, &format!("casa-odd-{index}"), &[("mobile", written)]);
+        let login = login(&odd);
+        login.run(&SAYS, 1);
+        assert_eq!(
+            login.newest_field("detail"),
+            "mobile: neither TRUE nor a phone number (no country code)",
+            "{written}"
+        );
+    }
+}
