@@ -154,11 +154,10 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
             2,
         ),
         (
-            "the password at the code prompt, then the code",
-            &[Say::Text(OWN), Say::Text(OWN), Say::Code],
+            "the password at the code prompt",
+            &[Say::Text(OWN), Say::Text(OWN)],
             &[
                 "password prompt: ",
-                "code prompt: password",
                 "code prompt: password",
                 "after the hook: ",
                 "after pam_end: ",

@@ -42,6 +42,10 @@ pub const CASES: &[Case] = &[
         "logins::sudo::an_askpass_program_gets_one_sms",
         an_askpass_program_gets_one_sms,
     ),
+    (
+        "logins::sudo::an_outage_is_not_forgiven",
+        an_outage_is_not_forgiven,
+    ),
     ("logins::sudo::ctrl_c_ends_it", ctrl_c_ends_it),
     (
         "logins::sudo::is_not_asked_again_for_a_while",
@@ -312,6 +316,28 @@ fn ends_as_no_code(bench: &Bench, who: &Somebody, repeats: Option<&str>) {
         lines[1].raw
     );
     assert_eq!(who.sms(bench), 1);
+}
+
+/// The caller could have caused it, so not even a stack that forgives outages lets them in: the shipped
+/// one with `authinfo_unavail=ignore` and a yes behind it.
+fn an_outage_is_not_forgiven(bench: &Bench) {
+    let alice = Somebody::new(bench, "sudo-outage");
+    alice.may_sudo("");
+    // Port 9 (discard) has had no server for a long time.
+    let settings = steps::settings(bench).set("ldap.uris", "[\"ldaps://127.0.0.1:9\"]");
+    let settings = steps::written(bench, "sudo-outage", &settings);
+    let ours = bench.product().line(&settings);
+    let stack = format!(
+        "auth [success=ok authinfo_unavail=ignore default=die] {ours}\n\
+         auth required pam_permit.so\naccount required pam_permit.so\n"
+    );
+    let _stack = Service::hold(bench, "sudo", &stack);
+    let mut terminal = alice.runs("sudo", &["id"]);
+    give_password(&alice, &mut terminal, PASSWORD);
+    assert!(!terminal.wait().success());
+    let screen = terminal.screen();
+    assert!(!screen.contains("uid=0"), "{screen}");
+    told(bench, alice.name(), &["failed directory outage"]);
 }
 
 fn ctrl_c_ends_it(bench: &Bench) {

@@ -41,6 +41,10 @@ pub const CASES: &[Case] = &[
         grace_logins_are_let_in_and_counted,
     ),
     (
+        "module::password::a_must_change_beside_a_grace_login_wins",
+        a_must_change_beside_a_grace_login_wins,
+    ),
+    (
         "module::password::an_expired_password_is_refused_after_the_delay",
         an_expired_password_is_refused_after_the_delay,
     ),
@@ -275,6 +279,22 @@ fn grace_logins_are_let_in_and_counted(bench: &Bench) {
     login.sees("none is left", &IN, &refused);
     let wrong = Seen::refused(code::AUTH_ERR, WRONG);
     login.sees("a wrong one", &[Say::Text("wrong")], &wrong);
+}
+
+fn a_must_change_beside_a_grace_login_wins(bench: &Bench) {
+    let number = bench.number();
+    let person = Person::new("grace-kelly").password(PASSWORD).grace();
+    let person = person.must_change().phone(&number);
+    bench.slapd().add(&person);
+    let login = Login::new(bench, "reset")
+        .user(person.uid())
+        .number(&number);
+    let refused = Seen::unsent(
+        code::MAXTRIES,
+        PASSWORD_EXPIRED,
+        "denied first=password reason=password-expired",
+    );
+    login.sees("two are left", &IN, &refused);
 }
 
 /// Right, and refused: who guesses gets no quicker answer than for a wrong one.
