@@ -318,26 +318,35 @@ fn ends_as_no_code(bench: &Bench, who: &Somebody, repeats: Option<&str>) {
     assert_eq!(who.sms(bench), 1);
 }
 
-/// The caller could have caused it, so not even a stack that forgives outages lets them in: the shipped
-/// one with `authinfo_unavail=ignore` and a yes behind it.
+/// The caller could have caused it, so not even a stack that forgives outages lets them in.
 fn an_outage_is_not_forgiven(bench: &Bench) {
     let alice = Somebody::new(bench, "sudo-outage");
     alice.may_sudo("");
+    let stack = |settings: &std::path::Path| {
+        let ours = bench.product().line(settings);
+        let permit =
+            ["auth", "account", "session"].map(|kind| format!("{kind} required pam_permit.so"));
+        let first = format!("auth [success=ok authinfo_unavail=ignore default=die] {ours}");
+        format!("{first}\n{}\n", permit.join("\n"))
+    };
+    {
+        let _stack = Service::hold(bench, "sudo", &stack(steps::shared(bench)));
+        let mut terminal = alice.runs("sudo", &["id"]);
+        give_password(&alice, &mut terminal, PASSWORD);
+        alice.type_code(bench, &mut terminal);
+        terminal.expect("uid=0(root)");
+    }
     // Port 9 (discard) has had no server for a long time.
     let settings = steps::settings(bench).set("ldap.uris", "[\"ldaps://127.0.0.1:9\"]");
     let settings = steps::written(bench, "sudo-outage", &settings);
-    let ours = bench.product().line(&settings);
-    let stack = format!(
-        "auth [success=ok authinfo_unavail=ignore default=die] {ours}\n\
-         auth required pam_permit.so\naccount required pam_permit.so\n"
-    );
-    let _stack = Service::hold(bench, "sudo", &stack);
+    let _stack = Service::hold(bench, "sudo", &stack(&settings));
     let mut terminal = alice.runs("sudo", &["id"]);
     give_password(&alice, &mut terminal, PASSWORD);
     assert!(!terminal.wait().success());
     let screen = terminal.screen();
     assert!(!screen.contains("uid=0"), "{screen}");
-    told(bench, alice.name(), &["failed directory outage"]);
+    let all = ["sent", "granted", "failed directory outage"];
+    told(bench, alice.name(), &all);
 }
 
 fn ctrl_c_ends_it(bench: &Bench) {
