@@ -111,17 +111,7 @@ fn serve(
     let started = Moment::now();
     let texts = Texts::of(request);
     let watch = settled.and_then(|()| Watch::begin(remote, shared));
-    let log = shared.get_or_init(|| {
-        Log::open(&Subject {
-            login: LoginId(request.login),
-            service: &texts.service,
-            user: request.user,
-            rhost: &texts.rhost,
-            tag: &texts.tag,
-            pid: request.pid,
-            debug: request.debug,
-        })
-    });
+    let log = shared.get_or_init(|| open_log(request, &texts, remote));
     let Some(counts) = Counts::read(request.counts) else {
         let failed = helper_fault("the module sent counts that are none");
         return fail(log, failed, Counts::default());
@@ -140,7 +130,10 @@ fn serve(
     };
     remote.set_wait(longest_wait(&settings));
     remote.send(&FromHelper::Working, longest_wait(&settings));
-    let open = Open::before_the_walls(request, &settings, &mut host);
+    let mut open = Open::before_the_walls(request, &settings, &mut host);
+    if let Some(lost) = open.ledger.lost_lines() {
+        log.count_lost(Box::new(lost));
+    }
     if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, shared)) {
         return fail(log, local(why), counts);
     }
@@ -150,6 +143,19 @@ fn serve(
     );
     ended.counts.forgive(counts, remote.stood_still_at_work());
     conclude(ended, &settings, remote, log)
+}
+
+fn open_log(request: &wire::Request, texts: &Texts, remote: &Remote) -> Log {
+    let subject = Subject {
+        login: LoginId(request.login),
+        service: &texts.service,
+        user: request.user,
+        rhost: &texts.rhost,
+        tag: &texts.tag,
+        pid: request.pid,
+        debug: request.debug,
+    };
+    Log::open(&subject, remote.wire())
 }
 
 /// What only root may open, or only by a path that is shut later.
@@ -278,7 +284,10 @@ fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -
             Some(exemption) => log.skipped(exemption),
         },
         Outcome::LeftToStack(exemption) => log.skipped(exemption),
-        Outcome::Denied(denied) => log.denied(*denied, ended.first, ended.detail.as_deref()),
+        Outcome::Denied(denied) => {
+            let left = settings.deadline.saturating_sub(ended.counts.waited);
+            log.denied(*denied, ended.first, ended.detail.as_deref(), left);
+        }
         Outcome::Failed(failed) => log.failed(failed),
     }
     let code = ended.outcome.pam();

@@ -5,40 +5,41 @@
 //! can come into the log from here.
 #![forbid(unsafe_code)]
 
+mod lost;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub use lost::LostLines;
+
 use std::{
-    io::BufWriter,
-    os::{
-        fd::OwnedFd,
-        unix::net::{UnixDatagram, UnixStream},
-    },
+    os::fd::OwnedFd,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use rustix::{
-    io::Errno,
-    net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType,
-        sockopt::{Timeout, set_socket_timeout},
-    },
-};
-use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
+use syslog::Severity;
 use wire::logfmt::field;
 
 use crate::{
+    deadline::Deadline,
     id::LoginId,
     phone::Phone,
     policy::Exemption,
     sms::Sent,
-    sys,
     verdict::{Denied, Failed},
 };
+use lost::OfThisLogin;
+use socket::{Attempt, Line, Socket};
 
 /// A system log that takes no more within this time is passed over: a login does not wait for it.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A refusal after the first factor is an alarm: its line waits longer for room.
+const ALARM_WAIT: Duration = Duration::from_secs(5);
 
 /// What every line of a login begins with.
 pub struct Subject<'a> {
@@ -70,61 +71,69 @@ pub struct Log {
 }
 
 struct Out {
-    to: Option<Logger<LoggerBackend, Line>>,
-    line: Line,
+    to: Socket,
+    lost: Box<dyn LostLines>,
+    /// The module's end of the wire. Once it is closed, no line waits.
+    host: Option<Arc<OwnedFd>>,
     /// The login's last line is written.
     ended: bool,
 }
 
 impl Out {
-    fn write(&mut self, severity: Severity, line: &str) {
-        // A log that was restarted meanwhile has a new socket: once more, as syslog(3) does.
-        for _ in 0..2 {
-            let Some(logger) = &mut self.to else { return };
-            if self
-                .line
-                .format(&mut logger.backend, severity, line)
-                .is_ok()
-            {
-                return;
+    /// Writes a line, with the number of those that were lost before it. Where the log has no room,
+    /// waits for so long, but not after the host has gone. Whether the system log has taken it.
+    fn write(&mut self, severity: Severity, line: &str, wait: Duration) -> bool {
+        let by = Deadline::within(wait);
+        let Self { to, lost, host, .. } = self;
+        let mut number = 0;
+        loop {
+            let mut attempt = Attempt::Gone;
+            lost.report(&mut |lost| {
+                if !to.is_pending() {
+                    number = lost;
+                }
+                attempt = to.attempt(severity, &with_lost(line, number));
+                if attempt == Attempt::Taken { number } else { 0 }
+            });
+            if attempt == Attempt::Taken {
+                return true;
             }
-            self.to = connect(&self.line);
+            if attempt == Attempt::Gone || by.is_over() || !to.wait(by, host.as_ref()) {
+                to.give_up();
+                return false;
+            }
         }
+    }
+
+    /// The same, of a line that is counted if it is lost.
+    fn log(&mut self, severity: Severity, line: &str, wait: Duration) -> bool {
+        let taken = self.write(severity, line, wait);
+        if !taken {
+            self.lost.add(1);
+        }
+        taken
     }
 }
 
-/// Connects to the system's log as `syslog(3)` does: datagrams, or a stream. Never waits: a stream
-/// whose reader hangs has no bound on that.
-fn connect(line: &Line) -> Option<Logger<LoggerBackend, Line>> {
-    let backend = match open(SocketType::DGRAM) {
-        Ok(socket) => LoggerBackend::Unix(UnixDatagram::from(socket)),
-        Err(Errno::PROTOTYPE) => {
-            let stream = UnixStream::from(open(SocketType::STREAM).ok()?);
-            LoggerBackend::UnixStream(BufWriter::new(stream))
-        }
-        Err(_) => return None,
-    };
-    Some(Logger::new(backend, line.clone()))
-}
-
-fn open(kind: SocketType) -> Result<OwnedFd, Errno> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new("/dev/log")?)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE))?;
-    rustix::io::ioctl_fionbio(&socket, false)?;
-    Ok(socket)
+fn with_lost(line: &str, lost: u32) -> String {
+    let mut line = line.to_owned();
+    if lost > 0 {
+        field(&mut line, "lost", lost.to_string().as_bytes());
+    }
+    line
 }
 
 impl Log {
-    /// Opens it. Without a system log there is none, and the login goes on.
+    /// Opens it. Without a system log there is none, and the login goes on. `host` is the wire to the
+    /// module: when that closes, no line waits any more.
     #[must_use]
-    pub fn open(subject: &Subject) -> Self {
-        Self::onto(connect, subject)
+    pub fn open(subject: &Subject, host: Arc<OwnedFd>) -> Self {
+        Self::onto(Socket::open, Some(host), subject)
     }
 
     fn onto(
-        connect: impl FnOnce(&Line) -> Option<Logger<LoggerBackend, Line>>,
+        connect: impl FnOnce(Line) -> Socket,
+        host: Option<Arc<OwnedFd>>,
         subject: &Subject,
     ) -> Self {
         let line = Line {
@@ -133,8 +142,9 @@ impl Log {
         };
         Self {
             out: Mutex::new(Out {
-                to: connect(&line),
-                line,
+                to: connect(line),
+                lost: Box::new(OfThisLogin::default()),
+                host,
                 ended: false,
             }),
             head: format!("pam_sms_otp({}:auth):", clean(subject.service)),
@@ -147,6 +157,16 @@ impl Log {
             sms_is_out: AtomicBool::new(false),
             first: Mutex::new(None),
         }
+    }
+
+    /// From now on lost lines are counted there; those of this login so far, too.
+    pub fn count_lost(&self, mut lost: Box<dyn LostLines>) {
+        let mut out = lock(&self.out);
+        out.lost.report(&mut |lines| {
+            lost.add(lines);
+            lines
+        });
+        out.lost = lost;
     }
 
     /// The name is known, so it may be written.
@@ -174,12 +194,12 @@ impl Log {
             sent.took.as_millis().to_string().as_bytes(),
         );
         self.sms_is_out.store(true, Ordering::Relaxed);
-        lock(&self.out).write(Severity::LOG_INFO, &line);
+        lock(&self.out).log(Severity::LOG_INFO, &line, PATIENCE);
     }
 
     /// Both factors are proved.
     pub fn granted(&self) {
-        self.last(Severity::LOG_INFO, &self.begin("granted"));
+        self.last(Severity::LOG_INFO, &self.begin("granted"), PATIENCE);
     }
 
     /// No code was needed.
@@ -188,25 +208,33 @@ impl Log {
         field(&mut line, "reason", exemption.reason().as_bytes());
         let earned_by = exemption.earned_by().to_string();
         field(&mut line, "earned", earned_by.as_bytes());
-        self.last(Severity::LOG_INFO, &line);
+        self.last(Severity::LOG_INFO, &line, PATIENCE);
     }
 
     /// The machine lacks walls that this process should stand in.
     pub fn unwalled(&self, missing: &str) {
         let mut line = self.begin("walls");
         field(&mut line, "missing", missing.as_bytes());
-        lock(&self.out).write(Severity::LOG_WARNING, &line);
+        lock(&self.out).log(Severity::LOG_WARNING, &line, PATIENCE);
     }
 
-    /// A number that was none of this person's before.
-    pub fn phone_changed(&self, phone: &Phone) {
+    /// A number that is new for this person. Whether the system log has taken the line: otherwise
+    /// the number is not announced.
+    pub fn phone_changed(&self, phone: &Phone) -> bool {
         let mut line = self.begin("phone-changed");
         field(&mut line, "phone", phone.masked().as_bytes());
-        lock(&self.out).write(Severity::LOG_NOTICE, &line);
+        lock(&self.out).log(Severity::LOG_NOTICE, &line, PATIENCE)
     }
 
-    /// The person is refused.
-    pub fn denied(&self, denied: Denied, first: Option<&str>, detail: Option<&str>) {
+    /// The person is refused. After the first factor the line waits for room in the log, for what is
+    /// left of the login's time.
+    pub fn denied(
+        &self,
+        denied: Denied,
+        first: Option<&str>,
+        detail: Option<&str>,
+        left: Duration,
+    ) {
         let mut line = self.begin("denied");
         if let Some(first) = first {
             field(&mut line, "first", first.as_bytes());
@@ -215,18 +243,19 @@ impl Log {
         if let Some(detail) = detail {
             field(&mut line, "detail", detail.as_bytes());
         }
-        self.last(Severity::LOG_NOTICE, &line);
+        let wait = first.map_or(PATIENCE, |_| ALARM_WAIT.min(left));
+        self.last(Severity::LOG_NOTICE, &line, wait);
     }
 
     /// We could not do our work.
     pub fn failed(&self, failed: &Failed) {
-        self.last(Severity::LOG_ERR, &self.failure(failed));
+        self.last(Severity::LOG_ERR, &self.failure(failed), PATIENCE);
     }
 
     /// The same, where the login goes on.
     pub fn trouble(&self, failed: &Failed) {
         let line = self.failure(failed);
-        lock(&self.out).write(Severity::LOG_ERR, &line);
+        lock(&self.out).log(Severity::LOG_ERR, &line, PATIENCE);
     }
 
     fn failure(&self, failed: &Failed) -> String {
@@ -242,12 +271,12 @@ impl Log {
         line
     }
 
-    /// A step, if `debug` stands in the PAM line.
+    /// A step, if `debug` stands in the PAM line. One that is lost is not counted: it is no alarm.
     pub fn step(&self, what: &str) {
         if self.debug {
             let mut line = self.begin("debug");
             field(&mut line, "step", what.as_bytes());
-            lock(&self.out).write(Severity::LOG_DEBUG, &line);
+            lock(&self.out).write(Severity::LOG_DEBUG, &line, PATIENCE);
         }
     }
 
@@ -264,15 +293,15 @@ impl Log {
             Denied::Cancelled
         };
         let first = *lock(&self.first);
-        self.denied(denied, first, None);
+        self.denied(denied, first, None, Duration::ZERO);
     }
 
     /// Writes the login's last line, unless it has one. Whoever comes second waits here until it
     /// is written, and may then end the process.
-    fn last(&self, severity: Severity, line: &str) {
+    fn last(&self, severity: Severity, line: &str, wait: Duration) {
         let mut out = lock(&self.out);
         if !std::mem::replace(&mut out.ended, true) {
-            out.write(severity, line);
+            out.log(severity, line, wait);
         }
     }
 
@@ -294,10 +323,12 @@ impl Log {
 #[cfg(test)]
 impl Log {
     /// One whose lines can be read at the other end.
-    pub(crate) fn onto_a_pair(subject: &Subject) -> (Self, UnixDatagram) {
-        let (near, far) = UnixDatagram::pair().unwrap();
-        let logger = |line: &Line| Some(Logger::new(LoggerBackend::Unix(near), line.clone()));
-        (Self::onto(logger, subject), far)
+    pub(crate) fn onto_a_pair(subject: &Subject) -> (Self, std::os::unix::net::UnixDatagram) {
+        let (near, far) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        (
+            Self::onto(|line| Socket::onto(near, line), None, subject),
+            far,
+        )
     }
 }
 
@@ -316,27 +347,4 @@ fn clean(name: &str) -> String {
             _ => '_',
         })
         .collect()
-}
-
-/// A line as `syslog(3)` writes it to the local socket. The crate's own formatter panics in a
-/// process with threads, where it may not ask for the time zone.
-#[derive(Clone)]
-struct Line {
-    tag: String,
-    pid: u32,
-}
-
-impl LogFormat<&str> for Line {
-    fn format<W: std::io::Write>(
-        &self,
-        to: &mut W,
-        severity: Severity,
-        message: &str,
-    ) -> syslog::Result<()> {
-        // RFC 3164 §4.1.1
-        let priority = Facility::LOG_AUTHPRIV as u8 | severity as u8;
-        let Self { tag, pid } = self;
-        let line = format!("<{priority}>{} {tag}[{pid}]: {message}", sys::log_time());
-        to.write_all(line.as_bytes()).map_err(syslog::Error::Write)
-    }
 }

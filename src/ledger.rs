@@ -26,6 +26,7 @@ use crate::{
     prefetch::Permit,
 };
 pub use books::{Books, Keeper};
+pub use file::LostLines;
 
 /// Whose login it is, and where he stands.
 #[derive(Debug, Clone)]

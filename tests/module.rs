@@ -14,6 +14,7 @@ mod hosts;
 mod lab_itself;
 mod ledger;
 pub mod login;
+mod lost;
 mod names;
 mod numbers;
 mod password;
@@ -53,6 +54,7 @@ pub fn cases() -> Vec<Case> {
         handle::CASES,
         ledger::CASES,
         numbers::CASES,
+        lost::CASES,
         remembered::CASES,
         total::CASES,
         repeated::CASES,

@@ -4,7 +4,7 @@
 use std::{
     os::fd::OwnedFd,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -49,7 +49,7 @@ pub enum End {
 
 /// The module's end of the wire.
 pub struct Remote {
-    wire: OwnedFd,
+    wire: Arc<OwnedFd>,
     /// What the module may have to wait after an answer, in milliseconds.
     wait: AtomicU64,
     work: Mutex<Work>,
@@ -58,10 +58,15 @@ pub struct Remote {
 impl Remote {
     pub fn new(wire: OwnedFd) -> Self {
         Self {
-            wire,
+            wire: Arc::new(wire),
             wait: AtomicU64::new(wire::FIRST_WAIT_MS.into()),
             work: Mutex::new(Work::begin()),
         }
+    }
+
+    /// The wire, to see when the module has gone.
+    pub fn wire(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.wire)
     }
 
     /// Sets what the module may have to wait after each answer.

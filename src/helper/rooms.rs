@@ -8,7 +8,7 @@ use crate::{
     deadline::{Deadline, Moment},
     directory::{self, Entry, Found, Phonebook, Proved, Unproved},
     id::LoginId,
-    journal::Log,
+    journal::{Log, LostLines},
     ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
     login::{Carrier, Clock, Directory, Journal, Ledger},
     phone::Phone,
@@ -236,8 +236,8 @@ impl Journal for &Log {
         Log::sent(self, to, sent);
     }
 
-    fn phone_changed(&mut self, phone: &Phone) {
-        Log::phone_changed(self, phone);
+    fn phone_changed(&mut self, phone: &Phone) -> bool {
+        Log::phone_changed(self, phone)
     }
 
     fn trouble(&mut self, failed: &Failed) {
@@ -246,6 +246,16 @@ impl Journal for &Log {
 
     fn step(&mut self, what: &str) {
         Log::step(self, what);
+    }
+}
+
+impl LostLines for ledger::LostLines {
+    fn add(&mut self, lines: u32) {
+        Self::add(self, lines);
+    }
+
+    fn report(&mut self, send: &mut dyn FnMut(u32) -> u32) {
+        Self::report(self, send);
     }
 }
 

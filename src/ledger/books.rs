@@ -6,7 +6,9 @@ mod tests;
 
 use std::{fmt, time::Duration};
 
-use super::{Account, Admission, Answer, Error, Rules, Store, file::File, redis::Remote};
+use super::{
+    Account, Admission, Answer, Error, LostLines, Rules, Store, file::File, redis::Remote,
+};
 use crate::{
     config::{self, Unreachable},
     deadline::{Deadline, Moment, Standstill},
@@ -58,6 +60,7 @@ pub struct Books {
     /// not fail for them.
     fleet: Option<Kept>,
     own: Kept,
+    lost: Option<LostLines>,
     /// The fleet's was out of reach in this login.
     stands_in: bool,
     /// The fleet's has let this login pass.
@@ -79,8 +82,12 @@ impl Books {
             .map_or(Unreachable::Local, |redis| redis.unreachable);
         let fleet = settings.redis.as_ref();
         let fleet = fleet.map(|redis| Remote::new(redis).map(kept));
+        let mut lost = None;
         let own = match unreachable {
-            Unreachable::Local => File::open(&settings.path).map(kept),
+            Unreachable::Local => File::open(&settings.path).map(|file| {
+                lost = file.lost_lines();
+                kept(file)
+            }),
             Unreachable::Deny => Err(Error::Local {
                 what: "this host's own ledger is not in use".into(),
                 remedy: "set ledger.unreachable = \"local\" to use it".into(),
@@ -89,6 +96,7 @@ impl Books {
         Self {
             fleet,
             own,
+            lost,
             stands_in: false,
             passes: false,
             own_guesses: 0,
@@ -96,6 +104,12 @@ impl Books {
             trouble: None,
             standstill,
         }
+    }
+
+    /// Where log lines of this machine that were lost are counted: in this host's own ledger. `None`:
+    /// it is not in use, or cannot be opened.
+    pub const fn lost_lines(&mut self) -> Option<LostLines> {
+        self.lost.take()
     }
 
     /// Begins to connect.

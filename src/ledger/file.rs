@@ -8,6 +8,7 @@
 //! ```text
 //!  0      header: format, key                        sector   512 bytes, sealed
 //!  512    anchor of the clock                        row      a person, or a phone
+//!  1024   log lines that were lost
 //!  4096   32 shards of the total                     bucket   8 rows
 //!  20480  levels of 8, 32, 128 ... buckets           table    finds a row by its name
 //! ```
@@ -17,6 +18,7 @@ mod clock;
 mod disk;
 mod fault;
 mod keys;
+mod lost;
 mod open;
 mod person;
 #[cfg(any(test, fuzzing))]
@@ -47,12 +49,16 @@ use row::Row;
 use sector::Name;
 use table::Table;
 
+pub use lost::LostLines;
+
 /// Locks stand far behind the end of the file, each person's and each phone's at a place of its
 /// own (60 bits of a hash), below them that of the clock and that of whose turn it is with the total.
 const PEOPLE: u64 = 1 << 62;
 const PHONES: u64 = 1 << 61;
 const ANCHOR: u64 = 1 << 60;
 const TURN: u64 = 1 << 59;
+/// And that of the count of lost lines.
+const LOST: u64 = 1 << 58;
 
 /// The ledger of this host.
 pub struct File {
@@ -83,6 +89,12 @@ impl File {
             remedy: "mount /proc".into(),
         })?;
         Self::open_by(folder, Box::new(machine))
+    }
+
+    /// The count of lost log lines, which outlives this. `None`: there is no descriptor left.
+    #[must_use]
+    pub fn lost_lines(&self) -> Option<LostLines> {
+        self.disk.try_clone().map(LostLines)
     }
 
     fn open_by(folder: &str, clocks: Box<dyn Clocks>) -> Result<Self, Error> {

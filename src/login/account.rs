@@ -114,16 +114,17 @@ impl Login<'_> {
     }
 
     /// Logs new numbers, and only then has the ledger know them: whoever ends this process in between
-    /// (su's and sudo's callers can), or breaks the ledger, has them logged again at the next login. What
-    /// the ledger does not take down ends this one, so that nothing goes to a number that is new still.
+    /// (su's and sudo's callers can), or breaks the ledger, has them logged again at the next login. So
+    /// does a system log that does not take the line: the number stays new, and where new numbers wait
+    /// its wait has not begun. What the ledger does not take down ends this login, so that nothing goes
+    /// to a number that is new still.
     fn tell(&mut self, who: &Account, new: &[Phone]) -> Result<(), End> {
-        for number in new {
-            self.cast.journal.phone_changed(number);
-        }
-        if new.is_empty() {
+        let mut announced = new.to_vec();
+        announced.retain(|number| self.cast.journal.phone_changed(number));
+        if announced.is_empty() {
             return Ok(());
         }
-        self.ask(|ledger, _, by| ledger.told(who, new, by))
+        self.ask(|ledger, _, by| ledger.told(who, &announced, by))
     }
 
     /// How long the next SMS has to wait for the pause after the last one on this handle.

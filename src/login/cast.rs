@@ -150,8 +150,8 @@ pub trait Journal {
     fn proved(&mut self, first: &'static str);
     /// An SMS was handed over.
     fn sent(&mut self, to: &Phone, sent: &Sent);
-    /// A number that was none of this person's before.
-    fn phone_changed(&mut self, phone: &Phone);
+    /// Announces a number that is new for this person. Whether the system log has taken the line.
+    fn phone_changed(&mut self, phone: &Phone) -> bool;
     /// Something failed, and the login goes on without it.
     fn trouble(&mut self, failed: &Failed);
     /// A step, for `debug`.

@@ -85,7 +85,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     // became of an SMS and why none was needed.
     (
         "journal",
-        &["verdict", "policy", "sms", "phone", "sys", "id"],
+        &["verdict", "policy", "sms", "phone", "sys", "deadline", "id"],
     ),
     // The ground. A setting may be a region of phones, or a secret; waiting for a connection is
     // bounded; a secret may go into a request.

@@ -1,6 +1,7 @@
 //! Hosts of every kind: they ignore or reap children, are ordinary users, come with a hostile
 //! environment or without a system log.
 
+use super::ledger::with_ledger;
 use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
 use crate::Case;
 use lab::bench::Bench;
@@ -292,7 +293,8 @@ fn a_login_needs_no_system_log(bench: &Bench) {
         return;
     }
     let fay = someone(bench, "log-fay");
-    let login = Login::new(bench, "log").of(&fay);
+    // Lines that are lost are counted in the ledger, for the next login that has one.
+    let login = with_ledger(bench, "log", &fay);
     let unheard = login.folder.join("unheard");
     // A log that nobody reads takes so many lines, and then no more.
     let socket = UnixDatagram::bind(&unheard).expect("a socket");
@@ -311,8 +313,7 @@ fn a_login_needs_no_system_log(bench: &Bench) {
         // The machine is private already, and in a chroot `/` is no mount whose propagation
         // could be changed.
         let (apart, unchanged) = ("--mount", "--propagation=unchanged");
-        let login = Login::new(bench, "log")
-            .of(&fay)
+        let login = with_ledger(bench, "log", &fay)
             .host(|host| host.through(&[&unshare, apart, unchanged, &sh, "-c", &script, "sh"]));
         let started = Instant::now();
         login.sees(what, &IN, &silent(&[code::SUCCESS], &[ASKS, SENT], 1));

@@ -375,6 +375,12 @@ impl<'b> Login<'b> {
         lines.last().expect("a line").message.clone()
     }
 
+    /// The newest lines of this service, taken apart.
+    pub fn newest_lines(&self, number: usize) -> Vec<Line> {
+        let mut lines = self.logged();
+        lines.split_off(lines.len() - number)
+    }
+
     /// A field of that line.
     pub fn newest_field(&self, name: &str) -> String {
         let lines = self.logged();

@@ -21,6 +21,7 @@ fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> Books {
     Books {
         fleet: Some(Ok(Box::new(fleet.clone()))),
         own: Ok(Box::new(own.clone())),
+        lost: None,
         stands_in: false,
         passes: false,
         own_guesses: 0,

@@ -61,6 +61,16 @@ impl Drop for Held<'_> {
 }
 
 impl Disk {
+    /// The same open file once more: locks are shared, what is not on the disk yet is not.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            file: self.file.try_clone().ok()?,
+            keys: self.keys.clone(),
+            path: self.path.clone(),
+            unsettled: Cell::new(false),
+        })
+    }
+
     #[must_use]
     pub const fn new(file: OwnedFd, keys: Keys, path: String) -> Self {
         Self {

@@ -8,6 +8,7 @@ use super::sector::{self, Name, Sector};
 
 /// This ledger's own key (HMAC-SHA-256, RFC 2104): what is hashed here cannot be looked up in
 /// another ledger, nor guessed by somebody who has the names and not the file.
+#[derive(Clone)]
 pub struct Keys(hmac::Key);
 
 impl Keys {

@@ -61,7 +61,8 @@ fn locks_are_apart_from_each_other_and_from_the_file() {
     let places = 1 << 60;
     assert_eq!(table::length(0), 4096 + 32 * 512);
     for (lower, room, upper) in [
-        (table::length(10), 0, TURN),
+        (table::length(10), 0, LOST),
+        (LOST, 1, TURN),
         (TURN, 1, ANCHOR),
         (ANCHOR, 1, PHONES),
         (PHONES, places, PEOPLE),

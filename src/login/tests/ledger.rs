@@ -379,6 +379,36 @@ fn a_login_that_is_killed_hides_no_new_number() {
     }
 }
 
+/// A line that the system log did not take announces nothing: where new numbers do not wait, the login
+/// goes on, and each one tries again; where they do, the wait does not begin.
+#[test]
+fn what_the_log_did_not_take_is_not_announced() {
+    let ledger = Model::default();
+    assert_eq!(login(&ledger, |_| {}, &[Do::Code(0)]).reason, "granted");
+    let unlogged = |change, log_is_full, script: &[Do]| {
+        ledger.pass(seconds(2 * 86400));
+        let told = Told {
+            change,
+            log_is_full,
+            script: script.to_vec(),
+            ..Told::default()
+        };
+        let seen = moved(&ledger, told);
+        assert_eq!(seen.changed.len(), 1);
+        let told = seen.order.iter().any(|what| what == "told");
+        assert_eq!(told, !log_is_full);
+        seen.reason
+    };
+    let (password, code) = (Do::Say(PASSWORD), Do::Code(0));
+    let script = [password.clone(), code];
+    let allow: fn(&mut Settings) = |_| {};
+    for _ in 0..2 {
+        assert_eq!(unlogged(allow, true, &script), "granted");
+        assert_eq!(unlogged(WAIT, true, &script[..1]), "new-phone");
+    }
+    assert_eq!(unlogged(allow, false, &script), "granted");
+}
+
 /// Where new numbers do not wait, the line comes before the SMS, and without it there is none.
 #[test]
 fn nothing_goes_to_a_number_before_it_is_told() {

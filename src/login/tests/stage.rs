@@ -92,6 +92,7 @@ struct World {
     trouble: RefCell<Vec<&'static str>>,
     /// Who panics when his turn has come.
     panics: Cell<&'static str>,
+    log_is_full: Cell<bool>,
 }
 
 impl World {
@@ -395,10 +396,11 @@ impl Journal for Silent<'_> {
     fn sent(&mut self, _: &Phone, _: &Sent) {
         self.0.turn("sent");
     }
-    fn phone_changed(&mut self, phone: &Phone) {
+    fn phone_changed(&mut self, phone: &Phone) -> bool {
         self.0.turn("phone changed");
         self.0.note("phone changed");
         self.0.changed.borrow_mut().push(phone.masked());
+        !self.0.log_is_full.get()
     }
     fn trouble(&mut self, failed: &Failed) {
         self.0.trouble.borrow_mut().push(failed.stage.name());
@@ -435,6 +437,8 @@ pub struct Told {
     pub panics: &'static str,
     /// Whether as many logins connect ahead as may.
     pub no_permit: bool,
+    /// The system log takes no line.
+    pub log_is_full: bool,
     pub script: Vec<Do>,
 }
 
@@ -455,6 +459,7 @@ impl Default for Told {
             rhost: "192.0.2.7",
             panics: "",
             no_permit: false,
+            log_is_full: false,
             script: Vec::new(),
         }
     }
@@ -486,6 +491,7 @@ pub struct Seen {
 pub fn tell(told: Told) -> Seen {
     let world = World::default();
     world.panics.set(told.panics);
+    world.log_is_full.set(told.log_is_full);
     let files = OneFile(format!("{SETTINGS}{}", told.more_settings));
     let mut settings = config::load(&files, "/settings", told.service, None).expect("settings");
     // No case waits between two SMS but those that are about it.

@@ -1,0 +1,213 @@
+//! Log lines that the system log does not take: an alarm is not lost silently.
+
+use super::ledger::{folder, with_ledger};
+use super::login::{Login, PASSWORD, Say, Someone, someone};
+use crate::Case;
+use lab::bench::Bench;
+use lab::driven::{Driven, request};
+use lab::pamhost::code;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub const CASES: &[Case] = &[
+    ("module::lost::where_numbers_wait", where_numbers_wait),
+    ("module::lost::where_they_do_not", where_they_do_not),
+    (
+        "module::lost::an_alarm_waits_for_room",
+        an_alarm_waits_for_room,
+    ),
+    (
+        "module::lost::not_beyond_the_deadline",
+        not_beyond_the_deadline,
+    ),
+    ("module::lost::not_after_its_host", not_after_its_host),
+];
+
+const IN: &[Say] = &[Say::Password, Say::Code];
+const KNOCK: &[Say] = &[Say::Password];
+const NEW_PHONE: &str = "denied first=password reason=new-phone";
+
+/// What a login finds at `/dev/log`.
+enum Log<'a> {
+    There,
+    /// Nothing that could be connected to.
+    Away,
+    At(&'a Path),
+}
+
+/// A login by this log. Where it is, how many lines are lost before each line.
+fn lost(login: Login<'_>, log: &Log<'_>, says: &[Say], lines: &[&str]) -> Vec<u32> {
+    let case = login.case;
+    let login = match log {
+        Log::There => login,
+        Log::Away => login.host(|host| host.with_over(&[(Path::new("/dev/null"), "/dev/log")])),
+        Log::At(path) => login.host(|host| host.with_over(&[(path, "/dev/log")])),
+    };
+    let (_, seen) = login.run(says, lines.len());
+    assert_eq!(seen.log(), lines, "{case}");
+    let lines = login.newest_lines(lines.len());
+    let field = |line: &lab::log::Line| line.field("lost").map(|lost| lost.parse().ok());
+    let lost = lines
+        .iter()
+        .map(|line| field(line).map_or(0, |lost| lost.expect("a number")));
+    lost.collect()
+}
+
+fn moved(bench: &Bench, who: &mut Someone) {
+    who.number = bench.number();
+    bench.slapd().replace(&who.person, "mobile", &[&who.number]);
+}
+
+/// Without its line, a new number does not begin to wait, however long that is.
+fn where_numbers_wait(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let mut who = someone(bench, "lost-waits");
+    let login =
+        |who: &Someone| with_ledger(bench, "lost-waits", who).text("policy.new_phone", "2s");
+    let granted = &["sent", "granted"];
+    assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
+    moved(bench, &mut who);
+    for _ in 0..2 {
+        lost(login(&who), &Log::Away, KNOCK, &[]);
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    // Each login has lost two lines.
+    let lines = &["phone-changed", NEW_PHONE];
+    assert_eq!(lost(login(&who), &Log::There, KNOCK, lines), [4, 0]);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
+}
+
+/// The login goes on, and the number stays to be announced.
+fn where_they_do_not(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let mut who = someone(bench, "lost-allowed");
+    let login = |who: &Someone| with_ledger(bench, "lost-allowed", who);
+    let granted = &["sent", "granted"];
+    lost(login(&who), &Log::There, IN, granted);
+    moved(bench, &mut who);
+    let unread = full(&folder(&login(&who)).with_file_name("unread"));
+    lost(login(&who), &Log::At(&unread.0), IN, &[]);
+    lost(login(&who), &Log::Away, IN, &[]);
+    let lines = &["phone-changed", "sent", "granted"];
+    assert_eq!(lost(login(&who), &Log::There, IN, lines), [6, 0, 0]);
+    assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
+}
+
+/// A log that takes nothing more until it is read.
+fn full(path: &Path) -> (PathBuf, UnixDatagram) {
+    let socket = UnixDatagram::bind(path).expect("a socket");
+    let filler = UnixDatagram::unbound().expect("a socket");
+    filler.set_nonblocking(true).expect("not blocking");
+    while filler.send_to(b"<86>full", path).is_ok() {}
+    (path.to_owned(), socket)
+}
+
+/// All lines that come within this time.
+fn read(socket: &UnixDatagram, time: Duration) -> Vec<String> {
+    let until = Instant::now() + time;
+    let mut buffer = [0; 4096];
+    let mut lines = Vec::new();
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        let left = left.max(Duration::from_millis(1));
+        socket.set_read_timeout(Some(left)).expect("a time");
+        if let Ok(length) = socket.recv(&mut buffer) {
+            lines.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+    }
+    lines
+}
+
+/// A wrong code after the right password, while the log is full: its line is there once somebody reads.
+fn an_alarm_waits_for_room(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let who = someone(bench, "lost-alarm");
+    let login = with_ledger(bench, "lost-alarm", &who).set("code.tries", "1");
+    let (path, socket) = full(&folder(&login).with_file_name("unread"));
+    let login = login.host(|host| host.with_over(&[(&path, "/dev/log")]));
+    let reader = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(3));
+        read(&socket, Duration::from_secs(5))
+    });
+    let began = Instant::now();
+    let (_, seen) = login.run(&[Say::Password, Say::WrongCode], 0);
+    assert_eq!(seen.codes(), [code::MAXTRIES]);
+    assert!(began.elapsed() > Duration::from_secs(2), "it did not wait");
+    let lines = reader.join().expect("the reader");
+    let ours: Vec<&String> = lines
+        .iter()
+        .filter(|line| !line.ends_with(">full"))
+        .collect();
+    let [line] = &ours[..] else {
+        panic!("{lines:#?}");
+    };
+    assert!(line.contains("first=password reason=wrong-code"), "{line}");
+    // That it was sent could not be said.
+    assert!(line.ends_with(" lost=1"), "{line}");
+}
+
+/// With nobody who ever reads it, the user waits for no longer than the deadline.
+fn not_beyond_the_deadline(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let who = someone(bench, "lost-late");
+    bench
+        .slapd()
+        .replace(&who.person, "phoneNumberVerified", &["FALSE"]);
+    for (deadline, least, most) in [("2m", 5, 8), ("2s", 0, 4)] {
+        let login = with_ledger(bench, "lost-late", &who).text("deadline", deadline);
+        let path = folder(&login).with_file_name(format!("unread-{deadline}"));
+        let (path, _socket) = full(&path);
+        let login = login.host(|host| host.with_over(&[(&path, "/dev/log")]));
+        let began = Instant::now();
+        let (_, seen) = login.run(KNOCK, 0);
+        assert_ne!(seen.codes(), [code::SUCCESS]);
+        let took = began.elapsed().as_secs();
+        assert!((least..most).contains(&took), "{deadline}: {took} s");
+    }
+}
+
+/// The module goes while the helper waits: so does the helper.
+fn not_after_its_host(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let case = "lost-host";
+    let who = someone(bench, case);
+    bench
+        .slapd()
+        .replace(&who.person, "phoneNumberVerified", &["FALSE"]);
+    let login = with_ledger(bench, case, &who);
+    login.set_up();
+    let (path, _socket) = full(&folder(&login).with_file_name("unread"));
+    let helper = bench.product().helper();
+    let mount = format!(
+        "mount --bind {} /dev/log && exec {}",
+        path.display(),
+        helper.display()
+    );
+    let mut helper = Driven::start_with(Path::new("/usr/bin/unshare"), Vec::new(), |command| {
+        command.args(["--mount", "--propagation=unchanged", "sh", "-c", &mount]);
+    });
+    helper.say(&request(&login.config(), case, case).write());
+    assert_eq!(helper.question(), "Password: ");
+    helper.answer(PASSWORD);
+    helper.has_heard();
+    // Time to come to the line that has no room.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(
+        helper.ended_within(Duration::ZERO).is_none(),
+        "it does not wait"
+    );
+    helper.hang_up();
+    let ended = helper.ended_within(Duration::from_secs(1));
+    assert!(ended.is_some(), "it outwaits its host");
+}
