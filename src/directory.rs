@@ -17,6 +17,7 @@ pub mod properties;
 mod query;
 mod relay;
 mod said;
+mod service_account;
 mod session;
 #[cfg(test)]
 mod stage;

@@ -5,7 +5,7 @@ use ldap3::LdapResult;
 
 use super::{
     Error, Unproved,
-    passwordpolicy::{self, Objection},
+    passwordpolicy::{self, Cause, Objection},
     said,
 };
 use crate::config::Grace;
@@ -15,9 +15,13 @@ pub const SUCCESS: u32 = 0;
 pub const OPERATIONS_ERROR: u32 = 1;
 pub const TIME_LIMIT_EXCEEDED: u32 = 3;
 pub const SIZE_LIMIT_EXCEEDED: u32 = 4;
+pub const AUTH_METHOD_NOT_SUPPORTED: u32 = 7;
+pub const STRONGER_AUTH_REQUIRED: u32 = 8;
 pub const REFERRAL: u32 = 10;
+pub const CONFIDENTIALITY_REQUIRED: u32 = 13;
 pub const CONSTRAINT_VIOLATION: u32 = 19;
 pub const NO_SUCH_OBJECT: u32 = 32;
+pub const INVALID_DN_SYNTAX: u32 = 34;
 pub const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
 pub const INVALID_CREDENTIALS: u32 = 49;
 pub const INSUFFICIENT_ACCESS_RIGHTS: u32 = 50;
@@ -38,16 +42,16 @@ pub fn named(code: u32) -> String {
         2 => "protocolError",
         TIME_LIMIT_EXCEEDED => "timeLimitExceeded",
         SIZE_LIMIT_EXCEEDED => "sizeLimitExceeded",
-        7 => "authMethodNotSupported",
-        8 => "strongerAuthRequired",
+        AUTH_METHOD_NOT_SUPPORTED => "authMethodNotSupported",
+        STRONGER_AUTH_REQUIRED => "strongerAuthRequired",
         REFERRAL => "referral",
         11 => "adminLimitExceeded",
         12 => "unavailableCriticalExtension",
-        13 => "confidentialityRequired",
+        CONFIDENTIALITY_REQUIRED => "confidentialityRequired",
         14 => "saslBindInProgress",
         CONSTRAINT_VIOLATION => "constraintViolation",
         NO_SUCH_OBJECT => "noSuchObject",
-        34 => "invalidDNSyntax",
+        INVALID_DN_SYNTAX => "invalidDNSyntax",
         INAPPROPRIATE_AUTHENTICATION => "inappropriateAuthentication",
         INVALID_CREDENTIALS => "invalidCredentials",
         INSUFFICIENT_ACCESS_RIGHTS => "insufficientAccessRights",
@@ -106,9 +110,7 @@ pub fn judge(
         CONSTRAINT_VIOLATION | INSUFFICIENT_ACCESS_RIGHTS | UNWILLING_TO_PERFORM => {
             Some(Objection::Locked(match objection {
                 Some(Objection::Locked(why)) => why,
-                Some(Objection::Expired(_) | Objection::Grace(_)) | None => {
-                    "the directory lets this entry not bind"
-                }
+                Some(Objection::Expired(_) | Objection::Grace(_)) | None => Cause::Unnamed,
             }))
         }
         SUCCESS => objection,
@@ -119,8 +121,8 @@ pub fn judge(
     };
     let expired = |why: &str| Err(Unproved::Expired(format!("{why}, {told}")));
     match objection {
-        Some(Objection::Expired(why)) => expired(why),
-        Some(Objection::Locked(why)) => Err(Unproved::Locked(format!("{why}, {told}"))),
+        Some(Objection::Expired(why)) => expired(why.text()),
+        Some(Objection::Locked(why)) => Err(Unproved::Locked(format!("{}, {told}", why.text()))),
         Some(Objection::Grace(left)) => match grace {
             Grace::Allow => Ok(Some(left)),
             Grace::Deny => expired("the password has expired, and ldap.grace is \"deny\""),
@@ -139,7 +141,7 @@ impl From<Error> for Unproved {
 /// The reason in Active Directory's text (Samba's too), a Windows error code in hexadecimal:
 /// `80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data 773, v2580`
 /// (Windows error codes 1317 to 1909, "System Error Codes", learn.microsoft.com).
-fn active_directory(text: &str) -> Option<Objection> {
+pub fn active_directory(text: &str) -> Option<Objection> {
     let (before, rest) = text.split_once(", comment: AcceptSecurityContext error, data ")?;
     if !before.contains(": LdapErr: ") {
         return None;
@@ -149,15 +151,15 @@ fn active_directory(text: &str) -> Option<Objection> {
         return None;
     }
     Some(match u32::from_str_radix(data, 16).ok()? {
-        0x52f => Objection::Locked("the account is restricted"),
-        0x530 => Objection::Locked("no logon allowed at this hour"),
-        0x531 => Objection::Locked("no logon allowed from here"),
-        0x532 => Objection::Expired("the password has expired"),
-        0x533 => Objection::Locked("the account is disabled"),
-        0x569 => Objection::Locked("this kind of logon is not granted"),
-        0x701 => Objection::Locked("the account has expired"),
-        0x773 => Objection::Expired("the password must be changed"),
-        0x775 => Objection::Locked("the account is locked"),
+        0x52f => Objection::Locked(Cause::Restricted),
+        0x530 => Objection::Locked(Cause::Hours),
+        0x531 => Objection::Locked(Cause::Workstation),
+        0x532 => Objection::Expired(Cause::PasswordExpired),
+        0x533 => Objection::Locked(Cause::Disabled),
+        0x569 => Objection::Locked(Cause::LogonType),
+        0x701 => Objection::Locked(Cause::AccountExpired),
+        0x773 => Objection::Expired(Cause::MustChange),
+        0x775 => Objection::Locked(Cause::Locked),
         // 525 no such user, 52e wrong password, and what we do not know.
         _ => return None,
     })

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{
     Entry, Error, Found, PasswordProof, Proved, Unproved, answer,
     miss::{Miss, together},
-    passwordpolicy, query, relay, said,
+    passwordpolicy, query, relay, said, service_account,
     session::{self, Dialled, Searched, Session},
 };
 use crate::{
@@ -150,7 +150,7 @@ impl Ldap {
             let mut session =
                 Session::open(dialled, uri, self.tls.as_ref(), name.to_owned(), pace).await?;
             if let Some((dn, password)) = &settings.bind {
-                serve(&mut session, dn, password, pace).await?;
+                service_account::bind(&mut session, dn, password, pace).await?;
             }
             let filter = query::filter(&settings.filter, user);
             let wanted = query::attributes(settings);
@@ -238,25 +238,6 @@ fn run<T, E: From<Error>>(
         // Dropping it may panic once more.
         std::mem::forget(payload);
         Err(relay::panicked(name).into())
-    })
-}
-
-/// Binds as the service account.
-async fn serve(session: &mut Session, dn: &str, password: &Secret, pace: Pace) -> Result<(), Miss> {
-    let password = password.reveal();
-    let result = session.bind(dn, password, None, pace).await?;
-    if result.rc == answer::SUCCESS {
-        return Ok(());
-    }
-    let told = answer::told(result.rc, &said::without(password, &result.text));
-    let what = format!("{}: the service account's bind: {told}", session.name);
-    Err(if answer::is_outage(result.rc) {
-        Miss::Next(Error::Outage(what))
-    } else {
-        Miss::End(Error::Refused {
-            what,
-            remedy: "Check bind_dn and bind_password (or bind_password_file) in [ldap].",
-        })
     })
 }
 

@@ -19,8 +19,43 @@ const NETSCAPE_EXPIRED: &str = "2.16.840.1.113730.3.4.4";
 pub enum Objection {
     /// It has expired, and this many more logins are left.
     Grace(u32),
-    Expired(&'static str),
-    Locked(&'static str),
+    Expired(Cause),
+    Locked(Cause),
+}
+
+/// What exactly is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    PasswordExpired,
+    MustChange,
+    AccountExpired,
+    Disabled,
+    Locked,
+    /// Logon hours, workstations, logon rights, or another restriction.
+    Hours,
+    Workstation,
+    LogonType,
+    Restricted,
+    /// The directory does not say.
+    Unnamed,
+}
+
+impl Cause {
+    /// In words, for the log.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::PasswordExpired => "the password has expired",
+            Self::MustChange => "the password must be changed",
+            Self::AccountExpired => "the account has expired",
+            Self::Disabled => "the account is disabled",
+            Self::Locked => "the account is locked",
+            Self::Hours => "no logon allowed at this hour",
+            Self::Workstation => "no logon allowed from here",
+            Self::LogonType => "this kind of logon is not granted",
+            Self::Restricted => "the account is restricted",
+            Self::Unnamed => "the directory lets this entry not bind",
+        }
+    }
 }
 
 /// Asks for the control. Not critical: a server that does not know it answers without.
@@ -38,7 +73,7 @@ pub fn objection(controls: &[Control]) -> Result<Option<Objection>, Malformed> {
     for Control(_, control) in controls {
         let objection = match control.ctype.as_str() {
             POLICY => policy(control.val.as_deref().unwrap_or_default())?,
-            NETSCAPE_EXPIRED => Some(Objection::Expired("the password has expired")),
+            NETSCAPE_EXPIRED => Some(Objection::Expired(Cause::PasswordExpired)),
             // …4.5, how long it is still good for, is nobody's objection.
             _ => None,
         };
@@ -68,9 +103,9 @@ fn policy(value: &[u8]) -> Result<Option<Objection>, Malformed> {
     }
     if parts.is_next(0x81) {
         objection = Some(match parts.number(0x81)? {
-            0 => Objection::Expired("the password has expired"),
-            1 => Objection::Locked("the account is locked"),
-            2 => Objection::Expired("the password must be changed"),
+            0 => Objection::Expired(Cause::PasswordExpired),
+            1 => Objection::Locked(Cause::Locked),
+            2 => Objection::Expired(Cause::MustChange),
             // 3 to 8 are about new passwords and no answer to a bind.
             _ => return Err(Malformed),
         });
@@ -120,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_must_change_beside_a_grace_login_wins() {
-        let changed = Ok(Some(Objection::Expired("the password must be changed")));
-        let expired = Ok(Some(Objection::Expired("the password has expired")));
+        let changed = Ok(Some(Objection::Expired(Cause::MustChange)));
+        let expired = Ok(Some(Objection::Expired(Cause::PasswordExpired)));
         // 389 Directory Server sends both in one control.
         let both = control(POLICY, Some(&[0x30, 8, 0xa0, 3, 0x81, 1, 2, 0x81, 1, 2]));
         assert_eq!(objection(std::slice::from_ref(&both)), changed);
@@ -150,7 +185,7 @@ mod tests {
         assert!(expired(&[0x30, 3, 0x81, 1, 0]), "expired");
         assert!(expired(&[0x30, 3, 0x81, 1, 2]), "to be changed");
         assert!(expired(&[0x30, 8, 0xa0, 3, 0x80, 1, 9, 0x81, 1, 2]));
-        let locked = Ok(Some(Objection::Locked("the account is locked")));
+        let locked = Ok(Some(Objection::Locked(Cause::Locked)));
         let lock = control(POLICY, Some(&[0x30, 3, 0x81, 1, 1]));
         assert_eq!(objection(std::slice::from_ref(&lock)), locked);
         let netscape = control(NETSCAPE_EXPIRED, Some(b"0"));

@@ -5,6 +5,7 @@ use crate::Case;
 use lab::bench::Bench;
 use lab::certs::Identity;
 use lab::listeners::{Listener, Manner, Refused};
+use lab::middle::{Fault, Middle};
 use lab::pamhost::code;
 use lab::slapd::{Person, Slapd};
 use lab::twilio::Twilio;
@@ -30,6 +31,10 @@ pub const CASES: &[Case] = &[
     (
         "module::directory::what_refuses_us_is_ours_to_repair",
         what_refuses_us_is_ours_to_repair,
+    ),
+    (
+        "module::directory::a_service_account_that_may_not_bind_is_told_in_words",
+        a_service_account_that_may_not_bind_is_told_in_words,
     ),
     (
         "module::directory::a_certificate_that_does_not_verify_is_refused",
@@ -204,6 +209,94 @@ fn what_refuses_us_is_ours_to_repair(bench: &Bench) {
     assert_eq!(bench.slapd().binds(&ned.person.dn()), 0);
 }
 
+/// By a real server's password policy, and by what Active Directory says.
+fn a_service_account_that_may_not_bind_is_told_in_words(bench: &Bench) {
+    let who = someone(bench, "service-may");
+    let slapd = Slapd::start(bench.certs());
+    slapd.add(&who.person);
+    slapd.replace_of_the_service_account("pwdChangedTime", &["20200101000000Z"]);
+    let expired = format!("cn=expired,ou=policies,{}", lab::slapd::SUFFIX);
+    let says = |login: Login, words: [&str; 2]| {
+        login.sees(words[0], &IN, &refused());
+        let detail = login.newest_field("detail");
+        for words in words {
+            assert!(detail.contains(words), "{detail}");
+        }
+    };
+    for (attribute, value, words) in [
+        (
+            "pwdPolicySubentry",
+            &*expired,
+            ["the password has expired", "exempt the account"],
+        ),
+        (
+            "pwdReset",
+            "TRUE",
+            ["the password must be changed", "once as that account"],
+        ),
+        (
+            "pwdAccountLockedTime",
+            "000001010000Z",
+            ["the account is locked", "Unlock the account"],
+        ),
+    ] {
+        slapd.replace_of_the_service_account(attribute, &[value]);
+        let login = Login::new(bench, "service")
+            .of(&who)
+            .set("ldap.uris", &uris(&[&slapd.ldaps()]));
+        says(login, words);
+        slapd.replace_of_the_service_account(attribute, &[]);
+    }
+    let ad = |data: &str| {
+        let text = "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data ";
+        format!("{text}{data}, v4563\0")
+    };
+    for (code, text, words) in [
+        (
+            49,
+            ad("533"),
+            ["the account is disabled", "Enable the account"],
+        ),
+        (
+            49,
+            ad("773"),
+            ["the password must be changed", "bind_dn once"],
+        ),
+        (
+            8,
+            "BindSimple: Transport encryption required.".to_owned(),
+            ["the server requires TLS", "start_tls = true"],
+        ),
+        (
+            13,
+            String::new(),
+            ["the server requires TLS", "start_tls = true"],
+        ),
+    ] {
+        let server = Middle::start(
+            port(&bench.slapd().ldap()),
+            1,
+            Fault::Says(bind_response(code, &text)),
+        );
+        let uri = format!("ldap://127.0.0.1:{}", server.port());
+        let login = Login::new(bench, "service").of(&who);
+        says(login.set("ldap.uris", &uris(&[&uri])), words);
+    }
+    assert_eq!(slapd.binds(&who.person.dn()), 0);
+}
+
+/// The answer to message 1, a bind.
+fn bind_response(code: u8, text: &str) -> Vec<u8> {
+    let length = |bytes: usize| u8::try_from(bytes).expect("a short text");
+    let mut result = vec![0x0a, 1, code, 0x04, 0, 0x04, length(text.len())];
+    result.extend(text.as_bytes());
+    let mut message = vec![2, 1, 1, 0x61, length(result.len())];
+    message.extend(result);
+    let mut whole = vec![0x30, 0x81, length(message.len())];
+    whole.extend(message);
+    whole
+}
+
 fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
     let oda = someone(bench, "certs-oda");
     for identity in Identity::ALL {
@@ -257,4 +350,10 @@ fn a_slow_bind_is_not_repeated(bench: &Bench) {
     let seen = login.sees("late", &IN, &Seen::refused(code::AUTHINFO_UNAVAIL, line));
     assert!(seen.results[0].1 < Duration::from_secs(3));
     assert_eq!(bench.slapd().binds(&slow.dn()), 1);
+}
+
+/// The port of an address in settings.
+fn port(uri: &str) -> u16 {
+    let port = uri.rsplit(':').next().expect("a port");
+    port.parse().expect("a number")
 }

@@ -157,6 +157,16 @@ impl Slapd {
         self.change("ldapmodify", &text);
     }
 
+    /// Replaces all values of an attribute of the module's own account.
+    pub fn replace_of_the_service_account(&self, attribute: &str, values: &[&str]) {
+        let dn = Self::BIND_DN;
+        let mut text = format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n");
+        for value in values {
+            text.push_str(&format!("{attribute}: {value}\n"));
+        }
+        self.change("ldapmodify", &text);
+    }
+
     fn change(&self, tool: &str, ldif: &str) {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let file = self
