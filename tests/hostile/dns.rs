@@ -10,7 +10,6 @@ use lab::pamhost::{Transcript, code};
 use lab::redis::{Manner, Redis};
 use lab::slapd::Slapd;
 use lab::twilio::Twilio;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
@@ -50,8 +49,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// `net` keeps the name servers of cases apart that run at the same time.
-    fn new(net: u8, second: fn(Ipv4Addr) -> NameServer) -> Self {
+    fn new(second: fn() -> NameServer) -> Self {
         let certs = Certs::with_names(&[LDAP, SMS, REDIS]);
         Self {
             slapd: Slapd::start(&certs),
@@ -60,8 +58,8 @@ impl Ground {
                 tls: Some((&certs, Identity::Good)),
                 ..Manner::default()
             }),
-            dead: NameServer::silent(Ipv4Addr::new(127, 88, net, 1)),
-            second: second(Ipv4Addr::new(127, 88, net, 2)),
+            dead: NameServer::silent(),
+            second: second(),
             certs,
         }
     }
@@ -117,7 +115,7 @@ fn took(seen: &Transcript) -> Duration {
 /// A name that this machine knows has everything begun while its user types; for another one all three
 /// names are looked up one after the other.
 fn a_dead_first_name_server_keeps_nobody_out(bench: &Bench) {
-    let ground = Ground::new(1, NameServer::answering);
+    let ground = Ground::new(NameServer::answering);
     let strange = someone(bench, "dns-strange");
     let known = crate::module::known(bench, "dns-known").expect("a private machine");
     for (who, case, longest) in [(&strange, "dns-strange", 28), (&known, "dns-known", 14)] {
@@ -142,7 +140,7 @@ fn a_dead_first_name_server_keeps_nobody_out(bench: &Bench) {
 }
 
 fn without_any_name_server_the_local_ledger_counts(bench: &Bench) {
-    let ground = Ground::new(2, NameServer::silent);
+    let ground = Ground::new(NameServer::silent);
     let who = someone(bench, "dns-local");
     let login = ground.by_redis(ground.login(bench, "dns-local", &who));
     let log = ["failed stage=ledger reason=outage", "sent", "granted"];
@@ -157,7 +155,7 @@ fn without_any_name_server_the_local_ledger_counts(bench: &Bench) {
 }
 
 fn a_name_that_never_resolves_does_not_keep_the_next_server_waiting(bench: &Bench) {
-    let ground = Ground::new(3, NameServer::silent);
+    let ground = Ground::new(NameServer::silent);
     let who = someone(bench, "dns-next");
     let uris = [ground.ldaps(NEVER), ground.slapd.ldaps()];
     let login = ground
@@ -168,7 +166,7 @@ fn a_name_that_never_resolves_does_not_keep_the_next_server_waiting(bench: &Benc
 }
 
 fn the_log_names_the_name(bench: &Bench) {
-    let ground = Ground::new(4, NameServer::silent);
+    let ground = Ground::new(NameServer::silent);
     let who = someone(bench, "dns-named");
     let login = ground
         .login(bench, "dns-named", &who)

@@ -2,6 +2,7 @@
 //! which is what a dead one looks like to the C library.
 #![forbid(unsafe_code)]
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,17 +18,17 @@ pub struct NameServer {
 
 impl NameServer {
     /// Answers nobody.
-    pub fn silent(address: Ipv4Addr) -> Self {
-        Self::start(address, false)
+    pub fn silent() -> Self {
+        Self::start(false)
     }
 
     /// Answers every name with 127.0.0.1.
-    pub fn answering(address: Ipv4Addr) -> Self {
-        Self::start(address, true)
+    pub fn answering() -> Self {
+        Self::start(true)
     }
 
-    fn start(address: Ipv4Addr, answers: bool) -> Self {
-        let socket = UdpSocket::bind((address, 53)).expect("port 53 of an address on loopback");
+    fn start(answers: bool) -> Self {
+        let (address, socket) = free();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let names = Arc::clone(&asked);
         thread::spawn(move || {
@@ -53,6 +54,20 @@ impl NameServer {
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("the names").clone()
     }
+}
+
+/// Port 53 of an address on loopback that no other run has taken.
+fn free() -> (Ipv4Addr, UdpSocket) {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    for last in 1..=254 {
+        let address = Ipv4Addr::new(127, 64 | (high & 0x3f), low, last);
+        match UdpSocket::bind((address, 53)) {
+            Ok(socket) => return (address, socket),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => panic!("port 53 of {address}: {error}"),
+        }
+    }
+    panic!("port 53 of all addresses is taken");
 }
 
 /// The name in a question (RFC 1035 section 3.1).
