@@ -65,6 +65,7 @@ const MEANINGS: &[(u8, Becomes)] = &[
     (1, ours(20003)), (2, ours(20404)), (3, ours(20005)),
     // The deadline of these logins is shorter than what 5, 6 and 7 ask for.
     (4, LIMITED), (5, LIMITED), (6, LIMITED), (7, LIMITED), (8, LIMITED),
+    (9, ours(20003)), (10, number(21635)),
     (11, number(21211)), (12, ours(21212)), (13, number(21408)), (14, ours(21606)),
     (15, number(21608)), (16, number(21610)), (17, number(21612)), (18, number(21614)),
     (19, ours(21617)), (20, ours(21703)), (21, ours(30034)), (22, ours(30450)),

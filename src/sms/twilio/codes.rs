@@ -3,15 +3,32 @@
 
 use crate::sms::{Error, Kind};
 
-/// Codes that are about the phone, not about us.
-const NUMBER: [u32; 6] = [21211, 21408, 21608, 21610, 21612, 21614];
+use Whose::{Account, Number};
 
-/// Whether Twilio refuses this number, as against us.
-pub(super) fn is_about_the_number(code: u32) -> bool {
-    NUMBER.contains(&code)
+/// Where Twilio's pages of error codes are, one for each below it.
+const PAGES: &str = "https://www.twilio.com/docs/api/errors";
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This phone number: other users get their codes.
+    Number,
+    /// Account, sender, settings or text: no user gets a code, or none in that country.
+    Account,
 }
 
-/// Puts an HTTP status and a code (if there is one) into words.
+/// Whether Twilio refuses this number, as against us. A code that is not in the table is about us.
+pub(super) fn is_about_the_number(code: u32) -> bool {
+    known(code).is_some_and(|(_, whose, ..)| whose == Number)
+}
+
+fn known(code: u32) -> Option<Row> {
+    let at = CODES.binary_search_by_key(&code, |row| row.0).ok()?;
+    CODES.get(at).copied()
+}
+
+/// Puts an HTTP status and a code (if there is one) into words. With a code, the remedy ends with
+/// the address of Twilio's page on it.
 pub(super) fn explain(kind: Kind, status: u16, code: Option<u32>) -> Error {
     let Some(code) = code else {
         let what = match status {
@@ -20,24 +37,37 @@ pub(super) fn explain(kind: Kind, status: u16, code: Option<u32>) -> Error {
         };
         return Error::new(kind, None, what, for_status(status));
     };
-    match CODES.binary_search_by_key(&code, |row| row.0) {
-        Ok(at) => {
-            let (_, what, remedy) = CODES.get(at).copied().unwrap_or_default();
-            Error::new(
-                kind,
-                Some(code),
-                format!("Twilio error {code}: {what}"),
-                remedy,
-            )
-        }
-        Err(_) => Error::new(
-            kind,
-            Some(code),
-            format!("Twilio error {code} (HTTP {status})"),
-            format!("see https://www.twilio.com/docs/api/errors/{code}"),
+    let (what, remedy) = match (code, status, known(code)) {
+        (20003, 401, _) => (
+            format!("Twilio error {code}: {}", CREDENTIALS.0),
+            CREDENTIALS.1,
         ),
-    }
+        (20003, 403, _) => (
+            format!("Twilio error {code}: {}", PERMISSION.0),
+            PERMISSION.1,
+        ),
+        (_, _, Some((_, _, what, remedy))) => (format!("Twilio error {code}: {what}"), remedy),
+        (_, _, None) => (
+            format!("Twilio error {code} (HTTP {status})"),
+            "see Twilio's page",
+        ),
+    };
+    Error::new(kind, Some(code), what, format!("{remedy} ({PAGES}/{code})"))
 }
+
+/// 20003 with HTTP 401: Twilio does not know who asks.
+const CREDENTIALS: (&str, &str) = (
+    "the credentials are not accepted",
+    "check twilio_sid with twilio_token, or api_key_sid with api_key_secret, in Twilio's console, Account Info: \
+     deleted, a test credential, a subaccount's, or of another region than api_url",
+);
+
+/// 20003 with HTTP 403: Twilio knows who asks, and does not let them send.
+const PERMISSION: (&str, &str) = (
+    "the credentials are right, but may not send",
+    "let the API key send messages if it is a restricted one (Twilio's console, API keys), and see that the \
+     account's compliance profile is approved (Trust Hub)",
+);
 
 /// What to do when there is only a status.
 const fn for_status(status: u16) -> &'static str {
@@ -58,102 +88,114 @@ const fn for_status(status: u16) -> &'static str {
     }
 }
 
-/// Code, meaning, remedy; ascending.
-/// (<https://www.twilio.com/docs/api/errors>; a page for each code below it.)
+/// Code, what it is about, meaning, remedy.
+type Row = (u32, Whose, &'static str, &'static str);
+
+/// Ascending. What each is about was decided code by code on 2026-12-01, from Twilio's pages as they
+/// were in 2026 and its change of 2024-07-10, which split 21211, 21212, 21606 and 21614: *Number* is
+/// what other numbers do not get, though some is mended in the account (21408 one country, 21608 one
+/// number of a trial account, 21612 this sender and that number). 21266 is a number of the directory
+/// that is our own sender. What only the carrier says after the text was taken (30003 and later) is
+/// no refusal of a number: it may be delivered the next time. 21263 is not here: no page of it was
+/// found, and what is not known is about us.
 #[rustfmt::skip]
-const CODES: [(u32, &str, &str); 46] = [
-    (10001, "the account is not active",
+const CODES: &[Row] = &[
+    (10001, Account, "the account is not active",
         "pay or reactivate it: Twilio's console, Billing"),
-    (10002, "the trial account does not allow this",
+    (10002, Account, "the trial account does not allow this",
         "upgrade the account: Twilio's console, Billing, Upgrade"),
-    (20003, "the credentials are not accepted",
-        "check twilio_sid and twilio_token against Twilio's console, Account Info; an API key needs api_key_sid and api_key_secret, and test credentials are not the live ones"),
-    (20005, "the account is not active",
+    (20003, Account, "the credentials are not accepted, or may not send",
+        "check twilio_sid and twilio_token, or the API key, its permissions and region: Twilio's console, Account Info"),
+    (20005, Account, "the account is not active",
         "pay or reactivate it: Twilio's console, Billing"),
-    (20008, "test credentials cannot do this",
+    (20008, Account, "test credentials cannot do this",
         "use the live credentials: Twilio's console, Account Info"),
-    (20404, "there is no such account at this address",
+    (20403, Account, "the account is suspended or closed",
+        "write to Twilio's support, through Twilio's console"),
+    (20404, Account, "there is no such account at this address",
         "check twilio_sid against Twilio's console, Account Info, and that api_url has no path"),
-    (20429, "too many requests at once",
+    (20429, Account, "too many requests at once",
         "wait; if it happens often, ask Twilio for a higher limit or send through a Messaging Service"),
-    (20500, "Twilio has a fault of its own",
+    (20500, Account, "Twilio has a fault of its own",
         "wait; Twilio's own state is at https://status.twilio.com"),
-    (20503, "Twilio is not available at the moment",
+    (20503, Account, "Twilio is not available at the moment",
         "wait; Twilio's own state is at https://status.twilio.com"),
-    (21211, "the phone number is not a valid one",
+    (21211, Number, "the phone number is not a valid one",
         "correct the person's number in the directory; it needs its country code or the right default_region"),
-    (21212, "from_number is not a valid number",
+    (21212, Account, "from_number is not a valid number",
         "set from_number to + and digits, as listed in Twilio's console, Phone Numbers, Active Numbers"),
-    (21263, "the phone number cannot be sent to",
+    (21265, Number, "the phone number is a short code",
         "give the person a mobile number in the directory"),
-    (21265, "the phone number is a short code",
-        "give the person a mobile number in the directory"),
-    (21266, "the phone number is from_number itself",
+    (21266, Number, "the phone number is from_number itself",
         "correct the person's number in the directory, or from_number"),
-    (21408, "the account may not send to that country",
+    (21268, Number, "the phone number is a premium rate or information service",
+        "give the person an ordinary mobile number in the directory"),
+    (21408, Number, "the account may not send to that country",
         "tick the country in Twilio's console, Messaging, Settings, Geo Permissions"),
-    (21601, "from_number cannot send SMS",
+    (21601, Account, "from_number cannot send SMS",
         "use a number with the SMS capability: Twilio's console, Phone Numbers, Active Numbers"),
-    (21602, "the text is empty",
+    (21602, Account, "the text is empty",
         "set messages.sms to a text with {code} in it"),
-    (21603, "the sender is missing",
+    (21603, Account, "the sender is missing",
         "set from_number or messaging_service_sid"),
-    (21606, "from_number is not this account's, or cannot send SMS to that country",
+    (21606, Account, "from_number is not this account's, or cannot send SMS to that country",
         "use a number with the SMS capability that this account owns: Twilio's console, Phone Numbers, Active Numbers"),
-    (21608, "a trial account sends to verified numbers only, and this is none",
+    (21608, Number, "a trial account sends to verified numbers only, and this is none",
         "verify the number in Twilio's console, Phone Numbers, Verified Caller IDs, or upgrade the account and have its compliance profile approved"),
-    (21610, "the person has sent STOP to this sender",
+    (21610, Number, "the person has sent STOP to this sender",
         "the person must send START from that phone to the sender's number"),
-    (21611, "the sender has too many texts waiting",
+    (21611, Account, "the sender has too many texts waiting",
         "wait; use a Messaging Service with more numbers: Twilio's console, Messaging, Services"),
-    (21612, "Twilio has no way from this sender to that number",
+    (21612, Number, "Twilio has no way from this sender to that number",
         "check the number in the directory, or use a sender that reaches its country: Twilio's console, Messaging, Services, Sender Pool"),
-    (21614, "the phone number is not a mobile",
+    (21614, Number, "the phone number is not a mobile",
         "give the person a mobile number in the directory"),
-    (21617, "the text is longer than 1600 characters",
+    (21617, Account, "the text is longer than 1600 characters",
         "shorten messages.sms"),
-    (21635, "the phone number is a landline",
+    (21635, Number, "the phone number is a landline",
         "give the person a mobile number in the directory"),
-    (21659, "from_number is not a Twilio number, or a short code of another country",
+    (21659, Account, "from_number is not a Twilio number, or a short code of another country",
         "use a number that is listed in Twilio's console, Phone Numbers, Active Numbers"),
-    (21660, "from_number belongs to another account",
+    (21660, Account, "from_number belongs to another account",
         "use the credentials of the account (or subaccount) that owns from_number"),
-    (21701, "the Messaging Service does not exist",
+    (21701, Account, "the Messaging Service does not exist",
         "check messaging_service_sid against Twilio's console, Messaging, Services"),
-    (21702, "the Messaging Service takes no texts at the moment",
+    (21702, Account, "the Messaging Service takes no texts at the moment",
         "look at the service in Twilio's console, Messaging, Services"),
-    (21703, "the Messaging Service has no sender for that number",
+    (21703, Account, "the Messaging Service has no sender for that number",
         "add one that reaches the country: Twilio's console, Messaging, Services, Sender Pool"),
-    (21704, "the Messaging Service has no sender at all",
+    (21704, Account, "the Messaging Service has no sender at all",
         "add a number: Twilio's console, Messaging, Services, Sender Pool"),
-    (21705, "messaging_service_sid is not a Messaging Service",
+    (21705, Account, "messaging_service_sid is not a Messaging Service",
         "check messaging_service_sid against Twilio's console, Messaging, Services"),
-    (30001, "the queue of the sender is full",
+    (30001, Account, "the queue of the sender is full",
         "wait; use a Messaging Service with more numbers: Twilio's console, Messaging, Services"),
-    (30002, "the account is suspended",
+    (30002, Account, "the account is suspended",
         "see Twilio's console and the mails to the account's owner, then write to Twilio's support"),
-    (30003, "the phone is switched off or out of reach",
+    (30003, Account, "the phone is switched off or out of reach",
         "the person should switch it on and check reception, then ask for the code again"),
-    (30004, "the phone or its carrier blocks the sender",
+    (30004, Account, "the phone or its carrier blocks the sender",
         "the person should unblock the sender's number, or use another sender"),
-    (30005, "the phone number is not in service",
+    (30005, Account, "the phone number is not in service",
         "correct the person's number in the directory"),
-    (30006, "the phone is a landline, or its carrier cannot be reached from this sender",
+    (30006, Account, "the phone is a landline, or its carrier cannot be reached from this sender",
         "give the person a mobile number in the directory, or use another sender"),
-    (30007, "the carrier has filtered the text out",
+    (30007, Account, "the carrier has filtered the text out",
         "reword messages.sms plainly and register the sender: Twilio's console, Messaging, Regulatory Compliance"),
-    (30008, "the carrier gives no reason",
+    (30008, Account, "the carrier gives no reason",
         "try again; if it lasts, look at Twilio's console, Monitor, Logs, Messaging"),
-    (30032, "the toll-free sender is not verified",
+    (30032, Account, "the toll-free sender is not verified",
         "verify it: Twilio's console, Messaging, Regulatory Compliance, Toll-Free Verification"),
-    (30034, "the sender is not registered for A2P 10DLC (texts to the US)",
+    (30034, Account, "the sender is not registered for A2P 10DLC (texts to the US)",
         "register brand and campaign and add the number to it: Twilio's console, Messaging, Regulatory Compliance"),
-    (30410, "the carrier did not answer Twilio in time",
+    (30410, Account, "the carrier did not answer Twilio in time",
         "try again; Twilio's own state is at https://status.twilio.com"),
-    (30450, "Twilio has blocked the text as SMS pumping",
+    (30450, Account, "Twilio has blocked the text as SMS pumping",
         "look at Twilio's console, Messaging, Settings, SMS Pumping Protection, and at the limits for who may ask for codes"),
-    (63038, "the account has used up its texts of the day",
+    (63038, Account, "the account has used up its texts of the day",
         "wait for tomorrow, or ask Twilio's support for a higher daily limit"),
+    (70051, Account, "the credentials may not use this account or service",
+        "give the restricted API key the permission to send messages, or use a standard one: Twilio's console, API keys"),
 ];
 
 #[cfg(test)]
@@ -163,12 +205,74 @@ mod tests {
     #[test]
     fn the_table_can_be_searched_and_shown() {
         assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
-        for (code, what, remedy) in CODES {
+        for (code, _, what, remedy) in CODES {
             for text in [what, remedy] {
                 assert!(!text.is_empty(), "{code}");
                 assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{code}");
                 assert!(!text.ends_with('.'), "{code}");
             }
+        }
+    }
+
+    /// Whatever the log cuts off, the link is in it.
+    #[test]
+    fn every_code_leads_to_its_page_within_what_the_log_keeps() {
+        let statuses = [(20003, 401), (20003, 403), (12345, 400)];
+        let known = CODES.iter().map(|row| (row.0, 400));
+        for (code, status) in known.chain(statuses) {
+            let error = explain(Kind::Refused, status, Some(code));
+            let page = format!("(https://www.twilio.com/docs/api/errors/{code})");
+            assert!(error.remedy().ends_with(&page), "{}", error.remedy());
+            let mut line = String::new();
+            let detail = format!("{error}: {}", error.remedy());
+            wire::logfmt::field(&mut line, "detail", detail.as_bytes());
+            assert!(line.ends_with(&format!("{page}\"")), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_about_a_number_is_what_the_documents_say() {
+        let about: Vec<u32> = CODES
+            .iter()
+            .filter(|row| row.1 == Number)
+            .map(|row| row.0)
+            .collect();
+        let decided = [
+            21211, 21265, 21266, 21268, 21408, 21608, 21610, 21612, 21614, 21635,
+        ];
+        assert_eq!(about, decided);
+        for code in 0..=99_999 {
+            assert_eq!(is_about_the_number(code), decided.contains(&code), "{code}");
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sms.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (_, rest) = text
+            .split_once("## Whose fault a refusal of Twilio's is")
+            .unwrap();
+        let (section, _) = rest.split_once("\n## ").unwrap();
+        let rows = section.lines().filter_map(|line| {
+            let (code, _) = line.strip_prefix("| ")?.split_once(" |")?;
+            code.parse().ok()
+        });
+        let documented: Vec<u32> = rows.collect();
+        assert_eq!(documented, decided);
+    }
+
+    #[test]
+    fn the_status_tells_the_causes_of_20003_apart() {
+        for (status, what, remedy) in [
+            (401, "are not accepted", "another region"),
+            (403, "are right, but may not send", "compliance profile"),
+            (
+                400,
+                "are not accepted, or may not send",
+                "permissions and region",
+            ),
+        ] {
+            let error = explain(Kind::Refused, status, Some(20003));
+            assert!(error.to_string().ends_with(what), "{error}");
+            assert!(error.remedy().contains(remedy), "{}", error.remedy());
+            assert_eq!(error.code, Some(20003));
         }
     }
 
@@ -214,7 +318,7 @@ mod tests {
         assert_eq!(error.to_string(), "Twilio error 12345 (HTTP 400)");
         assert_eq!(
             error.remedy(),
-            "see https://www.twilio.com/docs/api/errors/12345"
+            "see Twilio's page (https://www.twilio.com/docs/api/errors/12345)"
         );
     }
 }

@@ -135,7 +135,9 @@ pub const TABLE: &[(u8, &str, Case)] = &[
         "20429, Retry-After is no time",
         Case::Busy(RetryAfter::Text("soon")),
     ),
+    (9, "20003 not allowed to send", refused(403, 20003)),
     // Twilio refuses the number, the sender or the text.
+    (10, "21635 landline", refused(400, 21635)),
     (11, "21211 invalid To", refused(400, 21211)),
     (12, "21212 invalid From", refused(400, 21212)),
     (13, "21408 country not enabled", refused(400, 21408)),

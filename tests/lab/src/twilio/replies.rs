@@ -10,6 +10,7 @@ use std::time::SystemTime;
 /// An error as Twilio words it; `to` and `from` stand in some of the texts.
 pub fn error(http: u16, code: u32, to: &str, from: &str) -> Value {
     let message = match code {
+        20003 if http == 403 => "Permission denied".to_owned(),
         20003 => "Authenticate".to_owned(),
         20004 => "Method not allowed".to_owned(),
         20005 => "Account is not active".to_owned(),
@@ -36,6 +37,7 @@ pub fn error(http: u16, code: u32, to: &str, from: &str) -> Value {
         ),
         21614 => format!("'To' number: {to}, is not a valid mobile number"),
         21617 => "The concatenated message body exceeds the 1600 character limit".to_owned(),
+        21635 => "'To' number cannot be a landline".to_owned(),
         21701 => "The Messaging Service does not exist".to_owned(),
         21703 => "The Messaging Service does not have a phone number available to send a message"
             .to_owned(),
