@@ -20,8 +20,14 @@ const DAY: Duration = Duration::from_secs(86_400);
 ///
 /// `pass` lets the store's time pass, always by whole seconds. `slack` is how much of its own accord
 /// it may have gone on besides; below a second it changes no decision.
-pub fn compare(store: &mut dyn Store, pass: impl Fn(Duration), slack: Duration, seed: u64) {
-    let mut history = History::new(store, slack, seed);
+pub fn compare(
+    model: Model,
+    store: &mut dyn Store,
+    pass: impl Fn(Duration),
+    slack: Duration,
+    seed: u64,
+) {
+    let mut history = History::new(model, store, slack, seed);
     let start = HOUR;
     history.model.pass(start);
     history.now += start;
@@ -55,7 +61,7 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(store: &'a mut dyn Store, slack: Duration, seed: u64) -> Self {
+    fn new(model: Model, store: &'a mut dyn Store, slack: Duration, seed: u64) -> Self {
         let mut dice = Dice(seed);
         let windows = 1 + dice.below(3);
         let rule = |dice: &mut Dice, most: u64| Rule {
@@ -73,7 +79,7 @@ impl<'a> History<'a> {
         };
         Self {
             store,
-            model: Model::default(),
+            model,
             slack,
             remember: dice.one_of(&[None, Some(HOUR / 4), Some(DAY)]),
             new_phone: dice.one_of(&[Duration::ZERO, HOUR, DAY]),
@@ -378,15 +384,20 @@ fn rules(limits: &Limits, remember: Option<Duration>, new_phone: Duration) -> Ru
 #[test]
 fn the_model_shows_what_others_have_guessed() {
     let mut model = Model::default();
-    guesses::compare(&mut model.clone(), History::new(&mut model, HOUR, 1).who());
+    let mut other = model.clone();
+    let mut history = History::new(Model::default(), &mut model, HOUR, 1);
+    guesses::compare(&mut other, history.who());
 }
 
 /// The model agrees with itself: what is asked here can be answered.
 #[test]
 fn the_model_is_like_the_model() {
-    for seed in 0..50 {
-        let mut model = Model::default();
-        let clock = model.clone();
-        compare(&mut model, |time| clock.pass(time), Duration::ZERO, seed);
+    for new in [Model::default, Model::sealing] {
+        for seed in 0..50 {
+            let mut model = new();
+            let clock = model.clone();
+            let pass = |time| clock.pass(time);
+            compare(new(), &mut model, pass, Duration::ZERO, seed);
+        }
     }
 }

@@ -22,6 +22,9 @@ struct State {
     phones: BTreeMap<String, Vec<u64>>,
     all: Vec<(u64, u16)>,
     reserved: u32,
+    /// As in Redis: a login is remembered from when it was admitted on, and for one password and phone.
+    seals: bool,
+    admitted: Option<u64>,
     down: Option<Error>,
 }
 
@@ -29,6 +32,14 @@ impl Model {
     /// Lets time pass.
     pub fn pass(&self, time: Duration) {
         self.0.borrow_mut().now += millis(time);
+    }
+
+    /// One whose records are sealed, as those in Redis.
+    #[must_use]
+    pub fn sealing() -> Self {
+        let model = Self::default();
+        model.0.borrow_mut().seals = true;
+        model
     }
 
     /// From now on it answers this.
@@ -131,7 +142,7 @@ fn millis(time: Duration) -> u64 {
 impl Store for Model {
     fn admit(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<Admission, Error> {
         let mut state = self.state()?;
-        let now = state.now;
+        let (now, seals) = (state.now, state.seals);
         let person = state.people.entry(who.person.clone()).or_default();
         person.forget_unseen(who);
         person.take_first(who, rules.trust_first_numbers());
@@ -147,11 +158,12 @@ impl Store for Model {
         if other_password || !new_numbers.is_empty() {
             person.remembered.clear();
         }
-        let remembered = person.remembered.iter().find(|(place, at, _)| {
+        let remembered = person.remembered.iter().find(|(place, at, _, sealed)| {
             let span = rules.remember.map_or(0, millis);
-            who.place.as_deref() == Some(place) && at + span > now
+            let is_his = !seals || *sealed == (changed.clone(), who.phone.clone());
+            who.place.as_deref() == Some(place) && at + span > now && is_his
         });
-        let remembered = remembered.map(|(_, _, login)| *login);
+        let remembered = remembered.map(|(_, _, login, _)| *login);
         let new = person.wait(&who.phone, rules, now);
         let answer = if let Some(locked) = state.locked(who, rules) {
             Answer::Refused(locked)
@@ -166,6 +178,7 @@ impl Store for Model {
         } else if let Some(limited) = state.limited(who, rules) {
             Answer::Refused(limited)
         } else {
+            state.admitted = Some(now);
             Answer::Reserved(state.take(who))
         };
         Ok(Admission {
@@ -277,14 +290,22 @@ impl Store for Model {
     ) -> Result<Success, Error> {
         let mut state = self.state()?;
         let now = state.now;
+        let at = if state.seals {
+            state.admitted
+        } else {
+            Some(now)
+        };
         let place = who.place.as_ref().filter(|_| rules.remember.is_some());
         let person = state.people.entry(who.person.clone()).or_default();
         person.failures = 0;
         person.locked_until = 0;
         person.name.clear();
-        if let Some(place) = place {
-            person.remembered.retain(|(other, _, _)| other != place);
-            person.remembered.push((place.clone(), now, who.login));
+        if let Some((place, at)) = place.zip(at) {
+            let sealed = (who.password_changed.clone(), who.phone.clone());
+            person.remembered.retain(|(other, ..)| other != place);
+            person
+                .remembered
+                .push((place.clone(), at, who.login, sealed));
         }
         person.guesses = person.guesses.saturating_sub(tries);
         Ok(Success {
@@ -314,7 +335,7 @@ impl Store for Model {
             failures: person.failures,
             locked: (left > 0).then(|| Duration::from_millis(left)),
             sms: person.sms.iter().map(|at| (ago(*at), 1)).collect(),
-            remembered: remembered.map(|(_, at, by)| (*by, ago(*at))).collect(),
+            remembered: remembered.map(|(_, at, by, _)| (*by, ago(*at))).collect(),
             numbers: person.reference.as_ref().map_or(0, BTreeMap::len) + person.waiting.len(),
         })
     }

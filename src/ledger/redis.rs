@@ -5,6 +5,9 @@
 //! second one. A request whose answer was lost is sent once more, and says by its id that it is the
 //! same.
 //!
+//! A remembered login is sealed with the key by the host: whoever may write the keys below, but does not
+//! have the key, makes none.
+//!
 //! What is kept under `pam_sms_otp:{otp}:`, people and phones as keyed hashes:
 //!
 //! | key | what | until |
@@ -62,6 +65,8 @@ pub struct Remote {
     /// With the number of a request it makes an id that nobody else has.
     nonce: [u8; 8],
     requests: u32,
+    /// When, by the server's clock, this login was admitted: its record is sealed for that time.
+    admitted: Option<u64>,
     #[cfg(test)]
     clock: Option<std::sync::Arc<std::sync::atomic::AtomicU64>>,
 }
@@ -90,6 +95,7 @@ impl Remote {
             hasher: Hasher::new(&settled.key),
             nonce,
             requests: 0,
+            admitted: None,
             #[cfg(test)]
             clock: None,
         })
@@ -164,8 +170,17 @@ impl Store for Remote {
     }
 
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
-        let question = self.question(who, rules);
-        let said: Admitted = self.ask_about(script!("admit"), &question, by)?;
+        let mut question = self.question(who, rules);
+        let mut said: Admitted = self.ask_about(script!("admit"), &question, by)?;
+        if !said.is_genuine(&question, &self.hasher) {
+            // Written without our key, or of another password or phone: a code is needed.
+            question = self.question(who, rules).without_place();
+            said = self.ask_about(script!("admit"), &question, by)?;
+        }
+        if !said.is_genuine(&question, &self.hasher) {
+            return Err(Odd.into());
+        }
+        self.admitted = said.reserved_at().or(self.admitted);
         Ok(said.read(self.requests, who, rules)?)
     }
 
@@ -225,7 +240,8 @@ impl Store for Remote {
         tries: u32,
         by: Deadline,
     ) -> Result<Success, Error> {
-        let mut question = self.question(who, rules);
+        let question = self.question(who, rules);
+        let mut question = question.sealed(self.admitted, &self.hasher);
         question.tries = Some(tries);
         let granted: Granted = self.ask_about(script!("succeed"), &question, by)?;
         Ok(granted.read(who)?)

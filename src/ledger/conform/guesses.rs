@@ -14,6 +14,12 @@ impl Codes<'_> {
         Deadline::within(Duration::from_secs(30))
     }
 
+    fn admit(&mut self) -> Answer {
+        let rules = rules(&self.limits, Some(DAY), Duration::ZERO);
+        let admission = self.store.admit(&self.who, rules, Self::by());
+        admission.unwrap().answer
+    }
+
     /// A login with so many codes of which none is right, or not the last.
     fn tries(&mut self, number: u32) {
         let rules = rules(&self.limits, Some(DAY), Duration::ZERO);
@@ -59,6 +65,9 @@ pub fn compare(store: &mut dyn Store, who: Account) {
 }
 
 fn play(mut codes: Codes<'_>) {
+    // The login that is remembered later: its record is of the time when it was admitted.
+    let admitted = codes.admit();
+    assert!(matches!(admitted, Answer::Reserved(_)));
     // Slips of the user's own are no guesses.
     assert_eq!(codes.granted(3), 0);
     codes.tries(2);
@@ -70,16 +79,8 @@ fn play(mut codes: Codes<'_>) {
     assert_eq!(codes.granted(2), 3);
     // Nobody has read that: the host was silent.
     assert_eq!(codes.granted(1), 3);
-    let who = codes.who.clone();
-    let remembered = codes
-        .store
-        .admit(
-            &who,
-            rules(&codes.limits, Some(DAY), Duration::ZERO),
-            Codes::by(),
-        )
-        .unwrap();
-    assert!(matches!(remembered.answer, Answer::Remembered { .. }));
+    let remembered = codes.admit();
+    assert!(matches!(remembered, Answer::Remembered { .. }));
     assert_eq!(codes.granted(1), 3);
     // What is guessed while the text is shown stays.
     codes.tries(1);

@@ -8,7 +8,7 @@ mod statistic;
 use std::time::Duration;
 
 use super::*;
-use crate::ledger::conform;
+use crate::ledger::{conform, model::Model};
 use stage::{Scratch, Time};
 
 #[test]
@@ -17,7 +17,8 @@ fn it_is_like_the_model() {
         let scratch = Scratch::new();
         let time = Time::default();
         let mut file = scratch.open(&time);
-        conform::compare(&mut file, |while_| time.pass(while_), Duration::ZERO, seed);
+        let pass = |while_| time.pass(while_);
+        conform::compare(Model::default(), &mut file, pass, Duration::ZERO, seed);
     }
 }
 

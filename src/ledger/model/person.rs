@@ -17,7 +17,7 @@ pub struct Person {
     pub reference: Option<BTreeMap<String, u64>>,
     /// Other numbers that were announced, and when.
     pub waiting: BTreeMap<String, u64>,
-    pub remembered: Vec<(String, u64, LoginId)>,
+    pub remembered: Vec<(String, u64, LoginId, (String, Phone))>,
     pub sms: Vec<u64>,
 }
 

@@ -64,6 +64,11 @@ impl Hasher {
         self.hash("password", changed)
     }
 
+    /// What says that a host with this key has written these fields, which have no NUL in them.
+    pub fn seal(&self, fields: &[&str]) -> String {
+        self.hash("remembered", &fields.join("\0"))
+    }
+
     /// Of the same text something else for each use.
     fn hash(&self, what: &str, text: &str) -> String {
         let mut context = hmac::Context::with_key(&self.0);

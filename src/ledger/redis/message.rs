@@ -41,6 +41,11 @@ pub struct Question {
     #[serde(skip_serializing_if = "Option::is_none")]
     remember: Option<u64>,
     new_phone: u64,
+    /// When `admit` has returned, and the seal of the record that this login is to leave behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
     /// How many tries of this login were counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tries: Option<u32>,
@@ -85,9 +90,33 @@ impl Question {
             disable_after: limits.disable_after,
             remember: rules.remember.map(millis),
             new_phone: millis(rules.new_phone),
+            at: None,
+            seal: None,
             tries: None,
             name: None,
         }
+    }
+
+    /// Without the place there is nothing to be remembered for.
+    pub fn without_place(mut self) -> Self {
+        self.place = None;
+        self
+    }
+
+    /// With the record of this login, sealed, if it is to be remembered.
+    pub fn sealed(mut self, at: Option<u64>, hasher: &Hasher) -> Self {
+        self.seal = at.and_then(|at| self.seal(&self.login, at, hasher));
+        self.at = at;
+        self
+    }
+
+    /// The seal of a record: of this person, at this place, with this password and phone, and of the
+    /// login that has earned it and when. `None`: without a place there is none.
+    fn seal(&self, login: &str, at: u64, hasher: &Hasher) -> Option<String> {
+        let place = self.place.as_deref()?;
+        let password = self.password.as_deref().unwrap_or_default();
+        let at = at.to_string();
+        Some(hasher.seal(&[&self.person, place, login, &at, password, &self.phone]))
     }
 
     pub fn named(mut self, name: &str) -> Self {
@@ -149,14 +178,32 @@ pub struct Named<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Said {
-    Reserved { at: u64 },
-    Remembered { by: String },
-    Locked { wait: Option<u64> },
-    Limited { wait: u64, whose: Side, rule: usize },
+    Reserved {
+        at: u64,
+    },
+    Remembered {
+        by: String,
+        #[serde(default)]
+        at: u64,
+        #[serde(default)]
+        seal: String,
+    },
+    Locked {
+        wait: Option<u64>,
+    },
+    Limited {
+        wait: u64,
+        whose: Side,
+        rule: usize,
+    },
     Prefix,
-    NewPhone { wait: u64 },
+    NewPhone {
+        wait: u64,
+    },
     Counted,
-    Last { wait: Option<u64> },
+    Last {
+        wait: Option<u64>,
+    },
     Done,
 }
 
@@ -240,18 +287,41 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    /// Whether no login is remembered but one that a host with our key has recorded for this question.
+    pub fn is_genuine(&self, question: &Question, hasher: &Hasher) -> bool {
+        let Said::Remembered { by, at, seal } = &self.answer else {
+            return true;
+        };
+        let expected = question.seal(by, *at, hasher);
+        expected.is_some_and(|expected| is_same(expected.as_bytes(), seal.as_bytes()))
+    }
+
+    /// When an SMS was reserved.
+    pub const fn reserved_at(&self) -> Option<u64> {
+        match self.answer {
+            Said::Reserved { at } => Some(at),
+            _ => None,
+        }
+    }
+
     pub fn read(self, number: u32, who: &Account, rules: Rules<'_>) -> Result<Admission, Odd> {
         Ok(Admission {
             new_numbers: named(&self.new, who)?,
             answer: match (self.answer.slot(number), &self.answer) {
                 (Some(slot), _) => Answer::Reserved(slot),
-                (None, Said::Remembered { by }) => Answer::Remembered {
+                (None, Said::Remembered { by, .. }) => Answer::Remembered {
                     earned_by: login(by).ok_or(Odd)?,
                 },
                 (None, said) => Answer::Refused(said.refusal(rules)?),
             },
         })
     }
+}
+
+/// Compares two seals in a time that does not depend on where they differ.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
+    one.len() == other.len() && std::hint::black_box(differences) == 0
 }
 
 /// What a granted login leaves behind.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod fleet;
+mod forged;
 mod full;
 mod hostile;
 mod rights;

@@ -23,12 +23,14 @@ local function too_new()
 end
 
 local function remembered()
-  local at, by = (ask.place and his['place:' .. ask.place] or ''):match('^(%d+) (.+)$')
+  local at, by, seal = (ask.place and his['place:' .. ask.place] or ''):match('^(%d+) (%S+) (%S+)$')
   at = tonumber(at)
   if not at or not ask.remember then return end
   -- One of a time that is still to come was never earned: the clock may have been set back, or
   -- another server have taken over.
-  if at <= now and at + ask.remember > now then return { is = 'remembered', by = by } end
+  if at <= now and at + ask.remember > now then
+    return { is = 'remembered', by = by, at = at, seal = seal }
+  end
 end
 
 return cjson.encode({

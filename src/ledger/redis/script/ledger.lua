@@ -11,7 +11,7 @@ local MOST_PLACES = 64
 
 -- The person: failures, guesses (wrong codes that the user was not shown yet), lock (its end), password, done (requests that count), number:… (the reference
 -- set: when each was announced, 0 for the first ones), waiting:… (other numbers, likewise), reference
--- (whether there is such a set), place:… (when a login was earned there, and which), known where there
+-- (whether there is such a set), place:… (when a login was earned there, which, and the host's seal), known where there
 -- is nothing else.
 local his = {}
 if person then
@@ -179,7 +179,7 @@ local function standing()
   local newest = redis.call('ZRANGE', sms, 0, 999, 'REV', 'WITHSCORES')
   for at = #newest, 2, -2 do sent[#sent + 1] = math.max(now - newest[at], 0) end
   for nth, place in ipairs(under('place:')) do
-    earned[nth] = { login = place.by, ago = math.max(now - place.at, 0) }
+    earned[nth] = { login = place.by:match('^%S*'), ago = math.max(now - place.at, 0) }
   end
   local left = number('lock') - now
   return {

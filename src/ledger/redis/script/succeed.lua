@@ -16,8 +16,9 @@ if not done() then
       set('waiting:' .. hash, waits and at or nil)
     end
   end
-  if ask.place and ask.remember then
-    set('place:' .. ask.place, now .. ' ' .. ask.login)
+  -- Sealed by the host, for the time that its admit returned: nobody else can make a record.
+  if ask.place and ask.remember and ask.seal then
+    set('place:' .. ask.place, string.format('%d %s %s', ask.at, ask.login, ask.seal))
     local places = under('place:')
     for nth, place in ipairs(places) do
       if place.at + MONTH <= now or nth <= #places - MOST_PLACES then set(place.field, nil) end

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::ledger::conform;
+use crate::ledger::{conform, model::Model};
 
 /// Well after 1970, so that no span reaches before it.
 const START: u64 = 1_800_000_000_000;
@@ -24,7 +24,7 @@ fn like_the_model() {
             let millis = u64::try_from(time.as_millis()).unwrap();
             clock.fetch_add(millis, Ordering::Relaxed);
         };
-        conform::compare(&mut store, pass, Duration::ZERO, seed);
+        conform::compare(Model::sealing(), &mut store, pass, Duration::ZERO, seed);
     }
 }
 
