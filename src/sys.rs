@@ -37,6 +37,7 @@ pub fn settle() -> Result<(), String> {
     if set_id::is_set_id() {
         return Err("it must not be set-user-id or set-group-id".into());
     }
+    heap::one_heap();
     close_all_but_wire()?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty())
         .map_err(|errno| format!("/dev/null: {errno}"))?;

@@ -39,3 +39,13 @@ unsafe impl GlobalAlloc for Forgetful {
         }
     }
 }
+
+/// Keeps one heap for all threads. glibc would give each thread one of its own, with pages that nobody
+/// has touched yet, for the little memory that a login needs. To be called before the first thread.
+pub fn one_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: two numbers (mallopt(3)). No other thread runs yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}

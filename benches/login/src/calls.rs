@@ -6,9 +6,8 @@ use crate::host::under;
 use lab::table::Table;
 use std::collections::BTreeMap;
 
-/// What calls are for, where that says most of them. One that is not here is shown without a reason,
-/// and wants one.
-const REASONS: [(&str, &str); 15] = [
+/// What calls are for, where that says most of them. A run with one that is not here writes nothing.
+const REASONS: [(&str, &str); 16] = [
     (
         "a program begins and ends: the loader, the C library, Rust",
         "access execve arch_prctl set_tid_address set_robust_list rseq brk mprotect \
@@ -48,6 +47,10 @@ const REASONS: [(&str, &str); 15] = [
         "sched_setscheduler sched_setaffinity setpriority sched_setattr ioprio_set",
     ),
     (
+        "the sandbox: no capabilities, no new privileges (prctl above), Landlock, seccomp, no other thread",
+        "capget capset landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp unshare",
+    ),
+    (
         "the helper and its threads: started, waited for, ended, reaped",
         "clone clone3 execveat vfork fork futex wait4 waitid kill rt_sigtimedwait pidfd_open \
          pidfd_send_signal",
@@ -74,7 +77,8 @@ const REASONS: [(&str, &str); 15] = [
     ),
 ];
 
-pub fn measure(ground: &Ground, contender: &Contender) -> Option<Table> {
+/// The error says why it cannot be true.
+pub fn measure(ground: &Ground, contender: &Contender) -> Result<Table, String> {
     eprintln!("system calls of {}", contender.name);
     let trace = ground.folder().join("strace");
     let file = trace.display().to_string();
@@ -83,13 +87,16 @@ pub fn measure(ground: &Ground, contender: &Contender) -> Option<Table> {
         contender,
         "strace",
         &["-f", "-qq", "-s", "0", "-o", &file],
-    )?;
-    let text = std::fs::read_to_string(trace).ok()?;
+    )
+    .ok_or("strace does not run a login here")?;
+    let text = std::fs::read_to_string(trace).map_err(|error| error.to_string())?;
     let mut host = None;
     // How often in the host, and in all else.
     let mut calls: BTreeMap<&str, [u32; 2]> = BTreeMap::new();
     for line in text.lines() {
-        let (pid, call) = line.split_once(' ')?;
+        let Some((pid, call)) = line.split_once(' ') else {
+            continue;
+        };
         let host = *host.get_or_insert(pid);
         let Some((name, _)) = call.trim_start().split_once('(') else {
             continue;
@@ -101,10 +108,10 @@ pub fn measure(ground: &Ground, contender: &Contender) -> Option<Table> {
             calls.entry(name).or_default()[usize::from(pid != host)] += 1;
         }
     }
-    Some(table(&calls))
+    table(&calls)
 }
 
-fn table(calls: &BTreeMap<&str, [u32; 2]>) -> Table {
+fn table(calls: &BTreeMap<&str, [u32; 2]>) -> Result<Table, String> {
     let mut table = Table::new(
         "System calls",
         "Of one login with two seconds to type the password, under strace: of the host with the module in it (a \
@@ -117,10 +124,16 @@ fn table(calls: &BTreeMap<&str, [u32; 2]>) -> Table {
         let here = names.filter_map(|name| Some((name, rest.remove(name)?)));
         row(&mut table, reason, &here.collect::<Vec<_>>());
     }
-    row(&mut table, "?", &rest.into_iter().collect::<Vec<_>>());
+    if !rest.is_empty() {
+        let names: Vec<&str> = rest.into_keys().collect();
+        return Err(format!("calls without a reason: {}", names.join(" ")));
+    }
     let [host, helper] = sum(calls.values());
+    if helper == 0 {
+        return Err("strace did not see the helper".to_owned());
+    }
     table.row("all", [String::new(), host.to_string(), helper.to_string()]);
-    table
+    Ok(table)
 }
 
 /// A kind of calls, each with how often it is made in all.

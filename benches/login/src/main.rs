@@ -61,31 +61,53 @@ fn main() -> ExitCode {
         .into_iter()
         .chain(&peers.here)
         .collect();
-    if std::env::args().nth(1).as_deref() == Some("crowd") {
+    if let Some(what) = std::env::args().nth(1) {
         // To look at one thing; nothing is written down.
-        crowd::measure(&ground, &all[1..])
-            .into_iter()
-            .for_each(show);
-        return ExitCode::SUCCESS;
+        return match one(&ground, &peers, &all, &what) {
+            Ok(found) => {
+                found.into_iter().for_each(show);
+                ExitCode::SUCCESS
+            }
+            Err(why) => refuse(&why),
+        };
     }
     let mut rows = rows(&ground, &redis);
     rows.extend(peers.here.iter().map(Row::by_hand));
     let (found, picture) = trips::measure(&ground, &rows);
     found.into_iter().for_each(&mut show);
-    match instructions::measure(&ground, &all) {
-        Some(found) => found.into_iter().for_each(&mut show),
-        None => eprintln!("instructions are left out: valgrind does not run a login here"),
+    for what in ["instructions", "calls", "costs", "crowd"] {
+        match one(&ground, &peers, &all, what) {
+            Ok(found) => found.into_iter().for_each(&mut show),
+            Err(why) => return refuse(&why),
+        }
     }
-    match calls::measure(&ground, &ours) {
-        Some(table) => show(table),
-        None => eprintln!("system calls are left out: strace does not run a login here"),
-    }
-    let found = costs::measure(&ground, &peers, &all);
-    found.into_iter().for_each(&mut show);
-    let found = crowd::measure(&ground, &all[1..]);
-    found.into_iter().for_each(&mut show);
     report::write(&tables, &picture);
     ExitCode::SUCCESS
+}
+
+/// Figures that are not true are worse than none.
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("nothing is written: {why}");
+    ExitCode::FAILURE
+}
+
+/// One part of what is measured. `all` begins with what does nothing, and with ours.
+fn one(
+    ground: &Ground,
+    peers: &Peers,
+    all: &[&Contender],
+    what: &str,
+) -> Result<Vec<Table>, String> {
+    match what {
+        "instructions" => instructions::measure(ground, all),
+        "calls" => calls::measure(ground, all[1]).map(|table| vec![table]),
+        "own" => Ok(costs::measure(ground, peers, &all[..2])),
+        "costs" => Ok(costs::measure(ground, peers, all)),
+        "crowd" => Ok(crowd::measure(ground, &all[1..])),
+        _ => Err(format!(
+            "{what} is none of instructions, calls, own, costs, crowd"
+        )),
+    }
 }
 
 /// Whose round trips are counted.

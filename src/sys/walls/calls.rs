@@ -13,6 +13,7 @@ use libc::{c_long, sock_filter};
 mod lists;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use lists::{ALWAYS_REFUSED, EVIL, NEWER};
 
@@ -173,7 +174,7 @@ pub fn raise() -> Result<(), String> {
     if !known()? {
         return Ok(());
     }
-    let mut program = program(arch, std::process::id());
+    let mut program = program(arch, std::process::id())?;
     let length = u16::try_from(program.0.len()).map_err(|_| "seccomp: the filter is too long")?;
     let filter = libc::sock_fprog {
         len: length,
@@ -195,7 +196,7 @@ pub fn raise() -> Result<(), String> {
     Err(format!("seccomp: {error}"))
 }
 
-fn program(arch: u32, own: u32) -> Program {
+fn program(arch: u32, own: u32) -> Result<Program, String> {
     let mut program = Program::default();
     program.step(LOAD, MACHINE);
     program.jump(IF_EQUAL, arch, 1, 0);
@@ -207,9 +208,7 @@ fn program(arch: u32, own: u32) -> Program {
     }
     program.jump(IF_AT_LEAST, low(NEWER), 0, 1);
     program.end(refuse(libc::ENOSYS));
-    for number in EVIL {
-        program.call(*number, KILL);
-    }
+    tree::kill(&mut program, EVIL)?;
     for (number, errno) in ALWAYS_REFUSED {
         program.call(*number, refuse(*errno));
     }
@@ -217,7 +216,7 @@ fn program(arch: u32, own: u32) -> Program {
     memory(&mut program);
     files_and_sockets(&mut program);
     program.end(ALLOW);
-    program
+    Ok(program)
 }
 
 /// Threads and no processes; signals to this one alone; nothing that loosens a wall.
