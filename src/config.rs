@@ -151,6 +151,8 @@ pub struct Ldap {
     /// Domains that are taken off names, all of the one domain that this directory holds.
     pub strip_domains: Vec<String>,
     pub grace: Grace,
+    /// Whether binds carry the password policy request control.
+    pub password_policy: bool,
 }
 
 impl Ldap {
@@ -194,6 +196,7 @@ impl fmt::Debug for Ldap {
             .field("plain_numbers", &self.plain_numbers)
             .field("strip_domains", &self.strip_domains)
             .field("grace", &self.grace)
+            .field("password_policy", &self.password_policy)
             .finish()
     }
 }

@@ -93,6 +93,7 @@ pub(super) struct Ldap {
     pub grace: Slot<Grace>,
     pub plain_numbers: Slot<PlainNumbers>,
     pub strip_domains: Slot<Domains>,
+    pub password_policy: Slot<bool>,
 }
 
 #[derive(Default)]

@@ -150,7 +150,8 @@ impl Ldap {
             let mut session =
                 Session::open(dialled, uri, self.tls.as_ref(), name.to_owned(), pace).await?;
             if let Some((dn, password)) = &settings.bind {
-                service_account::bind(&mut session, dn, password, pace).await?;
+                let policy = settings.password_policy;
+                service_account::bind(&mut session, dn, password, policy, pace).await?;
             }
             let filter = query::filter(&settings.filter, user);
             let wanted = query::attributes(settings);
@@ -209,11 +210,8 @@ impl Ldap {
             step: self.settings.timeout,
         };
         let name = session.name.clone();
-        let bind = async move {
-            session
-                .bind(&entry.dn, password, Some(passwordpolicy::request()), pace)
-                .await
-        };
+        let control = passwordpolicy::request(self.settings.password_policy);
+        let bind = async move { session.bind(&entry.dn, password, control, pace).await };
         let result = run(&self.runtime, &name, bind)?;
         let grace = answer::judge(&result, &name, password, self.settings.grace)?;
         let proof = PasswordProof { login };

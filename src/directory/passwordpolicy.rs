@@ -58,13 +58,14 @@ impl Cause {
     }
 }
 
-/// Asks for the control. Not critical: a server that does not know it answers without.
-pub fn request() -> RawControl {
-    RawControl {
+/// Asks for the control, unless the settings leave it out (`ldap.password_policy`). Not critical: a server
+/// that does not know it answers without.
+pub fn request(wanted: bool) -> Option<RawControl> {
+    wanted.then(|| RawControl {
         ctype: POLICY.to_owned(),
         crit: false,
         val: None,
-    }
+    })
 }
 
 /// What the controls of an answer object.

@@ -16,15 +16,16 @@ use crate::{net::Pace, secret::Secret};
 /// log cuts off.
 const MAX_WHAT: usize = 250;
 
-/// Binds as the account that searches.
+/// Binds as the account that searches, with the password policy control if `policy`.
 pub async fn bind(
     session: &mut Session,
     dn: &str,
     password: &Secret,
+    policy: bool,
     pace: Pace,
 ) -> Result<(), Miss> {
     let password = password.reveal();
-    let control = Some(passwordpolicy::request());
+    let control = passwordpolicy::request(policy);
     let result = session.bind(dn, password, control, pace).await?;
     judge(&result, &session.name, password)
 }

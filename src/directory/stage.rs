@@ -357,6 +357,7 @@ pub fn settings(uris: Vec<LdapUri>) -> config::Ldap {
         grace: crate::config::Grace::Allow,
         plain_numbers: Plain::National(None),
         strip_domains: Vec::new(),
+        password_policy: true,
     }
 }
 

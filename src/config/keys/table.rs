@@ -169,6 +169,9 @@ pub static KEYS: &[Key] = &[
         "a list in brackets of domains (letters, digits, . - _), such as \"example.org\" or \"EXAMPLE\"",
         |d, v| put(&mut d.ldap.strip_domains, v),
     ),
+    once("ldap.password_policy", "true or false", |d, v| {
+        put(&mut d.ldap.password_policy, v)
+    }),
     each(
         "password.source",
         "\"ldap\", \"ssh\", \"auto\" or \"stack\"",

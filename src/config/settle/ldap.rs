@@ -60,6 +60,7 @@ impl Desk<'_> {
             grace: ldap.grace.map_or(Grace::Allow, |at| at.value),
             plain_numbers,
             strip_domains: ldap.strip_domains.map_or_else(Vec::new, |at| at.value.0),
+            password_policy: ldap.password_policy.is_none_or(|at| at.value),
         })
     }
 

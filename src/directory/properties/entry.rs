@@ -56,6 +56,7 @@ fn settings(casa: bool) -> config::Ldap {
         grace: config::Grace::Allow,
         plain_numbers: Plain::National(Region::named("US")),
         strip_domains: Vec::new(),
+        password_policy: true,
     }
 }
 

@@ -38,6 +38,25 @@ fn one_bind_as_the_entry_on_the_same_connection_is_a_proof() {
     assert_eq!(ids, [1, 2, 3]);
 }
 
+/// For servers that end themselves when they get it.
+#[test]
+fn the_policy_control_can_be_left_out() {
+    for wanted in [true, false] {
+        let stage = Stage::new(good);
+        let mut settings = with_service(vec![stage.uri()]);
+        settings.password_policy = wanted;
+        assert_eq!(login(&settings, PASSWORD), Ok(LOGIN));
+        let asked = stage.asked.lock().unwrap();
+        let binds = asked.iter().filter(|asked| asked.operation == BIND);
+        let with_controls: Vec<bool> = binds.map(|bind| !bind.controls.is_empty()).collect();
+        assert_eq!(
+            with_controls, [wanted; 2],
+            "of the service account and of the user"
+        );
+        assert!(wanted || asked.iter().all(|asked| asked.controls.is_empty()));
+    }
+}
+
 #[test]
 fn result_codes_and_controls_arrive() {
     let cases: [(u8, &[u8], &str); 13] = [

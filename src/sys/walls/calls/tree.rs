@@ -76,7 +76,7 @@ fn search(nodes: &mut Vec<Node>, bounds: &[u32], first: usize, last: usize) -> T
         return Target::Pass;
     };
     if first == last {
-        return if first.is_multiple_of(2) {
+        return if first & 1 == 0 {
             Target::Pass
         } else {
             Target::Kill
