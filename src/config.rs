@@ -23,7 +23,7 @@ pub use draft::LOGIN_SHELLS;
 pub use error::{Error, Fault};
 pub use filter::comparisons;
 pub use keys::{Part, keys};
-pub use messages::{Field, Messages, Text, a_while, logins_left, tries_left};
+pub use messages::{Field, Messages, Text, a_while, guesses_made, logins_left, tries_left};
 pub use trust::{Content, Disk, Files, Kernel, Role, Unsafe};
 
 use crate::{phone::Plain, secret::Secret};

@@ -258,6 +258,7 @@ fn tell(
         host: &sys::host_name(),
         caller: request.caller,
         ssh_auth_info: request.ssh_auth_info,
+        silent: request.silent,
         started,
     };
     let cast = Cast {

@@ -53,6 +53,8 @@ pub struct Request<'a> {
     /// Real uid of whoever calls.
     pub caller: u32,
     pub ssh_auth_info: &'a [u8],
+    /// The host shows no texts.
+    pub silent: bool,
     pub started: Moment,
 }
 
@@ -93,6 +95,7 @@ pub fn run<'a>(
         origin: None,
         password: None,
         grace: None,
+        guesses: 0,
         wait: None,
         detail: None,
         asked_at: request.started,
@@ -140,6 +143,8 @@ struct Login<'a> {
     password: Option<PasswordHash>,
     /// How many logins are left with a password that has expired.
     grace: Option<u32>,
+    /// Wrong codes of others that the user is to be shown.
+    guesses: u32,
     /// How long he has to wait before he may try again.
     wait: Option<Duration>,
     detail: Option<String>,
@@ -170,7 +175,9 @@ impl Login<'_> {
                 Second::Code(self.ask_until_right(&account, code)?)
             }
         };
-        self.conclude(&first, second)
+        let outcome = self.conclude(&first, second)?;
+        self.show_guesses(&account);
+        Ok(outcome)
     }
 
     /// Where the first factor comes from in this login.

@@ -8,6 +8,7 @@ mod details;
 mod directory;
 mod disk;
 mod fleet;
+mod guesses;
 mod handle;
 mod happy;
 mod hosts;
@@ -54,6 +55,7 @@ pub fn cases() -> Vec<Case> {
         handle::CASES,
         ledger::CASES,
         numbers::CASES,
+        guesses::CASES,
         lost::CASES,
         remembered::CASES,
         total::CASES,

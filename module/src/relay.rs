@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use pam::{constants::PamFlag, items, module::PamHandle};
+use pam::{
+    constants::{PAM_SILENT, PamFlag},
+    items,
+    module::PamHandle,
+};
 use wire::{Code, FromHelper, Header, Request, Style, Verdict, most};
 use zeroize::Zeroize;
 
@@ -37,7 +41,7 @@ pub fn run(
     user: &[u8],
     counts: &[u8],
 ) -> Result<Ended, Trouble> {
-    let request = request(pamh, arguments, line, user, counts)?;
+    let request = request(pamh, arguments, flags, line, user, counts)?;
     line.has_memory()?;
     // If it did not get the request, what it has said instead is more interesting.
     let _ = helper.send(&request);
@@ -126,6 +130,7 @@ fn same_user(pamh: &PamHandle, user: &[u8]) -> Result<(), Trouble> {
 fn request(
     pamh: &mut PamHandle,
     arguments: &Arguments,
+    flags: PamFlag,
     line: &Line,
     user: &[u8],
     counts: &[u8],
@@ -159,6 +164,7 @@ fn request(
         caller: system::real_uid(),
         pid: std::process::id(),
         debug: arguments.debug,
+        silent: flags & PAM_SILENT != 0,
         source: arguments.source,
         tag: &tag,
         config: arguments.config.to_bytes(),

@@ -155,6 +155,7 @@ pub(super) struct Texts {
     pub not_sent: Slot<Last>,
     pub later: Slot<Last>,
     pub grace: Slot<Last>,
+    pub guesses: Slot<Last>,
 }
 
 /// What counts for one service: its own table where it says something, else the common sections.

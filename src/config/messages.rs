@@ -215,6 +215,15 @@ pub fn logins_left(logins: u32) -> String {
     }
 }
 
+/// What `{left}` becomes in the text about the wrong codes of others.
+#[must_use]
+pub fn guesses_made(guesses: u32) -> String {
+    match guesses {
+        1 => "1 wrong code was".into(),
+        more => format!("{more} wrong codes were"),
+    }
+}
+
 /// What `{wait}` becomes: seconds up to a minute, then minutes, from two hours on hours; rounded
 /// up, so that who waits as long is never too early.
 #[must_use]
@@ -258,6 +267,8 @@ pub struct Messages {
     pub grace: Text,
     /// The same for the last such login: a text of its own, unless the settings have another one.
     pub last_grace: Text,
+    /// Accompanies a granted login after wrong codes in others.
+    pub guesses: Text,
 }
 
 impl Messages {
@@ -311,6 +322,7 @@ impl Messages {
             later: last("Too many codes. Try again in {wait}. (login {login})"),
             grace: last("Your password has expired; {left} until you must change it."),
             last_grace: last("This was the last login with your expired password. Change it now."),
+            guesses: last("{left} entered since your last login."),
         }
     }
 
@@ -351,6 +363,7 @@ impl Messages {
                 .filter(|theirs| theirs.0 != ours.grace)
                 .map_or(ours.last_grace, |theirs| theirs.0),
             grace: last(|own| &own.messages.grace, ours.grace),
+            guesses: last(|own| &own.messages.guesses, ours.guesses),
         }
     }
 }

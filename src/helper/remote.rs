@@ -75,16 +75,17 @@ impl Remote {
         self.wait.store(wait, Ordering::Relaxed);
     }
 
-    /// Says something. A module that is gone is noticed elsewhere.
-    pub fn send(&self, message: &FromHelper, wait: Duration) {
+    /// Says something, and whether that has worked. A module that is gone is noticed elsewhere.
+    pub fn send(&self, message: &FromHelper, wait: Duration) -> bool {
         let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
         let message = message.write(wait);
         let mut patience = Patience::default();
         while let Err(errno) = rustix::net::send(&self.wire, &message, SendFlags::NOSIGNAL) {
             if is_gone(errno) || patience.is_over() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Waits for one message. `None`: it did not come, was too long, or the module is gone.
@@ -200,6 +201,11 @@ impl Person for &Remote {
     fn code(&mut self, prompt: &str, echo: bool) -> Heard {
         let style = if echo { Style::Visible } else { Style::Hidden };
         self.ask(style, prompt, None)
+    }
+
+    fn inform(&mut self, text: &str) -> bool {
+        let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
+        self.send(&FromHelper::Inform(text), wait)
     }
 }
 

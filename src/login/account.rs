@@ -152,7 +152,25 @@ impl Login<'_> {
     /// and it stays counted.
     pub(super) fn succeed(&mut self, who: &Account) {
         let tries = self.counts.wrong;
-        self.note(|ledger, rules, by| ledger.succeed(who, rules, tries, by).map(drop));
+        let mut guesses = 0;
+        self.note(|ledger, rules, by| {
+            guesses = ledger.succeed(who, rules, tries, by)?;
+            Ok(())
+        });
+        self.guesses = guesses;
+    }
+
+    /// Shows the wrong codes of others to the user who has given the right one, and only then clears
+    /// them: in a silent host they stay for the next login.
+    pub(super) fn show_guesses(&mut self, who: &Account) {
+        if self.guesses == 0 || self.request.silent {
+            return;
+        }
+        let text = self.guesses_text();
+        if self.cast.person.inform(&text) {
+            let shown = self.guesses;
+            self.note(|ledger, _, by| ledger.clear_guesses(who, shown, by));
+        }
     }
 
     /// An SMS that was surely not sent. If that cannot be written down it stays counted.

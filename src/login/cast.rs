@@ -36,6 +36,8 @@ pub trait Person {
     fn password(&mut self, prompt: &str, after: Duration, idle: &mut dyn FnMut()) -> Heard;
     /// Asks for the code, seen while it is typed or not.
     fn code(&mut self, prompt: &str, echo: bool) -> Heard;
+    /// Shows a text. Whether the host has got it.
+    fn inform(&mut self, text: &str) -> bool;
 }
 
 /// What a person said.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Login;
 use crate::{
-    config::{Field, Text, a_while, logins_left, tries_left},
+    config::{Field, Text, a_while, guesses_made, logins_left, tries_left},
     phone::Phone,
     verdict::{Denied, Failed, Fault, Outcome},
 };
@@ -98,6 +98,13 @@ impl Login<'_> {
             | Fault::Local
             | Fault::Helper => &messages.not_sent,
         }
+    }
+
+    /// What others have guessed.
+    pub(super) fn guesses_text(&self) -> String {
+        let lifetime = self.settings.code.lifetime;
+        let left = guesses_made(self.guesses);
+        self.fill_with(&self.settings.messages.guesses, "", lifetime, &left)
     }
 
     /// What accompanies a granted login.

@@ -53,6 +53,10 @@ pub const CASES: &[Case] = &[
         grace_logins_say_how_many_are_left,
     ),
     (
+        "logins::ssh_password::wrong_codes_of_others_are_shown",
+        wrong_codes_of_others_are_shown,
+    ),
+    (
         "logins::ssh_password::a_client_of_one_password_fails_cleanly",
         a_client_of_one_password_fails_cleanly,
     ),
@@ -393,6 +397,40 @@ fn grace_logins_say_how_many_are_left(bench: &Bench) {
     let screen = ended(give_password(&sshd, name, PASSWORD));
     let text = "Your password has expired. Change it, then log in again. (login ";
     assert!(screen.contains(text), "{screen}");
+}
+
+/// sudo is silent, so what was guessed stays for the next ssh.
+fn wrong_codes_of_others_are_shown(bench: &Bench) {
+    let alice = Somebody::new(bench, "ssh-guessed");
+    alice.may_sudo("");
+    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    terminal.expect(&alice.sent());
+    let wrong = another(&alice.code(bench));
+    for left in ["2 tries left", "1 try left"] {
+        terminal.type_line(&wrong);
+        terminal.expect(&format!("Wrong code, {left}. Verification code: "));
+    }
+    terminal.type_line(&wrong);
+    ended(terminal);
+    let text = "3 wrong codes were entered since your last login.";
+    {
+        let _sudo = Service::shipped(bench, "sudo");
+        let mut terminal = alice.runs("sudo", &["id"]);
+        terminal.expect("assword");
+        terminal.type_line(PASSWORD);
+        alice.type_code(bench, &mut terminal);
+        terminal.expect("uid=0(root)");
+        assert!(!terminal.screen().contains("wrong code"), "sudo is silent");
+    }
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect(text);
+    terminal.expect("WELCOME ssh-guessed");
+    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    alice.type_code(bench, &mut terminal);
+    terminal.expect("WELCOME ssh-guessed");
+    assert!(!terminal.screen().contains("wrong code"), "shown twice");
 }
 
 /// `PasswordAuthentication yes`: the one password answers the first prompt, and nobody the second.

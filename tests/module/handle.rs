@@ -1,8 +1,8 @@
 //! Several asks on one PAM handle, as sudo and login make them.
 
 use super::login::{
-    ASKS, Login, NO_CODE, NOT_SENT, PASSWORD, SENT, STOPPED, Say, Seen, TOO_MANY, copy_program,
-    someone,
+    ASKS, GUESSES, Login, NO_CODE, NOT_SENT, PASSWORD, SENT, STOPPED, Say, Seen, TOO_MANY,
+    copy_program, someone,
 };
 use crate::Case;
 use lab::bench::Bench;
@@ -72,7 +72,9 @@ fn used_up_tries_are_remembered(bench: &Bench) {
         &[Password, WrongCode, WrongCode, WrongCode, Password, Code],
         &Seen::new(
             &[code::MAXTRIES, code::MAXTRIES, code::SUCCESS],
-            &[ASKS, SENT, TWO_LEFT, ONE_LEFT, TOO_MANY, ASKS, SENT],
+            &[
+                ASKS, SENT, TWO_LEFT, ONE_LEFT, TOO_MANY, ASKS, SENT, GUESSES,
+            ],
             &["sent", WRONG_CODE, "sent", "granted"],
             2,
         ),

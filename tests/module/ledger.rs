@@ -251,7 +251,10 @@ fn wrong_codes_lock(bench: &Bench) {
     // It was four the first time.
     assert!((5..=8).contains(&left), "{status}");
     std::thread::sleep(Duration::from_secs(left));
-    login.sees("a right one", IN, &Seen::granted());
+    let guesses = "-5 wrong codes were entered since your last login.";
+    let granted = ["sent", "granted"];
+    let seen = Seen::new(&[code::SUCCESS], &[ASKS, SENT, guesses], &granted, 1);
+    login.sees("a right one", IN, &seen);
     let (_, seen) = login.run(&[Say::Password, Say::WrongCode, Say::Code], 2);
     assert_eq!(seen.codes(), [code::SUCCESS], "the count was cleared");
 }
@@ -293,7 +296,10 @@ fn disabled_until_unlocked(bench: &Bench) {
             String::new()
         )
     );
-    login.sees("in again", IN, &Seen::granted());
+    let guesses = "-2 wrong codes were entered since your last login.";
+    let granted = ["sent", "granted"];
+    let seen = Seen::new(&[code::SUCCESS], &[ASKS, SENT, guesses], &granted, 1);
+    login.sees("in again", IN, &seen);
 }
 
 /// Whoever is killed between prompt and answer has had no try, and gets none back.

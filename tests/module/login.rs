@@ -5,8 +5,8 @@ mod seen;
 
 pub use people::{Someone, known, someone, with_outage};
 pub use seen::{
-    ASKS, BAD_NUMBER, GRANTED, LATER, NEW_PHONE, NO_CODE, NOT_SENT, NOT_VERIFIED, PASSWORD_EXPIRED,
-    RESENT, SENT, STOPPED, Seen, TOO_MANY,
+    ASKS, BAD_NUMBER, GRANTED, GUESSES, LATER, NEW_PHONE, NO_CODE, NOT_SENT, NOT_VERIFIED,
+    PASSWORD_EXPIRED, RESENT, SENT, STOPPED, Seen, TOO_MANY,
 };
 
 use lab::bench::Bench;

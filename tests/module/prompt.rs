@@ -1,6 +1,6 @@
 //! The code prompt: what may be typed there, and what becomes of it.
 
-use super::login::{ASKS, Login, NO_CODE, RESENT, SENT, Say, Seen, TOO_MANY, someone};
+use super::login::{ASKS, GUESSES, Login, NO_CODE, RESENT, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::code;
@@ -80,7 +80,7 @@ fn wrong_codes_are_counted(bench: &Bench) {
             "two, then right",
             &[WrongCode, WrongCode, Code],
             code::SUCCESS,
-            &[SENT, TWO_LEFT, ONE_LEFT],
+            &[SENT, TWO_LEFT, ONE_LEFT, GUESSES],
             granted,
             1,
         ),
@@ -159,7 +159,7 @@ fn nothing_asks_for_the_same_code_again(bench: &Bench) {
         "later",
         &[Say::NothingAfter(2), Code],
         code::SUCCESS,
-        &[SENT, RESENT],
+        &[SENT, RESENT, GUESSES],
         &["sent", "sent", "granted"],
         2,
     )];

@@ -114,13 +114,18 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
     let own = Login::new(bench, "texts")
         .of(&ida)
         .text("messages.sent", "For all.")
-        .text("service.texts.messages.sent", "For one.");
+        .text("service.texts.messages.sent", "For one.")
+        .text("messages.guesses", "{left} typed for {user}.");
     own.sees(
         "service",
         &[Password, Code],
         &Seen::new(
             &[code::SUCCESS],
-            &[ASKS, ">For one. Verification code: "],
+            &[
+                ASKS,
+                ">For one. Verification code: ",
+                "-3 wrong codes were typed for texts-ida.",
+            ],
             GRANTED,
             1,
         ),

@@ -72,6 +72,15 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
+    /// A byte that is 0 or 1.
+    pub fn flag(&mut self) -> Result<bool, Nonsense> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Nonsense),
+        }
+    }
+
     pub fn byte(&mut self) -> Result<u8, Nonsense> {
         self.array().map(|[byte]| byte)
     }

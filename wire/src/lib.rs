@@ -328,13 +328,8 @@ impl<'a> Answer<'a> {
         if !speaks(header.version) || header.kind != kind::ANSWER {
             return Err(Nonsense);
         }
-        let (what, asked, words) = (from.byte()?, from.byte()?, from.text(MAX_ANSWER)?);
+        let (what, asked, words) = (from.byte()?, from.flag()?, from.text(MAX_ANSWER)?);
         from.end()?;
-        let asked = match asked {
-            0 => false,
-            1 => true,
-            _ => return Err(Nonsense),
-        };
         match what {
             1 => Ok(Self::Said { asked, words }),
             2 => Ok(Self::HungUp),

@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub pid: u32,
     /// `debug` in the PAM line.
     pub debug: bool,
+    /// The host wants no texts (`PAM_SILENT`): none that is sent will be seen.
+    pub silent: bool,
     /// `password=` in the PAM line.
     pub source: Option<Source>,
     /// The host's name for the log, as `pam_syslog(3)` would write it.
@@ -75,7 +77,7 @@ impl<'a> Request<'a> {
     }
 
     fn body(&self) -> usize {
-        self.texts().iter().fold(14_usize, |sum, text| {
+        self.texts().iter().fold(15_usize, |sum, text| {
             sum.saturating_add(text.len()).saturating_add(4)
         })
     }
@@ -85,6 +87,7 @@ impl<'a> Request<'a> {
         out.number(self.caller);
         out.number(self.pid);
         out.byte(u8::from(self.debug));
+        out.byte(u8::from(self.silent));
         out.byte(self.source.map_or(0, |source| source as u8));
         for text in self.texts() {
             out.text(text);
@@ -119,11 +122,8 @@ impl<'a> Request<'a> {
             login: from.array()?,
             caller: from.number()?,
             pid: from.number()?,
-            debug: match from.byte()? {
-                0 => false,
-                1 => true,
-                _ => return Err(Nonsense),
-            },
+            debug: from.flag()?,
+            silent: from.flag()?,
             source: match from.byte()? {
                 0 => None,
                 1 => Some(Source::Ldap),

@@ -253,6 +253,9 @@ pub static KEYS: &[Key] = &[
     }),
     each("messages.later", LAST, |o, v| put(&mut o.messages.later, v)),
     each("messages.grace", LAST, |o, v| put(&mut o.messages.grace, v)),
+    each("messages.guesses", LAST, |o, v| {
+        put(&mut o.messages.guesses, v)
+    }),
     each(
         "policy.min_uid",
         "a whole number from 1 (0 is root, for whom no directory may vouch) to 4294967295",

@@ -17,7 +17,8 @@ pub enum Field {
     Phone,
     /// The code's lifetime, a number.
     Minutes,
-    /// What [`tries_left`](super::tries_left) or [`logins_left`](super::logins_left) says.
+    /// What [`tries_left`](super::tries_left), [`logins_left`](super::logins_left) or
+    /// [`guesses_made`](super::guesses_made) says.
     Left,
     /// What [`a_while`](super::a_while) says.
     Wait,
@@ -61,8 +62,7 @@ impl Field {
     pub(super) const fn longest(self) -> usize {
         match self {
             Self::Host | Self::Service | Self::Rhost | Self::User => 64,
-            Self::Phone | Self::Wait => 24,
-            Self::Left => 16,
+            Self::Phone | Self::Wait | Self::Left => 24,
             Self::Code | Self::Minutes | Self::Login => 10,
         }
     }

@@ -33,6 +33,7 @@ fn our_own_words_are_allowed() {
             later,
             grace,
             last_grace,
+            guesses,
         } = Messages::standard(digits);
         for ours in [
             sms,
@@ -57,6 +58,7 @@ fn our_own_words_are_allowed() {
             later,
             grace,
             last_grace,
+            guesses,
         ] {
             assert_eq!(
                 Text::check(ours.place, ours.template().into()).unwrap(),
@@ -74,6 +76,16 @@ fn our_own_words_are_filled_in() {
         words.wrong.fill(&[(Field::Left, &left)]),
         "Wrong code, 2 tries left."
     );
+    for (guesses, text) in [
+        (1, "1 wrong code was entered since your last login."),
+        (
+            65_535,
+            "65535 wrong codes were entered since your last login.",
+        ),
+    ] {
+        let left = guesses_made(guesses);
+        assert_eq!(words.guesses.fill(&[(Field::Left, &left)]), text);
+    }
     let left = tries_left(1);
     assert_eq!(
         words.wrong.fill(&[(Field::Left, &left)]),

@@ -209,6 +209,61 @@ fn a_try_that_cannot_be_counted_is_not_compared() {
     assert_eq!((seen.pam, seen.sms.len()), (Pam::ServiceErr, 0));
 }
 
+/// What others have guessed is shown to the user who has given the code, and only then cleared.
+#[test]
+fn guesses_of_others_are_shown_once() {
+    let ledger = Model::default();
+    let guess = |wrong: usize| {
+        let script = vec![Do::WrongCode; wrong];
+        let seen = login(&ledger, REMEMBER, &[&script[..], &[Do::HangUp]].concat());
+        assert_eq!(seen.reason, "abandoned");
+        ledger.pass(seconds(300));
+    };
+    let granted = |told: Told, script: &[Do]| {
+        ledger.pass(seconds(300));
+        let seen = tell(Told {
+            ledger: ledger.clone(),
+            script: [&[Do::Say(PASSWORD)], script].concat(),
+            ..told
+        });
+        assert_eq!(seen.pam, Pam::Success);
+        let texts = seen.order.iter().rev().take(2).rev();
+        texts.cloned().collect::<Vec<_>>()
+    };
+    let plain = Told::default;
+    let none = ["Wrong code, 2 tries left. Verification code: "];
+    // A slip of one's own is no guess.
+    let slip = &[Do::WrongCode, Do::Code(0)][..];
+    assert_eq!(granted(plain(), slip)[1..], none);
+    guess(2);
+    guess(1);
+    let silent = Told {
+        silent: true,
+        ..plain()
+    };
+    assert_eq!(granted(silent, slip)[1..], none);
+    let remembering = |told| Told {
+        change: REMEMBER,
+        ..told
+    };
+    let gone = Told {
+        host_is_gone: true,
+        ..remembering(plain())
+    };
+    let three = "3 wrong codes were entered since your last login.";
+    assert_eq!(granted(gone, slip)[1], three);
+    // Nobody has given a code in a remembered login.
+    assert_eq!(granted(remembering(plain()), &[])[1], "bind");
+    assert_eq!(granted(plain(), slip), [three, "clear guesses"]);
+    assert_eq!(granted(plain(), slip)[1..], none);
+    guess(1);
+    let one = "1 wrong code was entered since your last login.";
+    assert_eq!(granted(plain(), slip), [one, "clear guesses"]);
+    // Wrong codes of a login that is refused are no one's but a stranger's.
+    ledger.pass(seconds(900));
+    assert_eq!(login(&ledger, |_| {}, &[Do::Code(0)]).reason, "granted");
+}
+
 const REMEMBER: fn(&mut Settings) = |settings| settings.policy.remember = Some(seconds(900));
 
 #[test]

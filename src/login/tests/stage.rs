@@ -93,6 +93,7 @@ struct World {
     /// Who panics when his turn has come.
     panics: Cell<&'static str>,
     log_is_full: Cell<bool>,
+    host_is_gone: Cell<bool>,
 }
 
 impl World {
@@ -157,6 +158,12 @@ impl Person for Scripted<'_> {
     fn code(&mut self, prompt: &str, _: bool) -> Heard {
         self.0.turn("code");
         self.asked(prompt)
+    }
+
+    fn inform(&mut self, text: &str) -> bool {
+        self.0.turn("inform");
+        self.0.note(text);
+        !self.0.host_is_gone.get()
     }
 }
 
@@ -419,6 +426,10 @@ impl Clock for Ticking<'_> {
 }
 
 /// A login to be told.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a circumstance by itself"
+)]
 pub struct Told {
     pub user: &'static [u8],
     pub more_settings: &'static str,
@@ -439,6 +450,10 @@ pub struct Told {
     pub no_permit: bool,
     /// The system log takes no line.
     pub log_is_full: bool,
+    /// The host wants no texts.
+    pub silent: bool,
+    /// It is gone before it has got a text.
+    pub host_is_gone: bool,
     pub script: Vec<Do>,
 }
 
@@ -460,6 +475,8 @@ impl Default for Told {
             panics: "",
             no_permit: false,
             log_is_full: false,
+            silent: false,
+            host_is_gone: false,
             script: Vec::new(),
         }
     }
@@ -492,6 +509,7 @@ pub fn tell(told: Told) -> Seen {
     let world = World::default();
     world.panics.set(told.panics);
     world.log_is_full.set(told.log_is_full);
+    world.host_is_gone.set(told.host_is_gone);
     let files = OneFile(format!("{SETTINGS}{}", told.more_settings));
     let mut settings = config::load(&files, "/settings", told.service, None).expect("settings");
     // No case waits between two SMS but those that are about it.
@@ -508,6 +526,7 @@ pub fn tell(told: Told) -> Seen {
         host: "web1",
         caller: told.caller,
         ssh_auth_info: told.ssh,
+        silent: told.silent,
         // What passes before the story begins uses up none of its time.
         started: Moment::at(Duration::ZERO),
     };

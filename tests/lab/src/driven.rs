@@ -33,6 +33,7 @@ pub fn request<'a>(config: &'a Path, service: &'a str, user: &'a str) -> Request
         caller: 0,
         pid: std::process::id(),
         debug: false,
+        silent: false,
         source: None,
         tag: b"driven",
         config: config.as_os_str().as_encoded_bytes(),

@@ -25,6 +25,8 @@ pub const PASSWORD_EXPIRED: &str =
     "!Your password has expired. Change it, then log in again. (login LOGIN)";
 /// How long it is stands where `WAIT` is.
 pub const LATER: &str = "!Too many codes. Try again in WAIT. (login LOGIN)";
+/// After three wrong codes in other logins.
+pub const GUESSES: &str = "-3 wrong codes were entered since your last login.";
 pub const TOO_MANY: &str = "!Too many wrong codes. (login LOGIN)";
 
 /// The lines of a login that went well.

@@ -1,0 +1,69 @@
+//! The user learns of wrong codes that others have entered.
+
+use super::fleet;
+use super::ledger::with_ledger;
+use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, someone};
+use super::remembered::remembered_seen;
+use crate::Case;
+use lab::bench::Bench;
+use lab::pamhost::{SILENT, code};
+use lab::redis::Redis;
+
+pub const CASES: &[Case] = &[
+    ("module::guesses::in_a_file", in_a_file),
+    ("module::guesses::in_redis", in_redis),
+];
+
+const IN: &[Say] = &[Say::Password, Say::Code];
+const KNOCK: &[Say] = &[Say::Password];
+
+fn in_a_file(bench: &Bench) {
+    let who = someone(bench, "guessed");
+    are_shown(bench, &|| with_ledger(bench, "guessed", &who));
+}
+
+fn in_redis(bench: &Bench) {
+    let redis = Redis::start();
+    let url = fleet::plain(&redis);
+    let who = someone(bench, "guessed-redis");
+    are_shown(bench, &|| fleet::host(bench, "guessed-redis", &who, &url));
+}
+
+fn are_shown<'b>(bench: &'b Bench, plain: &dyn Fn() -> Login<'b>) {
+    let login = || {
+        plain()
+            .set("limits.sms", "[\"50/1h\"]")
+            .set("limits.failures", "4")
+            .rhost("192.0.2.7")
+    };
+    let wrong = Say::WrongCode;
+    let guess = |says: &[Say]| {
+        let (_, seen) = login().run(says, 2);
+        assert_ne!(seen.codes(), [code::SUCCESS]);
+    };
+    let text = |text: &str| {
+        let text = format!("-{text} entered since your last login.");
+        Seen::new(&[code::SUCCESS], &[ASKS, SENT, &text], GRANTED, 1)
+    };
+    // A slip of the user's own is no guess.
+    let (_, seen) = login().run(&[Say::Password, wrong, Say::Code], 2);
+    assert_eq!(seen.codes(), [code::SUCCESS]);
+    assert_eq!(seen.screen().len(), 3);
+    guess(&[Say::Password, wrong, Say::HangUp]);
+    guess(&[Say::Password, wrong, wrong, wrong]);
+    // The lock that they brought is lifted; that somebody guessed is not forgotten.
+    let config = login().config();
+    let name = login().case;
+    let unlock = ["--config", config.to_str().expect("a path"), "unlock", name];
+    let (status, _, error) = bench.sms_otp(&unlock);
+    assert_eq!((status, error.as_str()), (0, ""));
+    let silent = login().host(|host| host.flags(SILENT));
+    silent.sees("sudo shows no texts", IN, &Seen::granted());
+    let remembering = || login().text("policy.remember", "1h");
+    let four = remembering();
+    four.sees("shown", IN, &text("4 wrong codes were"));
+    guess(&[Say::Password, wrong, Say::HangUp]);
+    remembering().sees("nobody gave a code", KNOCK, &remembered_seen());
+    login().sees("shown once", IN, &text("1 wrong code was"));
+    login().sees("and no more", IN, &Seen::granted());
+}
