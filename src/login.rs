@@ -255,10 +255,17 @@ impl Login<'_> {
     fn vouched_for(&mut self, source: Source) -> Result<Option<First>, End> {
         let first = match source {
             Source::Ldap | Source::Auto => return Ok(None),
-            Source::Ssh => First::Ssh(self.ssh_proof().ok_or(Denied::NoFirstFactor)?),
+            Source::Ssh => First::Ssh(self.ssh_proof().ok_or_else(|| {
+                let why = match self.request.ssh_auth_info {
+                    [] => "SSH_AUTH_INFO_0 is not there or empty",
+                    _ => "SSH_AUTH_INFO_0 names no method that counts",
+                };
+                self.deny(Denied::NoFirstFactor, why)
+            })?),
             Source::Stack => {
                 let proof = StackProof::read(&self.settings.password, self.request.id);
-                First::Stack(proof.ok_or(Denied::NoFirstFactor)?)
+                let why = "password.source is not \"stack\"";
+                First::Stack(proof.ok_or_else(|| self.deny(Denied::NoFirstFactor, why))?)
             }
         };
         self.is_proved(&first);

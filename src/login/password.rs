@@ -33,13 +33,13 @@ impl PasswordHash {
     }
 }
 
+/// What was entered, or why there is nothing that a directory could be asked about.
+type Entered = Result<Zeroizing<Vec<u8>>, &'static str>;
+
 impl Login<'_> {
     /// The password, where it is for us to prove. It is asked for whatever is known of the name, so
     /// that nothing on the screen tells names apart.
-    pub(super) fn ask_password(
-        &mut self,
-        source: Source,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, End> {
+    pub(super) fn ask_password(&mut self, source: Source) -> Result<Option<Entered>, End> {
         if source != Source::Ldap {
             return Ok(None);
         }
@@ -65,30 +65,29 @@ impl Login<'_> {
                     self.asked_at = now;
                 }
                 if is_junk(&words) {
-                    return Err(Denied::WrongPassword.into());
+                    let why = "sshd's own answer for a user that it refuses";
+                    return Err(self.deny(Denied::WrongPassword, why));
                 }
-                Ok(Some(secret::without_paste_brackets(&words)))
+                Ok(Some(Ok(secret::without_paste_brackets(&words))))
             }
             Heard::TooLong => {
                 self.asked_at = now;
-                Ok(Some(Zeroizing::default()))
+                Ok(Some(Err("longer than a password can be")))
             }
-            Heard::Missing => Ok(Some(Zeroizing::default())),
+            Heard::Missing => Ok(Some(Err(
+                "no earlier module has left one, and none may be asked for",
+            ))),
             Heard::HungUp => Err(Denied::Cancelled.into()),
         }
     }
 
     /// The password, proved by binding as that entry, once. An empty one is refused before any
     /// bind: the directory would take it for an anonymous login (RFC 4513 §5.1.2).
-    pub(super) fn prove(
-        &mut self,
-        entry: &Entry,
-        password: Option<Zeroizing<Vec<u8>>>,
-    ) -> Result<First, End> {
+    pub(super) fn prove(&mut self, entry: &Entry, password: Option<Entered>) -> Result<First, End> {
+        let password = password.unwrap_or(Err("none was asked for"));
         let password = password
-            .filter(|words| !words.is_empty())
             .and_then(secret)
-            .ok_or(Denied::WrongPassword)?;
+            .map_err(|why| self.deny(Denied::WrongPassword, why))?;
         self.password = PasswordHash::of(&password);
         let by = self.patience.deadline();
         let proved = self
@@ -96,17 +95,13 @@ impl Login<'_> {
             .directory
             .prove(entry, &password, self.request.id, by)
             .map_err(|unproved| match unproved {
-                Unproved::Wrong => Denied::WrongPassword.into(),
+                Unproved::Wrong => self.deny(Denied::WrongPassword, "the directory refuses it"),
                 Unproved::Expired(why) => {
                     // It is right all the same, so the user is told.
                     self.first = Some(First::PASSWORD);
-                    self.detail = Some(why);
-                    Denied::PasswordExpired.into()
+                    self.deny(Denied::PasswordExpired, why)
                 }
-                Unproved::Locked(why) => {
-                    self.detail = Some(why);
-                    Denied::DirectoryLocked.into()
-                }
+                Unproved::Locked(why) => self.deny(Denied::DirectoryLocked, why),
                 Unproved::Error(error) => of_directory(&error),
             })?;
         self.grace = proved.grace;
@@ -121,15 +116,18 @@ impl Login<'_> {
     }
 }
 
-/// A password as LDAP wants it (RFC 4513 §5.1.3: UTF-8). Others cannot be right.
-fn secret(mut words: Zeroizing<Vec<u8>>) -> Option<Secret> {
-    match String::from_utf8(std::mem::take(&mut *words)) {
-        Ok(text) => Some(Secret::new(text)),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            None
-        }
+/// A password as LDAP wants it (RFC 4513 §5.1.3: UTF-8). Others cannot be right, and the directory
+/// would take an empty one for an anonymous login (RFC 4513 §5.1.2).
+fn secret(mut words: Zeroizing<Vec<u8>>) -> Result<Secret, &'static str> {
+    if words.is_empty() {
+        return Err("empty");
     }
+    String::from_utf8(std::mem::take(&mut *words))
+        .map(Secret::new)
+        .map_err(|error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            "not UTF-8"
+        })
 }
 
 /// What sshd hands over for a user that it will refuse in any case (auth-pam.c: `"\b\n\r\177INCORRECT"`

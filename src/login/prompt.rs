@@ -92,8 +92,8 @@ impl Login<'_> {
         let Some(what) = repeated else {
             return Ok(answer);
         };
-        self.detail = Some(format!("the client answers every prompt with {what}"));
-        Err(Denied::NoCode.into())
+        let why = format!("the client answers every prompt with {what}");
+        Err(self.deny(Denied::NoCode, why))
     }
 
     fn repeated(&self, words: &[u8]) -> Option<&'static str> {
@@ -141,13 +141,15 @@ impl Login<'_> {
                 Ok(Err(code))
             }
             // It was alive at that very moment.
-            Err(Unproved::Expired) => Err(Denied::ExpiredCode.into()),
+            Err(Unproved::Expired) => {
+                Err(self.deny(Denied::ExpiredCode, "it expired while it was compared"))
+            }
         }
     }
 
     fn no_code(&mut self, said: Said) -> Result<Said, End> {
         if self.counts.no_code() {
-            return Err(Denied::NoCode.into());
+            return Err(self.deny(Denied::NoCode, "three answers that are no code"));
         }
         Ok(said)
     }
@@ -189,11 +191,15 @@ impl Login<'_> {
     /// anew has no pause to wait for.
     fn replace(&mut self, who: &Account, code: &mut Code) -> Result<Said, End> {
         if !self.counts.may_send(self.settings.code.resends) {
-            return Err(Denied::ExpiredCode.into());
+            let why = "no SMS is left in this login (code.resends)";
+            return Err(self.deny(Denied::ExpiredCode, why));
         }
         let slot = match self.next_slot(who)? {
             Ok(slot) => slot,
-            Err(Stopped::Paused(_)) => return Err(Denied::ExpiredCode.into()),
+            Err(Stopped::Paused(_)) => {
+                let why = "the next SMS has to wait (limits.pause)";
+                return Err(self.deny(Denied::ExpiredCode, why));
+            }
             Err(Stopped::Limited(refusal)) => return Err(self.refused(refusal)),
         };
         *code = self.draw()?;

@@ -2,6 +2,7 @@
 //! that the real ones behave the same is for the real runs to show.
 
 mod ahead;
+mod details;
 mod ledger;
 mod panics;
 mod prompt;

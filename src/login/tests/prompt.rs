@@ -40,7 +40,8 @@ fn what_is_no_code_is_no_try_and_the_third_ends_it() {
         (Pam::MaxTries, "no-code", 3)
     );
     assert_eq!(seen.text, NO_CODE);
-    assert_eq!((seen.sms.len(), seen.detail.as_str()), (1, ""));
+    let why = "three answers that are no code";
+    assert_eq!((seen.sms.len(), seen.detail.as_str()), (1, why));
 }
 
 #[test]
