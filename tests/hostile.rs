@@ -13,6 +13,7 @@ mod intermediate;
 mod keys;
 mod libraries;
 mod limits;
+mod loopback_port;
 mod memory;
 mod misbehaved;
 mod names;
@@ -53,6 +54,7 @@ pub fn cases() -> Vec<Case> {
         keys::CASES,
         libraries::CASES,
         limits::CASES,
+        loopback_port::CASES,
         memory::CASES,
         misbehaved::CASES,
         names::CASES,

@@ -75,6 +75,11 @@ pub enum Fault {
     },
     /// `ldap://` to another machine without TLS.
     InTheClear,
+    /// `ldap://` without TLS on a port of this machine that a local user may take.
+    UnprivilegedPort {
+        /// Ports below this one are root's.
+        below: u16,
+    },
     /// A proxy on another machine, for a plain `http://`.
     ProxyInTheClear,
     /// `start_tls` without an `ldap://`.
@@ -150,6 +155,11 @@ impl fmt::Display for Fault {
                 "ldap:// would show passwords to everybody on the way; without start_tls = true \
                  it is allowed for loopback hosts only",
             ),
+            Self::UnprivilegedPort { below } => write!(
+                f,
+                "a local user could listen on this port and receive passwords; ldap:// without \
+                 start_tls = true is allowed on loopback ports below {below} only"
+            ),
             Self::ProxyInTheClear => f.write_str(
                 "would be shown token and codes, as twilio.api_url is http://; with that it is \
                  allowed on loopback hosts only",
@@ -209,6 +219,10 @@ impl Error {
             Fault::Without { other } => format!("add {other} or remove this"),
             Fault::Content { .. } => "correct that file, or name another".into(),
             Fault::InTheClear => "write ldaps://, or start_tls = true".into(),
+            Fault::UnprivilegedPort { .. } => {
+                "write ldapi:// (a socket in a folder of root's), ldaps://, or start_tls = true"
+                    .into()
+            }
             Fault::ProxyInTheClear => "write https:// in twilio.api_url, or remove it".into(),
             Fault::NothingToProtect => "remove it: ldaps:// is protected without it".into(),
             Fault::CallerWithoutStack { service } => format!(

@@ -21,6 +21,7 @@ const FILE: &str = "/etc/security/sms_otp.toml";
 /// Files in memory.
 pub(super) struct Memory {
     files: BTreeMap<String, (u32, Vec<u8>)>,
+    unprivileged_port_start: Option<u16>,
 }
 
 impl Memory {
@@ -28,6 +29,7 @@ impl Memory {
     pub(super) fn with(settings: &str, mode: u32) -> Self {
         let memory = Self {
             files: BTreeMap::new(),
+            unprivileged_port_start: None,
         };
         memory
             .file(FILE, mode, settings.as_bytes())
@@ -95,6 +97,10 @@ impl Files for Memory {
             bytes: bytes.clone().into(),
             stat,
         })
+    }
+
+    fn unprivileged_port_start(&self) -> Option<u16> {
+        self.unprivileged_port_start
     }
 }
 
@@ -259,6 +265,28 @@ fn a_file_that_is_not_text() {
     );
     let error = load(&memory, FILE, "sshd", None).map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), format!("{FILE}, line 2: not UTF-8"));
+}
+
+#[test]
+fn a_loopback_directory_is_on_a_port_of_roots() {
+    let accepts = |port: u16, start| {
+        let case = Case::read(Path::new("tests/cases/settings/good/loopback.toml"));
+        let uris = format!("uris = [\"ldap://127.0.0.1:{port}\"]");
+        let is_uris = |line: &str| line.starts_with("uris");
+        let line = |line| if is_uris(line) { uris.as_str() } else { line };
+        let text = case.text.lines().map(line);
+        let mut memory = Memory::with(&text.collect::<Vec<_>>().join("\n"), 0o600);
+        memory.unprivileged_port_start = start;
+        load(&memory, FILE, "sshd", None).is_ok()
+    };
+    // Where the kernel does not say, or says more, ports below 1024 are root's.
+    for start in [None, Some(1024), Some(u16::MAX)] {
+        assert!(accepts(389, start) && accepts(1023, start), "{start:?}");
+        assert!(!accepts(1024, start) && !accepts(3389, start), "{start:?}");
+    }
+    assert!(accepts(79, Some(80)));
+    assert!(!accepts(80, Some(80)) && !accepts(389, Some(80)));
+    assert!(!accepts(1, Some(0)));
 }
 
 #[test]

@@ -62,6 +62,12 @@ pub struct Content {
 pub trait Files {
     /// Reads a file, if nobody else can have tampered with it.
     fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe>;
+
+    /// The first port that every local user may bind (ip(7), `ip_unprivileged_port_start`). `None`: the
+    /// kernel does not say.
+    fn unprivileged_port_start(&self) -> Option<u16> {
+        None
+    }
 }
 
 /// Why a file is not read.
@@ -208,6 +214,9 @@ fn words(errno: Errno) -> String {
     std::io::Error::from_raw_os_error(errno.0).to_string()
 }
 
+/// The most of a file of procfs that holds a number.
+const LONGEST_NUMBER: u64 = 32;
+
 /// The files of this machine, trusted by the process's effective user.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Disk;
@@ -226,6 +235,17 @@ impl Files for Disk {
             bytes: whole(File::from(found.file), found.stat.size)?,
             stat: found.stat,
         })
+    }
+
+    fn unprivileged_port_start(&self) -> Option<u16> {
+        let path = c"/proc/sys/net/ipv4/ip_unprivileged_port_start";
+        let host = rustix::process::geteuid().as_raw();
+        let found = trust::walk(&Kernel { write: false }, path, host, Kind::Plain).ok()?;
+        // Files of procfs have no size: what is read is all there is.
+        let mut text = String::new();
+        let file = File::from(found.file).take(LONGEST_NUMBER);
+        { file }.read_to_string(&mut text).ok()?;
+        text.trim_end().parse().ok()
     }
 }
 

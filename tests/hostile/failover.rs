@@ -65,8 +65,8 @@ pub fn port(url: &str) -> u16 {
 
 /// This directory, with somebody in between.
 fn between(slapd: &Slapd, turn: usize, fault: Fault) -> (Middle, String) {
-    let middle = Middle::start(port(&slapd.ldap()), turn, fault);
-    let uri = format!("ldap://127.0.0.1:{}", middle.port());
+    let middle = Middle::in_the_clear(port(&slapd.ldap()), turn, fault);
+    let uri = format!("ldap://{}", middle.address());
     (middle, uri)
 }
 

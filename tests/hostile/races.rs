@@ -50,7 +50,7 @@ impl Trap {
 
     /// The administrator's settings, turned to the attacker's servers.
     fn settings(&self, login: &Login) -> String {
-        let uri = format!("ldap://127.0.0.1:{}", self.directory.port());
+        let uri = format!("ldaps://127.0.0.1:{}", self.directory.port());
         let settings = login.settings.clone();
         let settings = settings
             .text("twilio.api_url", &self.twilio.url())

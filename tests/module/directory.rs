@@ -273,12 +273,12 @@ fn a_service_account_that_may_not_bind_is_told_in_words(bench: &Bench) {
             ["the server requires TLS", "start_tls = true"],
         ),
     ] {
-        let server = Middle::start(
+        let server = Middle::in_the_clear(
             port(&bench.slapd().ldap()),
             1,
             Fault::Says(bind_response(code, &text)),
         );
-        let uri = format!("ldap://127.0.0.1:{}", server.port());
+        let uri = format!("ldap://{}", server.address());
         let login = Login::new(bench, "service").of(&who);
         says(login.set("ldap.uris", &uris(&[&uri])), words);
     }

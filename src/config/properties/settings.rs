@@ -108,8 +108,13 @@ fn in_range(settings: &Settings) {
 /// Nothing goes in the clear to another machine, and the caller's code never stands alone.
 fn protected(settings: &Settings) {
     for uri in &settings.ldap.uris {
-        if let LdapUri::Tcp { host, security, .. } = uri {
-            assert!(*security != Security::Loopback || is_loopback(host));
+        if let LdapUri::Tcp {
+            host,
+            port,
+            security: Security::Loopback,
+        } = uri
+        {
+            assert!(is_loopback(host) && *port < 1024);
         }
     }
     let twilio = &settings.twilio;

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::phone::Plain;
 
+/// Ports below this one are root's by default (ip(7)).
+const PRIVILEGED_PORTS: u16 = 1024;
+
 impl Desk<'_> {
     pub fn ldap(&self, ldap: draft::Ldap, section: Option<usize>) -> Result<Ldap, Error> {
         let uris = self.uris(ldap.uris, ldap.start_tls, section)?;
@@ -64,6 +67,13 @@ impl Desk<'_> {
         })
     }
 
+    /// The first port that a local user may take while its server is down, and would be sent the
+    /// passwords. The kernel's setting can lower it, never raise it: another boot may have the default.
+    fn first_unprivileged_port(&self) -> u16 {
+        let start = self.files.unprivileged_port_start();
+        start.map_or(PRIVILEGED_PORTS, |start| start.min(PRIVILEGED_PORTS))
+    }
+
     /// The servers, each with what protects the passwords on their way.
     fn uris(
         &self,
@@ -92,6 +102,11 @@ impl Desk<'_> {
                     let security = if start_tls.is_some() {
                         Security::StartTls
                     } else if is_loopback(&host) {
+                        let below = self.first_unprivileged_port();
+                        if port >= below {
+                            let fault = Fault::UnprivilegedPort { below };
+                            return Err(self.error(line, "ldap.uris", fault));
+                        }
                         Security::Loopback
                     } else {
                         return Err(self.error(line, "ldap.uris", Fault::InTheClear));

@@ -315,3 +315,18 @@ fn what_this_machine_lacks_is_no_bad_setting() {
     }
     assert!(!Unsafe::Changed.is_local());
 }
+
+#[test]
+fn the_first_port_of_all_users_is_the_kernels() {
+    let path = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    let said = fs::read_to_string(path).ok();
+    let said = said.and_then(|text| text.trim().parse::<u16>().ok());
+    let is_trusted = fs::metadata(path).is_ok_and(|stat| {
+        use std::os::unix::fs::MetadataExt;
+        stat.uid() == 0
+    });
+    if is_trusted {
+        assert!(said.is_some());
+        assert_eq!(Disk.unprivileged_port_start(), said);
+    }
+}

@@ -43,8 +43,11 @@ fn between<'b>(
         Way::StartTls => ("ldap", "true", slapd.ldap()),
         Way::Tls => ("ldaps", "false", slapd.ldaps()),
     };
-    let middle = Middle::start(port(&real), turn, fault.clone());
-    let uri = format!("{scheme}://127.0.0.1:{}", middle.port());
+    let middle = match way {
+        Way::Clear => Middle::in_the_clear(port(&real), turn, fault.clone()),
+        Way::StartTls | Way::Tls => Middle::start(port(&real), turn, fault.clone()),
+    };
+    let uri = format!("{scheme}://{}", middle.address());
     Spoilt {
         login: to(login, &uri).set("ldap.start_tls", start_tls),
         middle: Some(middle),

@@ -3,8 +3,9 @@
 //! In the clear, on loopback: slapd checks what it stores, this does not.
 #![forbid(unsafe_code)]
 
+use crate::ports;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -37,7 +38,7 @@ const SEARCH: u8 = 0x63;
 
 impl Ldap {
     pub fn start() -> Self {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let socket = ports::low();
         let ldap = Self {
             port: socket.local_addr().expect("the port's address").port(),
             script: Arc::default(),

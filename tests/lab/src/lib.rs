@@ -59,6 +59,7 @@ pub mod middle;
 pub mod nameserver;
 pub mod openssl_server;
 pub mod pamhost;
+pub mod ports;
 pub mod process;
 pub mod processes;
 pub mod product;

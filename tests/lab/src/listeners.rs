@@ -1,6 +1,7 @@
 //! Ports that answer wrongly, or never: for any protocol, before a byte of it is spoken.
 #![forbid(unsafe_code)]
 
+use crate::ports;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,7 @@ pub struct Listener {
 
 impl Listener {
     pub fn start(manner: Manner) -> Self {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let socket = ports::low();
         let address = socket.local_addr().expect("the port's address");
         let taken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&taken);
@@ -97,9 +98,9 @@ pub struct Refused {
 
 impl Refused {
     pub fn new() -> Self {
-        use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+        use rustix::net::{AddressFamily, SocketType, getsockname, socket};
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-        bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port on loopback");
+        ports::bind_low(&socket);
         let address = getsockname(&socket).expect("the port's address");
         let address = SocketAddr::try_from(address).expect("an internet address");
         Self { address, socket }

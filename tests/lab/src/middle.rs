@@ -70,6 +70,11 @@ impl Middle {
         Self::at((Ipv4Addr::LOCALHOST, 0).into(), to, turn, fault)
     }
 
+    /// In front of a directory in the clear.
+    pub fn in_the_clear(to: u16, turn: usize, fault: Fault) -> Self {
+        Self::at(crate::ports::ldap_address(), to, turn, fault)
+    }
+
     /// At this address.
     pub fn at(address: SocketAddr, to: u16, turn: usize, fault: Fault) -> Self {
         let listener = TcpListener::bind(address).expect("an address on loopback");
@@ -96,6 +101,10 @@ impl Middle {
             }
         });
         Self { address, plan }
+    }
+
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn port(&self) -> u16 {

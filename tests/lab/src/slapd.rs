@@ -8,6 +8,7 @@ mod tests;
 pub use person::Person;
 
 use crate::certs::{Certs, Identity};
+use crate::ports;
 use crate::process::{Server, program, run};
 use crate::scratch::Scratch;
 use std::fs;
@@ -86,7 +87,10 @@ impl Slapd {
         folder.write("rootpw", 0o600, ROOT_PASSWORD);
 
         let tls_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
-        let plain_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
+        let plain_port = ports::low()
+            .local_addr()
+            .expect("a port on 127.0.0.1")
+            .port();
         let v6_port = free_port(Ipv6Addr::LOCALHOST.into());
         let server = serve(&folder, tls_port, plain_port, v6_port);
         let slapd = Self {
