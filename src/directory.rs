@@ -37,6 +37,9 @@ use crate::id::LoginId;
 pub enum Found {
     /// Nobody.
     None,
+    /// Nobody here; the server names others that may hold the entry (search result references), and
+    /// those are not asked.
+    Elsewhere,
     /// This one.
     One(Entry),
     /// More than one: no telling who it is.

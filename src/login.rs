@@ -288,6 +288,11 @@ impl Login<'_> {
                 Denied::NoSuchUser(self.whose()),
                 "no entry in the directory",
             )),
+            Ok(Found::Elsewhere) => Err(self.deny(
+                Denied::NoSuchUser(self.whose()),
+                "no entry in the directory, but referrals to other servers, which are not followed: \
+                 add the server that holds the entry to [ldap] uris",
+            )),
             Ok(Found::Several) => {
                 self.is_known();
                 Err(Denied::Ambiguous.into())

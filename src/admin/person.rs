@@ -19,7 +19,7 @@ pub(super) fn find(settings: &Settings, user: &str, by: Deadline) -> Result<Stri
     let shown = user.escape_debug();
     match ldap.find(user, by).map_err(refused)? {
         Found::One(entry) => Ok(entry.person()),
-        Found::None => Err(Refused(format!(
+        Found::None | Found::Elsewhere => Err(Refused(format!(
             "the directory knows nobody called {shown}: give the DN of an entry that is no more"
         ))),
         Found::Several => Err(Refused(format!(

@@ -31,6 +31,22 @@ pub(super) const PASSWORD_TIMES: [&str; 5] = [
     "shadowLastChange",
 ];
 
+/// What kind of entry it is (RFC 4512 §2.4.1).
+pub(super) const OBJECT_CLASS: &str = "objectClass";
+
+/// Entries that only point to another one, which is not followed: `alias` (RFC 4512 §2.6) and `referral`
+/// (RFC 3296). Most directories answer a bind as one of these as they answer a wrong password.
+const POINTERS: [(&str, &str); 2] = [
+    (
+        "alias",
+        "the entry is an alias, and none is followed: make [ldap] filter or base find the person's own entry",
+    ),
+    (
+        "referral",
+        "the entry is a referral, and none is followed: add the server that it names to [ldap] uris",
+    ),
+];
+
 /// A value as the server sent it. No `Debug` that shows it: it may be a phone number.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
@@ -82,6 +98,7 @@ pub struct Entry {
     phones: Vec<Vec<Value>>,
     names: Vec<Value>,
     password_changed: String,
+    pointer: Option<&'static str>,
 }
 
 impl Entry {
@@ -94,6 +111,7 @@ impl Entry {
             phones,
             names: Vec::new(),
             password_changed: String::new(),
+            pointer: None,
         }
     }
 
@@ -106,6 +124,14 @@ impl Entry {
             names: names.collect(),
             ..self
         }
+    }
+
+    /// The same as an alias.
+    #[cfg(test)]
+    #[must_use]
+    pub fn as_alias(self) -> Self {
+        let pointer = pointer(&[Value::Text("alias".into())]);
+        Self { pointer, ..self }
     }
 
     /// The same with what [`Self::password_changed`] says.
@@ -158,8 +184,15 @@ impl Entry {
                 .collect::<Option<_>>()?,
             names: names(&attributes, settings)?,
             password_changed: times.join(" "),
+            pointer: pointer(&values(OBJECT_CLASS)?),
             dn,
         })
+    }
+
+    /// That it only points to another entry, in words: then nobody can log in by it.
+    #[must_use]
+    pub const fn pointer(&self) -> Option<&'static str> {
+        self.pointer
     }
 
     /// Whose entry it is: its DN in one form, however the server writes it, so that what is
@@ -282,4 +315,14 @@ fn once<'a>(numbers: impl IntoIterator<Item = &'a Phone>) -> Option<Vec<Phone>> 
         }
     }
     (!known.is_empty()).then_some(known)
+}
+
+/// Whether one of these object classes is a pointer's, and what it is.
+fn pointer(classes: &[Value]) -> Option<&'static str> {
+    let is = |class: &str| {
+        let mut texts = classes.iter().filter_map(|class| class.text().ok());
+        texts.any(|text| text.eq_ignore_ascii_case(class))
+    };
+    let mut pointers = POINTERS.iter();
+    pointers.find(|(class, _)| is(class)).map(|(_, what)| *what)
 }

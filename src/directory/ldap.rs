@@ -246,7 +246,11 @@ fn weigh(
     name: &str,
     user: &str,
 ) -> Result<Found, Miss> {
-    let Searched { entries, result } = searched;
+    let Searched {
+        entries,
+        result,
+        has_references,
+    } = searched;
     if entries.len() > 1 {
         return Ok(Found::Several);
     }
@@ -265,7 +269,11 @@ fn weigh(
         }
     }
     let Some(entry) = entries.into_iter().next() else {
-        return Ok(Found::None);
+        return Ok(if has_references {
+            Found::Elsewhere
+        } else {
+            Found::None
+        });
     };
     let entry = Entry::parse(entry, settings)
         .ok_or_else(|| Miss::Next(Error::Outage(format!("{name}: what it sends is not LDAP"))))?;

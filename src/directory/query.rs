@@ -1,7 +1,7 @@
 //! What a directory is asked.
 #![forbid(unsafe_code)]
 
-use super::entry::PASSWORD_TIMES;
+use super::entry::{OBJECT_CLASS, PASSWORD_TIMES};
 use crate::config;
 
 /// Where the name goes in `[ldap] filter`.
@@ -44,14 +44,18 @@ pub fn check(pattern: &str) -> Result<(), &'static str> {
 }
 
 /// The attributes that are needed, each once: what says that a phone is verified, the phones, when
-/// the password was changed, and what the filter compares the name with. Their names have no case (RFC 4512 §2.5), and those
+/// the password was changed, what the filter compares the name with, and what kind of entry it is. Their names have no case (RFC 4512 §2.5), and those
 /// that a server does not know it passes over (RFC 4511 §4.5.1.8).
 pub fn attributes(settings: &config::Ldap) -> Vec<&str> {
     let mut names: Vec<&str> = vec![&settings.verified_attribute];
     let phones = settings.phone_attributes.iter().map(String::as_str);
     let compared = config::comparisons(&settings.filter);
     let compared = compared.map(|comparison| comparison.attribute);
-    for name in phones.chain(PASSWORD_TIMES).chain(compared) {
+    for name in phones
+        .chain(PASSWORD_TIMES)
+        .chain(compared)
+        .chain([OBJECT_CLASS])
+    {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name);
         }

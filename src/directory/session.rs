@@ -100,6 +100,8 @@ pub struct Searched {
     pub entries: Vec<StructureTag>,
     /// `None`: nobody waited for it, there were two entries.
     pub result: Option<LdapResult>,
+    /// Whether there were references to other servers.
+    pub has_references: bool,
 }
 
 /// A connection on which LDAP is spoken. Dropping it closes it, without a word or a wait.
@@ -240,24 +242,32 @@ impl Session {
         let failed = |e| failed(line, name, &e);
         let search = async {
             let mut entries = Vec::new();
+            let mut has_references = false;
             let mut stream = ldap
                 .with_search_options(options)
                 .streaming_search(base, Scope::Subtree, filter, attributes)
                 .await
                 .map_err(failed)?;
             while let Some(entry) = stream.next().await.map_err(failed)? {
-                if !entry.is_ref() {
+                if entry.is_ref() {
+                    has_references = true;
+                } else {
                     entries.push(entry.0);
                 }
                 if entries.len() > 1 {
                     return Ok(Searched {
                         entries,
                         result: None,
+                        has_references,
                     });
                 }
             }
             let result = Some(stream.finish().await);
-            Ok(Searched { entries, result })
+            Ok(Searched {
+                entries,
+                result,
+                has_references,
+            })
         };
         wait(pace, name, "the search", search).await
     }

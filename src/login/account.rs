@@ -42,7 +42,7 @@ impl Login<'_> {
                 NoPhone::NotVerified(why) => (Denied::NotVerified, why),
                 NoPhone::NoNumber(why) => (Denied::NoNumber, why),
             };
-            self.detail = Some(why);
+            self.detail = Some(entry.pointer().map_or(why, str::to_owned));
             denied
         })?;
         let phone = numbers.first().cloned().ok_or(Denied::NoNumber)?;

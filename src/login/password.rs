@@ -95,7 +95,10 @@ impl Login<'_> {
             .directory
             .prove(entry, &password, self.request.id, by)
             .map_err(|unproved| match unproved {
-                Unproved::Wrong => self.deny(Denied::WrongPassword, "the directory refuses it"),
+                Unproved::Wrong => {
+                    let why = entry.pointer().unwrap_or("the directory refuses it");
+                    self.deny(Denied::WrongPassword, why)
+                }
                 Unproved::Expired(why) => {
                     // It is right all the same, so the user is told.
                     self.first = Some(First::PASSWORD);

@@ -279,6 +279,39 @@ fn the_caller_proves_himself_where_the_stack_has_proved_the_target() {
     }
 }
 
+/// Most directories answer a bind as an alias as they answer a wrong password.
+#[test]
+fn an_entry_that_only_points_to_another_is_named() {
+    for (user, password, reason, says) in [
+        (
+            &b"pointer"[..],
+            "wrong",
+            "wrong-password",
+            "the entry is an alias",
+        ),
+        (
+            b"pointer",
+            PASSWORD,
+            "not-verified",
+            "the entry is an alias",
+        ),
+        (
+            b"elsewhere",
+            PASSWORD,
+            "no-such-user",
+            "referrals to other servers",
+        ),
+    ] {
+        let seen = tell(Told {
+            user,
+            script: vec![Do::Say(password)],
+            ..Told::default()
+        });
+        assert_eq!(seen.reason, reason);
+        assert!(seen.detail.contains(says), "{}", seen.detail);
+    }
+}
+
 #[test]
 fn another_spelling_of_a_system_user_is_refused_before_the_bind() {
     let login = |user: &'static [u8], script: &[Do]| {

@@ -310,7 +310,7 @@ fn casa_keeps_verified_numbers_in_mobile_and_nothing_else() {
     let asked = super::super::query::attributes(&casa);
     assert_eq!(asked[..2], ["mobile", "telephoneNumber"]);
     assert_eq!(asked[2..7], PASSWORD_TIMES);
-    assert_eq!(asked[7..], ["uid"]);
+    assert_eq!(asked[7..], ["uid", "objectClass"]);
     // An attribute that is sent in two parts is still one.
     let parts: [(&str, &[&[u8]]); 2] = [("mobile", &[HERS.as_bytes()]), ("MOBILE", &[b"FALSE"])];
     let entry = parse("uid=a", &parts, &casa).unwrap();
@@ -361,7 +361,7 @@ fn names_are_what_the_filter_compares() {
         ..settings()
     };
     let asked = super::super::query::attributes(&settings);
-    assert_eq!(asked[8..], ["uid", "MAIL;x-a"]);
+    assert_eq!(asked[8..], ["uid", "MAIL;x-a", "objectClass"]);
 }
 
 #[test]

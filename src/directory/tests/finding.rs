@@ -60,6 +60,7 @@ fn an_anonymous_search_asks_for_what_is_needed() {
         "sambaPwdLastSet",
         "shadowLastChange",
         "uid",
+        "objectClass",
     ] {
         assert_eq!(names.text(OCTETS), Ok(name));
     }
@@ -143,7 +144,7 @@ fn references_are_no_entries_and_nobody_follows_them() {
         Ok(Found::One(_))
     ));
     let stage = Stage::new(|asked| asked.found(&[tlv(0x73, &tlv(4, b"ldap://127.0.0.1:1/"))]));
-    assert_eq!(find(&settings(vec![stage.uri()])), Ok(Found::None));
+    assert_eq!(find(&settings(vec![stage.uri()])), Ok(Found::Elsewhere));
 }
 
 #[test]
@@ -329,4 +330,34 @@ fn an_address_at_which_the_server_is_of_no_use_gives_way_to_the_next() {
             assert!(next.operations().is_empty());
         }
     }
+}
+
+/// Whatever else stands in them: nobody can log in by an alias or a referral.
+#[test]
+fn an_entry_that_only_points_to_another_says_so() {
+    let found = |class: &'static [u8]| {
+        let stage = Stage::new(move |asked| match asked.operation {
+            SEARCH => {
+                let attributes: [(&str, &[&[u8]]); 2] =
+                    [("objectClass", &[b"top", class]), ("uid", &[b"alice"])];
+                asked.found(&[entry(ALICE, &attributes)])
+            }
+            _ => asked.answer(0),
+        });
+        let Ok(Found::One(entry)) = find(&settings(vec![stage.uri()])) else {
+            panic!("not one entry");
+        };
+        entry.pointer()
+    };
+    assert!(
+        found(b"alias")
+            .unwrap()
+            .starts_with("the entry is an alias")
+    );
+    assert!(
+        found(b"ReferRal")
+            .unwrap()
+            .starts_with("the entry is a referral")
+    );
+    assert_eq!(found(b"person"), None);
 }

@@ -229,6 +229,8 @@ impl Directory for People<'_> {
                 entry("TRUE", NUMBER).with_names(&["Backup", "known"]),
             )),
             "alias" => Ok(Found::One(entry("TRUE", NUMBER).with_names(&["broken"]))),
+            "pointer" => Ok(Found::One(entry("FALSE", NUMBER).as_alias())),
+            "elsewhere" => Ok(Found::Elsewhere),
             "twins" => Ok(Found::Several),
             "down" => Err(directory::Error::Outage("down".into())),
             "misconfigured" => Err(directory::Error::Refused {
