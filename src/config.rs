@@ -318,7 +318,7 @@ pub struct Ledger {
 /// Redis or Valkey.
 pub struct Redis {
     pub site: RedisSite,
-    /// In the order in which they are tried; never empty. IPv6 without brackets.
+    /// In the order in which they are tried; empty only with a local socket. IPv6 without brackets.
     pub hosts: Vec<(String, u16)>,
     pub tls: bool,
     /// PEM bundle; `None`: the system's.
@@ -340,6 +340,8 @@ pub enum RedisSite {
     Single,
     /// The hosts are Sentinels that know where the master of this name is, at one of these ports.
     Sentinel { master: String, ports: Vec<u16> },
+    /// No host, but a local socket.
+    Local(std::path::PathBuf),
     /// The hosts are nodes of one cluster, whose other nodes have the ports of these.
     Cluster,
 }
@@ -351,7 +353,7 @@ impl Redis {
         let named = self.hosts.iter().map(|(_, port)| *port);
         let told = match &self.site {
             RedisSite::Sentinel { ports, .. } => ports.as_slice(),
-            RedisSite::Single | RedisSite::Cluster => &[],
+            RedisSite::Single | RedisSite::Cluster | RedisSite::Local(_) => &[],
         };
         named.chain(told.iter().copied()).collect()
     }

@@ -139,7 +139,7 @@ fn distrusted(refusal: &trust::Refusal) -> Stillborn {
         Distrust::TooLong => (step::TOO_LONG, 0),
         Distrust::Call(Errno(number)) => (step::LOOK, number),
         Distrust::NotAFolder => (step::NOT_A_FOLDER, 0),
-        Distrust::NotAFile => (step::NOT_A_FILE, 0),
+        Distrust::NotAFile | Distrust::NotASocket => (step::NOT_A_FILE, 0),
         Distrust::Owner { uid } => (step::OWNER, signed(uid)),
         Distrust::Writable { mode } | Distrust::Readable { mode } => (step::WRITABLE, signed(mode)),
     };

@@ -68,7 +68,15 @@ pub trait Files {
     fn unprivileged_port_start(&self) -> Option<u16> {
         None
     }
+
+    /// Whether the server alone can listen at the path of a local socket, or nobody does.
+    fn socket(&self, _path: &str) -> Result<(), Unsafe> {
+        Ok(())
+    }
 }
+
+/// Users below this are a system's services, of which one may own its socket.
+const MIN_UID: u32 = 1000;
 
 /// Why a file is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +109,7 @@ impl Unsafe {
             Distrust::Relative | Distrust::TooLong => None,
             Distrust::NotAFolder
             | Distrust::NotAFile
+            | Distrust::NotASocket
             | Distrust::Owner { .. }
             | Distrust::Writable { .. }
             | Distrust::Readable { .. } => Some(way),
@@ -160,6 +169,7 @@ impl Unsafe {
                 Distrust::NotAFolder | Distrust::NotAFile => {
                     "write the path of a regular file".into()
                 }
+                Distrust::NotASocket => "write the path of the server's socket".into(),
                 Distrust::Owner { .. } => {
                     format!("chown root {way}, once you know who put it there")
                 }
@@ -188,6 +198,7 @@ impl fmt::Display for Unsafe {
                 Distrust::Call(errno) => write!(f, "below {way}: {}", words(errno)),
                 Distrust::NotAFolder => write!(f, "{way} is not a folder"),
                 Distrust::NotAFile => write!(f, "{way} is not a regular file"),
+                Distrust::NotASocket => write!(f, "{way} is not a local socket"),
                 Distrust::Owner { uid } => write!(
                     f,
                     "{way} belongs to uid {uid}; it must belong to root or to the user this runs as"
@@ -246,6 +257,19 @@ impl Files for Disk {
         let file = File::from(found.file).take(LONGEST_NUMBER);
         { file }.read_to_string(&mut text).ok()?;
         text.trim_end().parse().ok()
+    }
+
+    fn socket(&self, path: &str) -> Result<(), Unsafe> {
+        let name = CString::new(path).map_err(|_| Unsafe::Nul)?;
+        let host = rustix::process::geteuid().as_raw();
+        let is_service = |uid| uid < MIN_UID;
+        match trust::walk_to_socket(&Kernel { write: false }, &name, host, is_service) {
+            // The server is down: whatever is there belongs to nobody else.
+            Err(refusal) if refusal.why == Distrust::Call(errno(rustix::io::Errno::NOENT)) => {
+                Ok(())
+            }
+            walked => walked.map_err(|refusal| Unsafe::walk(path, refusal)),
+        }
     }
 }
 

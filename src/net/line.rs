@@ -1,15 +1,18 @@
-//! One TCP connection on which every wait ends with a deadline.
+//! One connection, by TCP or a local socket, on which every wait ends with a deadline.
 #![forbid(unsafe_code)]
 
 use std::{
     io::{self, IoSlice, Read, Write},
-    net::TcpStream,
+    os::fd::OwnedFd,
     time::Duration,
 };
 
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendAncillaryBuffer, SendFlags},
+    net::{
+        RecvFlags, SendAncillaryBuffer, SendFlags,
+        sockopt::{Timeout, set_socket_timeout},
+    },
 };
 
 use super::Error;
@@ -22,16 +25,16 @@ const MOST_RECEIVED: usize = 512 * 1024;
 /// The connection, and what it has cost so far.
 #[derive(Debug)]
 pub(super) struct Line {
-    tcp: TcpStream,
+    socket: OwnedFd,
     place: String,
     received: usize,
     sent: usize,
 }
 
 impl Line {
-    pub(super) const fn new(tcp: TcpStream, place: String) -> Self {
+    pub(super) fn new(socket: impl Into<OwnedFd>, place: String) -> Self {
         Self {
-            tcp,
+            socket: socket.into(),
             place,
             received: 0,
             sent: 0,
@@ -93,10 +96,11 @@ impl Read for Timed<'_> {
         if self.line.received >= MOST_RECEIVED {
             return Err(io::Error::other("sends without end"));
         }
-        let tcp = &mut self.line.tcp;
+        let socket = &self.line.socket;
         let some = in_time(self.by, |turn| {
-            tcp.set_read_timeout(Some(turn))?;
-            tcp.read(into)
+            set_socket_timeout(socket, Timeout::Recv, Some(turn))?;
+            let (some, _) = rustix::net::recv(socket, &mut *into, RecvFlags::empty())?;
+            Ok(some)
         })?;
         self.line.received = self.line.received.saturating_add(some);
         Ok(some)
@@ -134,7 +138,7 @@ impl Read for Arrived<'_> {
             return Err(io::Error::other("sends without end"));
         }
         loop {
-            match rustix::net::recv(&self.line.tcp, &mut *into, RecvFlags::DONTWAIT) {
+            match rustix::net::recv(&self.line.socket, &mut *into, RecvFlags::DONTWAIT) {
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
                 Ok((some, _)) => {
@@ -154,11 +158,11 @@ impl Write for Timed<'_> {
     /// Gathers, so that what belongs to one flight of TLS records leaves in one packet; with
     /// `MSG_NOSIGNAL`, so that no process dies of a peer that has gone.
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let tcp = &self.line.tcp;
+        let socket = &self.line.socket;
         let some = in_time(self.by, |turn| {
-            tcp.set_write_timeout(Some(turn))?;
+            set_socket_timeout(socket, Timeout::Send, Some(turn))?;
             let mut nothing = SendAncillaryBuffer::default();
-            let sent = rustix::net::sendmsg(tcp, pieces, &mut nothing, SendFlags::NOSIGNAL);
+            let sent = rustix::net::sendmsg(socket, pieces, &mut nothing, SendFlags::NOSIGNAL);
             Ok(sent?)
         })?;
         self.line.sent = self.line.sent.saturating_add(some);

@@ -1,11 +1,13 @@
 //! A connection to one server, under TLS or in the clear.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use rustls::ClientConfig;
 
-use super::{Addresses, Error, Failure, Pace, Reached, Secured, dial, line::Line};
+use super::{
+    Addresses, Error, Failure, Pace, Reached, Secured, dial, dial_unix, line::Line, printable,
+};
 use crate::deadline::Deadline;
 
 /// An open connection. Every wait on it ends with a deadline, what it may bring is bounded, and a
@@ -35,6 +37,13 @@ impl Stream {
             let stream = Self::over(line, &server.host, tls, reached.pace.by)?;
             greet(stream, reached.pace.by)
         })
+    }
+
+    /// Connects to a local socket.
+    pub fn open_local(path: &Path, by: Deadline) -> Result<Self, Error> {
+        let socket = dial_unix(path, by)?;
+        let place = printable(&path.display().to_string());
+        Ok(Self(Wire::Plain(Line::new(socket, place))))
     }
 
     /// The same on a line that is open.

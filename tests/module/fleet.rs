@@ -23,6 +23,7 @@ pub const CASES: &[Case] = &[
         denied_while_out_of_reach,
     ),
     ("module::fleet::it_refuses_us", it_refuses_us),
+    ("module::fleet::by_a_local_socket", by_a_local_socket),
     (
         "module::fleet::stopped_in_the_middle",
         stopped_in_the_middle,
@@ -201,6 +202,35 @@ fn denied_while_out_of_reach(bench: &Bench) {
 }
 
 /// Whoever refuses us is not out of reach, and nothing counts in its place.
+/// Behind the sandbox, as a user of its own, the helper reaches a socket that everybody may connect to; where
+/// another user could listen it does not even try.
+fn by_a_local_socket(bench: &Bench) {
+    let folder = bench.folder("fleet-socket");
+    let path = folder.join("redis.sock");
+    let lines = [
+        format!("unixsocket {}", path.display()),
+        "unixsocketperm 777".to_owned(),
+    ];
+    let redis = Redis::start_as(&Manner {
+        lines: &lines,
+        ..Manner::default()
+    });
+    redis.until("a socket", || path.exists());
+    let kim = someone(bench, "fleet-kim");
+    let url = format!("redis+unix://{}", path.display());
+    let login = host(bench, "fleet-local", &kim, &url).text("ledger.unreachable", "deny");
+    login.sees("in", IN, &Seen::granted());
+    drop(redis);
+    let seen = Seen::unsent(code::AUTHINFO_UNAVAIL, NOT_SENT, OUTAGE);
+    login.sees("its server is down", KNOCK, &seen);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&folder, Some(4711), None).expect("root may chown");
+        let line = "failed user=? stage=settings reason=bad-settings";
+        let seen = Seen::at_once(code::SERVICE_ERR, line);
+        login.sees("in a folder of another user's", &[], &seen);
+    }
+}
+
 fn it_refuses_us(bench: &Bench) {
     let redis = Redis::start_as(&Manner {
         users: Some("user default on >other-password ~* +@all\n"),

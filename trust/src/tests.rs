@@ -318,3 +318,47 @@ fn secrets_are_for_their_owner_and_roots_group() {
         assert!(files.walk("/etc/f", Kind::Plain).is_ok(), "{mode:o} {uid}");
     }
 }
+
+/// Who may own a socket and the folders above it. 106 and 107 are servers.
+#[test]
+fn a_socket_is_where_only_its_server_can_have_put_it() {
+    let folder =
+        |memory: Memory, mode, uid| memory.folder("/run", 0o755, 0).folder("/run/r", mode, uid);
+    let socket = |memory: Memory, uid| memory.put("/run/r/s", node(S_IFSOCK, 0o777, uid), None);
+    let walk = |memory: &Memory, path: &str| {
+        let path = CString::new(path).unwrap();
+        walk_to_socket(memory, &path, HOST, |uid| (100..110).contains(&uid))
+            .map_err(|refusal| refusal.why)
+    };
+    let owner = |uid| Err(Distrust::Owner { uid });
+    for (mode, folder_of, socket_of, expected) in [
+        (0o755, 0, 0, Ok(())),
+        (0o755, 0, 106, Ok(())),
+        (0o755, HOST, HOST, Ok(())),
+        (0o2755, 106, 106, Ok(())),
+        (0o755, 106, 0, Ok(())),
+        (0o755, 106, 107, owner(107)),
+        (0o755, 0, STRANGER, owner(STRANGER)),
+        (0o755, STRANGER, STRANGER, owner(STRANGER)),
+        (0o1777, 0, 0, Ok(())),
+        // In a folder where anybody puts things, a server is anybody.
+        (0o1777, 0, 106, owner(106)),
+        (0o775, 106, 106, Err(Distrust::Writable { mode: 0o775 })),
+        (0o777, 0, 0, Err(Distrust::Writable { mode: 0o777 })),
+    ] {
+        let memory = socket(folder(Memory::new(), mode, folder_of), socket_of);
+        let found = walk(&memory, "/run/r/s");
+        assert_eq!(found, expected, "{mode:o} {folder_of} {socket_of}");
+    }
+    let memory = folder(Memory::new(), 0o755, 106)
+        .file("/run/r/s", 0o600, 106)
+        .symlink("/run/l", "/run/r", 0)
+        .symlink("/run/m", "/run/r", STRANGER);
+    for path in ["/run/r/s", "/run/r", "/run/l/s"] {
+        assert_eq!(walk(&memory, path), Err(Distrust::NotASocket), "{path}");
+    }
+    assert_eq!(walk(&memory, "/run/m/s"), owner(STRANGER));
+    assert_eq!(walk(&memory, "/run/r/s/x"), Err(Distrust::NotAFolder));
+    assert_eq!(walk(&memory, "run/r/s"), Err(Distrust::Relative));
+    assert_eq!(walk(&memory, "/run/r/none"), Err(Distrust::Call(Errno(2))));
+}

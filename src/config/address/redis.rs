@@ -1,6 +1,8 @@
 //! `ledger.redis`: one server or several, Sentinels or a cluster.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 use super::{USERINFO, authority, behind, is_loopback};
 use crate::config::{
     RedisSite,
@@ -11,7 +13,7 @@ use crate::config::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct RedisAddress {
     pub site: RedisSite,
-    /// Never empty.
+    /// Empty only with a local socket.
     pub hosts: Vec<(String, u16)>,
     pub tls: bool,
     pub database: u32,
@@ -39,11 +41,19 @@ impl Leaf for RedisAddress {
     type Raw = String;
 
     fn check(raw: String) -> Result<Self, Why> {
+        if let Some(path) = behind("redis+unix://", &raw) {
+            return Ok(Self {
+                site: RedisSite::Local(socket(path)?),
+                hosts: Vec::new(),
+                tls: false,
+                database: 0,
+            });
+        }
         let (rest, shape, tls) = SCHEMES
             .into_iter()
             .find_map(|(scheme, shape, tls)| Some((behind(scheme, &raw)?, shape, tls)))
             .ok_or(Why(
-                "it begins with none of rediss://, rediss+sentinel:// and rediss+cluster://",
+                "it begins with none of rediss://, rediss+sentinel://, rediss+cluster:// and redis+unix://",
             ))?;
         if rest.contains('@') {
             return Err(USERINFO);
@@ -64,6 +74,18 @@ impl Leaf for RedisAddress {
             database,
         })
     }
+}
+
+/// The path of a local socket: absolute, and no longer than `sun_path` (unix(7)).
+fn socket(path: &str) -> Result<PathBuf, Why> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~+".contains(&byte);
+    let is_path = path.starts_with('/') && !path.ends_with('/') && path.len() <= 107;
+    Some(path)
+        .filter(|path| is_path && path.bytes().all(is_plain))
+        .map(PathBuf::from)
+        .ok_or(Why(
+            "redis+unix:// is followed by an absolute path of letters, digits and /-._~+, of at most 107 bytes",
+        ))
 }
 
 /// The port of Redis, and that of its Sentinels.

@@ -265,6 +265,29 @@ mod redis {
     }
 
     #[test]
+    fn a_local_socket() {
+        let local = read("redis+UNIX:///run/redis-1/redis_server.sock").unwrap();
+        let path = "/run/redis-1/redis_server.sock".into();
+        assert_eq!(local.site, RedisSite::Local(path));
+        assert!(local.hosts.is_empty() && !local.tls && local.database == 0);
+        for url in [
+            "redis+unix://",
+            "redis+unix://run/redis",
+            "redis+unix:///",
+            "redis+unix:///run/redis/",
+            "redis+unix:///run/redis?db=1",
+            "redis+unix:///run/a b",
+            "redis+unix:///run/%2F",
+            "redis+unix://localhost/run/redis",
+            "rediss+unix:///run/redis",
+        ] {
+            assert!(read(url).is_err(), "{url}");
+        }
+        let of = |length: usize| format!("redis+unix:///{}", "x".repeat(length - 1));
+        assert!(read(&of(107)).is_ok() && read(&of(108)).is_err());
+    }
+
+    #[test]
     fn neither() {
         for url in [
             "",

@@ -44,7 +44,7 @@ const KEY_FILE: &str = "the absolute path of a file of mode 0600 (or root's, 064
                         at least 32 characters, the same on all hosts";
 const REDIS: &str = "in quotes rediss://HOST[:PORT][/DB], rediss+sentinel://HOST[:PORT]/MASTER[:PORT][/DB] \
                      or rediss+cluster://HOST[:PORT], of several hosts with commas between them \
-                     (redis without the second s for loopback hosts only)";
+                     (redis without the second s for loopback hosts only), or redis+unix:///PATH";
 const CA_FILE: &str = "the absolute path of a PEM file with certificates of authorities";
 const PROMPT: &str = "one line of printable ASCII in quotes, up to 200 characters, with any of \
                       {host} {service} {rhost} {user} {phone} {minutes} {left} {wait} {login}";

@@ -5,7 +5,7 @@ use std::{fmt::Write, net::Ipv4Addr, os::unix::ffi::OsStrExt};
 use rustls_pki_types::ServerName;
 
 use crate::config::{
-    ApiUrl, Proxy,
+    ApiUrl, Proxy, RedisSite,
     address::{LdapAddress, LdapAddresses, RedisAddress, is_loopback},
     values::Leaf,
 };
@@ -45,7 +45,10 @@ pub fn addresses(bytes: &[u8]) {
         assert_eq!(Proxy::check(again), Ok(proxy));
     }
     if let Ok(redis) = RedisAddress::check(text.to_owned()) {
-        assert!(!redis.hosts.is_empty());
+        match &redis.site {
+            RedisSite::Local(path) => assert!(path.is_absolute() && redis.hosts.is_empty()),
+            _ => assert!(!redis.hosts.is_empty()),
+        }
         for (host, port) in &redis.hosts {
             assert!(redis.tls || is_loopback(host));
             sound(host, *port);

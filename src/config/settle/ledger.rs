@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Error, Fault, Ledger, Limits, Redis, Rule, Unreachable,
+        Error, Fault, Ledger, Limits, Redis, RedisSite, Rule, Unreachable,
         address::RedisAddress,
         draft::{self, At, Layers},
         values::{FilePath, secret::Kind},
@@ -90,6 +90,11 @@ impl Desk<'_> {
             }
             (None, None) => None,
         };
+        if let RedisSite::Local(path) = &at.value.site {
+            let path = path.to_string_lossy();
+            let checked = self.files.socket(&path);
+            checked.map_err(|why| self.at(at.spot(), Fault::File(why)))?;
+        }
         let RedisAddress {
             site,
             hosts,

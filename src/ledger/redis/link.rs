@@ -1,7 +1,7 @@
 //! One connection to one server.
 #![forbid(unsafe_code)]
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
@@ -49,6 +49,15 @@ impl Link {
         })
     }
 
+    /// Connects to a local socket.
+    pub fn open_local(path: &Path, by: Deadline) -> Result<Self, Error> {
+        Ok(Self {
+            stream: net::Stream::open_local(path, by)?,
+            inbox: Vec::new(),
+            used: Moment::now(),
+        })
+    }
+
     /// For how long nothing was heard on it.
     pub fn idle(&self) -> Duration {
         Moment::now().since(self.used)
@@ -88,7 +97,13 @@ impl Link {
         }
         let commands: Vec<&[u8]> = commands.iter().map(|one| one.as_slice()).collect();
         let said = Zeroizing::new(commands.concat());
-        self.stream.write_all(&said, by)?;
+        if let Err(error) = self.stream.write_all(&said, by) {
+            // On a local socket a server that has closed is noticed at once; it may have said why.
+            return match self.hear(by) {
+                Ok(reply) if reply.is_error() => Ok(vec![reply]),
+                Ok(_) | Err(_) => Err(error.into()),
+            };
+        }
         let mut replies = Vec::new();
         for _ in commands {
             match self.hear(by) {

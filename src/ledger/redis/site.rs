@@ -56,11 +56,17 @@ impl Site {
 
     /// Whether somebody else may be master in a moment.
     pub fn fails_over(&self) -> bool {
-        self.kind != RedisSite::Single
+        match self.kind {
+            RedisSite::Sentinel { .. } | RedisSite::Cluster => true,
+            RedisSite::Single | RedisSite::Local(_) => false,
+        }
     }
 
     /// Begins to look up the names of all servers.
     pub fn look_up(&self) -> Lookups {
+        if let RedisSite::Local(_) = self.kind {
+            return Lookups::begin([None]);
+        }
         let hosts = self.hosts.iter();
         Lookups::begin(hosts.map(|(host, port)| Some((host.as_str(), *port))))
     }
@@ -73,6 +79,10 @@ impl Site {
     /// that is silent does not keep us from the next. Of several failures one is told that does not
     /// pass by itself, else the last.
     pub fn open(&self, mut lookups: Lookups, end: Deadline) -> Result<Link, Error> {
+        if let RedisSite::Local(path) = &self.kind {
+            let by = end.or_within(self.timeout);
+            return self.if_master(Link::open_local(path, by)?, by);
+        }
         let limit = net::lookup_limit(self.timeout, end);
         let mut left = self.timeout;
         let mut to_go = self.hosts.len();
@@ -121,7 +131,7 @@ impl Site {
         let share = left.checked_div(parts).unwrap_or_default();
         let mut time = self.time(share, end);
         let link = match &self.kind {
-            RedisSite::Single => self.master(at, &time),
+            RedisSite::Single | RedisSite::Local(_) => self.master(at, &time),
             RedisSite::Sentinel { master, .. } => {
                 let told = self.ask_sentinel(at, master, &time);
                 told.and_then(|(host, port)| self.look_up_told(&host, port, &mut time))
@@ -145,17 +155,17 @@ impl Site {
     /// back is a replica then: its own word counts
     /// (<https://redis.io/docs/latest/develop/reference/sentinel-clients/>).
     fn master(&self, at: &Addresses, time: &Time) -> Result<Link, Error> {
-        self.dial(at, time, |mut link, by| {
-            let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
-            match replies.first() {
-                Some(Reply::List(role))
-                    if role.first() == Some(&Reply::Text(b"master".to_vec())) =>
-                {
-                    Ok(link)
-                }
-                _ => Err(link.outage("it is not a master")),
+        self.dial(at, time, |link, by| self.if_master(link, by))
+    }
+
+    fn if_master(&self, mut link: Link, by: Deadline) -> Result<Link, Error> {
+        let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
+        match replies.first() {
+            Some(Reply::List(role)) if role.first() == Some(&Reply::Text(b"master".to_vec())) => {
+                Ok(link)
             }
-        })
+            _ => Err(link.outage("it is not a master")),
+        }
     }
 
     /// Where the Sentinels have the master.

@@ -5,6 +5,7 @@ mod fleet;
 mod forged;
 mod full;
 mod hostile;
+mod local;
 mod rights;
 mod scripts;
 mod semantics;
