@@ -188,7 +188,8 @@ fn a_look_up_that_hangs_outlives_no_login(bench: &Bench) {
     let (apart, unchanged) = ("--mount", "--propagation=unchanged");
     let login = login
         .own_helper()
-        .text("deadline", "2s")
+        // A lookup has a third of it.
+        .text("deadline", "6s")
         .set("ldap.uris", "[\"ldaps://directory.example.org\"]")
         .host(|host| host.through(&[&unshare, apart, unchanged, &sh, "-c", &script, "sh"]));
     let began = Instant::now();
