@@ -19,6 +19,7 @@ mod hostile;
 mod install;
 mod logins;
 mod module;
+mod skipped;
 
 use lab::bench::Bench;
 use libtest_mimic::{Arguments, Trial};
@@ -72,7 +73,7 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         cases.into_iter().map(move |(name, case)| {
             let bench = Arc::clone(bench);
             Trial::test(name, move || {
-                case(&bench);
+                skipped::run(name, || case(&bench));
                 Ok(())
             })
             .with_ignored_flag(skip)

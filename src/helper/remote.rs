@@ -170,10 +170,10 @@ impl Remote {
         self.send(&FromHelper::Ask(style, prompt), wait);
         self.work().rest();
         let rest = Rest::begin();
-        if let Some((after, act)) = idle
-            && !self.is_answered_within(after)
-        {
-            act();
+        if let Some((after, act)) = idle {
+            if !self.is_answered_within(after) {
+                act();
+            }
         }
         let message = self.receive(LONGEST_PROMPT);
         drop(rest);
