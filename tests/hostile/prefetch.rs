@@ -163,7 +163,9 @@ fn open_prompts_keep_no_other_user_out(bench: &Bench) {
     let path = street.folder.join("ledger");
     let other = login(bench, "prefetch-other", &dan, &url)
         .text("ledger.path", path.to_str().expect("a path"))
-        .text("ledger.unreachable", "deny");
+        .text("ledger.unreachable", "deny")
+        // In the long form they log in for a minute.
+        .set("limits.sms", "[\"1000/1h\"]");
     let over = AtomicBool::new(false);
     let granted = std::thread::scope(|scope| {
         scope.spawn(|| {
