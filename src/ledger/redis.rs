@@ -26,6 +26,7 @@ mod link;
 mod message;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
+mod question;
 mod resp;
 mod site;
 #[cfg(test)]
@@ -43,9 +44,8 @@ use crate::{config, deadline::Deadline, phone::Phone, prefetch::Permit};
 use call::Call;
 use keys::Hasher;
 use line::Line;
-use message::{
-    Admitted, Granted, Logged, Named, Odd, Question, Returned, Said, Seen, Shown, Stands,
-};
+use message::{Admitted, Granted, Logged, Named, Odd, Returned, Said, Seen, Shown, Stands};
+use question::Question;
 use site::Site;
 
 /// A script: what all questions share, and this one.

@@ -12,10 +12,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod socket;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::CStr;
+
+pub use socket::walk_to_socket;
 
 /// Longest path, in bytes (`PATH_MAX`).
 pub const PATH_MAX: usize = 4096;
@@ -144,7 +147,6 @@ const S_IFMT: u32 = 0o170_000;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
 const S_IFLNK: u32 = 0o120_000;
-const S_IFSOCK: u32 = 0o140_000;
 const STICKY: u32 = 0o1000;
 
 /// Walks to a file and says that it may be trusted by a host of the effective user `host`.
@@ -202,68 +204,6 @@ fn follow<C: Calls>(
         }
     }
     Err(Distrust::NotAFile)
-}
-
-/// Walks to a local socket and says that its server alone can have put it there. A server creates its
-/// socket itself: so the folder in which it lies, and the socket, may also belong to one user for whom
-/// `is_server` is true. Others may write to the socket, which is how they connect.
-///
-/// # Errors
-/// The first thing on the way that is not trusted.
-pub fn walk_to_socket<C: Calls>(
-    calls: &C,
-    path: &CStr,
-    host: u32,
-    is_server: impl Fn(u32) -> bool,
-) -> Result<(), Refusal> {
-    let mut way = Way::new(path.to_bytes())?;
-    follow_to_socket(calls, &mut way, host, is_server).map_err(|why| Refusal { why, at: way.given })
-}
-
-fn follow_to_socket<C: Calls>(
-    calls: &C,
-    way: &mut Way,
-    host: u32,
-    is_server: impl Fn(u32) -> bool,
-) -> Result<(), Distrust> {
-    let mut folder = calls.root()?;
-    let mut above = calls.stat(&folder)?;
-    judge(above, host, true)?;
-    let mut links = 0_u32;
-    while let Some(name) = way.next()? {
-        let here = calls.step(&folder, name.as_c_str())?;
-        let stat = calls.stat(&here)?;
-        // In a folder of nobody's but root's or its own; not in one that others may write.
-        let has_place = above.uid == 0 || above.uid == host || above.uid == stat.uid;
-        let is_server_s = has_place && above.mode & 0o022 == 0 && is_server(stat.uid);
-        let judged = Stat {
-            uid: if is_server_s { host } else { stat.uid },
-            ..stat
-        };
-        match stat.mode & S_IFMT {
-            S_IFDIR => {
-                judge(judged, host, true)?;
-                (folder, above) = (here, stat);
-            }
-            S_IFLNK => {
-                judge(Stat { mode: 0, ..judged }, host, false)?;
-                links = links.saturating_add(1);
-                if links > MAX_LINKS {
-                    return Err(Distrust::TooLong);
-                }
-                let mut target = [0; PATH_MAX];
-                let length = calls.link(&here, &mut target)?;
-                if way.detour(target.get(..length).unwrap_or_default())? {
-                    folder = calls.root()?;
-                    above = calls.stat(&folder)?;
-                }
-            }
-            _ if !way.is_over() => return Err(Distrust::NotAFolder),
-            S_IFSOCK => return judge(Stat { mode: 0, ..judged }, host, false),
-            _ => break,
-        }
-    }
-    Err(Distrust::NotASocket)
 }
 
 /// Opens the file at the end. Judged is what was opened, not what stood there a moment ago.

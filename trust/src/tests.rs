@@ -324,7 +324,9 @@ fn secrets_are_for_their_owner_and_roots_group() {
 fn a_socket_is_where_only_its_server_can_have_put_it() {
     let folder =
         |memory: Memory, mode, uid| memory.folder("/run", 0o755, 0).folder("/run/r", mode, uid);
-    let socket = |memory: Memory, uid| memory.put("/run/r/s", node(S_IFSOCK, 0o777, uid), None);
+    let socket = |memory: Memory, uid| {
+        memory.put("/run/r/s", node(crate::socket::S_IFSOCK, 0o777, uid), None)
+    };
     let walk = |memory: &Memory, path: &str| {
         let path = CString::new(path).unwrap();
         walk_to_socket(memory, &path, HOST, |uid| (100..110).contains(&uid))
