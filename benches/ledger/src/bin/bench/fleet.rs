@@ -91,7 +91,9 @@ fn trips(server: u16) -> [(&'static str, u32); 3] {
         .expect("an answer")
         .expect("a try");
     let begin = count();
-    store.succeed(&who, rules(&limits), 1, by).expect("an answer");
+    store
+        .succeed(&who, rules(&limits), 1, by)
+        .expect("an answer");
     [
         ("`admit`: before the code is asked for", admit),
         ("`begin_try`: before it is compared", begin),
