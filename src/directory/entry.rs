@@ -260,7 +260,7 @@ fn names(sent: &[(String, Vec<StructureTag>)], settings: &config::Ldap) -> Optio
     let is_compared = |name: &str| compared.iter().any(|one| kind(one.attribute) == kind(name));
     let phones = settings.phone_attributes.iter().map(String::as_str);
     let others = phones
-        .chain([settings.verified_attribute.as_str()])
+        .chain([settings.verified_attribute.as_str(), OBJECT_CLASS])
         .chain(PASSWORD_TIMES);
     let mut names = Vec::new();
     for (name, values) in sent {

@@ -333,7 +333,7 @@ fn names_are_what_the_filter_compares() {
         let entry = parse("uid=a", attributes, &settings).unwrap();
         entry.names().map(str::to_owned).collect::<Vec<_>>()
     };
-    let attributes: [(&str, &[&[u8]]); 7] = [
+    let attributes: [(&str, &[&[u8]]); 8] = [
         ("UID", &[b"root", b"ROOT ", b"\xff"]),
         ("uid;lang-de", &[b"wurzel"]),
         ("mail", &[b"Root@Example.org"]),
@@ -341,6 +341,7 @@ fn names_are_what_the_filter_compares() {
         ("telephoneNumber;x-old", &[HERS.as_bytes()]),
         ("phoneNumberVerified", &[b"TRUE"]),
         ("pwdLastSet", &[b"1"]),
+        ("OBJECTCLASS", &[b"top", b"person"]),
     ];
     let uid = ["root", "ROOT ", "wurzel"];
     // Nothing else is asked for; but what comes counts.
