@@ -173,6 +173,10 @@ impl Unsafe {
                 Distrust::Owner { .. } => {
                     format!("chown root {way}, once you know who put it there")
                 }
+                // A sticky folder is refused on the way to a socket only.
+                Distrust::Writable { mode } if mode & 0o1000 != 0 => {
+                    "move the server's socket to a folder that only its server may write to".into()
+                }
                 Distrust::Writable { .. } => {
                     format!("chmod go-w {way}, once you know that nobody has changed it")
                 }

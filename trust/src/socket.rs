@@ -11,7 +11,8 @@ pub(crate) const S_IFSOCK: u32 = 0o140_000;
 
 /// Walks to a local socket and says that its server alone can have put it there. A server creates its
 /// socket itself: so the folder in which it lies, and the socket, may also belong to one user for whom
-/// `is_server` is true. Others may write to the socket, which is how they connect.
+/// `is_server` is true. Others may write to the socket, which is how they connect, but to
+/// no folder in which it, or a folder on the way to it, could be missing.
 ///
 /// # Errors
 /// The first thing on the way that is not trusted.
@@ -35,8 +36,17 @@ fn follow_to_socket<C: Calls>(
     let mut above = calls.stat(&folder)?;
     judge(above, host, true)?;
     let mut links = 0_u32;
-    while let Some(name) = way.next()? {
-        let here = calls.step(&folder, name.as_c_str())?;
+    loop {
+        let at = way.given;
+        let Some(name) = way.next()? else { break };
+        let here = calls.step(&folder, name.as_c_str());
+        // Sticky protects only what is there: while the server is down, others could create its socket.
+        if above.mode & 0o022 != 0 && (way.is_over() || here.is_err()) {
+            way.given = at;
+            let mode = above.mode & 0o7777;
+            return Err(Distrust::Writable { mode });
+        }
+        let here = here?;
         let stat = calls.stat(&here)?;
         // In a folder of nobody's but root's or its own; not in one that others may write.
         let has_place = above.uid == 0 || above.uid == host || above.uid == stat.uid;

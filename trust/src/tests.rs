@@ -342,15 +342,26 @@ fn a_socket_is_where_only_its_server_can_have_put_it() {
         (0o755, 106, 107, owner(107)),
         (0o755, 0, STRANGER, owner(STRANGER)),
         (0o755, STRANGER, STRANGER, owner(STRANGER)),
-        (0o1777, 0, 0, Ok(())),
-        // In a folder where anybody puts things, a server is anybody.
-        (0o1777, 0, 106, owner(106)),
+        // Where anybody may put things, so may they while the server is down.
+        (0o1777, 0, 0, Err(writable(0o1777))),
+        (0o1777, 0, 106, Err(writable(0o1777))),
         (0o775, 106, 106, Err(Distrust::Writable { mode: 0o775 })),
         (0o777, 0, 0, Err(Distrust::Writable { mode: 0o777 })),
     ] {
         let memory = socket(folder(Memory::new(), mode, folder_of), socket_of);
         let found = walk(&memory, "/run/r/s");
         assert_eq!(found, expected, "{mode:o} {folder_of} {socket_of}");
+    }
+    let memory = folder(Memory::new(), 0o755, 0)
+        .folder("/tmp", 0o1777, 0)
+        .folder("/tmp/r", 0o755, 0)
+        .put("/tmp/r/s", node(crate::socket::S_IFSOCK, 0o777, 0), None);
+    assert_eq!(walk(&memory, "/tmp/r/s"), Ok(()));
+    for path in ["/tmp/s", "/tmp/none/s"] {
+        let given = CString::new(path).unwrap();
+        let refusal = walk_to_socket(&memory, &given, HOST, |_| true).unwrap_err();
+        let at = &path[..refusal.at];
+        assert_eq!((refusal.why, at), (writable(0o1777), "/tmp"));
     }
     let memory = folder(Memory::new(), 0o755, 106)
         .file("/run/r/s", 0o600, 106)
