@@ -8,6 +8,7 @@ use lab::listeners::{Full, Refused};
 use lab::redis::{Manner, Redis};
 use lab::slapd::Slapd;
 use lab::twilio::Twilio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub const UNTRUSTED: [Identity; 5] = [
     Identity::Expired,
@@ -34,6 +35,9 @@ pub struct Ground<'b> {
 
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
+/// How many there are: each has a first person of its own.
+static GROUNDS: AtomicU32 = AtomicU32::new(0);
+
 impl<'b> Ground<'b> {
     pub fn new(bench: &'b Bench) -> Self {
         let untrusted = UNTRUSTED.map(|how| (how, Twilio::start_as(bench.certs(), how)));
@@ -51,7 +55,9 @@ impl<'b> Ground<'b> {
             full: Full::new(),
         };
         // From now on the server has the scripts: no login needs a turn more for one.
-        let first = Login::new(bench, "faults-first").of(&someone(bench, "faults-first"));
+        let number = GROUNDS.fetch_add(1, Ordering::Relaxed);
+        let name: &'static str = format!("faults-first-{number}").leak();
+        let first = Login::new(bench, name).of(&someone(bench, name));
         let url = format!("redis://127.0.0.1:{}", ground.redis.port());
         let says = [Say::Password, Say::Code];
         ground
