@@ -238,7 +238,9 @@ impl Login<'_> {
             }
             Err(error) => error,
         };
-        if !error.may_be_sent() {
+        if error.may_be_sent() {
+            self.counts.last_sms = Some(self.cast.clock.now());
+        } else {
             self.give_back(who, slot);
         }
         Err(Failed {

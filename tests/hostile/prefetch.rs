@@ -3,7 +3,9 @@
 
 use super::torture;
 use crate::Case;
-use crate::module::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, known};
+use crate::module::login::{
+    ASKS, LATER, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, known,
+};
 use crate::module::with_ledger;
 use lab::bench::Bench;
 use lab::certs::Identity;
@@ -214,25 +216,22 @@ fn a_full_server_lifts_no_lock(bench: &Bench) {
         lines: &["maxclients 2".to_owned()],
         ..Manner::default()
     });
-    for (case, url) in [
-        (
-            "prefetch-full",
-            format!("redis://127.0.0.1:{}", redis.port()),
-        ),
-        (
-            "prefetch-full-tls",
-            format!("rediss://127.0.0.1:{}", redis.tls_port()),
-        ),
-    ] {
-        let login = login(bench, case, &eve, &url).set("limits.failures", "1");
+    let clear = format!("redis://127.0.0.1:{}", redis.port());
+    let tls = format!("rediss://127.0.0.1:{}", redis.tls_port());
+    let on = |case, url: &str| login(bench, case, &eve, url).set("limits.failures", "1");
+    let (_, seen) = on("prefetch-locks", &clear).run(&[Say::Password, Say::WrongCode], 2);
+    assert_eq!(seen.log()[1], "denied first=password reason=locked");
+    for (case, url) in [("prefetch-full", clear), ("prefetch-full-tls", tls)] {
+        let login = on(case, &url);
         let refused = "failed stage=ledger reason=refused";
         let seen = Seen::new(&[code::SERVICE_ERR], &[ASKS, NOT_SENT], &[refused], 0);
+        redis.until("room for clients", || clients_or_full(&redis) == 0);
         let held = [client(&redis), client(&redis)];
         login.sees("full", &[Say::Password], &seen);
         drop(held);
         redis.until("room for clients", || clients_or_full(&redis) == 0);
-        let seen = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &["sent", "granted"], 1);
-        login.sees("with room", &[Say::Password, Say::Code], &seen);
+        let seen = Seen::unsent(code::MAXTRIES, LATER, "denied first=password reason=locked");
+        login.sees("with room", &[Say::Password], &seen);
     }
 }
 

@@ -178,6 +178,24 @@ fn a_resend_that_fails_leaves_the_living_code() {
     assert_eq!((seen.pam, seen.reason), (Pam::AuthinfoUnavail, "outage"));
 }
 
+/// A code that timed out on its way may have been sent: the pause applies to it as well.
+#[test]
+fn an_sms_that_may_have_been_sent_begins_the_pause() {
+    let seen = tell(Told {
+        carrier_lasts: 1,
+        change: |settings| settings.limits.pause = std::time::Duration::from_secs(30),
+        script: vec![
+            Do::Say(PASSWORD),
+            after(31, Do::Say("r")),
+            Do::Say("r"),
+            Do::Code(0),
+        ],
+        ..Told::default()
+    });
+    assert_eq!((seen.pam, seen.trouble), (Pam::Success, vec!["twilio"]));
+    assert_eq!(seen.prompts[3], "Another SMS in 30 s. Verification code: ");
+}
+
 #[test]
 fn who_hangs_up_after_the_sms_has_abandoned_it() {
     for end in [Do::HangUp, Do::Missing] {

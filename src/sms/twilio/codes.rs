@@ -91,8 +91,8 @@ const fn for_status(status: u16) -> &'static str {
 /// Code, what it is about, meaning, remedy.
 type Row = (u32, Whose, &'static str, &'static str);
 
-/// Ascending. What each is about was decided code by code on 2026-12-01, from Twilio's pages as they
-/// were in 2026 and its change of 2024-07-10, which split 21211, 21212, 21606 and 21614: *Number* is
+/// Ascending. What each is about was decided code by code on 2026-12-01, from Twilio's documentation of
+/// error codes and its change of 2024-07-10, which split 21211, 21212, 21606 and 21614: *Number* is
 /// what other numbers do not get, though some is mended in the account (21408 one country, 21608 one
 /// number of a trial account, 21612 this sender and that number). 21266 is a number of the directory
 /// that is our own sender. What only the carrier says after the text was taken (30003 and later) is

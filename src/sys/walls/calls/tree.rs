@@ -1,6 +1,5 @@
 //! Finds a call among many by halves. The kernel walks through a new filter once for each number that
-//! there is, and compiles it: a comparison for each call, one after the other, took a third of what all
-//! of the sandbox costs.
+//! there is, and compiles it, so a filter of few comparisons on each path is cheaper to set up.
 #![forbid(unsafe_code)]
 
 use libc::c_long;
