@@ -77,14 +77,26 @@ struct Out {
     host: Option<Arc<OwnedFd>>,
     /// The login's last line is written.
     ended: bool,
+    /// The line before this one has waited for room in vain.
+    full: bool,
 }
 
 impl Out {
     /// Writes a line, with the number of those that were lost before it. Where the log has no room,
     /// waits for so long, but not after the host has gone. Whether the system log has taken it.
+    ///
+    /// Only the first of several lines waits, and an alarm: a user with many new numbers could otherwise
+    /// use up the login's deadline here, which is an outage where it comes to the servers.
     fn write(&mut self, severity: Severity, line: &str, wait: Duration) -> bool {
-        let by = Deadline::within(wait);
-        let Self { to, lost, host, .. } = self;
+        let waits = !self.full || wait > PATIENCE;
+        let by = Deadline::within(if waits { wait } else { Duration::ZERO });
+        let Self {
+            to,
+            lost,
+            host,
+            full,
+            ..
+        } = self;
         let mut number = 0;
         loop {
             let mut attempt = Attempt::Gone;
@@ -96,9 +108,11 @@ impl Out {
                 if attempt == Attempt::Taken { number } else { 0 }
             });
             if attempt == Attempt::Taken {
+                *full = false;
                 return true;
             }
             if attempt == Attempt::Gone || by.is_over() || !to.wait(by, host.as_ref()) {
+                *full = attempt == Attempt::Full;
                 to.give_up();
                 return false;
             }
@@ -146,6 +160,7 @@ impl Log {
                 lost: Box::new(OfThisLogin::default()),
                 host,
                 ended: false,
+                full: false,
             }),
             head: format!("pam_sms_otp({}:auth):", clean(subject.service)),
             login: subject.login,

@@ -108,6 +108,23 @@ fn a_refusal_after_the_first_factor_waits_for_room() {
 }
 
 #[test]
+fn of_several_lines_only_the_first_waits() {
+    let (log, far) = full(None);
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert!(!log.phone_changed(&phone()));
+    }
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    // After a line that was taken the next one waits again, and an alarm always.
+    read(&far);
+    assert!(log.phone_changed(&phone()));
+    let began = Instant::now();
+    while log.phone_changed(&phone()) {}
+    assert!(began.elapsed() >= PATIENCE, "{:?}", began.elapsed());
+    assert!(denied(&log, PATIENCE * 2) >= PATIENCE * 2);
+}
+
+#[test]
 fn it_waits_five_seconds_and_never_beyond_the_deadline() {
     for (left, least, most) in [(60_000, 4900, 9000), (900, 800, 3000), (0, 0, 400)] {
         let (log, _far) = full(None);

@@ -22,6 +22,10 @@ pub const CASES: &[Case] = &[
         not_beyond_the_deadline,
     ),
     ("module::lost::not_after_its_host", not_after_its_host),
+    (
+        "module::lost::many_lines_wait_as_one",
+        many_lines_wait_as_one,
+    ),
 ];
 
 const IN: &[Say] = &[Say::Password, Say::Code];
@@ -173,6 +177,27 @@ fn not_beyond_the_deadline(bench: &Bench) {
         let took = began.elapsed().as_secs();
         assert!((least..most).contains(&took), "{deadline}: {took} s");
     }
+}
+
+/// A log that stays full costs a login the wait for one line and not for each: else it would use up
+/// the deadline before anything is sent, and that would be an outage.
+fn many_lines_wait_as_one(bench: &Bench) {
+    if bench.without_world().is_some() {
+        return;
+    }
+    let case = "lost-many";
+    let mut who = someone(bench, case);
+    let login = |who: &Someone| with_ledger(bench, case, who).text("deadline", "2s");
+    lost(login(&who), &Log::There, IN, &["sent", "granted"]);
+    let mut numbers: Vec<String> = (0..6).map(|_| bench.number()).collect();
+    numbers.sort();
+    let values: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    bench.slapd().replace(&who.person, "mobile", &values);
+    who.number.clone_from(&numbers[0]);
+    let (path, _socket) = full(&folder(&login(&who)).with_file_name("unread-many"));
+    let login = login(&who).host(|host| host.with_over(&[(&path, "/dev/log")]));
+    let (_, seen) = login.run(IN, 0);
+    assert_eq!(seen.codes(), [code::SUCCESS]);
 }
 
 /// The module goes while the helper waits: so does the helper.
