@@ -180,6 +180,11 @@ impl Helper {
                 break;
             }
             if let Some(signal) = signal {
+                // One that has ended may have been reaped by the host process: then its number is free.
+                end = self.child.reap_within(Duration::ZERO);
+                if self.child.reaped {
+                    break;
+                }
                 self.child.signal(*signal);
             }
             end = self.child.reap_within(FAREWELL);
