@@ -35,7 +35,8 @@ pub use tls::{Secured, server_name};
 pub enum Error {
     /// Out of reach: name not found, refused, timed out, cut off, or not the protocol.
     Outage(String),
-    /// The server has accepted the connection and closed it before TLS was complete.
+    /// The server is there and takes no connection: it closed this one before TLS was complete, or the
+    /// backlog of its local socket is full.
     ClosedEarly(String),
     /// The server or the proxy refuses us, or its certificate does not verify.
     Refused {

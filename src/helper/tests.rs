@@ -74,3 +74,21 @@ fn a_panic_in_the_watch_is_its_end() {
     assert!(lines.recv(&mut [0; 1]).is_err());
     assert!(!rests(&OnceLock::new(), || End::Gone));
 }
+
+/// Time that was spent on what fails on this machine leaves a later login its whole deadline.
+#[test]
+fn a_local_failure_uses_up_no_time_of_the_handle() {
+    let failed = |fault| {
+        super::Outcome::Failed(super::Failed {
+            stage: super::Stage::Ledger,
+            fault,
+            error: None,
+            detail: String::new(),
+        })
+    };
+    let second = super::Duration::from_secs(1);
+    let forgiven = |fault| super::forgiven(&failed(fault), second);
+    assert_eq!(forgiven(super::Fault::Local), super::Duration::MAX);
+    assert_eq!(forgiven(super::Fault::Outage), second);
+    assert_eq!(forgiven(super::Fault::Helper), second);
+}

@@ -183,8 +183,11 @@ fn is_no_such_loopback(address: &SocketAddr, error: &io::Error) -> bool {
 pub fn dial_unix(path: &Path, by: Deadline) -> Result<UnixStream, Error> {
     let place = printable(&path.display().to_string());
     connect_unix(path, by).map_err(|errno| match errno {
-        // unix(7): the backlog stayed full for as long as SO_SNDTIMEO allowed.
-        Errno::AGAIN | Errno::TIMEDOUT => Error::Outage(format!("{place}: timed out")),
+        // unix(7): the backlog stayed full for as long as SO_SNDTIMEO allowed. The server is there, and
+        // any local user who may connect can fill it.
+        Errno::AGAIN | Errno::TIMEDOUT => {
+            Error::ClosedEarly(format!("{place}: accepts no more connections"))
+        }
         // A path that is no socket's is a wrong setting; one that is missing a server that is down.
         Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::LOOP => {
             Error::Local(format!("{place}: {errno}"))

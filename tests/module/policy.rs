@@ -1,6 +1,8 @@
 //! Who is to prove himself, and how long a refusal takes.
 
-use super::login::{ASKS, Login, NOT_SENT, NOT_VERIFIED, SENT, Say, Seen, TOO_MANY, someone};
+use super::login::{
+    ASKS, GUESSES, Login, NOT_SENT, NOT_VERIFIED, SENT, Say, Seen, TOO_MANY, someone,
+};
 use crate::Case;
 use lab::bench::Bench;
 use lab::listeners::Refused;
@@ -45,14 +47,15 @@ fn the_caller_proves_himself(bench: &Bench) {
     bench.world().add(&User::new("target-leo"));
     let kai = someone(bench, "caller-kai");
     let leo = someone(bench, "target-leo");
-    for target in ["root", "target-leo"] {
+    // The wrong codes of the first round are shown in the second.
+    for (target, screen) in [("root", &[SENT][..]), ("target-leo", &[SENT, GUESSES][..])] {
         let login = su(bench, "caller", target, &account).number(&kai.number);
         login.sees(
             target,
             &[Say::Code],
             &Seen::new(
                 &[code::SUCCESS],
-                &[SENT],
+                screen,
                 &["sent caller=caller-kai", "granted caller=caller-kai"],
                 1,
             ),

@@ -20,7 +20,8 @@ use std::fmt;
 use codec::{Reader, Writer};
 pub use request::{Request, Source, most};
 
-/// The version that this build writes.
+/// The version that this build writes. From the first release on, every change of the bytes is a new
+/// version.
 pub const VERSION: u16 = 1;
 
 /// No message is longer, in bytes. A receive buffer of one byte more tells what was cut off.
