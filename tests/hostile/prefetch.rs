@@ -3,9 +3,7 @@
 
 use super::torture;
 use crate::Case;
-use crate::module::login::{
-    ASKS, LATER, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, known,
-};
+use crate::module::login::{ASKS, LATER, Login, NOT_SENT, PASSWORD, Say, Seen, Someone, known};
 use crate::module::with_ledger;
 use lab::bench::Bench;
 use lab::certs::Identity;
