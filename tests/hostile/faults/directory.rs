@@ -214,7 +214,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         for code in [80, 123] {
             faults.push((
                 format!("code {code}"),
-                Fault::Says(result(turn, code)),
+                Fault::Answers(result(turn, code)),
                 &refused,
             ));
         }

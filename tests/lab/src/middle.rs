@@ -38,6 +38,8 @@ pub enum Fault {
     Garbage,
     /// These in place of the answer, and then silence.
     Says(Vec<u8>),
+    /// The same, as the answer to the request of this turn on each connection.
+    Answers(Vec<u8>),
     /// These first, and then others over and over for as long as somebody listens.
     Endless(Vec<u8>),
 }
@@ -149,7 +151,11 @@ impl Middle {
 impl Plan {
     fn is_due(&self, turn: usize) -> bool {
         let is_none = matches!(self.fault, Fault::None) || self.mended.load(Ordering::SeqCst);
-        !is_none && (turn >= self.turn || self.happened.load(Ordering::SeqCst) > 0)
+        // What breaks a server is due from then on. A message is an answer to one request: also when a search
+        // that failed while the user typed is made again.
+        let is_broken = !matches!(self.fault, Fault::Answers(_));
+        let has_happened = self.happened.load(Ordering::SeqCst) > 0;
+        !is_none && (turn >= self.turn || (is_broken && has_happened))
     }
 }
 
@@ -235,7 +241,7 @@ fn happen(
             }
         }
         Fault::Garbage => client.write_all(GARBAGE)?,
-        Fault::Says(bytes) => client.write_all(bytes)?,
+        Fault::Says(bytes) | Fault::Answers(bytes) => client.write_all(bytes)?,
         Fault::Endless(first) => {
             client.write_all(first)?;
             let flood = GARBAGE.repeat(1024);
