@@ -57,7 +57,7 @@ torture: cargo
 	TORTURE=1 LAB_WORLD=required $(CARGO) test --locked --test main -- hostile
 	@tests/lab/names "$$($(CARGO) test --locked --test main --no-run --message-format=json 2>/dev/null | \
 	  sed -n 's/.*"executable":"\([^"]*\/main-[^"]*\)".*/\1/p')" "$$(realpath -m "$${CARGO_TARGET_DIR:-target}")/roots"
-	TORTURE=1 $(CARGO) test --locked --lib --package sms-otp --package wire --package pam_sms_otp -- properties
+	TORTURE=1 $(CARGO) test --locked --lib --package sms-otp --package protocol --package pam_sms_otp -- properties
 	@tests/lab/toolchains hostile
 
 mutants: cargo

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use wire::{Code as Pam, FromHelper, Header, Verdict};
+use protocol::{Code as Pam, FromHelper, Header, Verdict};
 
 use crate::{
     config::{self, Settings},
@@ -52,12 +52,13 @@ pub fn run() -> ExitCode {
     };
     let settled = sys::settle();
     let remote = Arc::new(Remote::new(wire));
-    let Some(message) = remote.receive(Duration::from_millis(wire::FIRST_WAIT_MS.into())) else {
+    let Some(message) = remote.receive(Duration::from_millis(protocol::FIRST_WAIT_MS.into()))
+    else {
         return ExitCode::FAILURE;
     };
-    let Ok(request) = wire::Request::read(&message) else {
-        if Header::read(&message).is_ok_and(|header| !wire::speaks(header.version)) {
-            remote.send(&FromHelper::Unspoken, Duration::ZERO);
+    let Ok(request) = protocol::Request::decode(&message) else {
+        if Header::decode(&message).is_ok_and(|header| !protocol::is_supported(header.version)) {
+            remote.send(&FromHelper::VersionMismatch, Duration::ZERO);
         }
         return ExitCode::FAILURE;
     };
@@ -77,7 +78,7 @@ pub fn run() -> ExitCode {
 
 /// From the request to what PAM is told. `None`: it ended in a panic, which is on the log.
 fn guarded(
-    request: &wire::Request,
+    request: &protocol::Request,
     remote: &Arc<Remote>,
     settled: Result<(), String>,
 ) -> Option<(Pam, Counts)> {
@@ -103,7 +104,7 @@ fn caught<T>(log: &OnceLock<Log>, act: impl FnOnce() -> T) -> Option<T> {
 }
 
 fn serve(
-    request: &wire::Request,
+    request: &protocol::Request,
     remote: &Arc<Remote>,
     settled: Result<(), String>,
     shared: &Arc<OnceLock<Log>>,
@@ -129,7 +130,7 @@ fn serve(
         Err(failed) => return fail(log, failed, counts),
     };
     remote.set_wait(longest_wait(&settings));
-    remote.send(&FromHelper::Working, longest_wait(&settings));
+    remote.send(&FromHelper::KeepAlive, longest_wait(&settings));
     let mut open = Open::before_the_walls(request, &settings, &mut host);
     if let Some(lost) = open.ledger.lost_lines() {
         log.count_lost(Box::new(lost));
@@ -156,7 +157,7 @@ fn forgiven(outcome: &Outcome, stood_still: Duration) -> Duration {
     }
 }
 
-fn open_log(request: &wire::Request, texts: &Texts, remote: &Remote) -> Log {
+fn open_log(request: &protocol::Request, texts: &Texts, remote: &Remote) -> Log {
     let subject = Subject {
         login: LoginId(request.login),
         service: &texts.service,
@@ -177,7 +178,7 @@ struct Open {
 }
 
 impl Open {
-    fn before_the_walls(request: &wire::Request, settings: &Settings, host: &mut Host) -> Self {
+    fn before_the_walls(request: &protocol::Request, settings: &Settings, host: &mut Host) -> Self {
         if settings.policy.subject == config::Subject::Caller {
             host.look_up_caller(request.caller);
         }
@@ -212,7 +213,7 @@ struct Texts {
 }
 
 impl Texts {
-    fn of(request: &wire::Request) -> Self {
+    fn of(request: &protocol::Request) -> Self {
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
             service: lossy(request.service),
@@ -223,12 +224,12 @@ impl Texts {
     }
 }
 
-fn load(request: &wire::Request, texts: &Texts) -> Result<Settings, Failed> {
+fn load(request: &protocol::Request, texts: &Texts) -> Result<Settings, Failed> {
     let source = request.source.map(|source| match source {
-        wire::Source::Ldap => config::Source::Ldap,
-        wire::Source::Ssh => config::Source::Ssh,
-        wire::Source::Auto => config::Source::Auto,
-        wire::Source::Stack => config::Source::Stack,
+        protocol::Source::Ldap => config::Source::Ldap,
+        protocol::Source::Ssh => config::Source::Ssh,
+        protocol::Source::Auto => config::Source::Auto,
+        protocol::Source::Stack => config::Source::Stack,
     });
     let path = texts
         .config
@@ -249,7 +250,7 @@ fn load(request: &wire::Request, texts: &Texts) -> Result<Settings, Failed> {
     reason = "everything that one login is made of"
 )]
 fn tell(
-    request: &wire::Request,
+    request: &protocol::Request,
     texts: &Texts,
     settings: &Settings,
     counts: Counts,
@@ -310,10 +311,10 @@ fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -
         std::thread::sleep(leaves.since(now));
     }
     if let Some(text) = &ended.notice {
-        remote.send(&FromHelper::Inform(text), SLACK);
+        remote.send(&FromHelper::ShowInfo(text), SLACK);
     }
     if let Some(text) = &ended.text {
-        remote.send(&FromHelper::Tell(text), SLACK);
+        remote.send(&FromHelper::ShowError(text), SLACK);
     }
     (code, ended.counts)
 }

@@ -21,8 +21,8 @@ use std::{
     time::Duration,
 };
 
+use protocol::logfmt::field;
 use syslog::Severity;
-use wire::logfmt::field;
 
 use crate::{
     deadline::Deadline,

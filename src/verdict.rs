@@ -77,7 +77,7 @@
 //! [`policy`]: crate::policy
 //! [`code`]: crate::code
 
-use wire::Code as Pam;
+use protocol::Code as Pam;
 
 use crate::{
     code::CodeProof,

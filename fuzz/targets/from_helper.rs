@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wire::properties::from_helper(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| protocol::properties::from_helper(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wire::properties::to_helper(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| protocol::properties::to_helper(bytes));

@@ -6,7 +6,7 @@ pub mod properties;
 
 use std::ffi::{CStr, CString};
 
-use wire::Source;
+use protocol::Source;
 
 use crate::journal::Trouble;
 
@@ -68,7 +68,7 @@ fn built_in(path: &str) -> Result<CString, Trouble> {
 }
 
 fn path_of(bytes: &[u8]) -> Option<CString> {
-    if bytes.first() != Some(&b'/') || bytes.len() > wire::most::PATH {
+    if bytes.first() != Some(&b'/') || bytes.len() > protocol::limits::MAX_PATH {
         return None;
     }
     CString::new(bytes).ok()

@@ -16,8 +16,8 @@ use std::{
     ptr,
 };
 
-use trust::{Calls, Distrust, Errno, Found, Kind, Stat};
-use wire::Stillborn;
+use protocol::SpawnError;
+use safe_path::{Errno, Found, Kind, Reason, Stat, Syscalls};
 
 use crate::{
     helper::{Child, errno},
@@ -84,7 +84,7 @@ fn copy() -> c_long {
 /// process, which waits meanwhile.
 fn become_helper(path: &CStr, host: u32) -> ! {
     inherited::signals();
-    let why = match trust::walk(&System, path, host, Kind::Plain) {
+    let why = match safe_path::open(&System, path, host, Kind::Plain) {
         Ok(Found { file, .. }) => {
             execute(&file);
             failed(step::EXEC)
@@ -96,16 +96,16 @@ fn become_helper(path: &CStr, host: u32) -> ! {
     unsafe { libc::_exit(127) }
 }
 
-fn failed(step: u8) -> Stillborn {
-    Stillborn {
+fn failed(step: u8) -> SpawnError {
+    SpawnError {
         step,
         errno: errno(),
-        walked: 0,
+        resolved: 0,
     }
 }
 
-fn report(wire: RawFd, why: Stillborn) {
-    let message = why.write();
+fn report(wire: RawFd, error: SpawnError) {
+    let message = error.encode();
     let flags = libc::MSG_NOSIGNAL;
     // SAFETY: writes a local array to the wire.
     unsafe { libc::send(wire, message.as_ptr().cast(), message.len(), flags) };
@@ -133,20 +133,20 @@ fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-fn distrusted(refusal: &trust::Refusal) -> Stillborn {
-    let (step, detail) = match refusal.why {
-        Distrust::Relative => (step::RELATIVE, 0),
-        Distrust::TooLong => (step::TOO_LONG, 0),
-        Distrust::Call(Errno(number)) => (step::LOOK, number),
-        Distrust::NotAFolder => (step::NOT_A_FOLDER, 0),
-        Distrust::NotAFile | Distrust::NotASocket => (step::NOT_A_FILE, 0),
-        Distrust::Owner { uid } => (step::OWNER, signed(uid)),
-        Distrust::Writable { mode } | Distrust::Readable { mode } => (step::WRITABLE, signed(mode)),
+fn distrusted(refusal: &safe_path::Refusal) -> SpawnError {
+    let (step, detail) = match refusal.reason {
+        Reason::Relative => (step::RELATIVE, 0),
+        Reason::TooLong => (step::TOO_LONG, 0),
+        Reason::Syscall(Errno(number)) => (step::LOOK, number),
+        Reason::NotADirectory => (step::NOT_A_FOLDER, 0),
+        Reason::NotAFile | Reason::NotASocket => (step::NOT_A_FILE, 0),
+        Reason::Owner { uid } => (step::OWNER, signed(uid)),
+        Reason::Writable { mode } | Reason::Readable { mode } => (step::WRITABLE, signed(mode)),
     };
-    Stillborn {
+    SpawnError {
         step,
         errno: detail,
-        walked: u16::try_from(refusal.at).unwrap_or(u16::MAX),
+        resolved: u16::try_from(refusal.at).unwrap_or(u16::MAX),
     }
 }
 
@@ -160,9 +160,9 @@ const fn unsigned(number: i32) -> u32 {
 }
 
 /// Says what a copy that did not become the helper has told.
-pub fn describe(why: Stillborn, path: &CStr) -> Trouble {
+pub fn describe(why: SpawnError, path: &CStr) -> Trouble {
     let path = path.to_bytes();
-    let walked = path.get(..usize::from(why.walked)).unwrap_or(path);
+    let walked = path.get(..usize::from(why.resolved)).unwrap_or(path);
     let at = String::from_utf8_lossy(if walked.is_empty() { b"/" } else { walked });
     let error = || std::io::Error::from_raw_os_error(why.errno).to_string();
     let detail = match why.step {
@@ -217,24 +217,24 @@ use libc::{fstat, stat as FileStat};
 #[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
 use libc::{fstat64 as fstat, stat64 as FileStat};
 
-impl Calls for System {
+impl Syscalls for System {
     type Fd = OwnedFd;
 
-    fn root(&self) -> Result<OwnedFd, Errno> {
+    fn open_root(&self) -> Result<OwnedFd, Errno> {
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
         // SAFETY: a constant path.
         Self::opened(unsafe { libc::open(c"/".as_ptr(), flags) })
     }
 
-    fn step(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    fn open_path(&self, directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        // SAFETY: an open folder and a C string.
-        Self::opened(unsafe { libc::openat(folder.as_raw_fd(), name.as_ptr(), flags) })
+        // SAFETY: an open directory and a C string.
+        Self::opened(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags) })
     }
 
     /// To be executed, so it is opened as a place only.
-    fn open(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
-        self.step(folder, name)
+    fn open_file(&self, directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+        self.open_path(directory, name)
     }
 
     fn stat(&self, fd: &OwnedFd) -> Result<Stat, Errno> {
@@ -252,14 +252,14 @@ impl Calls for System {
         })
     }
 
-    fn link(&self, link: &OwnedFd, into: &mut [u8]) -> Result<usize, Errno> {
+    fn read_link(&self, link: &OwnedFd, target: &mut [u8]) -> Result<usize, Errno> {
         // SAFETY: writes at most the buffer's length; an empty name means the link itself.
         let length = unsafe {
             libc::readlinkat(
                 link.as_raw_fd(),
                 c"".as_ptr(),
-                into.as_mut_ptr().cast(),
-                into.len(),
+                target.as_mut_ptr().cast(),
+                target.len(),
             )
         };
         usize::try_from(length).map_err(|_| Errno(errno()))

@@ -8,7 +8,7 @@ use pam::{
     conv::Conv,
     module::PamHandle,
 };
-use wire::{Answer, MAX_ANSWER, Style};
+use protocol::{Answer, MAX_ANSWER, Style};
 use zeroize::Zeroizing;
 
 use crate::libpam;
@@ -62,33 +62,35 @@ fn show(pamh: &PamHandle, flags: PamFlag, style: i32, text: &str) {
 }
 
 fn password(pamh: &mut PamHandle, prompt: &str, use_first_pass: bool) -> Vec<u8> {
-    let asked = !libpam::has_password(pamh);
-    if asked && use_first_pass {
-        return Answer::Missing.write();
+    let prompted = !libpam::has_password(pamh);
+    if prompted && use_first_pass {
+        return Answer::Missing.encode();
     }
-    libpam::with_password(pamh, prompt, |words| said(asked, words))
-        .unwrap_or_else(|| Answer::HungUp.write())
+    libpam::with_password(pamh, prompt, |password| answer(prompted, password))
+        .unwrap_or_else(|| Answer::Disconnected.encode())
 }
 
 fn words(pamh: &PamHandle, style: i32, prompt: &str) -> Vec<u8> {
     let reply = match pamh.get_item::<Conv>() {
         Ok(Some(conv)) => conv.send(style, prompt),
-        _ => return Answer::HungUp.write(),
+        _ => return Answer::Disconnected.encode(),
     };
     match reply {
-        Ok(Some(words)) => said(true, words.as_bytes()),
+        Ok(Some(words)) => answer(true, words.as_bytes()),
         // A client that answers a prompt with nothing at all cannot answer prompts.
-        Ok(None) | Err(_) => Answer::HungUp.write(),
+        Ok(None) | Err(_) => Answer::Disconnected.encode(),
     }
 }
 
-fn said(asked: bool, words: &[u8]) -> Vec<u8> {
-    if words.len() > MAX_ANSWER {
-        return Answer::TooLong.write();
+fn answer(prompted: bool, text: &[u8]) -> Vec<u8> {
+    if text.len() > MAX_ANSWER {
+        return Answer::TooLong.encode();
     }
-    let said = Answer::Said { asked, words };
+    let answer = Answer::Text { prompted, text };
     // Without memory that is not what has happened: `Line::has_memory` is asked next.
-    said.try_write().unwrap_or_else(|| Answer::HungUp.write())
+    answer
+        .try_encode()
+        .unwrap_or_else(|| Answer::Disconnected.encode())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 
 use pam::{items, module::PamHandle};
-use wire::{logfmt::field, most};
+use protocol::{limits, logfmt::field};
 
 use crate::{libpam, reserve, system};
 
@@ -80,7 +80,7 @@ impl Line {
         let text = |item: Option<&CStr>| {
             // No longer than what the helper is told.
             let bytes = item.map(CStr::to_bytes).unwrap_or_default();
-            bytes.get(..most::NAME).unwrap_or(bytes).to_vec()
+            bytes.get(..limits::MAX_NAME).unwrap_or(bytes).to_vec()
         };
         Self {
             // First of all: what follows needs memory already.
@@ -104,7 +104,7 @@ impl Line {
     /// Whose login it is, where the host did not say it before it was asked for.
     pub fn is_of(&mut self, user: &[u8]) {
         if self.user.is_empty() {
-            self.user = user.get(..most::NAME).unwrap_or(user).to_vec();
+            self.user = user.get(..limits::MAX_NAME).unwrap_or(user).to_vec();
         }
     }
 

@@ -43,7 +43,7 @@ use pam::{
     constants::{PamFlag, PamResultCode},
     module::{PamHandle, PamHooks},
 };
-use wire::Code;
+use protocol::Code;
 
 use crate::{
     arguments::Arguments,

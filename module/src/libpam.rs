@@ -42,7 +42,7 @@ pub fn user(pamh: &mut PamHandle) -> Option<Vec<u8>> {
         return None;
     }
     // SAFETY: on success libpam hands out a string of its own, or null.
-    unsafe { bytes_of(user, wire::most::NAME) }
+    unsafe { bytes_of(user, protocol::limits::MAX_NAME) }
 }
 
 /// Whether `PAM_USER` is still this one, as [`user`] gives it. The application or another module may
@@ -52,7 +52,7 @@ pub fn is_still(pamh: &PamHandle, user: &[u8]) -> bool {
         return false;
     };
     let now = now.0.to_bytes();
-    now.get(..wire::most::NAME).unwrap_or(now) == user
+    now.get(..protocol::limits::MAX_NAME).unwrap_or(now) == user
 }
 
 /// Whether an earlier module has left a password.

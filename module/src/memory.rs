@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use pam::module::PamHandle;
-use wire::Code;
+use protocol::Code;
 
 use crate::{journal::Trouble, libpam};
 

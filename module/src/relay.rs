@@ -8,7 +8,7 @@ use pam::{
     items,
     module::PamHandle,
 };
-use wire::{Code, FromHelper, Header, Request, Style, Verdict, most};
+use protocol::{Code, FromHelper, Header, Request, Style, Verdict, limits};
 use zeroize::Zeroize;
 
 use crate::{
@@ -69,21 +69,21 @@ fn relay(
     helper: &Helper,
     user: &[u8],
 ) -> Result<Ended, Failure> {
-    let mut patience = Duration::from_millis(u64::from(wire::FIRST_WAIT_MS));
-    let mut buffer = [0; wire::MAX_FROM_HELPER];
+    let mut patience = Duration::from_millis(u64::from(protocol::FIRST_WAIT_MS));
+    let mut buffer = [0; protocol::MAX_FROM_HELPER];
     for _ in 0..MOST_MESSAGES {
         let message = helper
             .receive(&mut buffer, patience)
             .map_err(Failure::Loss)?;
-        let Ok((wait_ms, message)) = FromHelper::read(message) else {
+        let Ok((wait_ms, message)) = FromHelper::decode(message) else {
             return Err(Failure::Trouble(nonsense(pamh, message)));
         };
         patience = Duration::from_millis(u64::from(wait_ms)).min(LONGEST_WAIT);
         match message {
-            FromHelper::Working => {}
-            FromHelper::Tell(text) => conversation::tell(pamh, flags, text),
-            FromHelper::Inform(text) => conversation::inform(pamh, flags, text),
-            FromHelper::Ask(style, prompt) => {
+            FromHelper::KeepAlive => {}
+            FromHelper::ShowError(text) => conversation::tell(pamh, flags, text),
+            FromHelper::ShowInfo(text) => conversation::inform(pamh, flags, text),
+            FromHelper::Prompt(style, prompt) => {
                 match style {
                     Style::Password => {}
                     Style::Hidden | Style::Visible => {
@@ -102,8 +102,8 @@ fn relay(
                 buffer.zeroize();
                 return Ok(Ended { code, counts });
             }
-            FromHelper::Unspoken => return Err(Failure::Trouble(unspoken(pamh))),
-            FromHelper::Stillborn(why) => {
+            FromHelper::VersionMismatch => return Err(Failure::Trouble(unspoken(pamh))),
+            FromHelper::SpawnError(why) => {
                 return Err(Failure::Trouble(crate::birth::describe(
                     why,
                     &arguments.helper,
@@ -139,24 +139,24 @@ fn request(
     let ssh_auth_info = libpam::environment(
         pamh,
         c"SSH_AUTH_INFO_0",
-        most::SSH_AUTH_INFO.saturating_add(1),
+        limits::MAX_SSH_AUTH_INFO.saturating_add(1),
     );
-    if ssh_auth_info.len() > most::SSH_AUTH_INFO {
+    if ssh_auth_info.len() > limits::MAX_SSH_AUTH_INFO {
         return Err(Trouble::helper("SSH_AUTH_INFO_0 is longer than 64 KB"));
     }
     let service = service(pamh);
     let tag = system::program_name();
-    if service.len() > most::SERVICE || tag.len() > most::SERVICE {
+    if service.len() > limits::MAX_SERVICE || tag.len() > limits::MAX_SERVICE {
         return Err(Trouble::helper(
             "the PAM service's name is longer than 256 bytes",
         ));
     }
     let rhost = match pamh.get_item::<items::RHost>() {
-        Ok(Some(rhost)) => start(rhost.to_bytes(), most::NAME),
+        Ok(Some(rhost)) => start(rhost.to_bytes(), limits::MAX_NAME),
         _ => Vec::new(),
     };
     let ruser = match pamh.get_item::<items::RUser>() {
-        Ok(Some(ruser)) => start(ruser.to_bytes(), most::NAME),
+        Ok(Some(ruser)) => start(ruser.to_bytes(), limits::MAX_NAME),
         _ => Vec::new(),
     };
     let request = Request {
@@ -176,14 +176,14 @@ fn request(
         counts,
     };
     request
-        .try_write()
+        .try_encode()
         .ok_or_else(|| Trouble::local("this process has no memory left"))
 }
 
 fn service(pamh: &PamHandle) -> Vec<u8> {
     match pamh.get_item::<items::Service>() {
         // One byte more than is passed on, to see that it was not all.
-        Ok(Some(service)) => start(service.to_bytes(), most::SERVICE.saturating_add(1)),
+        Ok(Some(service)) => start(service.to_bytes(), limits::MAX_SERVICE.saturating_add(1)),
         _ => Vec::new(),
     }
 }
@@ -194,8 +194,8 @@ fn start(text: &[u8], longest: usize) -> Vec<u8> {
 }
 
 fn nonsense(pamh: &PamHandle, message: &[u8]) -> Trouble {
-    match Header::read(message) {
-        Ok(header) if !wire::speaks(header.version) => unspoken(pamh),
+    match Header::decode(message) {
+        Ok(header) if !protocol::is_supported(header.version) => unspoken(pamh),
         _ => Trouble::helper("the helper speaks nonsense"),
     }
 }

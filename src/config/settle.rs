@@ -173,7 +173,7 @@ impl Desk<'_> {
         let Some(first) = secrets.into_iter().flatten().min_by_key(|(_, line)| *line) else {
             return Ok(());
         };
-        trust::keeps_secret(content.stat).map_err(|_| {
+        safe_path::check_secret(content.stat).map_err(|_| {
             let mode = content.stat.mode & 0o7777;
             self.at(first, Fault::Exposed { mode })
         })

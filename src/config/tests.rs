@@ -79,19 +79,19 @@ impl Memory {
 impl Files for Memory {
     fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe> {
         let at = path.len();
-        let refuse = |why| Unsafe::walk(path, trust::Refusal { why, at });
+        let refuse = |reason| Unsafe::walk(path, safe_path::Refusal { reason, at });
         let (mode, bytes) = self
             .files
             .get(path)
-            .ok_or_else(|| refuse(trust::Distrust::Call(trust::Errno(2))))?;
-        let stat = trust::Stat {
+            .ok_or_else(|| refuse(safe_path::Reason::Syscall(safe_path::Errno(2))))?;
+        let stat = safe_path::Stat {
             mode: *mode,
             uid: 0,
             gid: 0,
             size: 0,
         };
         if role == Role::Secret {
-            trust::keeps_secret(stat).map_err(refuse)?;
+            safe_path::check_secret(stat).map_err(refuse)?;
         }
         Ok(Content {
             bytes: bytes.clone().into(),

@@ -1,6 +1,6 @@
 //! Who may have written a file: opens and reads only what nobody else can have tampered with.
 //!
-//! The walk itself is the `trust` package; here are its system calls, the bounds on size, and the
+//! The path is resolved by the `safe-path` package; here are its system calls, the bounds on size, and the
 //! words for a refusal.
 #![forbid(unsafe_code)]
 
@@ -16,14 +16,14 @@ use std::{
 };
 
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
-use trust::{Calls, Distrust, Errno, Kind, Stat};
+use safe_path::{Errno, Kind, Reason, Stat, Syscalls};
 use zeroize::Zeroizing;
 
 /// What a file is for: how strictly it is judged and how long it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The settings. Whether they hold a secret is known only once they are read:
-    /// [`trust::keeps_secret`].
+    /// [`safe_path::check_secret`].
     Settings,
     /// A password or token.
     Secret,
@@ -85,7 +85,7 @@ pub enum Unsafe {
     Nul,
     /// The walk came to something that is not trusted.
     Walk {
-        why: Distrust,
+        why: Reason,
         /// The way up to there, as far as it exists. What does not exist is not repeated: it may
         /// be a secret that was written where a path belongs.
         way: String,
@@ -101,18 +101,18 @@ pub enum Unsafe {
 impl Unsafe {
     /// Puts a refused walk into words, of a path as it was given.
     #[must_use]
-    pub fn walk(path: &str, refusal: trust::Refusal) -> Self {
+    pub fn walk(path: &str, refusal: safe_path::Refusal) -> Self {
         let way = path.get(..refusal.at).unwrap_or(path);
-        let way = match refusal.why {
+        let way = match refusal.reason {
             // Of what could not be opened, only the folder is known to exist.
-            Distrust::Call(_) => way.rfind('/').and_then(|slash| way.get(..=slash)),
-            Distrust::Relative | Distrust::TooLong => None,
-            Distrust::NotAFolder
-            | Distrust::NotAFile
-            | Distrust::NotASocket
-            | Distrust::Owner { .. }
-            | Distrust::Writable { .. }
-            | Distrust::Readable { .. } => Some(way),
+            Reason::Syscall(_) => way.rfind('/').and_then(|slash| way.get(..=slash)),
+            Reason::Relative | Reason::TooLong => None,
+            Reason::NotADirectory
+            | Reason::NotAFile
+            | Reason::NotASocket
+            | Reason::Owner { .. }
+            | Reason::Writable { .. }
+            | Reason::Readable { .. } => Some(way),
         };
         let way = match way {
             Some("") => "/",
@@ -120,7 +120,7 @@ impl Unsafe {
             None => "",
         };
         Self::Walk {
-            why: refusal.why,
+            why: refusal.reason,
             way: way.escape_debug().to_string(),
         }
     }
@@ -132,7 +132,7 @@ impl Unsafe {
         use rustix::io::Errno as Is;
         let errno = match self {
             Self::Walk {
-                why: Distrust::Call(errno),
+                why: Reason::Syscall(errno),
                 ..
             }
             | Self::Unreadable(errno) => Is::from_raw_os_error(errno.0),
@@ -163,24 +163,24 @@ impl Unsafe {
         match self {
             Self::Nul => "write the path without it".into(),
             Self::Walk { why, way } => match why {
-                Distrust::Relative => "write the whole path, from / on".into(),
-                Distrust::TooLong => "write a shorter path with fewer links".into(),
-                Distrust::Call(_) => "check the path and who may go there".into(),
-                Distrust::NotAFolder | Distrust::NotAFile => {
+                Reason::Relative => "write the whole path, from / on".into(),
+                Reason::TooLong => "write a shorter path with fewer links".into(),
+                Reason::Syscall(_) => "check the path and who may go there".into(),
+                Reason::NotADirectory | Reason::NotAFile => {
                     "write the path of a regular file".into()
                 }
-                Distrust::NotASocket => "write the path of the server's socket".into(),
-                Distrust::Owner { .. } => {
+                Reason::NotASocket => "write the path of the server's socket".into(),
+                Reason::Owner { .. } => {
                     format!("chown root {way}, once you know who put it there")
                 }
                 // A sticky folder is refused on the way to a socket only.
-                Distrust::Writable { mode } if mode & 0o1000 != 0 => {
+                Reason::Writable { mode } if mode & 0o1000 != 0 => {
                     "move the server's socket to a folder that only its server may write to".into()
                 }
-                Distrust::Writable { .. } => {
+                Reason::Writable { .. } => {
                     format!("chmod go-w {way}, once you know that nobody has changed it")
                 }
-                Distrust::Readable { .. } => {
+                Reason::Readable { .. } => {
                     format!("chmod 0600 {way}, and change the secret: others could read it")
                 }
             },
@@ -196,22 +196,22 @@ impl fmt::Display for Unsafe {
         match self {
             Self::Nul => f.write_str("the path holds a NUL character"),
             Self::Walk { why, way } => match *why {
-                Distrust::Relative => f.write_str("the path does not begin with /"),
-                Distrust::TooLong => f.write_str("the path is too long or leads in circles"),
-                Distrust::Call(errno) if way.is_empty() => f.write_str(&words(errno)),
-                Distrust::Call(errno) => write!(f, "below {way}: {}", words(errno)),
-                Distrust::NotAFolder => write!(f, "{way} is not a folder"),
-                Distrust::NotAFile => write!(f, "{way} is not a regular file"),
-                Distrust::NotASocket => write!(f, "{way} is not a local socket"),
-                Distrust::Owner { uid } => write!(
+                Reason::Relative => f.write_str("the path does not begin with /"),
+                Reason::TooLong => f.write_str("the path is too long or leads in circles"),
+                Reason::Syscall(errno) if way.is_empty() => f.write_str(&words(errno)),
+                Reason::Syscall(errno) => write!(f, "below {way}: {}", words(errno)),
+                Reason::NotADirectory => write!(f, "{way} is not a folder"),
+                Reason::NotAFile => write!(f, "{way} is not a regular file"),
+                Reason::NotASocket => write!(f, "{way} is not a local socket"),
+                Reason::Owner { uid } => write!(
                     f,
                     "{way} belongs to uid {uid}; it must belong to root or to the user this runs as"
                 ),
-                Distrust::Writable { mode } => write!(
+                Reason::Writable { mode } => write!(
                     f,
                     "{way} can be written by others (mode {mode:04o}); only its owner may"
                 ),
-                Distrust::Readable { mode } => write!(
+                Reason::Readable { mode } => write!(
                     f,
                     "{way} holds a secret and can be read by others (mode {mode:04o}); allowed is \
                      0600, or 0640 if it belongs to root"
@@ -240,7 +240,7 @@ impl Files for Disk {
     fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe> {
         let name = CString::new(path).map_err(|_| Unsafe::Nul)?;
         let host = rustix::process::geteuid().as_raw();
-        let found = trust::walk(&Kernel { write: false }, &name, host, role.kind())
+        let found = safe_path::open(&Kernel { write: false }, &name, host, role.kind())
             .map_err(|refusal| Unsafe::walk(path, refusal))?;
         let most = role.most();
         if found.stat.size > most {
@@ -255,7 +255,7 @@ impl Files for Disk {
     fn unprivileged_port_start(&self) -> Option<u16> {
         let path = c"/proc/sys/net/ipv4/ip_unprivileged_port_start";
         let host = rustix::process::geteuid().as_raw();
-        let found = trust::walk(&Kernel { write: false }, path, host, Kind::Plain).ok()?;
+        let found = safe_path::open(&Kernel { write: false }, path, host, Kind::Plain).ok()?;
         // Files of procfs have no size: what is read is all there is.
         let mut text = String::new();
         let file = File::from(found.file).take(LONGEST_NUMBER);
@@ -267,9 +267,9 @@ impl Files for Disk {
         let name = CString::new(path).map_err(|_| Unsafe::Nul)?;
         let host = rustix::process::geteuid().as_raw();
         let is_service = |uid| uid < MIN_UID;
-        match trust::walk_to_socket(&Kernel { write: false }, &name, host, is_service) {
+        match safe_path::check_socket(&Kernel { write: false }, &name, host, is_service) {
             // The server is down: whatever is there belongs to nobody else.
-            Err(refusal) if refusal.why == Distrust::Call(errno(rustix::io::Errno::NOENT)) => {
+            Err(refusal) if refusal.reason == Reason::Syscall(errno(rustix::io::Errno::NOENT)) => {
                 Ok(())
             }
             walked => walked.map_err(|refusal| Unsafe::walk(path, refusal)),
@@ -308,8 +308,12 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    fn open_at(folder: impl std::os::fd::AsFd, name: &CStr, how: OFlags) -> Result<OwnedFd, Errno> {
-        openat(folder, name, how | OFlags::CLOEXEC, Mode::empty()).map_err(errno)
+    fn open_at(
+        directory: impl std::os::fd::AsFd,
+        name: &CStr,
+        how: OFlags,
+    ) -> Result<OwnedFd, Errno> {
+        openat(directory, name, how | OFlags::CLOEXEC, Mode::empty()).map_err(errno)
     }
 }
 
@@ -317,25 +321,25 @@ const fn errno(error: rustix::io::Errno) -> Errno {
     Errno(error.raw_os_error())
 }
 
-impl Calls for Kernel {
+impl Syscalls for Kernel {
     type Fd = OwnedFd;
 
-    fn root(&self) -> Result<OwnedFd, Errno> {
+    fn open_root(&self) -> Result<OwnedFd, Errno> {
         Self::open_at(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY)
     }
 
-    fn step(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
-        Self::open_at(folder, name, OFlags::PATH | OFlags::NOFOLLOW)
+    fn open_path(&self, directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+        Self::open_at(directory, name, OFlags::PATH | OFlags::NOFOLLOW)
     }
 
-    fn open(&self, folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    fn open_file(&self, directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
         let access = if self.write {
             OFlags::RDWR
         } else {
             OFlags::RDONLY
         };
         let how = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        Self::open_at(folder, name, how)
+        Self::open_at(directory, name, how)
     }
 
     fn stat(&self, fd: &OwnedFd) -> Result<Stat, Errno> {
@@ -348,7 +352,7 @@ impl Calls for Kernel {
         })
     }
 
-    fn link(&self, link: &OwnedFd, into: &mut [u8]) -> Result<usize, Errno> {
-        readlinkat_raw(link, c"", into).map_err(errno)
+    fn read_link(&self, link: &OwnedFd, target: &mut [u8]) -> Result<usize, Errno> {
+        readlinkat_raw(link, c"", target).map_err(errno)
     }
 }

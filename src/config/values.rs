@@ -130,7 +130,7 @@ impl Leaf for FilePath {
     type Raw = String;
 
     fn check(raw: String) -> Result<Self, Why> {
-        if raw.starts_with('/') && raw.len() < trust::PATH_MAX && is_line(&raw) {
+        if raw.starts_with('/') && raw.len() < safe_path::PATH_MAX && is_line(&raw) {
             Ok(Self(raw))
         } else {
             Err(Why::PLAIN)

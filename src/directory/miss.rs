@@ -114,7 +114,7 @@ mod tests {
                     assert_eq!(error.remedy(), last.remedy());
                     let mut line = String::new();
                     let detail = format!("{error}: {}", error.remedy());
-                    wire::logfmt::field(&mut line, "detail", detail.as_bytes());
+                    protocol::logfmt::field(&mut line, "detail", detail.as_bytes());
                     let kept = format!("{}\"", last.remedy());
                     assert!(line.ends_with(&kept), "{count}: {line}");
                 }

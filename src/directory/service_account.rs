@@ -261,7 +261,7 @@ mod tests {
         let long = format!("{}{}", active_directory("532"), "\u{e4}".repeat(300));
         let (what, remedy) = refused(bind(49, &long, None));
         let mut line = String::new();
-        wire::logfmt::field(&mut line, "detail", format!("{what}: {remedy}").as_bytes());
+        protocol::logfmt::field(&mut line, "detail", format!("{what}: {remedy}").as_bytes());
         assert!(line.ends_with(&format!("{remedy}\"")), "{line}");
         let (what, _) = refused(bind(49, &format!("you sent {PASSWORD}"), None));
         assert!(!what.contains(PASSWORD), "{what}");

@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
+use protocol::{Answer, FromHelper, Style};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{RecvFlags, SendFlags},
 };
-use wire::{Answer, FromHelper, Style};
 use zeroize::Zeroizing;
 
 use super::work::Work;
@@ -59,7 +59,7 @@ impl Remote {
     pub fn new(wire: OwnedFd) -> Self {
         Self {
             wire: Arc::new(wire),
-            wait: AtomicU64::new(wire::FIRST_WAIT_MS.into()),
+            wait: AtomicU64::new(protocol::FIRST_WAIT_MS.into()),
             work: Mutex::new(Work::begin()),
         }
     }
@@ -78,7 +78,7 @@ impl Remote {
     /// Says something, and whether that has worked. A module that is gone is noticed elsewhere.
     pub fn send(&self, message: &FromHelper, wait: Duration) -> bool {
         let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-        let message = message.write(wait);
+        let message = message.encode(wait);
         let mut patience = Patience::default();
         while let Err(errno) = rustix::net::send(&self.wire, &message, SendFlags::NOSIGNAL) {
             if is_gone(errno) || patience.is_over() {
@@ -92,7 +92,7 @@ impl Remote {
     pub fn receive(&self, patience: Duration) -> Option<Zeroizing<Vec<u8>>> {
         let by = Deadline::within(patience);
         let mut patience = Patience::default();
-        let mut buffer = Zeroizing::new(vec![0; wire::MAX_MESSAGE]);
+        let mut buffer = Zeroizing::new(vec![0; protocol::MAX_MESSAGE]);
         let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
         let length = loop {
             wait(&mut [PollFd::new(&self.wire, PollFlags::IN)], by)?;
@@ -167,7 +167,7 @@ impl Remote {
 
     fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> Heard {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
-        self.send(&FromHelper::Ask(style, prompt), wait);
+        self.send(&FromHelper::Prompt(style, prompt), wait);
         self.work().rest();
         let rest = Rest::begin();
         if let Some((after, act)) = idle {
@@ -181,14 +181,14 @@ impl Remote {
         let Some(message) = message else {
             return Heard::HungUp;
         };
-        match Answer::read(&message) {
-            Ok(Answer::Said { asked, words }) => Heard::Words {
-                words: Zeroizing::new(words.to_vec()),
-                asked,
+        match Answer::decode(&message) {
+            Ok(Answer::Text { prompted, text }) => Heard::Words {
+                words: Zeroizing::new(text.to_vec()),
+                asked: prompted,
             },
             Ok(Answer::TooLong) => Heard::TooLong,
             Ok(Answer::Missing) => Heard::Missing,
-            Ok(Answer::HungUp) | Err(wire::Nonsense) => Heard::HungUp,
+            Ok(Answer::Disconnected) | Err(protocol::DecodeError) => Heard::HungUp,
         }
     }
 }
@@ -205,7 +205,7 @@ impl Person for &Remote {
 
     fn inform(&mut self, text: &str) -> bool {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
-        self.send(&FromHelper::Inform(text), wait)
+        self.send(&FromHelper::ShowInfo(text), wait)
     }
 }
 

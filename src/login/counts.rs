@@ -110,7 +110,7 @@ mod tests {
         };
         assert_eq!(Counts::read(&counts.write()), Some(counts));
         assert_eq!(Counts::read(b""), Some(Counts::default()));
-        assert!(counts.write().len() <= wire::MAX_COUNTS);
+        assert!(counts.write().len() <= protocol::MAX_COUNTS);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub fn counts(bytes: &[u8]) {
         return assert!(!bytes.is_empty() && bytes.len() != 24);
     };
     let written = counts.write();
-    assert!(written.len() <= wire::MAX_COUNTS);
+    assert!(written.len() <= protocol::MAX_COUNTS);
     assert!(bytes.is_empty() || written == bytes);
     assert_eq!(Counts::read(&written), Some(counts));
     let before = counts;

@@ -11,7 +11,7 @@ mod texts;
 
 use std::time::Duration;
 
-use wire::Code as Pam;
+use protocol::Code as Pam;
 
 use super::*;
 use crate::directory::PasswordProof;

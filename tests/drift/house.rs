@@ -56,7 +56,7 @@ fn is_top(path: &str) -> bool {
 }
 
 fn unsafe_has_its_rooms(_: &Bench) {
-    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+    for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in sources(folder) {
             let may = MAY.contains(&path.as_str());
             if !may && is_top(&path) {
@@ -109,7 +109,15 @@ fn files_are_called_what_they_are(_: &Bench) {
     let bad = [
         "mod", "util", "utils", "common", "helpers", "types", "manager",
     ];
-    for folder in ["src", "module", "wire", "trust", "tests", "fuzz", "benches"] {
+    for folder in [
+        "src",
+        "module",
+        "protocol",
+        "safe-path",
+        "tests",
+        "fuzz",
+        "benches",
+    ] {
         if !repository().join(folder).is_dir() {
             continue;
         }
@@ -122,7 +130,7 @@ fn files_are_called_what_they_are(_: &Bench) {
 }
 
 fn files_are_short(_: &Bench) {
-    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+    for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in product(folder) {
             let lines = text.lines().count();
             assert!(lines <= 450, "{path} has {lines} lines");
@@ -138,7 +146,7 @@ fn no_text_holds_debug_output(_: &Bench) {
         "src/net/stage.rs",
         "src/directory/stage.rs",
     ];
-    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+    for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in product(folder) {
             let is_for_tests = path.contains("properties")
                 || path.contains("conform")

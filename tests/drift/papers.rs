@@ -94,7 +94,11 @@ fn real_runs() -> Vec<String> {
 /// package's name in front.
 fn units() -> Vec<String> {
     let mut names = Vec::new();
-    for (folder, package) in [("src/", ""), ("wire/src/", "wire"), ("trust/src/", "trust")] {
+    for (folder, package) in [
+        ("src/", ""),
+        ("protocol/src/", "protocol"),
+        ("safe-path/src/", "safe_path"),
+    ] {
         for (path, text) in sources(folder.trim_end_matches('/')) {
             let room = path.trim_start_matches(folder).trim_end_matches(".rs");
             let mut room: Vec<&str> = room.split('/').filter(|part| *part != "lib").collect();
@@ -123,7 +127,14 @@ fn units() -> Vec<String> {
 
 fn files_that_are_named_exist(_: &Bench) {
     let folders = [
-        "src/", "module/", "wire/", "trust/", "tests/", "pam.d/", "conf/", "docs/",
+        "src/",
+        "module/",
+        "protocol/",
+        "safe-path/",
+        "tests/",
+        "pam.d/",
+        "conf/",
+        "docs/",
     ];
     for (path, text) in papers() {
         let ours = |word: &&str| folders.iter().any(|folder| word.starts_with(folder));

@@ -58,7 +58,7 @@ const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/net/http/exchange.rs", "Handed", Own),
     ("src/net/http/pages.rs", "Pages", Nothing),
     ("src/sms/twilio.rs", "Twilio", Parts),
-    ("wire/src/lib.rs", "Answer", Own),
+    ("protocol/src/lib.rs", "Answer", Own),
 ];
 
 /// A type, as a file defines it.
@@ -137,7 +137,7 @@ fn definitions_are_read_right(_: &Bench) {
 
 fn every_holder_is_known(_: &Bench) {
     let mut found = BTreeMap::new();
-    for folder in ["src", "module/src", "wire/src", "trust/src"] {
+    for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in product(folder) {
             for one in definitions(&text) {
                 let own = (&*path, &*one.name) == ("src/secret.rs", "Secret");
@@ -235,7 +235,13 @@ fn holders_print_nothing(bench: &Bench) {
                 form: &form
             }
         ),
-        format!("{:?}", wire::Answer::Said { asked, words }),
+        format!(
+            "{:?}",
+            protocol::Answer::Text {
+                prompted: asked,
+                text: words
+            }
+        ),
         format!("{:#?}", (secret(), Some(secret()), Duration::ZERO)),
     ];
     // In base64 too: that is how the token goes.

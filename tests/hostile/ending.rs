@@ -6,10 +6,10 @@ use lab::bench::Bench;
 use lab::driven::{Driven, request};
 use lab::listeners::{Listener, Manner};
 use lab::settings::Settings;
+use protocol::FromHelper;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use wire::FromHelper;
 
 pub const CASES: &[Case] = &[
     (
@@ -73,7 +73,7 @@ fn hangs_up_while(
     someone(bench, case);
     let config = written(bench, case, settings);
     let mut helper = Driven::start(&bench.product().helper());
-    helper.say(&request(&config, case, case).write());
+    helper.say(&request(&config, case, case).encode());
     assert_eq!(helper.question(), "Password: ");
     helper.answer(PASSWORD);
     helper.has_heard();
@@ -111,7 +111,7 @@ fn of_the_host_while_the_wire_is_held(bench: &Bench) {
             .arg(bench.product().helper())
             .stdin(Stdio::piped());
     });
-    host.say(&request(&config, case, case).write());
+    host.say(&request(&config, case, case).encode());
     // Behind the walls: a change of ids would have made its host's end nothing to it.
     assert_eq!(host.question(), "Password: ");
     let children = format!("/proc/{0}/task/{0}/children", host.pid());
@@ -138,16 +138,16 @@ fn is_alive(pid: u32) -> bool {
 fn of_another_version_is_said(bench: &Bench) {
     let case = "end-version";
     let config = written(bench, case, &patient(bench));
-    for version in [0, wire::VERSION + 1, u16::MAX] {
-        let mut message = request(&config, case, case).write();
+    for version in [0, protocol::VERSION + 1, u16::MAX] {
+        let mut message = request(&config, case, case).encode();
         message[..2].copy_from_slice(&version.to_le_bytes());
         // What it holds besides may mean anything there.
         for message in [&message[..], &message[..8]] {
             let mut helper = Driven::start(&bench.product().helper());
             helper.say(message);
             let answer = helper.hear().expect("an answer");
-            let answer = FromHelper::read(&answer).map(|(_, answer)| answer);
-            assert_eq!(answer, Ok(FromHelper::Unspoken), "version {version}");
+            let answer = FromHelper::decode(&answer).map(|(_, answer)| answer);
+            assert_eq!(answer, Ok(FromHelper::VersionMismatch), "version {version}");
             assert_eq!(helper.hear(), None, "version {version}");
             let ended = helper.ended_within(SOON);
             let code = ended.and_then(|status| status.code());
@@ -156,7 +156,7 @@ fn of_another_version_is_said(bench: &Bench) {
     }
     // Of this version, and no request: nothing is to be said to that.
     let mut helper = Driven::start(&bench.product().helper());
-    helper.say(&wire::Answer::HungUp.write());
+    helper.say(&protocol::Answer::Disconnected.encode());
     assert_eq!(helper.hear(), None);
     assert_eq!(
         helper.ended_within(SOON).and_then(|status| status.code()),

@@ -8,6 +8,7 @@ use lab::driven::{Driven, request};
 use lab::impostor;
 use lab::pamhost::Answer;
 use lab::world::User;
+use protocol::Code;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +16,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wire::Code;
 
 pub const CASES: &[Case] = &[
     ("hostile::first_acts::leave_nothing", leave_nothing),
@@ -84,7 +84,7 @@ fn leave_nothing(bench: &Bench) {
         assert!(Instant::now() < until, "{:?}", descriptors(pid));
         std::thread::sleep(Duration::from_millis(2));
     }
-    helper.say(&request(&config, case, case).write());
+    helper.say(&request(&config, case, case).encode());
     assert_eq!(helper.question(), "Password: ");
 
     let place = |name: &str| format!("/proc/{pid}/{name}");

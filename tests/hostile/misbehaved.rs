@@ -260,7 +260,7 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
 
 fn too_much(bench: &Bench) {
     let much = "the helper speaks too much";
-    let most = wire::MAX_FROM_HELPER;
+    let most = protocol::MAX_FROM_HELPER;
     let (over, largest) = (
         format!("hear; size {}", most + 1).leak(),
         "hear; size 100000",

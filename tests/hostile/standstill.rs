@@ -11,9 +11,9 @@ use lab::driven::{Driven, request};
 use lab::frozen::Frozen;
 use lab::listeners::{Listener, Manner};
 use lab::settings::Settings;
+use protocol::Code;
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
-use wire::Code;
 
 pub const CASES: &[Case] = &[
     (
@@ -144,7 +144,7 @@ fn begun(bench: &Bench, case: &str, settings: &Settings) -> Driven {
     let settings = settings.clone().text("password.refuse_after", "0s");
     settings.write(&config);
     let helper = Driven::start(&bench.product().helper());
-    helper.say(&request(&config, case, case).write());
+    helper.say(&request(&config, case, case).encode());
     assert_eq!(helper.question(), "Password: ");
     helper
 }

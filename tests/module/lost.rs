@@ -222,7 +222,7 @@ fn not_after_its_host(bench: &Bench) {
     let mut helper = Driven::start_with(Path::new("/usr/bin/unshare"), Vec::new(), |command| {
         command.args(["--mount", "--propagation=unchanged", "sh", "-c", &mount]);
     });
-    helper.say(&request(&login.config(), case, case).write());
+    helper.say(&request(&login.config(), case, case).encode());
     assert_eq!(helper.question(), "Password: ");
     helper.answer(PASSWORD);
     helper.has_heard();

@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, CString};
 
-use wire::most;
+use protocol::limits;
 
 use super::Arguments;
 
@@ -29,7 +29,7 @@ pub fn arguments(bytes: &[u8]) {
     };
     for (key, path) in [("config=", &read.config), ("helper=", &read.helper)] {
         let path = path.to_bytes();
-        assert!(path.starts_with(b"/") && path.len() <= most::PATH);
+        assert!(path.starts_with(b"/") && path.len() <= limits::MAX_PATH);
         assert!(last(key.as_bytes()).is_none_or(|given| given == path));
     }
     let given = |word: &[u8]| words.iter().any(|other| other.to_bytes() == word);
@@ -52,7 +52,7 @@ fn is_known(word: &[u8]) -> bool {
             let (key, value) = word.split_at(at);
             match (key, value) {
                 (b"config" | b"helper", [b'=', b'/', ..]) => {
-                    value.len() <= most::PATH.saturating_add(1)
+                    value.len() <= limits::MAX_PATH.saturating_add(1)
                 }
                 (b"password", b"=ldap" | b"=ssh" | b"=auto" | b"=stack") => true,
                 _ => false,

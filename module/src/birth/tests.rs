@@ -4,7 +4,7 @@ use super::*;
 
 const PATH: &CStr = c"/opt/sms/helper";
 
-fn told(why: Stillborn) -> String {
+fn told(why: SpawnError) -> String {
     describe(why, PATH).told()
 }
 
@@ -31,10 +31,10 @@ fn each_step_that_failed_has_its_words() {
         (200, "helper: the helper could not be started"),
     ] {
         let errno = libc::EACCES;
-        let told = told(Stillborn {
+        let told = told(SpawnError {
             step,
             errno,
-            walked: 8,
+            resolved: 8,
         });
         assert!(told.starts_with(says), "{told}");
     }
@@ -43,9 +43,9 @@ fn each_step_that_failed_has_its_words() {
 #[test]
 fn whose_it_is_is_told_whatever_his_number_is() {
     for uid in [0, 1, 1000, u32::MAX] {
-        let refusal = trust::Refusal {
+        let refusal = safe_path::Refusal {
             at: 0,
-            why: Distrust::Owner { uid },
+            reason: Reason::Owner { uid },
         };
         let told = told(distrusted(&refusal));
         let says = format!("helper: / belongs to uid {uid}, not to root");

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use trust::Stat;
+use safe_path::Stat;
 use zeroize::Zeroizing;
 
 use crate::config::{

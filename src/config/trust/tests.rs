@@ -71,7 +71,7 @@ impl Folder {
         self.read(name, Role::Settings).unwrap_err()
     }
 
-    fn why(&self, name: &str) -> Distrust {
+    fn why(&self, name: &str) -> Reason {
         match self.refused(name) {
             Unsafe::Walk { why, .. } => why,
             other => panic!("{other:?}"),
@@ -85,7 +85,7 @@ impl Drop for Folder {
     }
 }
 
-const OWNER: Distrust = Distrust::Owner { uid: 4711 };
+const OWNER: Reason = Reason::Owner { uid: 4711 };
 
 #[test]
 fn reads_through_links_dots_and_slashes() {
@@ -128,7 +128,7 @@ fn refuses_what_others_can_write() {
         .file("closed/f", 0o646)
         .file("f", 0o644)
         .link("link", "open/f");
-    let writable = |mode| Distrust::Writable { mode };
+    let writable = |mode| Reason::Writable { mode };
     assert_eq!(folder.why("open/f"), writable(0o775));
     assert_eq!(folder.why("open/../f"), writable(0o775));
     assert_eq!(folder.why("closed/f"), writable(0o646));
@@ -182,14 +182,14 @@ fn refuses_what_is_no_file_and_waits_for_nobody() {
     mknodat(CWD, folder.path("fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
     let folder = folder.link("link", "fifo").link("null", "/dev/null");
     for (name, why) in [
-        ("a", Distrust::NotAFile),
-        ("a/", Distrust::NotAFile),
-        ("fifo", Distrust::NotAFile),
-        ("link", Distrust::NotAFile),
-        ("null", Distrust::NotAFile),
-        ("f/", Distrust::NotAFolder),
-        ("f/x", Distrust::NotAFolder),
-        ("slash", Distrust::NotAFolder),
+        ("a", Reason::NotAFile),
+        ("a/", Reason::NotAFile),
+        ("fifo", Reason::NotAFile),
+        ("link", Reason::NotAFile),
+        ("null", Reason::NotAFile),
+        ("f/", Reason::NotADirectory),
+        ("f/x", Reason::NotADirectory),
+        ("slash", Reason::NotADirectory),
     ] {
         assert_eq!(folder.why(name), why, "{name}");
     }
@@ -201,9 +201,9 @@ fn refuses_circles_and_paths_that_are_none() {
         .link("a", "b")
         .link("b", "a")
         .link("self", "self");
-    assert_eq!(folder.why("a"), Distrust::TooLong);
-    assert_eq!(folder.why("self"), Distrust::TooLong);
-    assert_eq!(folder.why(&"x".repeat(5000)), Distrust::TooLong);
+    assert_eq!(folder.why("a"), Reason::TooLong);
+    assert_eq!(folder.why("self"), Reason::TooLong);
+    assert_eq!(folder.why(&"x".repeat(5000)), Reason::TooLong);
     let refused = |path| Disk.read(path, Role::Settings).map(|_| ()).unwrap_err();
     assert_eq!(refused("f").to_string(), "the path does not begin with /");
     assert_eq!(refused("/f\0"), Unsafe::Nul);
@@ -240,7 +240,7 @@ fn secrets_are_not_for_others() {
     assert!(folder.read("h", Role::Secret).is_ok());
     let readable = |name: &str| match folder.read(name, Role::Secret) {
         Err(Unsafe::Walk {
-            why: Distrust::Readable { mode },
+            why: Reason::Readable { mode },
             ..
         }) => Some(mode),
         _ => None,
@@ -282,10 +282,10 @@ fn descriptors_are_not_inherited() {
     let folder = Folder::new().file("f", 0o600);
     let name = CString::new(folder.path("f").to_str().unwrap()).unwrap();
     let host = rustix::process::geteuid().as_raw();
-    let found = ::trust::walk(&Kernel { write: false }, &name, host, Kind::Plain).unwrap();
+    let found = safe_path::open(&Kernel { write: false }, &name, host, Kind::Plain).unwrap();
     let flags = rustix::io::fcntl_getfd(&found.file).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
-    let root = Kernel { write: false }.root().unwrap();
+    let root = Kernel { write: false }.open_root().unwrap();
     let flags = rustix::io::fcntl_getfd(&root).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
 }
@@ -295,8 +295,8 @@ fn descriptors_are_not_inherited() {
 fn what_this_machine_lacks_is_no_bad_setting() {
     use rustix::io::Errno as Is;
     let remedies = |errno: Is| {
-        let why = Distrust::Call(super::errno(errno));
-        let refusal = trust::Refusal { why, at: 4 };
+        let why = Reason::Syscall(super::errno(errno));
+        let refusal = safe_path::Refusal { reason: why, at: 4 };
         [
             Unsafe::walk("/etc/x", refusal),
             Unsafe::Unreadable(super::errno(errno)),

@@ -101,7 +101,7 @@ fn texts(text: &str) {
     for room in [0, 3, 40, 400] {
         let short = said::cut(&shown, room);
         let mut line = String::new();
-        wire::logfmt::field(&mut line, "x", short.as_bytes());
+        protocol::logfmt::field(&mut line, "x", short.as_bytes());
         // The key, its sign, and two quotes.
         assert!(line.len() <= room.max(3).saturating_add(5), "{line}");
         assert!(

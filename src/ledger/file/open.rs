@@ -11,7 +11,7 @@ use rustix::{
     },
     io::Errno,
 };
-use trust::{Distrust, Kind};
+use safe_path::{Kind, Reason};
 use zeroize::Zeroizing;
 
 use super::{
@@ -67,12 +67,13 @@ fn open_in(
     let host = rustix::process::geteuid().as_raw();
     let mut attempts = 0..ATTEMPTS;
     loop {
-        let refusal = match trust::walk(&Kernel { write: true }, &name, host, Kind::Secret) {
+        let refusal = match safe_path::open(&Kernel { write: true }, &name, host, Kind::Secret) {
             Ok(found) => return Ok((found.file, path)),
             Err(refusal) => refusal,
         };
         // Whoever comes to something that is missing has found every folder before it trusted.
-        let missing = refusal.why == Distrust::Call(trust::Errno(Errno::NOENT.raw_os_error()));
+        let missing =
+            refusal.reason == Reason::Syscall(safe_path::Errno(Errno::NOENT.raw_os_error()));
         if missing && attempts.next().is_some() && refusal.at == path.len() {
             make(&path)?;
         } else if missing && !attempts.is_empty() && refusal.at == folder.len() {
@@ -83,13 +84,13 @@ fn open_in(
     }
 }
 
-fn refused(path: &str, refusal: trust::Refusal) -> Error {
+fn refused(path: &str, refusal: safe_path::Refusal) -> Error {
     let why = Unsafe::walk(path, refusal);
-    match refusal.why {
-        Distrust::Call(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
-        Distrust::NotAFile => fault::damaged(path, "it is not a regular file"),
-        Distrust::NotAFolder => distrusted(path, &why, "set ledger.path to a folder".into()),
-        Distrust::Readable { .. } => distrusted(path, &why, fault::readable(path)),
+    match refusal.reason {
+        Reason::Syscall(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
+        Reason::NotAFile => fault::damaged(path, "it is not a regular file"),
+        Reason::NotADirectory => distrusted(path, &why, "set ledger.path to a folder".into()),
+        Reason::Readable { .. } => distrusted(path, &why, fault::readable(path)),
         _ => distrusted(path, &why, why.remedy()),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     id::LoginId,
     ledger::{Error, model::Model},
 };
-use wire::Code as Pam;
+use protocol::Code as Pam;
 
 const LATER: LoginId = LoginId([0x0b, 0xad, 0xca, 0xfe]);
 

@@ -18,7 +18,7 @@ fn told(panics: &'static str) -> Told {
 
 #[test]
 fn a_panic_of_anybody_s_is_no_outcome() {
-    assert_eq!(tell(told("")).pam, wire::Code::Success);
+    assert_eq!(tell(told("")).pam, protocol::Code::Success);
     for who in [
         "password",
         "begin",

@@ -1,6 +1,6 @@
 //! The code prompt: what may be typed there, and what becomes of it.
 
-use wire::Code as Pam;
+use protocol::Code as Pam;
 
 use super::stage::{Do, PASSWORD, Told, after, codes, script, tell};
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use wire::Code as Pam;
+use protocol::Code as Pam;
 use zeroize::Zeroizing;
 
 use crate::login::*;
@@ -45,7 +45,7 @@ impl Files for OneFile {
     fn read(&self, _: &str, _: Role) -> Result<Content, Unsafe> {
         Ok(Content {
             bytes: Zeroizing::new(self.0.clone().into_bytes()),
-            stat: trust::Stat {
+            stat: safe_path::Stat {
                 mode: 0o100_600,
                 uid: 0,
                 gid: 0,

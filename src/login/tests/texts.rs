@@ -1,6 +1,6 @@
 //! The last text of a refused login, and what accompanies a granted one.
 
-use wire::Code as Pam;
+use protocol::Code as Pam;
 
 use super::stage::{Do, PASSWORD, Told, script, tell};
 

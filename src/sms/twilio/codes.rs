@@ -225,7 +225,7 @@ mod tests {
             assert!(error.remedy().ends_with(&page), "{}", error.remedy());
             let mut line = String::new();
             let detail = format!("{error}: {}", error.remedy());
-            wire::logfmt::field(&mut line, "detail", detail.as_bytes());
+            protocol::logfmt::field(&mut line, "detail", detail.as_bytes());
             assert!(line.ends_with(&format!("{page}\"")), "{line}");
         }
     }

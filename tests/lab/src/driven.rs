@@ -1,6 +1,7 @@
 //! The real helper without a module: the test itself is the host. So it is the test's, what a helper
 //! inherits, what it hears, and when the wire ends.
 
+use protocol::{Answer, Code, FromHelper, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -8,7 +9,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
-use wire::{Answer, Code, FromHelper, Request};
 
 /// Where a helper looks for the wire.
 const WIRE: RawFd = 3;
@@ -112,11 +112,11 @@ impl Driven {
 
     /// An answer of the person's.
     pub fn answer(&self, words: &str) {
-        let said = Answer::Said {
-            asked: true,
-            words: words.as_bytes(),
+        let said = Answer::Text {
+            prompted: true,
+            text: words.as_bytes(),
         };
-        self.say(&said.write());
+        self.say(&said.encode());
     }
 
     /// The next message. `None`: the helper has ended.
@@ -125,7 +125,7 @@ impl Driven {
         let mut ends = [PollFd::new(self.wire(), PollFlags::IN)];
         let heard = poll(&mut ends, Some(&patience)).expect("a poll");
         assert!(heard > 0, "the helper says nothing");
-        let mut buffer = vec![0; wire::MAX_MESSAGE];
+        let mut buffer = vec![0; protocol::MAX_MESSAGE];
         let (length, _) = rustix::net::recv(self.wire(), buffer.as_mut_slice(), RecvFlags::empty())
             .expect("the wire");
         buffer.truncate(length);
@@ -136,9 +136,9 @@ impl Driven {
     pub fn question(&self) -> String {
         loop {
             let message = self.hear().expect("the helper asks");
-            match FromHelper::read(&message).expect("a message").1 {
-                FromHelper::Ask(_, text) => return text.to_owned(),
-                FromHelper::Working | FromHelper::Tell(_) => {}
+            match FromHelper::decode(&message).expect("a message").1 {
+                FromHelper::Prompt(_, text) => return text.to_owned(),
+                FromHelper::KeepAlive | FromHelper::ShowError(_) => {}
                 other => panic!("no question: {other:?}"),
             }
         }
@@ -148,9 +148,9 @@ impl Driven {
     pub fn verdict(&self) -> Code {
         loop {
             let message = self.hear().expect("the helper says a verdict");
-            match FromHelper::read(&message).expect("a message").1 {
+            match FromHelper::decode(&message).expect("a message").1 {
                 FromHelper::Verdict(verdict) => return verdict.code,
-                FromHelper::Working | FromHelper::Tell(_) => {}
+                FromHelper::KeepAlive | FromHelper::ShowError(_) => {}
                 other => panic!("no verdict: {other:?}"),
             }
         }

@@ -3,11 +3,11 @@
 //! It is this very program, found by the module under the helper's path: there is no argument and no
 //! environment, so that what it is to do lies in a file beside it.
 
+use protocol::{Code, FromHelper, Style, Verdict};
 use std::io;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wire::{Code, FromHelper, Style, Verdict};
 
 /// Where the module puts the wire.
 const WIRE: RawFd = 3;
@@ -41,12 +41,12 @@ pub fn main() {
             "hear" => {
                 hear();
             }
-            "working" => say(&FromHelper::Working.write(number(rest))),
+            "working" => say(&FromHelper::KeepAlive.encode(number(rest))),
             "ask" => {
-                say(&FromHelper::Ask(Style::Visible, "Verification code: ").write(number(rest)));
+                say(&FromHelper::Prompt(Style::Visible, "Verification code: ").encode(number(rest)));
             }
-            "tell" => say(&FromHelper::Tell(rest).write(1000)),
-            "unspoken" => say(&FromHelper::Unspoken.write(1000)),
+            "tell" => say(&FromHelper::ShowError(rest).encode(1000)),
+            "unspoken" => say(&FromHelper::VersionMismatch.encode(1000)),
             "verdict" => say(&verdict(rest)),
             // All but the last bytes of one.
             "cut-verdict" => {
@@ -64,9 +64,11 @@ pub fn main() {
             "size" => say(&vec![b'A'; number(rest) as usize]),
             "empty" => say(&[]),
             "pass" => pass(number(rest)),
-            "chatter" => while try_say(&FromHelper::Working.write(1000)).is_ok() {},
+            "chatter" => while try_say(&FromHelper::KeepAlive.encode(1000)).is_ok() {},
             "nag" => loop {
-                if try_say(&FromHelper::Ask(Style::Visible, "? ").write(1000)).is_err() || !hear() {
+                if try_say(&FromHelper::Prompt(Style::Visible, "? ").encode(1000)).is_err()
+                    || !hear()
+                {
                     break;
                 }
             },
@@ -113,12 +115,12 @@ fn verdict(code: &str) -> Vec<u8> {
         "auth-err" => Code::AuthErr,
         _ => panic!("{code} is no code of an impostor's"),
     };
-    FromHelper::Verdict(Verdict { code, counts: b"" }).write(1000)
+    FromHelper::Verdict(Verdict { code, counts: b"" }).encode(1000)
 }
 
 /// Takes a message; `false` when nobody is there any more.
 fn hear() -> bool {
-    let mut buffer = vec![0_u8; wire::MAX_MESSAGE + 1];
+    let mut buffer = vec![0_u8; protocol::MAX_MESSAGE + 1];
     // SAFETY: writes at most the buffer's length.
     unsafe { libc::recv(WIRE, buffer.as_mut_ptr().cast(), buffer.len(), 0) > 0 }
 }
@@ -149,7 +151,7 @@ fn pass(many: u32) {
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
     let null = std::fs::File::open("/dev/null").expect("/dev/null");
     let many = vec![std::os::fd::AsFd::as_fd(&null); many as usize];
-    let message = FromHelper::Working.write(1000);
+    let message = FromHelper::KeepAlive.encode(1000);
     let mut room = vec![std::mem::MaybeUninit::uninit(); 4096];
     let mut rights = SendAncillaryBuffer::new(&mut room);
     assert!(

@@ -11,7 +11,7 @@ pub enum Case {
     /// 201, and the SMS arrives.
     Sent,
     /// 201, and the answer itself says that nothing will arrive.
-    Stillborn {
+    SpawnError {
         status: &'static str,
         error_code: Option<u32>,
     },
@@ -74,7 +74,7 @@ impl Case {
                     Broken::CutBody | Broken::DripBody | Broken::DripHead
                 )
             }
-            Self::Stillborn { .. } | Self::Refused { .. } | Self::Busy(_) => false,
+            Self::SpawnError { .. } | Self::Refused { .. } | Self::Busy(_) => false,
         }
     }
 }
@@ -100,7 +100,7 @@ const fn with(http: u16, name: &'static str, value: &'static str, body: &'static
 }
 
 const fn stillborn(status: &'static str, error_code: u32) -> Case {
-    Case::Stillborn {
+    Case::SpawnError {
         status,
         error_code: Some(error_code),
     }
@@ -185,7 +185,7 @@ pub const TABLE: &[(u8, &str, Case)] = &[
     (
         33,
         "failed without a code",
-        Case::Stillborn {
+        Case::SpawnError {
             status: "failed",
             error_code: None,
         },

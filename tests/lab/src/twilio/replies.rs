@@ -56,7 +56,7 @@ pub fn error(http: u16, code: u32, to: &str, from: &str) -> Value {
 /// A Message resource: what 201 carries, and what asking for its status gives.
 pub fn message(account: &Account, sms: &Sms, case: Case) -> Value {
     let (status, error_code) = match case {
-        Case::Stillborn { status, error_code } => (status, error_code),
+        Case::SpawnError { status, error_code } => (status, error_code),
         _ => ("queued", None),
     };
     let path = format!("/2010-04-01/Accounts/{}/Messages/{}", account.sid, sms.sid);

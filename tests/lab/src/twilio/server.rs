@@ -110,7 +110,7 @@ fn converse(
 fn answer(tls: &mut Tls, case: Case, sms: &Sms, message: &str) -> io::Result<After> {
     let from = sms.from.as_deref().unwrap_or_default();
     let text = match case {
-        Case::Sent | Case::Stillborn { .. } => http::response(201, &[], message),
+        Case::Sent | Case::SpawnError { .. } => http::response(201, &[], message),
         Case::Refused { http, code } => http::response(
             http,
             &[],

@@ -269,7 +269,7 @@ fn every_row_of_the_table_answers_as_it_says() {
         if !slow {
             let answer = send(&twilio, &certs, &number);
             let wanted = match case {
-                Case::Sent | Case::Stillborn { .. } => Some(201),
+                Case::Sent | Case::SpawnError { .. } => Some(201),
                 Case::Refused { http, .. } | Case::Literal { http, .. } => Some(http),
                 Case::Busy(_) => Some(429),
                 Case::Broken(_) => None,

@@ -1,4 +1,4 @@
-//! The walk over a filesystem in memory, one that no test machine has to be prepared for.
+//! Resolves paths in a file system in memory, so that no test machine has to be prepared.
 
 use std::{
     collections::BTreeMap,
@@ -10,11 +10,11 @@ use super::*;
 const HOST: u32 = 33;
 const STRANGER: u32 = 1000;
 
-/// Absolute paths and what stands there; a link has a target.
+/// Absolute paths and their nodes; a link has a target.
 #[derive(Default)]
 struct Memory {
     nodes: BTreeMap<String, (Stat, Option<String>)>,
-    /// What [`Calls::open`] finds instead of what [`Calls::step`] has seen.
+    /// Nodes that [`Syscalls::open_file`] finds in place of those that [`Syscalls::open_path`] opened.
     swapped: BTreeMap<String, Stat>,
 }
 
@@ -30,8 +30,8 @@ fn node(kind: u32, mode: u32, uid: u32) -> Stat {
 impl Memory {
     fn new() -> Self {
         Self::default()
-            .folder("/", 0o755, 0)
-            .folder("/etc", 0o755, 0)
+            .directory("/", 0o755, 0)
+            .directory("/etc", 0o755, 0)
     }
 
     fn put(mut self, path: &str, stat: Stat, link: Option<&str>) -> Self {
@@ -39,7 +39,7 @@ impl Memory {
         self
     }
 
-    fn folder(self, path: &str, mode: u32, uid: u32) -> Self {
+    fn directory(self, path: &str, mode: u32, uid: u32) -> Self {
         self.put(path, node(S_IFDIR, mode, uid), None)
     }
 
@@ -51,12 +51,15 @@ impl Memory {
         self.put(path, node(S_IFLNK, 0o777, uid), Some(to))
     }
 
-    fn find(&self, folder: &str, name: &CStr) -> Result<String, Errno> {
-        let folder = folder.trim_end_matches('/');
+    fn find(&self, directory: &str, name: &CStr) -> Result<String, Errno> {
+        let directory = directory.trim_end_matches('/');
         let path = match name.to_str().unwrap() {
-            "." => folder.to_owned(),
-            ".." => folder.rsplit_once('/').map_or("", |(up, _)| up).to_owned(),
-            name => format!("{folder}/{name}"),
+            "." => directory.to_owned(),
+            ".." => directory
+                .rsplit_once('/')
+                .map_or("", |(up, _)| up)
+                .to_owned(),
+            name => format!("{directory}/{name}"),
         };
         let path = if path.is_empty() {
             "/".to_owned()
@@ -67,31 +70,31 @@ impl Memory {
         Ok(path)
     }
 
-    fn walk(&self, path: &str, kind: Kind) -> Result<String, Refusal> {
+    fn open(&self, path: &str, kind: Kind) -> Result<String, Refusal> {
         let path = CString::new(path).unwrap();
-        walk(self, &path, HOST, kind).map(|found| found.file.0)
+        super::open(self, &path, HOST, kind).map(|found| found.file.0)
     }
 
-    fn refused(&self, path: &str) -> (Distrust, usize) {
-        let refusal = self.walk(path, Kind::Plain).unwrap_err();
-        (refusal.why, refusal.at)
+    fn refused(&self, path: &str) -> (Reason, usize) {
+        let refusal = self.open(path, Kind::Plain).unwrap_err();
+        (refusal.reason, refusal.at)
     }
 }
 
-impl Calls for Memory {
-    /// A path, and whether [`Calls::open`] has opened it.
+impl Syscalls for Memory {
+    /// A path, and whether [`Syscalls::open_file`] has opened it.
     type Fd = (String, bool);
 
-    fn root(&self) -> Result<Self::Fd, Errno> {
+    fn open_root(&self) -> Result<Self::Fd, Errno> {
         Ok(("/".into(), false))
     }
 
-    fn step(&self, folder: &Self::Fd, name: &CStr) -> Result<Self::Fd, Errno> {
-        Ok((self.find(&folder.0, name)?, false))
+    fn open_path(&self, directory: &Self::Fd, name: &CStr) -> Result<Self::Fd, Errno> {
+        Ok((self.find(&directory.0, name)?, false))
     }
 
-    fn open(&self, folder: &Self::Fd, name: &CStr) -> Result<Self::Fd, Errno> {
-        Ok((self.find(&folder.0, name)?, true))
+    fn open_file(&self, directory: &Self::Fd, name: &CStr) -> Result<Self::Fd, Errno> {
+        Ok((self.find(&directory.0, name)?, true))
     }
 
     fn stat(&self, fd: &Self::Fd) -> Result<Stat, Errno> {
@@ -99,26 +102,26 @@ impl Calls for Memory {
         Ok(*swapped.unwrap_or(&self.nodes[&fd.0].0))
     }
 
-    fn link(&self, link: &Self::Fd, into: &mut [u8]) -> Result<usize, Errno> {
+    fn read_link(&self, link: &Self::Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
         let target = self.nodes[&link.0].1.as_ref().unwrap().as_bytes();
-        let length = target.len().min(into.len());
-        into[..length].copy_from_slice(&target[..length]);
+        let length = target.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&target[..length]);
         Ok(length)
     }
 }
 
-fn owner(uid: u32) -> Distrust {
-    Distrust::Owner { uid }
+fn owner(uid: u32) -> Reason {
+    Reason::Owner { uid }
 }
 
-fn writable(mode: u32) -> Distrust {
-    Distrust::Writable { mode }
+fn writable(mode: u32) -> Reason {
+    Reason::Writable { mode }
 }
 
 #[test]
-fn a_trusted_file_is_found_by_every_way_of_writing_its_path() {
+fn a_file_is_found_by_every_spelling_of_its_path() {
     let files = Memory::new()
-        .folder("/etc/a", 0o755, HOST)
+        .directory("/etc/a", 0o755, HOST)
         .file("/etc/a/f", 0o644, HOST);
     for path in [
         "/etc/a/f",
@@ -128,7 +131,7 @@ fn a_trusted_file_is_found_by_every_way_of_writing_its_path() {
         "/../../etc/a/f",
     ] {
         assert_eq!(
-            files.walk(path, Kind::Plain).as_deref(),
+            files.open(path, Kind::Plain).as_deref(),
             Ok("/etc/a/f"),
             "{path}"
         );
@@ -136,9 +139,9 @@ fn a_trusted_file_is_found_by_every_way_of_writing_its_path() {
 }
 
 #[test]
-fn links_are_followed_and_judged() {
+fn links_are_followed_and_checked() {
     let files = Memory::new()
-        .folder("/etc/a", 0o755, 0)
+        .directory("/etc/a", 0o755, 0)
         .file("/etc/a/f", 0o644, 0)
         .symlink("/etc/absolute", "/etc/a/f", 0)
         .symlink("/etc/relative", "a/f", HOST)
@@ -158,7 +161,7 @@ fn links_are_followed_and_judged() {
         "/etc/folder/../absolute",
     ] {
         assert_eq!(
-            files.walk(path, Kind::Plain).as_deref(),
+            files.open(path, Kind::Plain).as_deref(),
             Ok("/etc/a/f"),
             "{path}"
         );
@@ -166,17 +169,17 @@ fn links_are_followed_and_judged() {
     assert_eq!(files.refused("/etc/foreign"), (owner(STRANGER), 12));
     assert_eq!(
         files.refused("/etc/nowhere"),
-        (Distrust::Call(Errno(2)), 12)
+        (Reason::Syscall(Errno(2)), 12)
     );
-    assert_eq!(files.refused("/etc/folder"), (Distrust::NotAFile, 11));
+    assert_eq!(files.refused("/etc/folder"), (Reason::NotAFile, 11));
 }
 
 #[test]
-fn what_lies_behind_a_link_is_blamed_on_the_link() {
+fn what_is_behind_a_link_is_reported_at_the_link() {
     let files = Memory::new()
-        .folder("/etc/open", 0o777, 0)
+        .directory("/etc/open", 0o777, 0)
         .file("/etc/open/f", 0o644, 0)
-        .folder("/etc/a", 0o755, 0)
+        .directory("/etc/a", 0o755, 0)
         .symlink("/etc/a/link", "/etc/open", 0);
     assert_eq!(
         files.refused("/etc/a/link/f"),
@@ -192,7 +195,7 @@ fn loops_end() {
         .symlink("/etc/grows", "grows/x", 0)
         .symlink("/etc/empty", "", 0);
     for path in ["/etc/a", "/etc/grows", "/etc/empty"] {
-        assert_eq!(files.refused(path).0, Distrust::TooLong, "{path}");
+        assert_eq!(files.refused(path).0, Reason::TooLong, "{path}");
     }
 }
 
@@ -203,52 +206,52 @@ fn forty_links_are_followed_and_no_more() {
         files = files.symlink(&format!("/etc/l{link}"), &format!("l{}", link - 1), 0);
     }
     assert_eq!(
-        files.walk("/etc/l40", Kind::Plain).as_deref(),
+        files.open("/etc/l40", Kind::Plain).as_deref(),
         Ok("/etc/l0")
     );
-    assert_eq!(files.refused("/etc/l41").0, Distrust::TooLong);
+    assert_eq!(files.refused("/etc/l41").0, Reason::TooLong);
 }
 
 #[test]
-fn a_trailing_slash_asks_for_a_folder() {
+fn a_trailing_slash_requires_a_directory() {
     let files = Memory::new()
         .file("/etc/f", 0o644, 0)
         .symlink("/etc/link", "f", 0)
         .symlink("/etc/slash", "f/", 0);
-    assert_eq!(files.refused("/etc/f/"), (Distrust::NotAFolder, 6));
-    assert_eq!(files.refused("/etc/f/x"), (Distrust::NotAFolder, 6));
-    assert_eq!(files.refused("/etc/link/").0, Distrust::NotAFolder);
-    assert_eq!(files.refused("/etc/slash").0, Distrust::NotAFolder);
-    assert_eq!(files.refused("/etc/").0, Distrust::NotAFile);
-    assert_eq!(files.refused("/").0, Distrust::NotAFile);
-    assert_eq!(files.refused("/etc/..").0, Distrust::NotAFile);
+    assert_eq!(files.refused("/etc/f/"), (Reason::NotADirectory, 6));
+    assert_eq!(files.refused("/etc/f/x"), (Reason::NotADirectory, 6));
+    assert_eq!(files.refused("/etc/link/").0, Reason::NotADirectory);
+    assert_eq!(files.refused("/etc/slash").0, Reason::NotADirectory);
+    assert_eq!(files.refused("/etc/").0, Reason::NotAFile);
+    assert_eq!(files.refused("/").0, Reason::NotAFile);
+    assert_eq!(files.refused("/etc/..").0, Reason::NotAFile);
 }
 
 #[test]
-fn only_absolute_paths_of_bearable_length() {
+fn only_absolute_paths_of_limited_length() {
     let files = Memory::new();
-    assert_eq!(files.refused("etc/f"), (Distrust::Relative, 0));
-    assert_eq!(files.refused(""), (Distrust::Relative, 0));
+    assert_eq!(files.refused("etc/f"), (Reason::Relative, 0));
+    assert_eq!(files.refused(""), (Reason::Relative, 0));
     let long = format!("/{}", "x".repeat(PATH_MAX));
-    assert_eq!(files.refused(&long).0, Distrust::TooLong);
+    assert_eq!(files.refused(&long).0, Reason::TooLong);
     let name = format!("/etc/{}", "x".repeat(256));
-    assert_eq!(files.refused(&name).0, Distrust::TooLong);
+    assert_eq!(files.refused(&name).0, Reason::TooLong);
     let name = format!("/etc/{}", "x".repeat(255));
-    assert_eq!(files.refused(&name).0, Distrust::Call(Errno(2)));
+    assert_eq!(files.refused(&name).0, Reason::Syscall(Errno(2)));
 }
 
 #[test]
-fn every_folder_on_the_way_counts() {
+fn every_directory_is_checked() {
     let files = Memory::new()
-        .folder("/etc/group", 0o775, 0)
+        .directory("/etc/group", 0o775, 0)
         .file("/etc/group/f", 0o644, 0)
-        .folder("/etc/sticky", 0o1777, 0)
+        .directory("/etc/sticky", 0o1777, 0)
         .file("/etc/sticky/f", 0o644, 0)
         .file("/etc/sticky/theirs", 0o644, STRANGER)
-        .folder("/etc/theirs", 0o755, STRANGER)
+        .directory("/etc/theirs", 0o755, STRANGER)
         .file("/etc/theirs/f", 0o644, 0);
     assert_eq!(files.refused("/etc/group/f"), (writable(0o775), 10));
-    assert!(files.walk("/etc/sticky/f", Kind::Plain).is_ok());
+    assert!(files.open("/etc/sticky/f", Kind::Plain).is_ok());
     assert_eq!(files.refused("/etc/sticky/theirs"), (owner(STRANGER), 18));
     assert_eq!(files.refused("/etc/theirs/f"), (owner(STRANGER), 11));
     // Leaving such a folder again does not make up for having been in it.
@@ -259,13 +262,13 @@ fn every_folder_on_the_way_counts() {
 }
 
 #[test]
-fn the_root_folder_counts_too() {
-    let files = Memory::new().folder("/", 0o777, 0).file("/f", 0o644, 0);
+fn the_root_directory_is_checked() {
+    let files = Memory::new().directory("/", 0o777, 0).file("/f", 0o644, 0);
     assert_eq!(files.refused("/f"), (writable(0o777), 0));
 }
 
 #[test]
-fn the_file_itself_counts() {
+fn the_file_is_checked() {
     let mut files = Memory::new()
         .file("/etc/group", 0o664, 0)
         .file("/etc/sticky", 0o1646, 0)
@@ -283,15 +286,15 @@ fn the_file_itself_counts() {
     assert_eq!(files.refused("/etc/group").0, writable(0o664));
     assert_eq!(files.refused("/etc/sticky").0, writable(0o1646));
     assert_eq!(files.refused("/etc/theirs").0, owner(STRANGER));
-    assert_eq!(files.refused("/etc/fifo").0, Distrust::NotAFile);
-    assert_eq!(files.refused("/etc/device").0, Distrust::NotAFile);
-    assert_eq!(files.refused("/etc/swapped").0, Distrust::NotAFile);
+    assert_eq!(files.refused("/etc/fifo").0, Reason::NotAFile);
+    assert_eq!(files.refused("/etc/device").0, Reason::NotAFile);
+    assert_eq!(files.refused("/etc/swapped").0, Reason::NotAFile);
     assert_eq!(files.refused("/etc/given").0, owner(STRANGER));
 }
 
 #[test]
-fn secrets_are_for_their_owner_and_roots_group() {
-    for (mode, uid, fine) in [
+fn secrets_are_readable_by_owner_and_by_the_group_of_root() {
+    for (mode, uid, is_accepted) in [
         (0o600, 0, true),
         (0o400, 0, true),
         (0o640, 0, true),
@@ -304,36 +307,39 @@ fn secrets_are_for_their_owner_and_roots_group() {
         (0o644, HOST, false),
     ] {
         let files = Memory::new().file("/etc/f", mode, uid);
-        let found = files.walk("/etc/f", Kind::Secret);
-        let expected = if fine {
+        let found = files.open("/etc/f", Kind::Secret);
+        let expected = if is_accepted {
             Ok("/etc/f".to_owned())
         } else {
             Err(Refusal {
-                why: Distrust::Readable { mode },
+                reason: Reason::Readable { mode },
                 at: 6,
             })
         };
         assert_eq!(found, expected, "{mode:o} {uid}");
-        assert_eq!(keeps_secret(node(S_IFREG, mode, uid)).is_ok(), fine);
-        assert!(files.walk("/etc/f", Kind::Plain).is_ok(), "{mode:o} {uid}");
+        assert_eq!(check_secret(node(S_IFREG, mode, uid)).is_ok(), is_accepted);
+        assert!(files.open("/etc/f", Kind::Plain).is_ok(), "{mode:o} {uid}");
     }
 }
 
-/// Who may own a socket and the folders above it. 106 and 107 are servers.
+/// Who may own a socket and the directories above it. 106 and 107 are servers.
 #[test]
-fn a_socket_is_where_only_its_server_can_have_put_it() {
-    let folder =
-        |memory: Memory, mode, uid| memory.folder("/run", 0o755, 0).folder("/run/r", mode, uid);
+fn only_its_server_could_have_created_a_socket() {
+    let directory = |memory: Memory, mode, uid| {
+        memory
+            .directory("/run", 0o755, 0)
+            .directory("/run/r", mode, uid)
+    };
     let socket = |memory: Memory, uid| {
         memory.put("/run/r/s", node(crate::socket::S_IFSOCK, 0o777, uid), None)
     };
-    let walk = |memory: &Memory, path: &str| {
+    let check = |memory: &Memory, path: &str| {
         let path = CString::new(path).unwrap();
-        walk_to_socket(memory, &path, HOST, |uid| (100..110).contains(&uid))
-            .map_err(|refusal| refusal.why)
+        check_socket(memory, &path, HOST, |uid| (100..110).contains(&uid))
+            .map_err(|refusal| refusal.reason)
     };
-    let owner = |uid| Err(Distrust::Owner { uid });
-    for (mode, folder_of, socket_of, expected) in [
+    let owner = |uid| Err(Reason::Owner { uid });
+    for (mode, directory_of, socket_of, expected) in [
         (0o755, 0, 0, Ok(())),
         (0o755, 0, 106, Ok(())),
         (0o755, HOST, HOST, Ok(())),
@@ -342,36 +348,39 @@ fn a_socket_is_where_only_its_server_can_have_put_it() {
         (0o755, 106, 107, owner(107)),
         (0o755, 0, STRANGER, owner(STRANGER)),
         (0o755, STRANGER, STRANGER, owner(STRANGER)),
-        // Where anybody may put things, so may they while the server is down.
+        // While the server is down, every user could create its socket.
         (0o1777, 0, 0, Err(writable(0o1777))),
         (0o1777, 0, 106, Err(writable(0o1777))),
-        (0o775, 106, 106, Err(Distrust::Writable { mode: 0o775 })),
-        (0o777, 0, 0, Err(Distrust::Writable { mode: 0o777 })),
+        (0o775, 106, 106, Err(Reason::Writable { mode: 0o775 })),
+        (0o777, 0, 0, Err(Reason::Writable { mode: 0o777 })),
     ] {
-        let memory = socket(folder(Memory::new(), mode, folder_of), socket_of);
-        let found = walk(&memory, "/run/r/s");
-        assert_eq!(found, expected, "{mode:o} {folder_of} {socket_of}");
+        let memory = socket(directory(Memory::new(), mode, directory_of), socket_of);
+        let found = check(&memory, "/run/r/s");
+        assert_eq!(found, expected, "{mode:o} {directory_of} {socket_of}");
     }
-    let memory = folder(Memory::new(), 0o755, 0)
-        .folder("/tmp", 0o1777, 0)
-        .folder("/tmp/r", 0o755, 0)
+    let memory = directory(Memory::new(), 0o755, 0)
+        .directory("/tmp", 0o1777, 0)
+        .directory("/tmp/r", 0o755, 0)
         .put("/tmp/r/s", node(crate::socket::S_IFSOCK, 0o777, 0), None);
-    assert_eq!(walk(&memory, "/tmp/r/s"), Ok(()));
+    assert_eq!(check(&memory, "/tmp/r/s"), Ok(()));
     for path in ["/tmp/s", "/tmp/none/s"] {
         let given = CString::new(path).unwrap();
-        let refusal = walk_to_socket(&memory, &given, HOST, |_| true).unwrap_err();
+        let refusal = check_socket(&memory, &given, HOST, |_| true).unwrap_err();
         let at = &path[..refusal.at];
-        assert_eq!((refusal.why, at), (writable(0o1777), "/tmp"));
+        assert_eq!((refusal.reason, at), (writable(0o1777), "/tmp"));
     }
-    let memory = folder(Memory::new(), 0o755, 106)
+    let memory = directory(Memory::new(), 0o755, 106)
         .file("/run/r/s", 0o600, 106)
         .symlink("/run/l", "/run/r", 0)
         .symlink("/run/m", "/run/r", STRANGER);
     for path in ["/run/r/s", "/run/r", "/run/l/s"] {
-        assert_eq!(walk(&memory, path), Err(Distrust::NotASocket), "{path}");
+        assert_eq!(check(&memory, path), Err(Reason::NotASocket), "{path}");
     }
-    assert_eq!(walk(&memory, "/run/m/s"), owner(STRANGER));
-    assert_eq!(walk(&memory, "/run/r/s/x"), Err(Distrust::NotAFolder));
-    assert_eq!(walk(&memory, "run/r/s"), Err(Distrust::Relative));
-    assert_eq!(walk(&memory, "/run/r/none"), Err(Distrust::Call(Errno(2))));
+    assert_eq!(check(&memory, "/run/m/s"), owner(STRANGER));
+    assert_eq!(check(&memory, "/run/r/s/x"), Err(Reason::NotADirectory));
+    assert_eq!(check(&memory, "run/r/s"), Err(Reason::Relative));
+    assert_eq!(
+        check(&memory, "/run/r/none"),
+        Err(Reason::Syscall(Errno(2)))
+    );
 }

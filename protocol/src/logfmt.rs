@@ -1,10 +1,10 @@
-//! One log field, `key=value`, as both sides write it.
+//! Formats one log field, `key=value`, for both sides.
 //!
-//! User names, host names and server texts are written by strangers. A value of anything but
-//! plain characters is quoted, and in quotes everything but printable ASCII is escaped: no value
-//! can forge a second field or line, or reach the terminal of whoever reads the log.
+//! User names, host names and server texts are untrusted. A value with anything but plain characters is
+//! quoted, and within quotes everything but printable ASCII is escaped: a value cannot forge a second
+//! field or line, nor send control characters to the terminal of an administrator who reads the log.
 
-/// The most bytes of one value, as written; what is longer ends in `...`.
+/// The maximum length of one formatted value, in bytes; a longer one ends in `...`.
 pub const MAX_VALUE: usize = 400;
 
 /// Appends ` key=value`.
@@ -36,7 +36,7 @@ const fn plain(byte: u8) -> bool {
         )
 }
 
-/// Appends one byte and says how long it has become.
+/// Appends one byte, escaped, and returns the length of the result.
 fn escaped(line: &mut String, byte: u8) -> usize {
     match byte {
         b'"' | b'\\' => {
