@@ -86,11 +86,7 @@ fn answer(prompted: bool, text: &[u8]) -> Vec<u8> {
     if text.len() > MAX_ANSWER {
         return Answer::TooLong.encode();
     }
-    let answer = Answer::Text { prompted, text };
-    // Without memory that is not what has happened: `Line::has_memory` is asked next.
-    answer
-        .try_encode()
-        .unwrap_or_else(|| Answer::Disconnected.encode())
+    Answer::Text { prompted, text }.encode()
 }
 
 #[cfg(test)]

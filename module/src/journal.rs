@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use pam::{items, module::PamHandle};
 use protocol::{limits, logfmt::field};
 
-use crate::{libpam, reserve, system};
+use crate::{libpam, system};
 
 /// What went wrong on this side.
 pub struct Trouble {
@@ -70,8 +70,6 @@ pub struct Line {
     pub login: [u8; 4],
     user: Vec<u8>,
     rhost: Vec<u8>,
-    /// How often the reserve of memory was needed before.
-    drawn: usize,
 }
 
 impl Line {
@@ -83,8 +81,6 @@ impl Line {
             bytes.get(..limits::MAX_NAME).unwrap_or(bytes).to_vec()
         };
         Self {
-            // First of all: what follows needs memory already.
-            drawn: reserve::drawn(),
             login: system::random(),
             user: text(
                 pamh.get_item::<items::User>()
@@ -106,15 +102,6 @@ impl Line {
         if self.user.is_empty() {
             self.user = user.get(..limits::MAX_NAME).unwrap_or(user).to_vec();
         }
-    }
-
-    /// Whether the host has had memory so far. Without, nobody is let in: who is refused needs less of
-    /// it, and there is a reserve for that.
-    pub fn has_memory(&self) -> Result<(), Trouble> {
-        if reserve::drawn() == self.drawn {
-            return Ok(());
-        }
-        Err(Trouble::local("this process has no memory left"))
     }
 
     /// Writes it. People type passwords where a name is asked for, so a name is written only if

@@ -11,7 +11,7 @@
 //!             helper ───────► birth          one helper process and its parent, started and reaped
 //! ```
 //!
-//! Below them all is `reserve`: memory to refuse with, when the host has none.
+//! An allocation failure ends the host process, which is that of one login: it grants nothing.
 //!
 //! No network, no settings file, no environment, no thread: the story of the login is told in the
 //! helper, and this side only shows what it is asked to show and reports its verdict.
@@ -27,7 +27,6 @@ mod memory;
 #[path = "../../fuzz/mutation.rs"]
 mod mutation;
 mod relay;
-mod reserve;
 mod system;
 
 #[cfg(fuzzing)]
@@ -92,7 +91,6 @@ fn authenticate(
 ) -> Result<PamResultCode, Trouble> {
     let arguments = Arguments::read(args)?;
     let Some(user) = libpam::user(pamh) else {
-        line.has_memory()?;
         return Ok(PamResultCode::PAM_CONV_ERR);
     };
     line.is_of(&user);
@@ -121,7 +119,6 @@ fn authenticate(
         | Code::ConvErr => Past::Counts(ended.counts),
     };
     memory::keep(pamh, &user, past)?;
-    line.has_memory()?;
     Ok(told(pamh, ended.code))
 }
 

@@ -113,10 +113,5 @@ unsafe fn bytes_of(text: *const c_char, most: usize) -> Option<Vec<u8>> {
     }
     // SAFETY: the caller's promise.
     let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-    let bytes = bytes.get(..most).unwrap_or(bytes);
-    let mut copy = Vec::new();
-    // Whoever has no memory hears of it later: `Line::has_memory`.
-    copy.try_reserve_exact(bytes.len()).ok()?;
-    copy.extend_from_slice(bytes);
-    Some(copy)
+    Some(bytes.get(..most).unwrap_or(bytes).to_vec())
 }

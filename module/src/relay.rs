@@ -42,10 +42,9 @@ pub fn run(
     counts: &[u8],
 ) -> Result<Ended, Trouble> {
     let request = request(pamh, arguments, flags, line, user, counts)?;
-    line.has_memory()?;
     // If it did not get the request, what it has said instead is more interesting.
     let _ = helper.send(&request);
-    let ended = relay(pamh, arguments, flags, line, &helper, user);
+    let ended = relay(pamh, arguments, flags, &helper, user);
     match ended {
         Ok(ended) => {
             helper.farewell();
@@ -65,7 +64,6 @@ fn relay(
     pamh: &mut PamHandle,
     arguments: &Arguments,
     flags: PamFlag,
-    line: &Line,
     helper: &Helper,
     user: &[u8],
 ) -> Result<Ended, Failure> {
@@ -92,7 +90,6 @@ fn relay(
                 }
                 let answer = conversation::ask(pamh, style, prompt, arguments.use_first_pass);
                 same_user(pamh, user).map_err(Failure::Trouble)?;
-                line.has_memory().map_err(Failure::Trouble)?;
                 // A helper that is gone may have left a verdict: it is read next.
                 let _ = helper.send(&answer);
             }
@@ -175,9 +172,7 @@ fn request(
         ssh_auth_info: &ssh_auth_info,
         counts,
     };
-    request
-        .try_encode()
-        .ok_or_else(|| Trouble::local("this process has no memory left"))
+    Ok(request.encode())
 }
 
 fn service(pamh: &PamHandle) -> Vec<u8> {

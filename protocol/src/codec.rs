@@ -9,18 +9,7 @@ pub struct Encoder(pub Vec<u8>);
 
 impl Encoder {
     pub fn new(kind: u8, wait_ms: u32, body: usize) -> Self {
-        let buffer = Vec::with_capacity(body.saturating_add(HEADER));
-        Self::begin(buffer, kind, wait_ms)
-    }
-
-    /// `None`: out of memory.
-    pub fn try_new(kind: u8, wait_ms: u32, body: usize) -> Option<Self> {
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(body.saturating_add(HEADER)).ok()?;
-        Some(Self::begin(buffer, kind, wait_ms))
-    }
-
-    fn begin(mut out: Vec<u8>, kind: u8, wait_ms: u32) -> Self {
+        let mut out = Vec::with_capacity(body.saturating_add(HEADER));
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[kind, 0]);
         out.extend_from_slice(&wait_ms.to_le_bytes());

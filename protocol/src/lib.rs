@@ -287,24 +287,7 @@ impl Answer<'_> {
     /// Encodes an answer. The caller wipes the result: it may contain a password.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        self.fill(Encoder::new(kind::ANSWER, 0, self.length()))
-    }
-
-    /// The same. `None`: out of memory.
-    #[must_use]
-    pub fn try_encode(&self) -> Option<Vec<u8>> {
-        let out = Encoder::try_new(kind::ANSWER, 0, self.length())?;
-        Some(self.fill(out))
-    }
-
-    const fn length(&self) -> usize {
-        match self {
-            Self::Text { text, .. } => text.len().saturating_add(6),
-            Self::Disconnected | Self::Missing | Self::TooLong => 6,
-        }
-    }
-
-    fn fill(&self, mut out: Encoder) -> Vec<u8> {
+        let mut out = Encoder::new(kind::ANSWER, 0, self.length());
         let (variant, prompted, text): (u8, bool, &[u8]) = match self {
             Self::Text { prompted, text } => (1, *prompted, text),
             Self::Disconnected => (2, true, b""),
@@ -315,6 +298,13 @@ impl Answer<'_> {
         out.byte(u8::from(prompted));
         out.bytes(text);
         out.0
+    }
+
+    const fn length(&self) -> usize {
+        match self {
+            Self::Text { text, .. } => text.len().saturating_add(6),
+            Self::Disconnected | Self::Missing | Self::TooLong => 6,
+        }
     }
 }
 

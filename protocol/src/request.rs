@@ -66,23 +66,7 @@ impl<'a> Request<'a> {
     /// Encodes the request.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        self.fill(Encoder::new(kind::REQUEST, 0, self.length()))
-    }
-
-    /// The same. `None`: out of memory.
-    #[must_use]
-    pub fn try_encode(&self) -> Option<Vec<u8>> {
-        let out = Encoder::try_new(kind::REQUEST, 0, self.length())?;
-        Some(self.fill(out))
-    }
-
-    fn length(&self) -> usize {
-        self.texts().iter().fold(15_usize, |sum, text| {
-            sum.saturating_add(text.len()).saturating_add(4)
-        })
-    }
-
-    fn fill(&self, mut out: Encoder) -> Vec<u8> {
+        let mut out = Encoder::new(kind::REQUEST, 0, self.length());
         out.number(u32::from_le_bytes(self.login));
         out.number(self.caller);
         out.number(self.pid);
@@ -93,6 +77,12 @@ impl<'a> Request<'a> {
             out.bytes(text);
         }
         out.0
+    }
+
+    fn length(&self) -> usize {
+        self.texts().iter().fold(15_usize, |sum, text| {
+            sum.saturating_add(text.len()).saturating_add(4)
+        })
     }
 
     const fn texts(&self) -> [&'a [u8]; 8] {

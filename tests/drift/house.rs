@@ -42,7 +42,6 @@ const MAY: &[&str] = &[
     "module/src/helper.rs",
     "module/src/lib.rs",
     "module/src/libpam.rs",
-    "module/src/reserve.rs",
     "module/src/system.rs",
 ];
 
