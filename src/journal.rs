@@ -228,7 +228,7 @@ impl Log {
 
     /// The machine lacks walls that this process should stand in.
     pub fn unwalled(&self, missing: &str) {
-        let mut line = self.begin("walls");
+        let mut line = self.begin("sandbox");
         field(&mut line, "missing", missing.as_bytes());
         lock(&self.out).log(Severity::LOG_WARNING, &line, PATIENCE);
     }

@@ -124,7 +124,7 @@ fn one_that_is_missing_is_said_once(bench: &Bench) {
         accounts.display()
     );
     let login = login.host(|host| apart(host, &script));
-    let said = "walls user=?";
+    let said = "sandbox user=?";
     let twice = |login: Login<'_>| {
         let login =
             login.host(|host| host.steps(&[Step::Authenticate, Step::Restart, Step::Authenticate]));
@@ -190,14 +190,14 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
     let granted = Seen::new(
         &[code::SUCCESS],
         &[ASKS, SENT],
-        &["walls user=?", "sent", "granted"],
+        &["sandbox user=?", "sent", "granted"],
         1,
     );
     let passed = Seen::granted();
     // A machine that has just started says what its kernel lacks, if that can be asked.
     let old = landlock() < OTHERS;
     let (refused_later, passed) = if old {
-        let log = ["walls user=?", "failed user=? stage=helper reason=local"];
+        let log = ["sandbox user=?", "failed user=? stage=helper reason=local"];
         (
             Seen::new(&[code::SERVICE_ERR], &[], &log, 0),
             granted.clone(),

@@ -149,7 +149,7 @@ impl Login<'_> {
             let severity = match line.message.split(' ').nth(1) {
                 Some("sent" | "granted" | "skipped") => 6,
                 Some("denied" | "phone-changed") => 5,
-                Some("walls") => 4,
+                Some("sandbox") => 4,
                 Some("debug") => 7,
                 _ => 3,
             };
