@@ -21,6 +21,7 @@ use crate::{
     config::{self, Settings},
     deadline::{self, Moment},
     directory::Phonebook,
+    failure::{Failure, FailureKind, Stage},
     id::LoginId,
     journal::{Log, Subject},
     ledger::{self, Books},
@@ -28,7 +29,7 @@ use crate::{
     net,
     prefetch::Permits,
     sys,
-    verdict::{Denied, Failed, Fault, Outcome, Stage},
+    verdict::{Denied, Outcome},
 };
 use remote::Remote;
 use rooms::{Host, Mail, Wall};
@@ -152,7 +153,7 @@ fn serve(
 /// handle, and that would be an outage.
 fn forgiven(outcome: &Outcome, stood_still: Duration) -> Duration {
     match outcome {
-        Outcome::Failed(failed) if failed.fault == Fault::Local => Duration::MAX,
+        Outcome::Failed(failed) if failed.kind == FailureKind::Local => Duration::MAX,
         _ => stood_still,
     }
 }
@@ -224,7 +225,7 @@ impl Texts {
     }
 }
 
-fn load(request: &protocol::Request, texts: &Texts) -> Result<Settings, Failed> {
+fn load(request: &protocol::Request, texts: &Texts) -> Result<Settings, Failure> {
     let source = request.source.map(|source| match source {
         protocol::Source::Ldap => config::Source::Ldap,
         protocol::Source::Ssh => config::Source::Ssh,
@@ -238,7 +239,7 @@ fn load(request: &protocol::Request, texts: &Texts) -> Result<Settings, Failed> 
     config::load(&config::Disk, path, &texts.service, source).map_err(|error| {
         let detail = format!("{error}: {}", error.remedy());
         if error.is_local() {
-            fault(Stage::Settings, Fault::Local, detail)
+            Failure::new(Stage::Settings, FailureKind::Local, detail, "")
         } else {
             settings_fault(detail)
         }
@@ -352,7 +353,7 @@ fn shortest_wait(settings: &Settings) -> Duration {
     settings.deadline.min(servers).min(ledger)
 }
 
-fn fail(log: &Log, failed: Failed, counts: Counts) -> (Pam, Counts) {
+fn fail(log: &Log, failed: Failure, counts: Counts) -> (Pam, Counts) {
     let outcome = Outcome::Failed(failed);
     if let Outcome::Failed(failed) = &outcome {
         log.failed(failed);
@@ -360,25 +361,16 @@ fn fail(log: &Log, failed: Failed, counts: Counts) -> (Pam, Counts) {
     (outcome.pam(), counts)
 }
 
-fn fault(stage: Stage, fault: Fault, detail: String) -> Failed {
-    Failed {
-        stage,
-        fault,
-        error: None,
-        detail,
-    }
+fn settings_fault(detail: String) -> Failure {
+    Failure::new(Stage::Settings, FailureKind::BadSettings, detail, "")
 }
 
-fn settings_fault(detail: String) -> Failed {
-    fault(Stage::Settings, Fault::BadSettings, detail)
+fn helper_fault(detail: impl Into<String>) -> Failure {
+    Failure::new(Stage::Helper, FailureKind::Helper, detail, "")
 }
 
-fn helper_fault(detail: impl Into<String>) -> Failed {
-    fault(Stage::Helper, Fault::Helper, detail.into())
-}
-
-fn local(detail: String) -> Failed {
-    fault(Stage::Helper, Fault::Local, detail)
+fn local(detail: String) -> Failure {
+    Failure::new(Stage::Helper, FailureKind::Local, detail, "")
 }
 
 fn panicked() -> String {

@@ -25,12 +25,8 @@ use protocol::logfmt::field;
 use syslog::Severity;
 
 use crate::{
-    deadline::Deadline,
-    id::LoginId,
-    phone::Phone,
-    policy::Exemption,
-    sms::Sent,
-    verdict::{Denied, Failed},
+    deadline::Deadline, failure::Failure, id::LoginId, phone::Phone, policy::Exemption, sms::Sent,
+    verdict::Denied,
 };
 use lost::OfThisLogin;
 use socket::{Attempt, Line, Socket};
@@ -263,25 +259,25 @@ impl Log {
     }
 
     /// We could not do our work.
-    pub fn failed(&self, failed: &Failed) {
+    pub fn failed(&self, failed: &Failure) {
         self.last(Severity::LOG_ERR, &self.failure(failed), PATIENCE);
     }
 
     /// The same, where the login goes on.
-    pub fn trouble(&self, failed: &Failed) {
+    pub fn trouble(&self, failed: &Failure) {
         let line = self.failure(failed);
         lock(&self.out).log(Severity::LOG_ERR, &line, PATIENCE);
     }
 
-    fn failure(&self, failed: &Failed) -> String {
+    fn failure(&self, failed: &Failure) -> String {
         let mut line = self.begin("failed");
         field(&mut line, "stage", failed.stage.name().as_bytes());
-        field(&mut line, "reason", failed.fault.reason().as_bytes());
-        if let Some(error) = failed.error {
+        field(&mut line, "reason", failed.kind.reason().as_bytes());
+        if let Some(error) = failed.code {
             field(&mut line, "error", error.to_string().as_bytes());
         }
-        if !failed.detail.is_empty() {
-            field(&mut line, "detail", failed.detail.as_bytes());
+        if !failed.what.is_empty() {
+            field(&mut line, "detail", failed.detail().as_bytes());
         }
         line
     }

@@ -11,7 +11,7 @@
 //!    ┌───────┬───────┬─┴─────┬───────┬───────┐
 //!  policy directory ledger code     sms   journal   each knows one thing; none knows another
 //!    └───────┴───────┴─┬─────┴───────┴───────┘
-//!  phone config net prefetch sys deadline secret id   the ground: facts and tools without opinions
+//!  phone config net prefetch sys deadline failure secret id  the ground: facts and tools without opinions
 //! ```
 //!
 //! Imports run down this picture only, and `tests/drift.rs` reads the `use` lines to see that
@@ -36,6 +36,8 @@ pub mod config;
 pub mod deadline;
 /// Who this is: one entry, its password proved, its verified phone.
 pub mod directory;
+/// Why something could not be done.
+pub mod failure;
 /// One login's process.
 pub mod helper;
 /// One login's number.

@@ -29,10 +29,11 @@ use crate::{
     config::{Settings, Source, Subject},
     deadline::{Deadline, Moment},
     directory::{self, Entry, Found},
+    failure::{Failure, FailureKind, Stage},
     id::LoginId,
     phone::Phone,
     policy::{self, NotAsked, SshProof, StackProof},
-    verdict::{Denied, Failed, Fault, First, Granted, Outcome, Second, Stage, Whose},
+    verdict::{Denied, First, Granted, Outcome, Second, Whose},
 };
 use account::Admitted;
 use password::PasswordHash;
@@ -120,7 +121,7 @@ pub fn run<'a>(
 /// Every end but success.
 enum End {
     Denied(Denied),
-    Failed(Failed),
+    Failed(Failure),
 }
 
 impl From<Denied> for End {
@@ -240,7 +241,7 @@ impl Login<'_> {
             NotAsked::SystemUser(why) => (Denied::SystemUser(self.whose()), why),
             NotAsked::SystemAlias(why) => (Denied::SystemAlias, why),
             NotAsked::NoName(why) => (Denied::NoSuchUser(self.whose()), why),
-            NotAsked::LookUp(why) => return failed(Stage::Policy, Fault::Local, why),
+            NotAsked::LookUp(why) => return failed(Stage::Policy, FailureKind::Local, why),
         };
         self.deny(denied, why)
     }
@@ -320,7 +321,7 @@ impl Login<'_> {
                 .ok_or_else(|| {
                     failed(
                         Stage::Helper,
-                        Fault::Helper,
+                        FailureKind::Helper,
                         "proofs of different logins; please report this",
                     )
                 }),
@@ -328,24 +329,20 @@ impl Login<'_> {
     }
 }
 
-fn failed(stage: Stage, fault: Fault, detail: impl Into<String>) -> End {
-    End::Failed(Failed {
-        stage,
-        fault,
-        error: None,
-        detail: detail.into(),
-    })
+fn failed(stage: Stage, kind: FailureKind, what: impl Into<String>) -> End {
+    End::Failed(Failure::new(stage, kind, what, ""))
 }
 
 fn of_directory(error: &directory::Error) -> End {
-    let fault = match error {
-        directory::Error::Outage(_) => Fault::Outage,
-        directory::Error::Refused { .. } => Fault::Refused,
-        directory::Error::Local(_) => Fault::Local,
+    let kind = match error {
+        directory::Error::Outage(_) => FailureKind::Outage,
+        directory::Error::Refused { .. } => FailureKind::Refused,
+        directory::Error::Local(_) => FailureKind::Local,
     };
-    failed(
+    End::Failed(Failure::new(
         Stage::Directory,
-        fault,
-        format!("{error}: {}", error.remedy()),
-    )
+        kind,
+        error.to_string(),
+        error.remedy(),
+    ))
 }

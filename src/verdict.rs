@@ -82,6 +82,7 @@ use protocol::Code as Pam;
 use crate::{
     code::CodeProof,
     directory::PasswordProof,
+    failure::{Failure, FailureKind},
     id::LoginId,
     policy::{Exemption, SshProof, StackProof},
 };
@@ -171,7 +172,7 @@ pub enum Outcome {
     /// The person is refused.
     Denied(Denied),
     /// We could not do our work.
-    Failed(Failed),
+    Failed(Failure),
 }
 
 /// Why a person is refused.
@@ -222,47 +223,6 @@ pub enum Whose {
     Caller,
 }
 
-/// What we failed at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    pub stage: Stage,
-    pub fault: Fault,
-    /// The carrier's own error number.
-    pub error: Option<u32>,
-    /// What happened and what to do, for the administrator.
-    pub detail: String,
-}
-
-/// Where we failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Settings,
-    Policy,
-    Directory,
-    Ledger,
-    Code,
-    Twilio,
-    Helper,
-}
-
-/// In which way we failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    BadSettings,
-    /// Others are out of reach or out of order.
-    Outage,
-    /// A server refuses us, or its certificate does not verify.
-    Refused,
-    /// Twilio refuses this number.
-    NumberRefused,
-    /// Twilio wants fewer requests.
-    Limited,
-    /// This machine lacks something.
-    Local,
-    /// The helper itself.
-    Helper,
-}
-
 impl Outcome {
     /// What PAM is told.
     #[must_use]
@@ -271,7 +231,7 @@ impl Outcome {
             Self::Granted(_) => Pam::Success,
             Self::LeftToStack(_) => Pam::Ignore,
             Self::Denied(denied) => denied.pam(),
-            Self::Failed(failed) => failed.fault.pam(),
+            Self::Failed(failed) => failed.kind.pam(),
         }
     }
 }
@@ -331,7 +291,7 @@ impl Denied {
     }
 }
 
-impl Fault {
+impl FailureKind {
     /// What PAM is told. Only what is wrong elsewhere is an outage: administrators write
     /// `authinfo_unavail=ignore`, and a caller can break things here.
     #[must_use]
@@ -340,36 +300,6 @@ impl Fault {
             Self::Outage => Pam::AuthinfoUnavail,
             Self::NumberRefused | Self::Limited => Pam::MaxTries,
             Self::BadSettings | Self::Refused | Self::Local | Self::Helper => Pam::ServiceErr,
-        }
-    }
-
-    /// As `reason=` names it in the log.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::BadSettings => "bad-settings",
-            Self::Outage => "outage",
-            Self::Refused => "refused",
-            Self::NumberRefused => "number-refused",
-            Self::Limited => "limited",
-            Self::Local => "local",
-            Self::Helper => "helper",
-        }
-    }
-}
-
-impl Stage {
-    /// As `stage=` names it in the log.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Settings => "settings",
-            Self::Policy => "policy",
-            Self::Directory => "directory",
-            Self::Ledger => "ledger",
-            Self::Code => "code",
-            Self::Twilio => "twilio",
-            Self::Helper => "helper",
         }
     }
 }

@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 use super::work::Work;
 use crate::{
     deadline::{Deadline, Duty, OnDuty, Rest},
+    failure::{Failure, FailureKind},
     login::{Heard, Person},
-    verdict::{Failed, Fault},
 };
 
 /// Nobody sits at one prompt for longer. The host mostly gives up before (`LoginGraceTime`,
@@ -142,14 +142,14 @@ impl Remote {
     /// threads (in a control group of his own, say) can let every deadline pass without any of them
     /// being slow, and administrators write `authinfo_unavail=ignore`: so that counts as a fault of
     /// this machine. No time-out is shorter than `shortest`.
-    pub fn blame_this_machine(&self, failed: &mut Failed, shortest: Duration) {
+    pub fn blame_this_machine(&self, failed: &mut Failure, shortest: Duration) {
         let stood_still = self.work().brought_about(shortest);
-        if let (Fault::Outage, Some(stood_still)) = (failed.fault, stood_still) {
-            failed.fault = Fault::Local;
-            failed.detail = format!(
+        if let (FailureKind::Outage, Some(stood_still)) = (failed.kind, stood_still) {
+            failed.kind = FailureKind::Local;
+            failed.what = format!(
                 "this process stood still for {} ms (stopped, or the machine overloaded or asleep), then: {}",
                 stood_still.as_millis(),
-                failed.detail
+                failed.what
             );
         }
     }

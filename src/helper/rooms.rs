@@ -7,6 +7,7 @@ use crate::{
     config,
     deadline::{Deadline, Moment},
     directory::{self, Entry, Found, Phonebook, Proved, Unproved},
+    failure::Failure,
     id::LoginId,
     journal::{Log, LostLines},
     ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
@@ -17,7 +18,6 @@ use crate::{
     secret::Secret,
     sms::{self, Sent, twilio::Twilio},
     sys::Nss,
-    verdict::Failed,
 };
 
 /// NSS, which has been asked for the user already: the log wants to know whether it knows him.
@@ -240,7 +240,7 @@ impl Journal for &Log {
         Log::phone_changed(self, phone)
     }
 
-    fn trouble(&mut self, failed: &Failed) {
+    fn trouble(&mut self, failed: &Failure) {
         Log::trouble(self, failed);
     }
 

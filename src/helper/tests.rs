@@ -78,17 +78,11 @@ fn a_panic_in_the_watch_is_its_end() {
 /// Time that was spent on what fails on this machine leaves a later login its whole deadline.
 #[test]
 fn a_local_failure_uses_up_no_time_of_the_handle() {
-    let failed = |fault| {
-        super::Outcome::Failed(super::Failed {
-            stage: super::Stage::Ledger,
-            fault,
-            error: None,
-            detail: String::new(),
-        })
-    };
+    let failed =
+        |kind| super::Outcome::Failed(super::Failure::new(super::Stage::Ledger, kind, "", ""));
     let second = super::Duration::from_secs(1);
-    let forgiven = |fault| super::forgiven(&failed(fault), second);
-    assert_eq!(forgiven(super::Fault::Local), super::Duration::MAX);
-    assert_eq!(forgiven(super::Fault::Outage), second);
-    assert_eq!(forgiven(super::Fault::Helper), second);
+    let forgiven = |kind| super::forgiven(&failed(kind), second);
+    assert_eq!(forgiven(super::FailureKind::Local), super::Duration::MAX);
+    assert_eq!(forgiven(super::FailureKind::Outage), second);
+    assert_eq!(forgiven(super::FailureKind::Helper), second);
 }

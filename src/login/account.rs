@@ -8,11 +8,12 @@ use crate::{
     config::a_while,
     deadline::Deadline,
     directory::{Entry, NoPhone},
+    failure::{Failure, FailureKind, Stage},
     ledger::{self, Account, Answer, Refusal, Rules, Slot, Try, Whose},
     phone::Phone,
     policy::{self, Exemption, Origin, Traces},
     sms,
-    verdict::{Denied, Failed, Fault, Stage},
+    verdict::Denied,
 };
 
 /// What comes next for somebody whose first factor is proved.
@@ -107,7 +108,7 @@ impl Login<'_> {
                 .map(Admitted::Exempt)
                 .ok_or_else(|| {
                     let detail = "the ledger remembers what it was not asked; please report this";
-                    failed(Stage::Ledger, Fault::Local, detail)
+                    failed(Stage::Ledger, FailureKind::Local, detail)
                 }),
             Answer::Reserved(slot) => Ok(Admitted::Sms(slot)),
         }
@@ -249,15 +250,12 @@ pub(super) fn way_of(wait: Option<Duration>) -> String {
     }
 }
 
-fn of_ledger(error: &ledger::Error) -> Failed {
-    Failed {
-        stage: Stage::Ledger,
-        fault: match error {
-            ledger::Error::Outage(_) => Fault::Outage,
-            ledger::Error::Refused { .. } => Fault::Refused,
-            ledger::Error::Local { .. } => Fault::Local,
-        },
-        error: None,
-        detail: format!("{error}: {}", error.remedy()),
-    }
+fn of_ledger(error: &ledger::Error) -> Failure {
+    let kind = match error {
+        ledger::Error::Outage(_) => FailureKind::Outage,
+        ledger::Error::Refused { .. } => FailureKind::Refused,
+        ledger::Error::Local { .. } => FailureKind::Local,
+    };
+    let remedy = error.remedy().to_owned();
+    Failure::new(Stage::Ledger, kind, error.to_string(), remedy)
 }

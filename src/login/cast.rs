@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::{
     deadline::{Deadline, Moment},
     directory::{self, Entry, Found, Proved, Unproved},
+    failure::Failure,
     id::LoginId,
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Try},
     phone::Phone,
@@ -15,7 +16,6 @@ use crate::{
     prefetch::{self, Permit},
     secret::Secret,
     sms::{self, Sent},
-    verdict::Failed,
 };
 
 /// Who takes part.
@@ -155,7 +155,7 @@ pub trait Journal {
     /// Announces a number that is new for this person. Whether the system log has taken the line.
     fn phone_changed(&mut self, phone: &Phone) -> bool;
     /// Something failed, and the login goes on without it.
-    fn trouble(&mut self, failed: &Failed);
+    fn trouble(&mut self, failed: &Failure);
     /// A step, for `debug`.
     fn step(&mut self, what: &str);
 }

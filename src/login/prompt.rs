@@ -11,9 +11,10 @@ use crate::{
     code::{self, Answer, Code, CodeProof, Typed, Unproved},
     config::Text,
     deadline::Moment,
+    failure::{Failure, FailureKind, Stage},
     ledger::{Account, Refusal, Slot, Try},
     secret::{self, Secret},
-    verdict::{Denied, Failed, Fault, Stage},
+    verdict::Denied,
 };
 
 /// A code with less life left than this is not sent again: a new one takes its place.
@@ -219,12 +220,12 @@ impl Login<'_> {
             digits, lifetime, ..
         } = self.settings.code;
         Code::draw(digits, lifetime, self.request.id, self.cast.clock.now())
-            .map_err(|none| super::failed(Stage::Code, Fault::Local, none.to_string()))
+            .map_err(|none| super::failed(Stage::Code, FailureKind::Local, none.to_string()))
     }
 
     /// Hands a code to the carrier. It counts before it goes: the host may end at any moment. What
     /// was surely not sent is given back to the ledger.
-    fn send(&mut self, who: &Account, code: &Code, slot: Slot) -> Result<(), Failed> {
+    fn send(&mut self, who: &Account, code: &Code, slot: Slot) -> Result<(), Failure> {
         self.counts.sms = self.counts.sms.saturating_add(1);
         let now = self.cast.clock.now();
         let validity = code.left(now);
@@ -243,17 +244,21 @@ impl Login<'_> {
         } else {
             self.give_back(who, slot);
         }
-        Err(Failed {
-            stage: Stage::Twilio,
-            fault: match error.kind {
-                crate::sms::Kind::Outage => Fault::Outage,
-                crate::sms::Kind::Refused => Fault::Refused,
-                crate::sms::Kind::NumberRefused => Fault::NumberRefused,
-                crate::sms::Kind::Limited => Fault::Limited,
-                crate::sms::Kind::Local => Fault::Local,
-            },
-            error: error.code,
-            detail: format!("{error}: {}", error.remedy()),
+        let kind = match error.kind {
+            crate::sms::Kind::Outage => FailureKind::Outage,
+            crate::sms::Kind::Refused => FailureKind::Refused,
+            crate::sms::Kind::NumberRefused => FailureKind::NumberRefused,
+            crate::sms::Kind::Limited => FailureKind::Limited,
+            crate::sms::Kind::Local => FailureKind::Local,
+        };
+        Err(Failure {
+            code: error.code,
+            ..Failure::new(
+                Stage::Twilio,
+                kind,
+                error.to_string(),
+                error.remedy().to_owned(),
+            )
         })
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Login;
 use crate::{
     config::{Field, Text, a_while, guesses_made, logins_left, tries_left},
+    failure::{Failure, FailureKind},
     phone::Phone,
-    verdict::{Denied, Failed, Fault, Outcome},
+    verdict::{Denied, Outcome},
 };
 
 impl Login<'_> {
@@ -84,19 +85,19 @@ impl Login<'_> {
         })
     }
 
-    const fn failure(&self, failed: &Failed) -> &Text {
+    const fn failure(&self, failed: &Failure) -> &Text {
         let messages = &self.settings.messages;
-        match failed.fault {
-            Fault::NumberRefused => match failed.error {
+        match failed.kind {
+            FailureKind::NumberRefused => match failed.code {
                 Some(STOPPED) => &messages.stopped,
                 Some(_) | None => &messages.bad_number,
             },
-            Fault::BadSettings
-            | Fault::Outage
-            | Fault::Refused
-            | Fault::Limited
-            | Fault::Local
-            | Fault::Helper => &messages.not_sent,
+            FailureKind::BadSettings
+            | FailureKind::Outage
+            | FailureKind::Refused
+            | FailureKind::Limited
+            | FailureKind::Local
+            | FailureKind::Helper => &messages.not_sent,
         }
     }
 

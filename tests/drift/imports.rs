@@ -34,6 +34,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "prefetch",
             "sys",
             "deadline",
+            "failure",
             "secret",
             "id",
         ],
@@ -56,12 +57,13 @@ const PICTURE: &[(&str, &[&str])] = &[
             "config",
             "prefetch",
             "deadline",
+            "failure",
             "secret",
             "id",
         ],
     ),
     // It names the proofs that the rooms below make.
-    ("verdict", &["policy", "directory", "code", "id"]),
+    ("verdict", &["policy", "directory", "code", "failure", "id"]),
     // Each knows one thing; none knows another.
     ("policy", &["config", "id"]),
     (
@@ -85,7 +87,9 @@ const PICTURE: &[(&str, &[&str])] = &[
     // became of an SMS and why none was needed.
     (
         "journal",
-        &["verdict", "policy", "sms", "phone", "sys", "deadline", "id"],
+        &[
+            "verdict", "policy", "sms", "phone", "sys", "deadline", "failure", "id",
+        ],
     ),
     // The ground. A setting may be a region of phones, or a secret; waiting for a connection is
     // bounded; a secret may go into a request.
@@ -94,6 +98,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("prefetch", &["sys"]),
     ("phone", &[]),
     ("deadline", &[]),
+    ("failure", &[]),
     ("secret", &[]),
     ("id", &[]),
     // The machine's names are what policy asks for: it owns the trait.

@@ -6,7 +6,7 @@ use rustix::{
 };
 
 use super::*;
-use crate::verdict::Stage;
+use crate::failure::Stage;
 
 /// A remote, and the other end of its wire.
 fn remote() -> (Remote, OwnedFd) {
@@ -15,13 +15,8 @@ fn remote() -> (Remote, OwnedFd) {
     (Remote::new(near), far)
 }
 
-fn blamed(remote: &Remote, fault: Fault) -> Failed {
-    let mut failed = Failed {
-        stage: Stage::Directory,
-        fault,
-        error: None,
-        detail: "timed out".into(),
-    };
+fn blamed(remote: &Remote, kind: FailureKind) -> Failure {
+    let mut failed = Failure::new(Stage::Directory, kind, "timed out", "");
     remote.blame_this_machine(&mut failed, Duration::from_secs(5));
     failed
 }
@@ -32,14 +27,20 @@ fn whoever_has_stood_still_is_blamed() {
     // What passes before the work begins uses no time up, and is no concern of anybody's.
     thread::sleep(Duration::from_millis(1300));
     let _duty = remote.begin();
-    assert_eq!(blamed(&remote, Fault::Outage).fault, Fault::Outage);
+    assert_eq!(
+        blamed(&remote, FailureKind::Outage).kind,
+        FailureKind::Outage
+    );
     // As good as stopped: it says nothing meanwhile.
     thread::sleep(Duration::from_millis(1300));
-    let failed = blamed(&remote, Fault::Outage);
-    assert_eq!(failed.fault, Fault::Local);
-    assert!(failed.detail.starts_with("this process stood still for "));
-    assert!(failed.detail.ends_with(", then: timed out"));
-    assert_eq!(blamed(&remote, Fault::Refused).fault, Fault::Refused);
+    let failed = blamed(&remote, FailureKind::Outage);
+    assert_eq!(failed.kind, FailureKind::Local);
+    assert!(failed.what.starts_with("this process stood still for "));
+    assert!(failed.what.ends_with(", then: timed out"));
+    assert_eq!(
+        blamed(&remote, FailureKind::Refused).kind,
+        FailureKind::Refused
+    );
     assert!(remote.stood_still_at_work() >= Duration::from_millis(1200));
 }
 

@@ -411,7 +411,7 @@ impl Journal for Silent<'_> {
         self.0.changed.borrow_mut().push(phone.masked());
         !self.0.log_is_full.get()
     }
-    fn trouble(&mut self, failed: &Failed) {
+    fn trouble(&mut self, failed: &Failure) {
         self.0.trouble.borrow_mut().push(failed.stage.name());
     }
     fn step(&mut self, _: &str) {
@@ -552,7 +552,7 @@ pub fn tell(told: Told) -> Seen {
         }
         Outcome::LeftToStack(exemption) => exemption.reason(),
         Outcome::Denied(denied) => denied.reason(),
-        Outcome::Failed(failed) => failed.fault.reason(),
+        Outcome::Failed(failed) => failed.kind.reason(),
     };
     Seen {
         pam: ended.outcome.pam(),
