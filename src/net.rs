@@ -21,6 +21,8 @@ use std::{fmt, io};
 
 use rustix::io::Errno;
 
+use crate::failure::{FailureKind, Stage};
+
 #[cfg(test)]
 pub(crate) use resolve::BOTH;
 
@@ -49,6 +51,13 @@ pub enum Error {
     Local(String),
 }
 
+/// What the administrator can do about a failed connection of one client.
+#[derive(Debug, Clone, Copy)]
+pub struct Remedies {
+    pub outage: &'static str,
+    pub local: &'static str,
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Outage(what)
@@ -69,6 +78,19 @@ impl Error {
             Self::Outage(_) | Self::ClosedEarly(_) => true,
             Self::Refused { .. } | Self::Local(_) => false,
         }
+    }
+
+    /// Converts it to the failure of a client, which knows the stage and what helps there.
+    #[must_use]
+    pub fn into_failure(self, stage: Stage, remedies: Remedies) -> crate::failure::Failure {
+        let (kind, what, remedy) = match self {
+            Self::Outage(what) | Self::ClosedEarly(what) => {
+                (FailureKind::Outage, what, remedies.outage)
+            }
+            Self::Refused { what, remedy } => (FailureKind::Refused, what, remedy),
+            Self::Local(what) => (FailureKind::Local, what, remedies.local),
+        };
+        crate::failure::Failure::new(stage, kind, what, remedy)
     }
 
     /// What an input or output error with this peer means; on a stream under TLS too.

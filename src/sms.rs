@@ -4,7 +4,9 @@
 mod segments;
 pub mod twilio;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
+
+use crate::failure::Failure;
 
 pub use segments::segments;
 
@@ -18,77 +20,30 @@ pub struct Sent {
     pub took: Duration,
 }
 
-/// Whose fault it is that a text was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The carrier is out of reach, or not itself.
-    Outage,
-    /// The carrier refuses us, or cannot prove who it is: a matter of settings and accounts.
-    Refused,
-    /// The carrier refuses this phone number.
-    NumberRefused,
-    /// Too many texts.
-    Limited,
-    /// Something is wrong on this machine.
-    Local,
-}
-
-/// Why a text was not taken. Everything in it is one line of printable ASCII, and without number,
-/// text or token: the carrier's own words, which may hold all three, are never repeated.
+/// Why a text message was not accepted. The carrier's own words, which may contain the number, the text
+/// or a token, are never repeated in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    /// Whose fault it is.
-    pub kind: Kind,
-    /// The carrier's number for it.
-    pub code: Option<u32>,
-    what: String,
-    remedy: String,
-    may_be_sent: bool,
+pub struct SendError {
+    pub failure: Failure,
+    /// Whether the text may be delivered all the same: at least a part of the request was sent, and no
+    /// response refuses it. If `false`, it is certain that it is not delivered.
+    pub may_be_sent: bool,
 }
 
-impl Error {
-    /// Puts one together, of a text that may be sent: whoever knows better says so.
-    pub(crate) fn new(
-        kind: Kind,
-        code: Option<u32>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+impl SendError {
+    /// A failure after which it is certain that the text is not delivered.
+    pub(crate) const fn not_sent(failure: Failure) -> Self {
         Self {
-            kind,
-            code,
-            what: what.into(),
-            remedy: remedy.into(),
+            failure,
+            may_be_sent: false,
+        }
+    }
+
+    /// A failure that leaves open whether the text is delivered.
+    pub(crate) const fn unknown(failure: Failure) -> Self {
+        Self {
+            failure,
             may_be_sent: true,
         }
     }
-
-    /// The same of a text that surely was not sent.
-    pub(crate) fn not_sent(self) -> Self {
-        Self {
-            may_be_sent: false,
-            ..self
-        }
-    }
-
-    /// Whether the text may be on its way all the same: it was handed over, at least in part, and
-    /// no answer says that it was refused. Of `false` it is certain that nobody gets it.
-    #[must_use]
-    pub const fn may_be_sent(&self) -> bool {
-        self.may_be_sent
-    }
-
-    /// What an administrator can do about it.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for Error {}

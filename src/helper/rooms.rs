@@ -16,7 +16,7 @@ use crate::{
     policy::Names,
     prefetch::Permit,
     secret::Secret,
-    sms::{self, Sent, twilio::Twilio},
+    sms::{SendError, Sent, twilio::Twilio},
     sys::Nss,
 };
 
@@ -146,7 +146,7 @@ impl Carrier for Mail<'_> {
         text: &Secret,
         validity: Duration,
         by: Deadline,
-    ) -> Result<Sent, sms::Error> {
+    ) -> Result<Sent, SendError> {
         self.open().send(to, text, validity, by)
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     policy::Names,
     prefetch::{self, Permit},
     secret::Secret,
-    sms::{self, Sent},
+    sms::{SendError, Sent},
 };
 
 /// Who takes part.
@@ -139,7 +139,7 @@ pub trait Carrier {
         text: &Secret,
         validity: Duration,
         by: Deadline,
-    ) -> Result<Sent, sms::Error>;
+    ) -> Result<Sent, SendError>;
 }
 
 /// Whoever writes down what happens on the way.

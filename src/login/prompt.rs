@@ -239,26 +239,11 @@ impl Login<'_> {
             }
             Err(error) => error,
         };
-        if error.may_be_sent() {
+        if error.may_be_sent {
             self.counts.last_sms = Some(self.cast.clock.now());
         } else {
             self.give_back(who, slot);
         }
-        let kind = match error.kind {
-            crate::sms::Kind::Outage => FailureKind::Outage,
-            crate::sms::Kind::Refused => FailureKind::Refused,
-            crate::sms::Kind::NumberRefused => FailureKind::NumberRefused,
-            crate::sms::Kind::Limited => FailureKind::Limited,
-            crate::sms::Kind::Local => FailureKind::Local,
-        };
-        Err(Failure {
-            code: error.code,
-            ..Failure::new(
-                Stage::Twilio,
-                kind,
-                error.to_string(),
-                error.remedy().to_owned(),
-            )
-        })
+        Err(error.failure)
     }
 }

@@ -12,12 +12,13 @@ mod wording;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Error, Kind, Sent};
+use super::{SendError, Sent};
 use crate::{
     config::{self, Sender},
     deadline::{self, Deadline, Moment},
+    failure::{Failure, FailureKind, Stage},
     net::{
-        self,
+        self, Remedies,
         http::{self, Post, Unanswered},
     },
     phone::Phone,
@@ -85,7 +86,7 @@ impl Twilio {
         body: &Secret,
         valid: Duration,
         by: Deadline,
-    ) -> Result<Sent, Error> {
+    ) -> Result<Sent, SendError> {
         let early = self.early.take();
         self.deliver(early, to.e164(), body, valid, by)
     }
@@ -98,11 +99,11 @@ impl Twilio {
         body: &Secret,
         valid: Duration,
         by: Deadline,
-    ) -> Result<Sent, Error> {
+    ) -> Result<Sent, SendError> {
         let began = Moment::now();
         let end = Deadline::at(began.after(valid));
         let early = early.map(|early| early.opened(self.way.timeout, by));
-        let mut early = early.transpose().map_err(unasked)?.flatten();
+        let mut early = early.transpose().map_err(connect_failed)?.flatten();
         let mut limited = None;
         let mut repeats = 0;
         loop {
@@ -110,12 +111,12 @@ impl Twilio {
             let was_open = open.is_some();
             let connection = match open {
                 Some(connection) => connection,
-                None => self.way.open(by).map_err(unasked)?,
+                None => self.way.open(by).map_err(connect_failed)?,
             };
             // What is left of it now: the ways here and the waits count.
             let valid = end.left();
             if valid.is_zero() {
-                return Err(limited.unwrap_or_else(too_slow));
+                return Err(limited.unwrap_or_else(expired_while_connecting));
             }
             let form = wording::form(to, &self.sender, body, valid);
             let post = Post {
@@ -124,11 +125,11 @@ impl Twilio {
                 form: &form,
             };
             let until = by.or_within(self.way.timeout);
-            let server = self.way.server().map_err(unasked)?;
+            let server = self.way.server().map_err(connect_failed)?;
             let reply = match http::post(server, connection, &post, until) {
                 // It had died unseen. Nothing of the text has left: a new one, once.
                 Err(Unanswered { asked: false, .. }) if was_open => continue,
-                reply => reply.map_err(unanswered)?,
+                reply => reply.map_err(no_response)?,
             };
             let error = match outcome::of(&reply) {
                 Ok(sid) => {
@@ -137,7 +138,7 @@ impl Twilio {
                 }
                 Err(error) => error,
             };
-            match outcome::later(&reply).filter(|_| error.kind == Kind::Limited) {
+            match outcome::later(&reply).filter(|_| error.failure.kind == FailureKind::Limited) {
                 Some(wait) if repeats < MOST_REPEATS && wait < by.min(end).left() => {
                     deadline::sleep(wait);
                     repeats = repeats.saturating_add(1);
@@ -149,46 +150,32 @@ impl Twilio {
     }
 }
 
-/// What was to be sent was over before there was a connection.
-fn too_slow() -> Error {
-    Error::new(
-        Kind::Outage,
-        None,
-        "connecting to Twilio took longer than the code lives",
-        "look at network, name service, firewall and twilio.proxy on this machine, and at code.lifetime",
-    )
-    .not_sent()
+/// The code expired before there was a connection.
+fn expired_while_connecting() -> SendError {
+    SendError::not_sent(Failure::new(
+        Stage::Twilio,
+        FailureKind::Outage,
+        "connecting to Twilio took longer than the lifetime of the code",
+        "check network, name service, firewall and twilio.proxy of this machine, and code.lifetime",
+    ))
 }
 
-/// Nothing was asked yet.
-fn unasked(error: net::Error) -> Error {
-    from_net(error).not_sent()
+/// What the administrator can do about a failed connection.
+const REMEDIES: Remedies = Remedies {
+    outage: "check network, name service, firewall and twilio.proxy of this machine, and https://status.twilio.com",
+    local: "check twilio.ca_file, twilio.proxy, the system's CA certificates, and limits and filters of this machine",
+};
+
+/// A connection failed before a request was sent.
+fn connect_failed(error: net::Error) -> SendError {
+    SendError::not_sent(error.into_failure(Stage::Twilio, REMEDIES))
 }
 
-/// Twilio may have read the request and never have come to answer it.
-fn unanswered(Unanswered { asked, error }: Unanswered) -> Error {
+/// No response. If a part of the request was sent, Twilio may have processed it.
+fn no_response(Unanswered { asked, error }: Unanswered) -> SendError {
     if asked {
-        from_net(error)
+        SendError::unknown(error.into_failure(Stage::Twilio, REMEDIES))
     } else {
-        unasked(error)
-    }
-}
-
-/// What a failed connection means to whoever wanted to send.
-fn from_net(error: net::Error) -> Error {
-    match error {
-        net::Error::Outage(text) | net::Error::ClosedEarly(text) => Error::new(
-            Kind::Outage,
-            None,
-            text,
-            "look at network, name service, firewall and twilio.proxy on this machine, and at https://status.twilio.com",
-        ),
-        net::Error::Refused { what, remedy } => Error::new(Kind::Refused, None, what, remedy),
-        net::Error::Local(text) => Error::new(
-            Kind::Local,
-            None,
-            text,
-            "look at twilio.ca_file, twilio.proxy, the system's CA certificates, and limits and filters on this machine",
-        ),
+        connect_failed(error)
     }
 }

@@ -13,11 +13,12 @@ use crate::{
     config::{self, Content, Files, Role, Unsafe},
     deadline::Deadline,
     directory::{self, PasswordProof, Proved, Unproved, Value},
+    failure::{Failure, FailureKind, Stage},
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
     policy::Names,
     prefetch::{self, Permit, Permits},
     secret::Secret,
-    sms::{self, Sent},
+    sms::{SendError, Sent},
 };
 
 pub const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
@@ -288,17 +289,22 @@ impl Carrier for Post<'_> {
         text: &Secret,
         _: Duration,
         _: Deadline,
-    ) -> Result<Sent, sms::Error> {
+    ) -> Result<Sent, SendError> {
         self.0.turn("send");
-        let error = |kind, code| sms::Error::new(kind, code, "refused", "do something");
-        let refused = |code| Err(error(sms::Kind::NumberRefused, code).not_sent());
+        let failure = |kind| Failure::new(Stage::Twilio, kind, "refused", "do something");
+        let refused = |code| {
+            Err(SendError::not_sent(Failure {
+                code,
+                ..failure(FailureKind::NumberRefused)
+            }))
+        };
         match to.e164() {
             NUMBER | MOVED => {}
             STOPPED => return refused(Some(21610)),
             _ => return refused(Some(21614)),
         }
         if self.0.sms.borrow().len() >= self.1 {
-            return Err(error(sms::Kind::Outage, None));
+            return Err(SendError::unknown(failure(FailureKind::Outage)));
         }
         self.0.sms.borrow_mut().push(text.reveal().to_owned());
         self.0.note("send");

@@ -1,7 +1,7 @@
 //! Twilio's error codes: what each means here, and what to do about it. Our own words throughout.
 #![forbid(unsafe_code)]
 
-use crate::sms::{Error, Kind};
+use crate::failure::{Failure, FailureKind, Stage};
 
 use Whose::{Account, Number};
 
@@ -29,13 +29,13 @@ fn known(code: u32) -> Option<Row> {
 
 /// Puts an HTTP status and a code (if there is one) into words. With a code, the remedy ends with
 /// the address of Twilio's page on it.
-pub(super) fn explain(kind: Kind, status: u16, code: Option<u32>) -> Error {
+pub(super) fn explain(kind: FailureKind, status: u16, code: Option<u32>) -> Failure {
     let Some(code) = code else {
         let what = match status {
             201 => "Twilio took the text and dropped it without an error code".to_owned(),
             _ => format!("Twilio answers HTTP {status} without an error code"),
         };
-        return Error::new(kind, None, what, for_status(status));
+        return Failure::new(Stage::Twilio, kind, what, for_status(status));
     };
     let (what, remedy) = match (code, status, known(code)) {
         (20003, 401, _) => (
@@ -52,7 +52,15 @@ pub(super) fn explain(kind: Kind, status: u16, code: Option<u32>) -> Error {
             "see Twilio's page",
         ),
     };
-    Error::new(kind, Some(code), what, format!("{remedy} ({PAGES}/{code})"))
+    Failure {
+        code: Some(code),
+        ..Failure::new(
+            Stage::Twilio,
+            kind,
+            what,
+            format!("{remedy} ({PAGES}/{code})"),
+        )
+    }
 }
 
 /// 20003 with HTTP 401: Twilio does not know who asks.
@@ -220,11 +228,11 @@ mod tests {
         let statuses = [(20003, 401), (20003, 403), (12345, 400)];
         let known = CODES.iter().map(|row| (row.0, 400));
         for (code, status) in known.chain(statuses) {
-            let error = explain(Kind::Refused, status, Some(code));
+            let error = explain(FailureKind::Refused, status, Some(code));
             let page = format!("(https://www.twilio.com/docs/api/errors/{code})");
-            assert!(error.remedy().ends_with(&page), "{}", error.remedy());
+            assert!(error.remedy.ends_with(&page), "{}", error.remedy);
             let mut line = String::new();
-            let detail = format!("{error}: {}", error.remedy());
+            let detail = error.detail();
             protocol::logfmt::field(&mut line, "detail", detail.as_bytes());
             assert!(line.ends_with(&format!("{page}\"")), "{line}");
         }
@@ -269,9 +277,9 @@ mod tests {
                 "permissions and region",
             ),
         ] {
-            let error = explain(Kind::Refused, status, Some(20003));
-            assert!(error.to_string().ends_with(what), "{error}");
-            assert!(error.remedy().contains(remedy), "{}", error.remedy());
+            let error = explain(FailureKind::Refused, status, Some(20003));
+            assert!(error.what.ends_with(what), "{error:?}");
+            assert!(error.remedy.contains(remedy), "{}", error.remedy);
             assert_eq!(error.code, Some(20003));
         }
     }
@@ -282,12 +290,10 @@ mod tests {
             20003, 20404, 20429, 21211, 21212, 21408, 21606, 21608, 21610, 21612, 21614, 21617,
             21703, 30003, 30004, 30005, 30006, 30007, 30008, 30034, 30450,
         ] {
-            let error = explain(Kind::Refused, 400, Some(code));
+            let error = explain(FailureKind::Refused, 400, Some(code));
             assert!(
-                error
-                    .to_string()
-                    .starts_with(&format!("Twilio error {code}: ")),
-                "{error}"
+                error.what.starts_with(&format!("Twilio error {code}: ")),
+                "{error:?}"
             );
             assert_eq!(error.code, Some(code));
         }
@@ -306,18 +312,18 @@ mod tests {
             (599, "HTTP 599", "status.twilio.com"),
             (302, "HTTP 302", "this is not how it answers"),
         ] {
-            let error = explain(Kind::Refused, status, None);
-            assert!(error.to_string().contains(what), "{error}");
-            assert!(error.remedy().contains(remedy), "{}", error.remedy());
+            let error = explain(FailureKind::Refused, status, None);
+            assert!(error.what.contains(what), "{error:?}");
+            assert!(error.remedy.contains(remedy), "{}", error.remedy);
         }
     }
 
     #[test]
     fn an_unknown_code_leads_to_twilios_page() {
-        let error = explain(Kind::Refused, 400, Some(12345));
-        assert_eq!(error.to_string(), "Twilio error 12345 (HTTP 400)");
+        let error = explain(FailureKind::Refused, 400, Some(12345));
+        assert_eq!(error.what, "Twilio error 12345 (HTTP 400)");
         assert_eq!(
-            error.remedy(),
+            error.remedy,
             "see Twilio's page (https://www.twilio.com/docs/api/errors/12345)"
         );
     }

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::codes;
 use crate::{
     deadline,
+    failure::{Failure, FailureKind, Stage},
     net::http::Reply,
-    sms::{Error, Kind},
+    sms::SendError,
 };
 
 /// The shortest wait after a 429: "0" must not make us knock without pause.
@@ -31,7 +32,7 @@ struct Answer {
 }
 
 /// Whether the text was taken, and under which number.
-pub(super) fn of(reply: &Reply) -> Result<Option<String>, Error> {
+pub(super) fn of(reply: &Reply) -> Result<Option<String>, SendError> {
     let answer: Answer = serde_json::from_slice(&reply.body).unwrap_or_default();
     match reply.status {
         201 => match answer.status.as_str() {
@@ -41,36 +42,47 @@ pub(super) fn of(reply: &Reply) -> Result<Option<String>, Error> {
             _ => Ok(sid(&answer.sid)),
         },
         status @ 300..=399 => Err(redirected(status, reply)),
-        429 => Err(codes::explain(Kind::Limited, 429, number(&answer.code)).not_sent()),
+        429 => {
+            let failure = codes::explain(FailureKind::Limited, 429, number(&answer.code));
+            Err(SendError::not_sent(failure))
+        }
         status @ 400..=499 => Err(refused(status, number(&answer.code))),
         // A fault may have come after the text was taken; and what is no answer of Twilio's says
         // nothing about it.
-        status @ 500..=599 => Err(codes::explain(Kind::Outage, status, number(&answer.code))),
-        status => Err(codes::explain(Kind::Outage, status, None)),
+        status => {
+            let code = (500..=599)
+                .contains(&status)
+                .then(|| number(&answer.code))
+                .flatten();
+            Err(SendError::unknown(codes::explain(
+                FailureKind::Outage,
+                status,
+                code,
+            )))
+        }
     }
 }
 
 /// A refusal: of the number, where the code says so, else of us.
-fn refused(status: u16, code: Option<u32>) -> Error {
+fn refused(status: u16, code: Option<u32>) -> SendError {
     let kind = match code {
-        Some(code) if codes::is_about_the_number(code) => Kind::NumberRefused,
-        _ => Kind::Refused,
+        Some(code) if codes::is_about_the_number(code) => FailureKind::NumberRefused,
+        _ => FailureKind::Refused,
     };
-    codes::explain(kind, status, code).not_sent()
+    SendError::not_sent(codes::explain(kind, status, code))
 }
 
-fn redirected(status: u16, reply: &Reply) -> Error {
+fn redirected(status: u16, reply: &Reply) -> SendError {
     let to = match reply.redirected_to() {
         Some(host) => format!(" to {host}"),
         None => " elsewhere".to_owned(),
     };
-    Error::new(
-        Kind::Refused,
-        None,
+    SendError::not_sent(Failure::new(
+        Stage::Twilio,
+        FailureKind::Refused,
         format!("twilio.api_url answers HTTP {status}, a redirect{to}"),
         "set twilio.api_url to where Twilio is: a redirect is not followed, as it would take the account's token along",
-    )
-    .not_sent()
+    ))
 }
 
 /// `SM` or `MM` and 32 hexadecimal digits; anything else might be anything else.

@@ -11,10 +11,7 @@ use super::{
     codes::is_about_the_number,
     outcome::{later, of},
 };
-use crate::{
-    net::http::Reply,
-    sms::{Error, Kind},
-};
+use crate::{failure::FailureKind, net::http::Reply, sms::SendError};
 
 /// A status on the first line, headers on the next, an empty line, the body. Only a 201 is a sent SMS;
 /// whose fault it is goes by status and code; and of the answer's own words nothing is repeated that could
@@ -37,26 +34,27 @@ pub fn twilio(bytes: &[u8]) {
                 |sid: &str| sid.len() == 34 && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
             assert!(sid.as_deref().is_none_or(is_one));
         }
-        Err(error) => told(status, &error),
+        Err(error) => check_error(status, &error),
     }
     assert!(later(&reply).is_none_or(|wait| wait >= Duration::from_secs(1)));
 }
 
-fn told(status: u16, error: &Error) {
-    let kind = match (status, error.code) {
-        (429, _) => Kind::Limited,
-        (201 | 400..=499, Some(code)) if is_about_the_number(code) => Kind::NumberRefused,
-        (201 | 300..=499, _) => Kind::Refused,
-        _ => Kind::Outage,
+fn check_error(status: u16, error: &SendError) {
+    let failure = &error.failure;
+    let kind = match (status, failure.code) {
+        (429, _) => FailureKind::Limited,
+        (201 | 400..=499, Some(code)) if is_about_the_number(code) => FailureKind::NumberRefused,
+        (201 | 300..=499, _) => FailureKind::Refused,
+        _ => FailureKind::Outage,
     };
-    assert_eq!(error.kind, kind, "{status}: {error}");
+    assert_eq!(failure.kind, kind, "{status}: {failure:?}");
     // Whoever refuses has not sent it; whoever is not himself may have.
     assert_eq!(
-        error.may_be_sent(),
-        kind == Kind::Outage,
-        "{status}: {error}"
+        error.may_be_sent,
+        kind == FailureKind::Outage,
+        "{status}: {error:?}"
     );
-    for text in [error.to_string(), error.remedy().to_owned()] {
+    for text in [failure.what.as_str(), &failure.remedy] {
         assert!(
             text.chars().all(|letter| matches!(letter, ' '..='~')),
             "{text:?}"

@@ -17,9 +17,10 @@ use super::{Early, Twilio};
 use crate::{
     config::{self, ApiUrl, Proxy, Sender},
     deadline::{Deadline, Moment},
+    failure::FailureKind,
     net::stage::{Act, Authority, Stage},
     secret::Secret,
-    sms::{Error, Kind, Sent},
+    sms::{SendError, Sent},
 };
 
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
@@ -46,7 +47,7 @@ fn settings(port: u16, ca: Option<&Authority>) -> config::Twilio {
     }
 }
 
-fn send(settings: &config::Twilio, within: Duration) -> Result<Sent, Error> {
+fn send(settings: &config::Twilio, within: Duration) -> Result<Sent, SendError> {
     let twilio = Twilio::new(settings);
     let text = Secret::new(TEXT.to_owned());
     let by = Deadline::within(within);
@@ -58,8 +59,8 @@ fn send(settings: &config::Twilio, within: Duration) -> Result<Sent, Error> {
 }
 
 /// What every error text keeps to.
-fn sound(error: &Error) {
-    for text in [&error.to_string(), error.remedy()] {
+fn sound(error: &SendError) {
+    for text in [error.failure.what.as_str(), &error.failure.remedy] {
         assert!(!text.is_empty());
         assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{text:?}");
         for secret in [TO, "2025550142", "042137", TOKEN, "evil", "Accepted"] {
@@ -69,18 +70,15 @@ fn sound(error: &Error) {
     assert!(!format!("{error:?}").contains("042137"));
 }
 
-fn outcome(result: &Result<Sent, Error>) -> String {
+fn outcome(result: &Result<Sent, SendError>) -> String {
     match result {
         Ok(sent) => format!("sent {}", sent.sid.as_deref().unwrap_or("?")),
         Err(error) => {
-            let kind = match error.kind {
-                Kind::Outage => "outage",
-                Kind::Refused => "refused",
-                Kind::NumberRefused => "number-refused",
-                Kind::Limited => "limited",
-                Kind::Local => "local",
-            };
-            let code = error.code.map_or("-".to_owned(), |code| code.to_string());
+            let kind = error.failure.kind.reason();
+            let code = error
+                .failure
+                .code
+                .map_or("-".to_owned(), |code| code.to_string());
             format!("{kind} {code}")
         }
     }
@@ -182,14 +180,14 @@ fn opening_is_tried_twice_and_posting_once() {
     // Twice: no third time.
     let stage = Stage::new(tls(), vec![Act::Close, Act::Close]);
     let error = send(&settings(stage.at.port(), Some(&ca)), LONG).unwrap_err();
-    assert_eq!(error.kind, Kind::Outage);
+    assert_eq!(error.failure.kind, FailureKind::Outage);
     stage.end();
 
     // Once the request may have left, it is not repeated. A second connection would be answered.
     for act in [Act::Reset, Act::CloseAfterHandshake, Act::say("")] {
         let stage = Stage::new(tls(), vec![act.clone(), created()]);
         let error = send(&settings(stage.at.port(), Some(&ca)), LONG).unwrap_err();
-        assert_eq!(error.kind, Kind::Outage, "{act:?}");
+        assert_eq!(error.failure.kind, FailureKind::Outage, "{act:?}");
         assert!(stage.requests().len() <= 1, "{act:?}");
         // Lets the stage end.
         let _ = send(&settings(stage.at.port(), Some(&ca)), LONG);
@@ -220,10 +218,11 @@ fn refused_is_an_outage() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let error = send(&settings(port, None), LONG).unwrap_err();
-    assert_eq!(error.kind, Kind::Outage);
+    assert_eq!(error.failure.kind, FailureKind::Outage);
     assert!(
         error
-            .to_string()
+            .failure
+            .what
             .starts_with(&format!("127.0.0.1:{port}: "))
     );
 }
@@ -238,8 +237,12 @@ fn certificates_that_do_not_verify_are_our_fault_and_tried_once() {
     ] {
         let stage = Stage::new(Some(tls), vec![created()]);
         let error = send(&settings(stage.at.port(), Some(&ca)), LONG).unwrap_err();
-        assert_eq!((error.kind, error.code), (Kind::Refused, None), "{error}");
-        assert!(error.to_string().contains("its certificate "), "{error}");
+        assert_eq!(
+            (error.failure.kind, error.failure.code),
+            (FailureKind::Refused, None),
+            "{error:?}"
+        );
+        assert!(error.failure.what.contains("its certificate "), "{error:?}");
         assert!(stage.end().is_empty());
     }
 }
@@ -280,7 +283,7 @@ fn after_a_429_it_is_posted_again_three_times_at_most() {
     let stage = Stage::new(None, vec![busy("Retry-After: 0\r\n"); 5]);
     let port = stage.at.port();
     let error = send(&settings(port, None), LONG).unwrap_err();
-    assert_eq!(error.kind, Kind::Limited);
+    assert_eq!(error.failure.kind, FailureKind::Limited);
     assert_eq!(stage.requests().len(), 4);
 }
 
@@ -293,7 +296,7 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
         Duration::from_millis(1500),
     )
     .unwrap_err();
-    assert_eq!(error.kind, Kind::Limited);
+    assert_eq!(error.failure.kind, FailureKind::Limited);
     assert!(Moment::now().since(began) < Duration::from_secs(1));
     stage.end();
 }
@@ -310,14 +313,14 @@ fn what_is_not_valid_any_more_is_not_sent() {
     let began = Moment::now();
     let error = send(&stage, Duration::from_secs(2)).unwrap_err();
     sound(&error);
-    assert_eq!(error.kind, Kind::Limited);
+    assert_eq!(error.failure.kind, FailureKind::Limited);
     assert!(Moment::now().since(began) < Duration::from_secs(2));
     assert_eq!(stage.requests().len(), 1);
     // Nor when it took too long to connect.
     let stage = Stage::new(None, vec![created()]);
     let error = send(&stage, Duration::from_nanos(1)).unwrap_err();
     sound(&error);
-    assert_eq!(error.kind, Kind::Outage);
+    assert_eq!(error.failure.kind, FailureKind::Outage);
     assert!(stage.end().concat().is_empty());
 }
 
@@ -435,7 +438,7 @@ fn settings_that_cannot_be_used() {
     no_roots.ca_file = Some(b"nothing".as_slice().into());
     let error = send(&no_roots, LONG).unwrap_err();
     sound(&error);
-    assert_eq!(error.kind, Kind::Local, "{error}");
+    assert_eq!(error.failure.kind, FailureKind::Local, "{error:?}");
     // What is shown for debugging is not the token.
     let twilio = Twilio::new(&settings(1, None));
     let shown = format!("{twilio:?}");

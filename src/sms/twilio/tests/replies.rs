@@ -5,8 +5,8 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use super::{outcome, send, settings};
 use crate::{
+    failure::FailureKind,
     net::stage::{Act, Stage},
-    sms::Kind,
 };
 
 /// A case: what is expected, and the reply, in which `\n` ends header lines and `*` is the length.
@@ -48,8 +48,8 @@ fn every_reply_has_its_outcome() {
         assert_eq!(outcome(&result), expected, "{name:?}: {result:?}");
         if let Err(error) = &result {
             // Whoever answers with a refusal has not sent it; whoever is not himself may have.
-            let unsure = error.kind == Kind::Outage;
-            assert_eq!(error.may_be_sent(), unsure, "{name:?}");
+            let unsure = error.failure.kind == FailureKind::Outage;
+            assert_eq!(error.may_be_sent, unsure, "{name:?}");
         }
         // Whatever came back, it was asked once.
         assert_eq!(stage.end().len(), 1, "{name:?}");

@@ -14,7 +14,7 @@ use super::*;
 const HALF: Duration = Duration::from_millis(500);
 
 /// What becomes of a text with this server.
-fn with(act: &Act, tls: Option<&Authority>) -> Error {
+fn with(act: &Act, tls: Option<&Authority>) -> SendError {
     let stage = Stage::new(tls.map(|ca| ca.server("127.0.0.1")), vec![act.clone()]);
     let mut settings = settings(stage.at.port(), tls);
     settings.timeout = HALF;
@@ -42,14 +42,14 @@ fn what_twilio_refused_was_not_sent() {
     ] {
         for body in ["", "{\"code\":21610}", "{\"code\":20003}", "no JSON"] {
             let error = with(&answered(head, body), None);
-            assert!(!error.may_be_sent(), "{head} {body}: {error:?}");
+            assert!(!error.may_be_sent, "{head} {body}: {error:?}");
         }
     }
     for status in ["failed", "undelivered"] {
         for code in ["30006", "30002", "null"] {
             let body = format!("{{\"status\":\"{status}\",\"error_code\":{code}}}");
             let error = with(&answered("201 CREATED", &body), None);
-            assert!(!error.may_be_sent(), "{body}: {error:?}");
+            assert!(!error.may_be_sent, "{body}: {error:?}");
         }
     }
 }
@@ -71,8 +71,12 @@ fn faults_and_odd_answers_leave_it_open() {
             // RFC 9110 section 15.3.5: after a 204 there is none.
             let body = if head.starts_with("204") { "" } else { body };
             let error = with(&answered(head, body), None);
-            assert_eq!(error.kind, Kind::Outage, "{head} {body}: {error:?}");
-            assert!(error.may_be_sent(), "{head} {body}: {error:?}");
+            assert_eq!(
+                error.failure.kind,
+                FailureKind::Outage,
+                "{head} {body}: {error:?}"
+            );
+            assert!(error.may_be_sent, "{head} {body}: {error:?}");
         }
     }
 }
@@ -90,10 +94,10 @@ fn what_was_asked_and_not_answered_may_be_sent() {
         Act::Drip(b"HTTP/1.1 400 BAD REQUEST\r\n".to_vec(), HALF),
     ] {
         let error = with(&act, None);
-        assert!(error.may_be_sent(), "{act:?}: {error:?}");
+        assert!(error.may_be_sent, "{act:?}: {error:?}");
         if !matches!(act, Act::Silent) {
             let error = with(&act, Some(&ca));
-            assert!(error.may_be_sent(), "TLS {act:?}: {error:?}");
+            assert!(error.may_be_sent, "TLS {act:?}: {error:?}");
         }
     }
 }
@@ -104,7 +108,7 @@ fn what_was_never_asked_was_not_sent() {
     let sure = |mut settings: config::Twilio| {
         settings.timeout = HALF;
         let error = send(&settings, LONG).unwrap_err();
-        assert!(!error.may_be_sent(), "{error:?}");
+        assert!(!error.may_be_sent, "{error:?}");
     };
     // Bound and not listening: nobody is there, and nobody else can come.
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
@@ -137,7 +141,7 @@ fn what_was_never_asked_was_not_sent() {
     // Settings with which nobody can be asked.
     let mut no_roots = settings(1, Some(&ca));
     no_roots.ca_file = Some(b"nothing".as_slice().into());
-    assert!(!send(&no_roots, LONG).unwrap_err().may_be_sent());
+    assert!(!send(&no_roots, LONG).unwrap_err().may_be_sent);
 }
 
 #[test]
@@ -145,14 +149,14 @@ fn after_a_429_it_is_the_last_try_that_counts() {
     for (last, may_be_sent) in [(Act::Reset, true), (answered("400 NO", ""), false)] {
         let stage = Stage::new(None, vec![busy("Retry-After: 0\r\n"), last.clone()]);
         let error = send(&settings(stage.at.port(), None), LONG).unwrap_err();
-        assert_eq!(error.may_be_sent(), may_be_sent, "{last:?}: {error:?}");
+        assert_eq!(error.may_be_sent, may_be_sent, "{last:?}: {error:?}");
         assert_eq!(stage.end().len(), 2);
     }
     // Nobody is there any more: what was refused stays refused.
     let stage = Stage::new(None, vec![busy("Retry-After: 0\r\n")]);
     let error = send(&settings(stage.at.port(), None), LONG).unwrap_err();
-    assert_eq!(error.kind, Kind::Outage);
-    assert!(!error.may_be_sent());
+    assert_eq!(error.failure.kind, FailureKind::Outage);
+    assert!(!error.may_be_sent);
 }
 
 /// An open connection, and its other end.
@@ -175,7 +179,7 @@ fn an_open_connection_on_which_nothing_leaves() {
     // No time is left.
     let (twilio, connection, mut peer) = open();
     let error = send((twilio, connection), Deadline::within(Duration::ZERO));
-    assert!(!error.may_be_sent(), "{error:?}");
+    assert!(!error.may_be_sent, "{error:?}");
     assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
     // What the code lives is over.
     let (twilio, connection, mut peer) = open();
@@ -183,18 +187,18 @@ fn an_open_connection_on_which_nothing_leaves() {
     let error = twilio
         .deliver(Some(Early::of(connection)), TO, &text, Duration::ZERO, by)
         .unwrap_err();
-    assert!(!error.may_be_sent(), "{error:?}");
+    assert!(!error.may_be_sent, "{error:?}");
     assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
     // The other side has hung up before, and hard.
     let (twilio, connection, peer) = open();
     rustix::net::sockopt::set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
     drop(peer);
     let error = send((twilio, connection), by);
-    assert!(!error.may_be_sent(), "{error:?}");
+    assert!(!error.may_be_sent, "{error:?}");
     // And softly: that is seen before anything leaves, and nobody listens any more.
     let (twilio, connection, mut peer) = open();
     peer.shutdown(Shutdown::Write).unwrap();
     let error = send((twilio, connection), by);
-    assert!(!error.may_be_sent(), "{error:?}");
+    assert!(!error.may_be_sent, "{error:?}");
     assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
 }
