@@ -157,9 +157,13 @@ fn arguments(_: &Bench) {
     }
 }
 
-/// What `function` of verdict.rs can answer, as `impl` of this type.
+/// What `function` can return, in the `impl` of this type.
 fn answers(of: &str, function: &str) -> Words {
-    let code = read("src/verdict.rs");
+    let file = match of {
+        "Denied" => "src/verdict.rs",
+        _ => "src/failure.rs",
+    };
+    let code = read(file);
     let body = code
         .split(&format!("impl {of} {{"))
         .nth(1)
@@ -175,7 +179,7 @@ fn answers(of: &str, function: &str) -> Words {
 
 fn reasons_and_stages(_: &Bench) {
     let mut reasons = answers("Denied", "reason");
-    reasons.extend(answers("Fault", "reason"));
+    reasons.extend(answers("FailureKind", "reason"));
     assert!(reasons.len() > 15, "{reasons:?}");
 
     let manual = read("man/pam_sms_otp.8");
@@ -190,16 +194,11 @@ fn reasons_and_stages(_: &Bench) {
         .collect();
     assert_eq!(named, reasons);
 
-    let readme = read("README.md");
-    let table = readme
-        .split("\n| reason |")
-        .nth(1)
-        .expect("the table of reasons");
-    let table = table.split("\n\n").next().expect("the table of reasons");
-    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
-    let cells = rows.filter_map(|line| line.split(" |").next());
-    let named: Words = cells
-        .flat_map(|cell| cell.split(['`', ',', ' ']))
+    let section = manual.split(".Sh REASONS").nth(1).expect("REASONS");
+    let section = section.split(".Sh ").next().expect("REASONS");
+    let items = section.lines().filter_map(|line| line.strip_prefix(".It Li "));
+    let named: Words = items
+        .flat_map(|item| item.split([' ', ',']))
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect();

@@ -160,9 +160,9 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
     format!("{sign}{sms}{factors}")
 }
 
-/// README, manual page and stacks say which line each stack needs, and what is without it.
+/// The documents name the sshd_config line that each stack needs, and what happens without it.
 pub fn the_documents_name_the_methods(_: &Bench) {
-    let readme = documents::read("README.md");
+    let stacks = documents::read("docs/stacks.md");
     for file in documents::samples() {
         let Some(stack) = file
             .strip_prefix("pam.d/")
@@ -172,10 +172,12 @@ pub fn the_documents_name_the_methods(_: &Bench) {
         };
         let methods = named(stack);
         let row = format!("| `{methods}` | `{stack}`");
-        assert!(readme.contains(&row), "README has no row {row}");
+        assert!(stacks.contains(&row), "docs/stacks.md has no row {row}");
     }
-    let words = "Unless `AuthenticationMethods` says otherwise, a key alone opens the door, without a code.";
-    assert!(documents::prose("README.md").contains(words));
+    let words = "unless `AuthenticationMethods` requires more, a key alone is enough to log in.";
+    for file in ["README.md", "docs/stacks.md"] {
+        assert!(documents::prose(file).contains(words), "{file}");
+    }
     let words = "AuthenticationMethods, without which a key alone is enough.";
     assert!(documents::prose("man/pam_sms_otp.8").contains(words));
 }

@@ -20,7 +20,9 @@ pub fn services_that_come_in_pairs_have_both_samples(_: &Bench) {
         let first: Vec<&str> = auth.next().unwrap_or_default().split_whitespace().collect();
         assert_eq!(first, ["auth", "include", service], "pam.d/{shell}");
         assert_eq!(auth.next(), None, "pam.d/{shell}");
-        let readme = read("README.md");
-        assert!(readme.contains(&format!("`{shell}`")), "README and {shell}");
+        for page in ["README.md", "docs/stacks.md"] {
+            let is_named = read(page).contains(&format!("`{shell}`"));
+            assert!(is_named, "{page} and {shell}");
+        }
     }
 }
