@@ -114,7 +114,7 @@ install: build
 	$(INSTALL) -m 644 man/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/pam_sms_otp.8 man/sms-otp.8 $(DESTDIR)$(MANDIR)/man8
 	@[ -n "$(DESTDIR)" ] || grep -q '^pam_sms_otp:' /etc/passwd || systemd-sysusers $(SYSUSERSDIR)/pam_sms_otp.conf || { \
-	  echo "The helper's own user could not be made: see docs/walls.md. Until it is there, the helper stays root."; }
+	  echo "The helper's own user could not be made: see docs/sandbox.md. Until it is there, the helper stays root."; }
 
 # Settings and secrets stay: they are the administrator's.
 uninstall:

@@ -196,7 +196,9 @@ fn reasons_and_stages(_: &Bench) {
 
     let section = manual.split(".Sh REASONS").nth(1).expect("REASONS");
     let section = section.split(".Sh ").next().expect("REASONS");
-    let items = section.lines().filter_map(|line| line.strip_prefix(".It Li "));
+    let items = section
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Li "));
     let named: Words = items
         .flat_map(|item| item.split([' ', ',']))
         .filter(|word| !word.is_empty())
