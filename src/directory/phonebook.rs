@@ -5,22 +5,14 @@
 //! then; whatever is not is asked for anew, as if nothing had been begun.
 #![forbid(unsafe_code)]
 
-use std::{
-    panic::resume_unwind,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver, RecvTimeoutError},
-    },
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{Entry, Error, Found, Proved, Unproved, ldap::Ldap};
 use crate::{
     config,
-    deadline::{self, Deadline, Duty, Moment},
+    deadline::{Deadline, Moment},
     id::LoginId,
-    prefetch::Permit,
+    prefetch::{Permit, Prefetch},
     secret::Secret,
 };
 
@@ -30,10 +22,6 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// What the thread may take to tell that its time is over: it knows which server was too slow.
 const LAST_WORD: Duration = Duration::from_millis(250);
-
-/// The thread's stack: TLS and the LDAP library run on it. Explicit, because `RUST_MIN_STACK` would
-/// otherwise have a say.
-const STACK: usize = 1024 * 1024;
 
 /// The directory, opened when it is first needed.
 pub struct Phonebook {
@@ -45,9 +33,7 @@ pub struct Phonebook {
 /// A search that is under way.
 struct Begun {
     name: String,
-    thread: JoinHandle<()>,
-    answer: Receiver<Answer>,
-    _permit: Permit,
+    answer: Prefetch<Answer>,
 }
 
 /// What became of it.
@@ -74,23 +60,12 @@ impl Phonebook {
     /// with this process at the latest. Where there can be no thread, [`find`](Self::find) does all
     /// the work.
     pub fn begin(&mut self, name: &str, by: Deadline, permit: Permit) {
-        let (tell, answer) = mpsc::sync_channel(1);
         let (settings, wanted) = (Arc::clone(&self.settings), name.to_owned());
-        let permitted = permit.clone();
-        let duty = Duty::begin();
-        let thread = thread::Builder::new()
-            .name("directory".into())
-            .stack_size(STACK)
-            .spawn(move || {
-                let (_duty, _permit) = (duty.take_up(), permitted);
-                // Nobody listens any more: nobody wants to know.
-                let _ = tell.send(search(&settings, &wanted, by));
-            });
-        self.begun = thread.ok().map(|thread| Begun {
+        let search = move || search(&settings, &wanted, by);
+        let answer = Prefetch::begin("directory", permit, search);
+        self.begun = answer.map(|answer| Begun {
             name: name.to_owned(),
-            thread,
             answer,
-            _permit: permit,
         });
     }
 
@@ -128,7 +103,7 @@ impl Phonebook {
     pub fn is_idle(&self) -> bool {
         self.begun
             .as_ref()
-            .is_none_or(|begun| begun.thread.is_finished())
+            .is_none_or(|begun| begun.answer.has_ended())
     }
 
     fn open(&mut self) -> Result<&mut Ldap, Error> {
@@ -143,20 +118,12 @@ impl Phonebook {
 impl Begun {
     /// The answer, waited for if need be.
     fn take(self, by: Deadline) -> Result<Answer, Error> {
-        if let Ok(answer) = self.answer.try_recv() {
+        if let Some(answer) = self.answer.take_ready() {
             return Ok(answer.after_a_while(Moment::now()));
         }
         let patience = Deadline::within(by.left().saturating_add(LAST_WORD));
-        let answer = deadline::receive(&self.answer, patience);
-        answer.map_err(|none| match none {
-            RecvTimeoutError::Timeout => {
-                Error::Outage("the time was over before the directory had answered".into())
-            }
-            // A panic there is one of this login's.
-            RecvTimeoutError::Disconnected => match self.thread.join() {
-                Err(panic) => resume_unwind(panic),
-                Ok(()) => Error::Local("the directory's thread ended without a word".into()),
-            },
+        self.answer.take(patience).ok_or_else(|| {
+            Error::Outage("the time was over before the directory had answered".into())
         })
     }
 }

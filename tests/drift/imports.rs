@@ -81,7 +81,9 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("code", &["deadline", "id", "secret"]),
     (
         "sms",
-        &["config", "deadline", "net", "phone", "prefetch", "secret"],
+        &[
+            "config", "deadline", "failure", "net", "phone", "prefetch", "secret",
+        ],
     ),
     // It writes down what others say: it looks up, to the verdict's words, and sideways, to what
     // became of an SMS and why none was needed.
@@ -94,8 +96,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     // The ground. A setting may be a region of phones, or a secret; waiting for a connection is
     // bounded; a secret may go into a request.
     ("config", &["phone", "secret"]),
-    ("net", &["deadline", "secret"]),
-    ("prefetch", &["sys"]),
+    ("net", &["deadline", "failure", "secret"]),
+    ("prefetch", &["deadline", "sys"]),
     ("phone", &[]),
     ("deadline", &[]),
     ("failure", &[]),
