@@ -12,7 +12,7 @@ mod wording;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{SendError, Sent};
+use super::{Carrier, SendError, Sent};
 use crate::{
     config::{self, Sender},
     deadline::{self, Deadline, Moment},
@@ -34,6 +34,8 @@ const MOST_REPEATS: u32 = 3;
 #[derive(Debug)]
 pub struct Twilio {
     way: Arc<Way>,
+    /// Whether [`Carrier::begin`] opens a connection.
+    preconnect: bool,
     early: Option<Early>,
     path: String,
     authorization: Secret,
@@ -47,6 +49,7 @@ impl Twilio {
     pub fn new(settings: &config::Twilio) -> Self {
         Self {
             way: Arc::new(Way::new(settings)),
+            preconnect: settings.preconnect,
             early: None,
             path: format!(
                 "/2010-04-01/Accounts/{}/Messages.json",
@@ -57,41 +60,7 @@ impl Twilio {
         }
     }
 
-    /// Begins to open the way to Twilio, on a thread of its own, for the text that is sent next.
-    /// Nothing is asked; if it fails, it is as if it had never been.
-    pub fn begin(&mut self, permit: Permit) {
-        if self.early.is_none() {
-            self.early = Early::begin(&self.way, permit);
-        }
-    }
-
-    /// Closes what was begun and is not used yet.
-    pub fn close(&mut self) {
-        self.early = None;
-    }
-
-    /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
-    ///
-    /// Each answer is waited for no longer than the settings' `timeout`, however long it took to
-    /// connect. A text is posted once;
-    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names,
-    /// if it is still valid then.
-    ///
-    /// A connection that was [begun](Self::begin) is taken, and waited for as long as a `timeout`
-    /// if it is still underway. One that has died or grown old is replaced, as long as no byte of
-    /// the text has left.
-    pub fn send(
-        &mut self,
-        to: &Phone,
-        body: &Secret,
-        valid: Duration,
-        by: Deadline,
-    ) -> Result<Sent, SendError> {
-        let early = self.early.take();
-        self.deliver(early, to.e164(), body, valid, by)
-    }
-
-    /// As [`Self::send`], over a connection that may be open already.
+    /// As [`Carrier::send`], over a connection that may be open already.
     fn deliver(
         &self,
         early: Option<Early>,
@@ -147,6 +116,42 @@ impl Twilio {
                 _ => return Err(error),
             }
         }
+    }
+}
+
+impl Carrier for Twilio {
+    /// Begins to open the way to Twilio, on a thread of its own, for the text that is sent next.
+    /// Nothing is asked; if it fails, it is as if it had never been.
+    fn begin(&mut self, permit: Permit) {
+        if self.preconnect && self.early.is_none() {
+            self.early = Early::begin(&self.way, permit);
+        }
+    }
+
+    /// Closes what was begun and is not used yet.
+    fn close(&mut self) {
+        self.early = None;
+    }
+
+    /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
+    ///
+    /// Each answer is waited for no longer than the settings' `timeout`, however long it took to
+    /// connect. A text is posted once;
+    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names,
+    /// if it is still valid then.
+    ///
+    /// A connection that was [begun](Carrier::begin) is taken, and waited for as long as a `timeout`
+    /// if it is still underway. One that has died or grown old is replaced, as long as no byte of
+    /// the text has left.
+    fn send(
+        &mut self,
+        to: &Phone,
+        body: &Secret,
+        valid: Duration,
+        by: Deadline,
+    ) -> Result<Sent, SendError> {
+        let early = self.early.take();
+        self.deliver(early, to.e164(), body, valid, by)
     }
 }
 

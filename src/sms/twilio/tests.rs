@@ -20,7 +20,7 @@ use crate::{
     failure::FailureKind,
     net::stage::{Act, Authority, Stage},
     secret::Secret,
-    sms::{SendError, Sent},
+    sms::{Carrier, SendError, Sent},
 };
 
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
