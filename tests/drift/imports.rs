@@ -27,6 +27,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "ledger",
             "sms",
             "auth_log",
+            "phone",
             "config",
             // What is to be read before the walls are up.
             "net",
@@ -34,7 +35,6 @@ const PICTURE: &[(&str, &[&str])] = &[
             "sys",
             "deadline",
             "failure",
-            "secret",
             "id",
         ],
     ),
