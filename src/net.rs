@@ -10,8 +10,6 @@ pub mod http;
 mod line;
 mod resolve;
 mod roots;
-#[cfg(test)]
-pub(crate) mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;

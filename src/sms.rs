@@ -1,4 +1,4 @@
-//! Carries a text to a phone, knowing nothing of users.
+//! Sends texts to phone numbers. Users are unknown here.
 #![forbid(unsafe_code)]
 
 mod segments;
@@ -6,44 +6,22 @@ pub mod twilio;
 
 use std::time::Duration;
 
-use crate::{deadline::Deadline, failure::Failure, phone::Phone, prefetch::Permit, secret::Secret};
+use crate::failure::Failure;
 
 pub use segments::segments;
 
-/// A provider that delivers texts, as one login uses it.
-pub trait Carrier {
-    /// Starts to connect in the background, if possible, and does not wait. Nothing is sent: the first
-    /// factor is not verified yet.
-    fn begin(&mut self, _permit: Permit) {}
-
-    /// Closes a background connection that was not used yet.
-    fn close(&mut self) {}
-
-    /// Sends a text, which the provider may discard after `validity`.
-    ///
-    /// # Errors
-    /// The provider did not accept it, or gave no answer ([`SendError::may_be_sent`]).
-    fn send(
-        &mut self,
-        to: &Phone,
-        text: &Secret,
-        validity: Duration,
-        by: Deadline,
-    ) -> Result<Sent, SendError>;
-}
-
-/// A text that the carrier has taken.
+/// A text that the provider has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// The carrier's own number for it. `None`: it was taken, but what was said about it could not
-    /// be read.
+    /// The provider's identifier of the message. `None`: the text was accepted, but the response
+    /// contains no readable identifier.
     pub sid: Option<String>,
-    /// How long that took, waiting included.
+    /// How long sending took, waits included.
     pub took: Duration,
 }
 
-/// Why a text message was not accepted. The carrier's own words, which may contain the number, the text
-/// or a token, are never repeated in it.
+/// Why a text was not accepted. The provider's own words are never repeated in it: they may contain
+/// the phone number, the text or a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendError {
     pub failure: Failure,

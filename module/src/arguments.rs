@@ -1,33 +1,33 @@
-//! The arguments of `pam_sms_otp.so` in the PAM line.
+//! What stands behind `pam_sms_otp.so` in the PAM line.
 #![forbid(unsafe_code)]
 
 #[cfg(any(test, fuzzing))]
-pub(crate) mod properties;
+pub mod properties;
 
 use std::ffi::{CStr, CString};
 
 use protocol::Source;
 
-use crate::error::Error;
+use crate::journal::Trouble;
 
-// The default paths of the helper and the settings file, set at build time (`build.rs`).
+// Where the package puts the helper and looks for the settings: build settings, see `build.rs`.
 const HELPER: &str = env!("SMS_OTP_HELPER");
 const CONFIG: &str = env!("SMS_OTP_CONFIG");
 
 /// The PAM line's arguments.
-pub(crate) struct Arguments {
-    pub(crate) config: CString,
-    pub(crate) helper: CString,
-    pub(crate) source: Option<Source>,
-    pub(crate) debug: bool,
-    /// Do not prompt for a password: use only one that an earlier module has set.
-    pub(crate) use_first_pass: bool,
+pub struct Arguments {
+    pub config: CString,
+    pub helper: CString,
+    pub source: Option<Source>,
+    pub debug: bool,
+    /// Never ask for a password: only one that an earlier module has left counts.
+    pub use_first_pass: bool,
 }
 
 impl Arguments {
-    /// Parses the arguments. An unknown one refuses the login: a typo must not weaken anything.
-    pub(crate) fn parse(args: &[&CStr]) -> Result<Self, Error> {
-        let mut arguments = Self {
+    /// Reads them. One that is unknown refuses the login: a typo must not weaken anything.
+    pub fn read(args: &[&CStr]) -> Result<Self, Trouble> {
+        let mut read = Self {
             config: built_in(CONFIG)?,
             helper: built_in(HELPER)?,
             source: None,
@@ -35,17 +35,16 @@ impl Arguments {
             use_first_pass: false,
         };
         for arg in args {
-            arguments
-                .set(arg.to_bytes())
-                .ok_or_else(|| Error::unknown_argument(arg.to_bytes()))?;
+            read.take(arg.to_bytes())
+                .ok_or_else(|| Trouble::argument(arg.to_bytes()))?;
         }
-        Ok(arguments)
+        Ok(read)
     }
 
-    fn set(&mut self, arg: &[u8]) -> Option<()> {
+    fn take(&mut self, arg: &[u8]) -> Option<()> {
         match arg {
             b"debug" => self.debug = true,
-            // The default: a password that an earlier module has set is used.
+            // What happens anyway: a password that another module has left is not asked for again.
             b"try_first_pass" => {}
             b"use_first_pass" => self.use_first_pass = true,
             b"password=ldap" => self.source = Some(Source::Ldap),
@@ -54,9 +53,9 @@ impl Arguments {
             b"password=stack" => self.source = Some(Source::Stack),
             _ => {
                 if let Some(path) = arg.strip_prefix(b"config=") {
-                    self.config = absolute_path(path)?;
+                    self.config = path_of(path)?;
                 } else {
-                    self.helper = absolute_path(arg.strip_prefix(b"helper=")?)?;
+                    self.helper = path_of(arg.strip_prefix(b"helper=")?)?;
                 }
             }
         }
@@ -64,11 +63,11 @@ impl Arguments {
     }
 }
 
-fn built_in(path: &str) -> Result<CString, Error> {
-    CString::new(path).map_err(|_| Error::helper("a built-in path contains a NUL byte"))
+fn built_in(path: &str) -> Result<CString, Trouble> {
+    CString::new(path).map_err(|_| Trouble::helper("a path that was built in has a NUL"))
 }
 
-fn absolute_path(bytes: &[u8]) -> Option<CString> {
+fn path_of(bytes: &[u8]) -> Option<CString> {
     if bytes.first() != Some(&b'/') || bytes.len() > protocol::limits::MAX_PATH {
         return None;
     }

@@ -1,5 +1,4 @@
-//! Shows the prompts and texts of the helper through the PAM conversation, and returns the answers
-//! unread.
+//! Between the helper and the person: prompts through, answers back, unread.
 #![forbid(unsafe_code)]
 
 use pam::{
@@ -14,10 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::libpam;
 
-/// Replaces everything but printable ASCII, letters and digits by `?`. A compromised helper chooses
-/// the text, and terminals interpret control, format and bidirectional characters.
+/// The text as it may reach the screen: printable ASCII, letters and digits. A helper that a server has
+/// taken over chooses what is shown to the user, and terminals obey control, format and bidirectional
+/// characters.
 fn printable(text: &str) -> String {
     let shown = |letter: char| matches!(letter, ' '..='~') || letter.is_alphanumeric();
+    // At its full length at once: one allocation, which fails as any other does.
     let mut printable = String::with_capacity(text.len());
     printable.extend(
         text.chars()
@@ -26,8 +27,8 @@ fn printable(text: &str) -> String {
     printable
 }
 
-/// Shows a prompt and encodes the answer as a message.
-pub(crate) fn prompt(
+/// Puts a question and writes the answer as a message.
+pub fn ask(
     pamh: &mut PamHandle,
     style: Style,
     prompt: &str,
@@ -36,18 +37,18 @@ pub(crate) fn prompt(
     let prompt = printable(prompt);
     Zeroizing::new(match style {
         Style::Password => password(pamh, &prompt, use_first_pass),
-        Style::Hidden => text(pamh, PAM_PROMPT_ECHO_OFF, &prompt),
-        Style::Visible => text(pamh, PAM_PROMPT_ECHO_ON, &prompt),
+        Style::Hidden => words(pamh, PAM_PROMPT_ECHO_OFF, &prompt),
+        Style::Visible => words(pamh, PAM_PROMPT_ECHO_ON, &prompt),
     })
 }
 
-/// Shows an error text, unless the host set `PAM_SILENT`. A failure has no effect on the login.
-pub(crate) fn show_error(pamh: &PamHandle, flags: PamFlag, text: &str) {
+/// Shows an error, unless the host wants silence. Whether it was seen changes nothing.
+pub fn tell(pamh: &PamHandle, flags: PamFlag, text: &str) {
     show(pamh, flags, PAM_ERROR_MSG, text);
 }
 
-/// Shows an information text, unless the host set `PAM_SILENT`. A failure has no effect on the login.
-pub(crate) fn show_info(pamh: &PamHandle, flags: PamFlag, text: &str) {
+/// Shows information, unless the host wants silence. Whether it was seen changes nothing.
+pub fn inform(pamh: &PamHandle, flags: PamFlag, text: &str) {
     show(pamh, flags, PAM_TEXT_INFO, text);
 }
 
@@ -69,14 +70,14 @@ fn password(pamh: &mut PamHandle, prompt: &str, use_first_pass: bool) -> Vec<u8>
         .unwrap_or_else(|| Answer::Disconnected.encode())
 }
 
-fn text(pamh: &PamHandle, style: i32, prompt: &str) -> Vec<u8> {
+fn words(pamh: &PamHandle, style: i32, prompt: &str) -> Vec<u8> {
     let reply = match pamh.get_item::<Conv>() {
         Ok(Some(conv)) => conv.send(style, prompt),
         _ => return Answer::Disconnected.encode(),
     };
     match reply {
-        Ok(Some(text)) => answer(true, text.as_bytes()),
-        // A client without a response to a prompt does not support prompts.
+        Ok(Some(words)) => answer(true, words.as_bytes()),
+        // A client that answers a prompt with nothing at all cannot answer prompts.
         Ok(None) | Err(_) => Answer::Disconnected.encode(),
     }
 }

@@ -22,7 +22,7 @@ use super::work::Work;
 use crate::{
     deadline::{Deadline, Duty, OnDuty, Rest},
     failure::{Failure, FailureKind},
-    login::{Conversation, PromptReply},
+    login::{Heard, Person},
 };
 
 /// Nobody sits at one prompt for longer. The host mostly gives up before (`LoginGraceTime`,
@@ -165,7 +165,7 @@ impl Remote {
         wait(&mut ends, Deadline::within(time)).is_some()
     }
 
-    fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> PromptReply {
+    fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> Heard {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Prompt(style, prompt), wait);
         self.work().rest();
@@ -179,36 +179,31 @@ impl Remote {
         drop(rest);
         self.work().resume();
         let Some(message) = message else {
-            return PromptReply::Disconnected;
+            return Heard::HungUp;
         };
         match Answer::decode(&message) {
-            Ok(Answer::Text { prompted, text }) => PromptReply::Answer {
-                text: Zeroizing::new(text.to_vec()),
-                prompted,
+            Ok(Answer::Text { prompted, text }) => Heard::Words {
+                words: Zeroizing::new(text.to_vec()),
+                asked: prompted,
             },
-            Ok(Answer::TooLong) => PromptReply::TooLong,
-            Ok(Answer::Missing) => PromptReply::Missing,
-            Ok(Answer::Disconnected) | Err(protocol::DecodeError) => PromptReply::Disconnected,
+            Ok(Answer::TooLong) => Heard::TooLong,
+            Ok(Answer::Missing) => Heard::Missing,
+            Ok(Answer::Disconnected) | Err(protocol::DecodeError) => Heard::HungUp,
         }
     }
 }
 
-impl Conversation for &Remote {
-    fn prompt_password(
-        &mut self,
-        prompt: &str,
-        after: Duration,
-        idle: &mut dyn FnMut(),
-    ) -> PromptReply {
+impl Person for &Remote {
+    fn password(&mut self, prompt: &str, after: Duration, idle: &mut dyn FnMut()) -> Heard {
         self.ask(Style::Password, prompt, Some((after, idle)))
     }
 
-    fn prompt_code(&mut self, prompt: &str, echo: bool) -> PromptReply {
+    fn code(&mut self, prompt: &str, echo: bool) -> Heard {
         let style = if echo { Style::Visible } else { Style::Hidden };
         self.ask(style, prompt, None)
     }
 
-    fn show_info(&mut self, text: &str) -> bool {
+    fn inform(&mut self, text: &str) -> bool {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::ShowInfo(text), wait)
     }

@@ -76,7 +76,7 @@ impl Connection {
 
     /// Whether it may still be asked something: it is not older than 45 s, and
     /// [quiet](Stream::is_quiet). Waits for nothing.
-    pub fn is_good(&mut self) -> bool {
+    pub fn is_usable(&mut self) -> bool {
         Moment::now().since(self.opened) < LONGEST_IDLE && self.stream.is_quiet()
     }
 

@@ -134,7 +134,7 @@ fn roots(pem: &[u8], name: &str) -> Result<RootCertStore, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::stage::Authority;
+    use crate::test_support::net_server::TestCa;
 
     #[test]
     fn a_bundle_without_a_usable_certificate_is_a_local_fault() {
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn odd_certificates_beside_usable_ones_are_passed_over() {
-        let good = Authority::new().pem();
+        let good = TestCa::new().pem();
         let odd = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
         let other =
             "-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n";
@@ -164,7 +164,7 @@ mod tests {
         let text = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         let (missing, empty, good) = (text("missing"), text("empty"), text("good"));
         fs::write(&empty, "").unwrap();
-        fs::write(&good, Authority::new().pem()).unwrap();
+        fs::write(&good, TestCa::new().pem()).unwrap();
 
         assert_eq!(system_roots(&[&missing, &good, &empty]).unwrap().len(), 1);
         for bad in [
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_resumption_and_both_versions_are_spoken() {
-        let config = tls_config(Some(&Arc::from(Authority::new().pem().as_bytes()))).unwrap();
+        let config = tls_config(Some(&Arc::from(TestCa::new().pem().as_bytes()))).unwrap();
         assert!(format!("{:?}", config.resumption).contains("NoClientSessionStorage"));
         assert!(!config.enable_early_data);
         assert!(config.alpn_protocols.is_empty());
@@ -188,11 +188,11 @@ mod tests {
 
     #[test]
     fn the_same_certificates_are_read_once() {
-        let pem = Authority::new().pem();
+        let pem = TestCa::new().pem();
         let of = |pem: &str| tls_config(Some(&Arc::from(pem.as_bytes()))).unwrap();
         let first = of(&pem);
         assert!(Arc::ptr_eq(&first, &of(&pem)));
-        assert!(!Arc::ptr_eq(&first, &of(&Authority::new().pem())));
+        assert!(!Arc::ptr_eq(&first, &of(&TestCa::new().pem())));
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let pem = pem.clone();
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_not_kept() {
-        let pem: Arc<[u8]> = Authority::new().pem().into_bytes().into();
+        let pem: Arc<[u8]> = TestCa::new().pem().into_bytes().into();
         let failure = || Err(Error::Local("no descriptor is left".to_owned()));
         assert!(once(Some(&pem), failure).is_err());
         let first = tls_config(Some(&pem)).unwrap();

@@ -9,12 +9,12 @@ use super::{
     Error, Lookup, Secured,
     http::{Connection, Post, Reply, Server, post},
     line::Line,
-    stage::{Act, Authority, Stage},
     tls_config,
 };
 use crate::{
     deadline::{Deadline, Moment},
     secret::Secret,
+    test_support::net_server::{Behavior, FakeServer, TestCa},
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -23,10 +23,10 @@ fn soon() -> Deadline {
     Deadline::within(Duration::from_millis(500))
 }
 
-fn server(stage: &Stage, ca: Option<&Authority>) -> Server {
+fn server(fake: &FakeServer, ca: Option<&TestCa>) -> Server {
     Server {
         host: "127.0.0.1".to_owned(),
-        port: stage.at.port(),
+        port: fake.address.port(),
         tls: ca.map(|ca| tls_config(Some(&ca.pem().into_bytes().into())).unwrap()),
         proxy: None,
     }
@@ -71,7 +71,7 @@ fn outage(result: Result<Reply, Error>) -> String {
 
 #[test]
 fn over_tls_12_and_13_and_plain() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     let mut old = (*ca.server("127.0.0.1")).clone();
     old.max_fragment_size = Some(64);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -87,12 +87,12 @@ fn over_tls_12_and_13_and_plain() {
         ("1.2", Some(Arc::new(only_12))),
     ] {
         let secured = tls.is_some();
-        let stage = Stage::new(tls, vec![Act::say(OK)]);
-        let server = server(&stage, secured.then_some(&ca));
+        let fake = FakeServer::new(tls, vec![Behavior::reply(OK)]);
+        let server = server(&fake, secured.then_some(&ca));
         let reply = ask(&server, soon()).unwrap();
         assert_eq!(reply.status, 200, "{name}");
         assert_eq!(reply.body.as_slice(), b"hi", "{name}");
-        let requests = stage.end();
+        let requests = fake.finish();
         assert_eq!(requests.len(), 1, "{name}");
         let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
         assert_eq!(body, "a=b", "{name}");
@@ -115,7 +115,7 @@ fn over_tls_12_and_13_and_plain() {
 
 #[test]
 fn certificates_that_do_not_verify() {
-    let (ca, other) = (Authority::new(), Authority::new());
+    let (ca, other) = (TestCa::new(), TestCa::new());
     for (tls, fault) in [
         (ca.expired("127.0.0.1"), "has expired"),
         (ca.server("127.0.0.2"), "is for another name"),
@@ -125,22 +125,22 @@ fn certificates_that_do_not_verify() {
             "was issued by a CA that is not trusted here",
         ),
     ] {
-        let stage = Stage::new(Some(tls), vec![Act::say(OK)]);
-        let server = server(&stage, Some(&ca));
+        let fake = FakeServer::new(Some(tls), vec![Behavior::reply(OK)]);
+        let server = server(&fake, Some(&ca));
         let error = ask(&server, soon()).unwrap_err();
-        let expected = format!("{}: its certificate {fault}", stage.at);
+        let expected = format!("{}: its certificate {fault}", fake.address);
         assert_eq!(refused(&error), expected);
         // Nothing of the request has left.
-        assert!(stage.end().is_empty());
+        assert!(fake.finish().is_empty());
     }
 }
 
 #[test]
 fn a_name_that_no_certificate_can_have() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     let config = tls_config(Some(&ca.pem().into_bytes().into())).unwrap();
-    let stage = Stage::new(None, vec![Act::Silent]);
-    let tcp = std::net::TcpStream::connect(stage.at).unwrap();
+    let fake = FakeServer::new(None, vec![Behavior::Silent]);
+    let tcp = std::net::TcpStream::connect(fake.address).unwrap();
     let line = Line::new(tcp, "a b:443".to_owned());
     let error = Secured::over(line, "a b", &config, soon()).unwrap_err();
     let expected = "a b:443: no certificate can be for this name";
@@ -149,11 +149,15 @@ fn a_name_that_no_certificate_can_have() {
 
 #[test]
 fn servers_that_do_not_speak_tls() {
-    let ca = Authority::new();
-    for act in [Act::Close, Act::say("SSH-2.0-OpenSSH_9.9\r\n"), Act::Reset] {
-        let closes = matches!(act, Act::Close);
-        let stage = Stage::new(None, vec![act]);
-        let mut server = server(&stage, Some(&ca));
+    let ca = TestCa::new();
+    for behavior in [
+        Behavior::Close,
+        Behavior::reply("SSH-2.0-OpenSSH_9.9\r\n"),
+        Behavior::Reset,
+    ] {
+        let closes = matches!(behavior, Behavior::Close);
+        let fake = FakeServer::new(None, vec![behavior]);
+        let mut server = server(&fake, Some(&ca));
         server.tls = Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap());
         let answer = ask(&server, soon());
         assert!(!closes || matches!(answer, Err(Error::ClosedEarly(_))));
@@ -163,10 +167,10 @@ fn servers_that_do_not_speak_tls() {
 
 #[test]
 fn a_silent_server_costs_the_deadline() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     for secured in [false, true] {
-        let stage = Stage::new(None, vec![Act::Silent]);
-        let server = server(&stage, secured.then_some(&ca));
+        let fake = FakeServer::new(None, vec![Behavior::Silent]);
+        let server = server(&fake, secured.then_some(&ca));
         let began = Moment::now();
         let text = outage(ask(&server, soon()));
         assert!(text.ends_with(": timed out"), "{text}");
@@ -178,12 +182,12 @@ fn a_silent_server_costs_the_deadline() {
 
 #[test]
 fn a_dripping_server_costs_the_deadline() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     for tls in [None, Some(ca.server("127.0.0.1"))] {
         let secured = tls.is_some();
-        let drip = Act::Drip(OK.into(), Duration::from_millis(50));
-        let stage = Stage::new(tls, vec![drip]);
-        let server = server(&stage, secured.then_some(&ca));
+        let drip = Behavior::Drip(OK.into(), Duration::from_millis(50));
+        let fake = FakeServer::new(tls, vec![drip]);
+        let server = server(&fake, secured.then_some(&ca));
         let began = Moment::now();
         let text = outage(ask(&server, soon()));
         assert!(text.ends_with(": timed out"), "{text}");
@@ -198,18 +202,21 @@ fn endless_servers_cost_little() {
     let page = vec![b'x'; 16 * 1024];
     let header = b"HTTP/1.1 200 OK\r\n".to_vec();
     let cases = [
-        ("garbage", Act::Endless(Vec::new(), page.clone())),
-        ("header", Act::Endless(header, b"X-Filler: 1\r\n".to_vec())),
+        ("garbage", Behavior::Endless(Vec::new(), page.clone())),
+        (
+            "header",
+            Behavior::Endless(header, b"X-Filler: 1\r\n".to_vec()),
+        ),
         (
             "interim answers",
-            Act::Endless(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)),
+            Behavior::Endless(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)),
         ),
     ];
-    for (name, act) in cases {
-        let stage = Stage::new(None, vec![act]);
+    for (name, behavior) in cases {
+        let fake = FakeServer::new(None, vec![behavior]);
         let began = Moment::now();
         let by = Deadline::within(Duration::from_secs(20));
-        let result = ask(&server(&stage, None), by);
+        let result = ask(&server(&fake, None), by);
         assert!(
             matches!(result, Err(Error::Outage(_))),
             "{name}: {result:?}"
@@ -224,10 +231,10 @@ fn endless_servers_cost_little() {
         "HTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n",
     ] {
-        let stage = Stage::new(None, vec![Act::Endless(head.into(), page.clone())]);
+        let fake = FakeServer::new(None, vec![Behavior::Endless(head.into(), page.clone())]);
         let began = Moment::now();
         let by = Deadline::within(Duration::from_secs(20));
-        let reply = ask(&server(&stage, None), by).unwrap();
+        let reply = ask(&server(&fake, None), by).unwrap();
         assert_eq!(reply.body.len(), 64 * 1024);
         assert!(Moment::now().since(began) < Duration::from_secs(5));
     }
@@ -239,8 +246,8 @@ fn a_body_that_is_cut_off_keeps_what_came() {
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5\r\n",
     ] {
-        let stage = Stage::new(None, vec![Act::say(text)]);
-        let reply = ask(&server(&stage, None), soon()).unwrap();
+        let fake = FakeServer::new(None, vec![Behavior::reply(text)]);
+        let reply = ask(&server(&fake, None), soon()).unwrap();
         assert_eq!(reply.status, 200);
         assert_eq!(reply.body.as_slice(), b"hi");
     }
@@ -248,24 +255,27 @@ fn a_body_that_is_cut_off_keeps_what_came() {
 
 #[test]
 fn through_a_proxy() {
-    let ca = Authority::new();
-    let far = Stage::new(Some(ca.server("sms.example.org")), vec![Act::say(OK)]);
+    let ca = TestCa::new();
+    let far = FakeServer::new(
+        Some(ca.server("sms.example.org")),
+        vec![Behavior::reply(OK)],
+    );
     let answer = b"HTTP/1.1 200 Connection established\r\nProxy-Agent: x\r\n\r\n".to_vec();
-    let proxy = Stage::new(None, vec![Act::Tunnel(answer, far.at)]);
+    let proxy = FakeServer::new(None, vec![Behavior::Tunnel(answer, far.address)]);
     let server = Server {
         host: "sms.example.org".to_owned(),
         port: 8443,
         tls: Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap()),
-        proxy: Some(("127.0.0.1".to_owned(), proxy.at.port())),
+        proxy: Some(("127.0.0.1".to_owned(), proxy.address.port())),
     };
     let reply = ask(&server, soon()).unwrap();
     assert_eq!(reply.body.as_slice(), b"hi");
     // The proxy is told where, and nothing else.
     assert_eq!(
-        proxy.end(),
+        proxy.finish(),
         ["CONNECT sms.example.org:8443 HTTP/1.1\r\nHost: sms.example.org:8443\r\n\r\n"]
     );
-    assert!(far.end()[0].contains("host: sms.example.org:8443\r\n"));
+    assert!(far.finish()[0].contains("host: sms.example.org:8443\r\n"));
 }
 
 #[test]
@@ -290,29 +300,29 @@ fn proxies_that_refuse() {
         ("HTTP/1.1 2", None),
         ("", None),
     ] {
-        let act = Act::Tunnel(answer.into(), nowhere);
-        let proxy = Stage::new(None, vec![act]);
+        let behavior = Behavior::Tunnel(answer.into(), nowhere);
+        let proxy = FakeServer::new(None, vec![behavior]);
         let server = Server {
             host: "sms.example.org".to_owned(),
             port: 443,
             tls: None,
-            proxy: Some(("127.0.0.1".to_owned(), proxy.at.port())),
+            proxy: Some(("127.0.0.1".to_owned(), proxy.address.port())),
         };
         let error = ask(&server, soon()).unwrap_err();
-        let way = format!("sms.example.org:443 through the proxy {}: ", proxy.at);
+        let way = format!("sms.example.org:443 through the proxy {}: ", proxy.address);
         assert!(error.to_string().starts_with(&way), "{error}");
         match words {
             Some(words) => assert_eq!(refused(&error), format!("{way}{words}")),
             None => assert!(matches!(error, Error::Outage(_)), "{error:?}"),
         }
     }
-    let endless = Act::Endless(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: 1\r\n".to_vec());
-    let proxy = Stage::new(None, vec![endless]);
+    let endless = Behavior::Endless(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: 1\r\n".to_vec());
+    let proxy = FakeServer::new(None, vec![endless]);
     let server = Server {
         host: "sms.example.org".to_owned(),
         port: 443,
         tls: None,
-        proxy: Some(("127.0.0.1".to_owned(), proxy.at.port())),
+        proxy: Some(("127.0.0.1".to_owned(), proxy.address.port())),
     };
     let text = outage(ask(&server, Deadline::within(Duration::from_secs(20))));
     assert!(text.ends_with("no answer to CONNECT"), "{text}");
@@ -321,17 +331,17 @@ fn proxies_that_refuse() {
 #[test]
 fn ipv6_and_usual_ports_in_the_host_header() {
     // Both come from the same line; a listener on port 443 is not to be had in a test.
-    let stage = Stage::new(None, vec![Act::say(OK)]);
+    let fake = FakeServer::new(None, vec![Behavior::reply(OK)]);
     let far = Server {
         host: "::1".to_owned(),
         port: 80,
         tls: None,
-        proxy: Some(("127.0.0.1".to_owned(), stage.at.port())),
+        proxy: Some(("127.0.0.1".to_owned(), fake.address.port())),
     };
     // A server that takes CONNECT for a request answers 200, and then hears nothing more.
     assert!(ask(&far, soon()).is_err());
     assert_eq!(
-        stage.end(),
+        fake.finish(),
         ["CONNECT [::1]:80 HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"]
     );
 }

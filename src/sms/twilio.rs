@@ -1,18 +1,19 @@
-//! Twilio's Message resource (<https://www.twilio.com/docs/messaging/api/message-resource>).
+//! Sends texts with Twilio's Message resource
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>).
 #![forbid(unsafe_code)]
 
-mod codes;
-mod outcome;
+mod endpoint;
+mod error_codes;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
+mod request;
+mod response;
 #[cfg(test)]
 mod tests;
-mod way;
-mod wording;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Carrier, SendError, Sent};
+use super::{SendError, Sent};
 use crate::{
     config::{self, Sender},
     deadline::{self, Deadline, Moment},
@@ -25,45 +26,74 @@ use crate::{
     prefetch::Permit,
     secret::Secret,
 };
-use way::{Early, Way};
+use endpoint::{Endpoint, Preconnect};
 
-/// How often a text goes out again after Twilio has said "later".
-const MOST_REPEATS: u32 = 3;
+/// How often a text is posted again after a 429.
+const MAX_REPEATS: u32 = 3;
 
-/// The carrier, with our account.
+/// The Twilio API with one account.
 #[derive(Debug)]
 pub struct Twilio {
-    way: Arc<Way>,
-    /// Whether [`Carrier::begin`] opens a connection.
-    preconnect: bool,
-    early: Option<Early>,
+    endpoint: Arc<Endpoint>,
+    preconnect: Option<Preconnect>,
     path: String,
     authorization: Secret,
     sender: Sender,
 }
 
 impl Twilio {
-    /// Contacts nobody and reads nothing: the system's CA certificates are read on the way to
-    /// Twilio, by whoever goes there first.
+    /// Creates a client. Does not connect, and reads no file: the system's CA certificates are read
+    /// when the first connection is opened.
     #[must_use]
     pub fn new(settings: &config::Twilio) -> Self {
         Self {
-            way: Arc::new(Way::new(settings)),
-            preconnect: settings.preconnect,
-            early: None,
+            endpoint: Arc::new(Endpoint::new(settings)),
+            preconnect: None,
             path: format!(
                 "/2010-04-01/Accounts/{}/Messages.json",
                 settings.account_sid
             ),
-            authorization: wording::basic(&settings.auth_user, settings.auth_secret.reveal()),
+            authorization: request::basic(&settings.auth_user, settings.auth_secret.reveal()),
             sender: settings.sender.clone(),
         }
     }
 
-    /// As [`Carrier::send`], over a connection that may be open already.
+    /// Opens a connection for the next text on another thread. No request is sent on it. If it fails, the
+    /// failure is ignored, and the next text opens its own connection.
+    pub fn begin(&mut self, permit: Permit) {
+        if self.preconnect.is_none() {
+            self.preconnect = Preconnect::begin(&self.endpoint, permit);
+        }
+    }
+
+    /// Closes the connection of [`Self::begin`] if no text has used it.
+    pub fn close(&mut self) {
+        self.preconnect = None;
+    }
+
+    /// Sends a text. Twilio drops it if it cannot deliver it while it is `valid`.
+    ///
+    /// Each response has the settings' `timeout`, independent of the time for connecting. A text is
+    /// posted once. Only after a 429, which certainly refuses it, is it posted again, at the time of
+    /// `Retry-After`, and only if it is still valid then.
+    ///
+    /// Uses the connection of [`Self::begin`], and waits up to a `timeout` if it is not open yet. One
+    /// that was closed, or is too old, is replaced as long as no byte of the request has been sent.
+    pub fn send(
+        &mut self,
+        to: &Phone,
+        body: &Secret,
+        valid: Duration,
+        by: Deadline,
+    ) -> Result<Sent, SendError> {
+        let preconnect = self.preconnect.take();
+        self.deliver(preconnect, to.e164(), body, valid, by)
+    }
+
+    /// As [`Self::send`], with a connection that may have been opened before.
     fn deliver(
         &self,
-        early: Option<Early>,
+        preconnect: Option<Preconnect>,
         to: &str,
         body: &Secret,
         valid: Duration,
@@ -71,44 +101,47 @@ impl Twilio {
     ) -> Result<Sent, SendError> {
         let began = Moment::now();
         let end = Deadline::at(began.after(valid));
-        let early = early.map(|early| early.opened(self.way.timeout, by));
-        let mut early = early.transpose().map_err(connect_failed)?.flatten();
+        let opened = preconnect.map(|it| it.opened(self.endpoint.timeout, by));
+        let mut opened = opened.transpose().map_err(connect_failed)?.flatten();
         let mut limited = None;
         let mut repeats = 0;
         loop {
-            let open = early.take().and_then(|mut it| it.is_good().then_some(it));
+            let open = opened
+                .take()
+                .and_then(|mut it| it.is_usable().then_some(it));
             let was_open = open.is_some();
             let connection = match open {
                 Some(connection) => connection,
-                None => self.way.open(by).map_err(connect_failed)?,
+                None => self.endpoint.open(by).map_err(connect_failed)?,
             };
-            // What is left of it now: the ways here and the waits count.
+            // Connecting and waiting have used up a part of it.
             let valid = end.left();
             if valid.is_zero() {
                 return Err(limited.unwrap_or_else(expired_while_connecting));
             }
-            let form = wording::form(to, &self.sender, body, valid);
+            let form = request::form(to, &self.sender, body, valid);
             let post = Post {
                 path: &self.path,
                 authorization: &self.authorization,
                 form: &form,
             };
-            let until = by.or_within(self.way.timeout);
-            let server = self.way.server().map_err(connect_failed)?;
+            let until = by.or_within(self.endpoint.timeout);
+            let server = self.endpoint.server().map_err(connect_failed)?;
             let reply = match http::post(server, connection, &post, until) {
-                // It had died unseen. Nothing of the text has left: a new one, once.
+                // The peer closed it unnoticed. No byte of the text has been sent: connect again, once.
                 Err(Unanswered { asked: false, .. }) if was_open => continue,
                 reply => reply.map_err(no_response)?,
             };
-            let error = match outcome::of(&reply) {
+            let error = match response::parse(&reply) {
                 Ok(sid) => {
                     let took = Moment::now().since(began);
                     return Ok(Sent { sid, took });
                 }
                 Err(error) => error,
             };
-            match outcome::later(&reply).filter(|_| error.failure.kind == FailureKind::Limited) {
-                Some(wait) if repeats < MOST_REPEATS && wait < by.min(end).left() => {
+            let is_limited = error.failure.kind == FailureKind::Limited;
+            match response::retry_after(&reply).filter(|_| is_limited) {
+                Some(wait) if repeats < MAX_REPEATS && wait < by.min(end).left() => {
                     deadline::sleep(wait);
                     repeats = repeats.saturating_add(1);
                     limited = Some(error);
@@ -116,42 +149,6 @@ impl Twilio {
                 _ => return Err(error),
             }
         }
-    }
-}
-
-impl Carrier for Twilio {
-    /// Begins to open the way to Twilio, on a thread of its own, for the text that is sent next.
-    /// Nothing is asked; if it fails, it is as if it had never been.
-    fn begin(&mut self, permit: Permit) {
-        if self.preconnect && self.early.is_none() {
-            self.early = Early::begin(&self.way, permit);
-        }
-    }
-
-    /// Closes what was begun and is not used yet.
-    fn close(&mut self) {
-        self.early = None;
-    }
-
-    /// Hands a text to Twilio, which may keep it for as long as it is `valid` and no longer.
-    ///
-    /// Each answer is waited for no longer than the settings' `timeout`, however long it took to
-    /// connect. A text is posted once;
-    /// only after a 429, when it was surely not taken, it goes out again, at the time Twilio names,
-    /// if it is still valid then.
-    ///
-    /// A connection that was [begun](Carrier::begin) is taken, and waited for as long as a `timeout`
-    /// if it is still underway. One that has died or grown old is replaced, as long as no byte of
-    /// the text has left.
-    fn send(
-        &mut self,
-        to: &Phone,
-        body: &Secret,
-        valid: Duration,
-        by: Deadline,
-    ) -> Result<Sent, SendError> {
-        let early = self.early.take();
-        self.deliver(early, to.e164(), body, valid, by)
     }
 }
 

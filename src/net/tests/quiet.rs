@@ -44,7 +44,7 @@ impl Peer {
 }
 
 /// A connection and its other end.
-fn open(tls: Option<(&Authority, Arc<ServerConfig>)>) -> (Stream, Peer) {
+fn open(tls: Option<(&TestCa, Arc<ServerConfig>)>) -> (Stream, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (ca, config) = tls.unzip();
@@ -64,7 +64,7 @@ fn open(tls: Option<(&Authority, Arc<ServerConfig>)>) -> (Stream, Peer) {
     (stream, server.join().unwrap())
 }
 
-fn secured(ca: &Authority) -> (Stream, Peer) {
+fn secured(ca: &TestCa) -> (Stream, Peer) {
     open(Some((ca, ca.server("127.0.0.1"))))
 }
 
@@ -98,7 +98,7 @@ fn loopback(port: u16) -> Addresses {
 
 #[test]
 fn an_open_connection_is_quiet() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     let mut many = (*ca.server("127.0.0.1")).clone();
     many.send_tls13_tickets = 8;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -120,7 +120,7 @@ fn an_open_connection_is_quiet() {
 /// A key update is TLS's own affair, and is answered with the next record.
 #[test]
 fn new_keys_are_no_answer() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     let (mut stream, mut peer) = secured(&ca);
     peer.tls().refresh_traffic_keys().unwrap();
     peer.flush();
@@ -133,7 +133,7 @@ fn new_keys_are_no_answer() {
 
 #[test]
 fn an_end_is_noticed_however_it_is_said() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     for secure in [false, true] {
         let open = || if secure { secured(&ca) } else { open(None) };
         let (mut stream, peer) = open();
@@ -157,7 +157,7 @@ fn an_end_is_noticed_however_it_is_said() {
 
 #[test]
 fn what_nobody_asked_for_is_noticed() {
-    let ca = Authority::new();
+    let ca = TestCa::new();
     let late = b"HTTP/1.1 408 REQUEST TIMEOUT\r\n\r\n";
     for secure in [false, true] {
         let (mut stream, mut peer) = if secure { secured(&ca) } else { open(None) };
@@ -173,15 +173,15 @@ fn what_nobody_asked_for_is_noticed() {
 /// What came behind the handshake, and was read with it, counts as well.
 #[test]
 fn an_end_that_comes_with_the_handshake_is_noticed() {
-    let ca = Authority::new();
-    let stage = Stage::new(
+    let ca = TestCa::new();
+    let fake = FakeServer::new(
         Some(ca.server("127.0.0.1")),
-        vec![Act::CloseAfterHandshake; 20],
+        vec![Behavior::CloseAfterHandshake; 20],
     );
-    let server = server(&stage, Some(&ca));
+    let server = server(&fake, Some(&ca));
     for _ in 0..20 {
         let by = Deadline::within(LONG);
-        let port = stage.at.port();
+        let port = fake.address.port();
         let mut stream = Stream::open(&loopback(port), server.tls.as_ref(), by, |stream, _| {
             Ok::<_, Error>(stream)
         })
@@ -209,11 +209,11 @@ fn a_connection_is_good_while_it_is_quiet_and_young() {
     for (seconds, good) in [(0, true), (20, true), (46, false), (3600, false)] {
         let (connection, _peer) = open();
         let mut connection = connection.aged(Duration::from_secs(seconds));
-        assert_eq!(connection.is_good(), good, "{seconds} s");
+        assert_eq!(connection.is_usable(), good, "{seconds} s");
     }
     let (mut connection, mut peer) = open();
     peer.write_all(b"x").unwrap();
-    while connection.is_good() {
+    while connection.is_usable() {
         assert!(!by.is_over());
     }
 }

@@ -1,14 +1,14 @@
 use super::*;
 
-/// 3GPP TS 23.038 §6.2.1, row by row as its table has it; ESC is no character.
+/// The table of 3GPP TS 23.038 §6.2.1, row by row, without ESC, which is not a character.
 const TABLE: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 
-/// §6.2.1.1, as its table has it.
+/// The table of §6.2.1.1.
 const ESCAPED: &str = "\u{c}^{}\\[~]|€";
 
 #[test]
-fn the_alphabet_is_the_tables() {
+fn the_alphabet_is_that_of_the_standard() {
     assert_eq!(TABLE.chars().count(), 127);
     for c in '\0'..='\u{ffff}' {
         let expected = match c {
@@ -21,14 +21,14 @@ fn the_alphabet_is_the_tables() {
 }
 
 #[test]
-fn lengths_and_their_parts() {
+fn lengths_and_their_segments() {
     let of = |text: &str, times| segments(&text.repeat(times));
     assert_eq!(segments(""), 1);
     assert_eq!(
         segments("042137 is your login code for gate.example.org."),
         1
     );
-    for (text, times, parts) in [
+    for (text, times, expected) in [
         // GSM-7: 160, then 153 each.
         ("x", 160, 1),
         ("x", 161, 2),
@@ -39,7 +39,7 @@ fn lengths_and_their_parts() {
         ("x", 1600, 11),
         ("ä", 160, 1),
         ("\n", 161, 2),
-        // Two septets each; 153 is odd, and no pair is torn: 76 to a part.
+        // Two septets each; 153 is odd, and a pair is not split: 76 per segment.
         ("€", 80, 1),
         ("€", 81, 2),
         ("€", 152, 2),
@@ -52,29 +52,29 @@ fn lengths_and_their_parts() {
         ("ç", 71, 2),
         ("`", 71, 2),
         ("\t", 71, 2),
-        // Two units each; 67 is odd, and no pair is torn: 33 to a part.
+        // Two units each; 67 is odd, and a pair is not split: 33 per segment.
         ("🔑", 35, 1),
         ("🔑", 36, 2),
         ("🔑", 66, 2),
         ("🔑", 67, 3),
     ] {
-        assert_eq!(of(text, times), parts, "{text:?} {times} times");
+        assert_eq!(of(text, times), expected, "{text:?} {times} times");
     }
 }
 
 #[test]
-fn one_letter_changes_all() {
+fn one_character_changes_the_encoding() {
     let plain = "x".repeat(159);
     assert_eq!(segments(&format!("{plain}€")), 2);
     assert_eq!(segments(&format!("{plain}é")), 1);
     assert_eq!(segments(&format!("{plain}ê")), 3);
-    // What is torn: the pair goes to the second part whole, and the third has one septet.
+    // The pair at the boundary goes to the second segment whole, and the third has one septet.
     let text = |last: &str| format!("{}€{}{last}", "x".repeat(152), "x".repeat(151));
     assert_eq!(segments(&text("")), 2);
     assert_eq!(segments(&text("x")), 3);
 }
 
 #[test]
-fn no_text_is_too_long_to_be_counted() {
+fn the_count_saturates() {
     assert_eq!(segments(&"☎".repeat(5_000_000)), u16::MAX);
 }

@@ -1,4 +1,4 @@
-//! What is true of whatever Twilio answers: for `make fuzz`, and in small for the tests.
+//! Properties of every response, for `make fuzz` and, with fewer inputs, for the tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
@@ -8,14 +8,14 @@
 use std::time::Duration;
 
 use super::{
-    codes::is_about_the_number,
-    outcome::{later, of},
+    error_codes::is_about_the_number,
+    response::{parse, retry_after},
 };
 use crate::{failure::FailureKind, net::http::Reply, sms::SendError};
 
-/// A status on the first line, headers on the next, an empty line, the body. Only a 201 is a sent SMS;
-/// whose fault it is goes by status and code; and of the answer's own words nothing is repeated that could
-/// be a number, a code or a token.
+/// Checks one response: a status on the first line, headers on the next ones, an empty line, the body.
+/// Only a 201 is an accepted text; the kind of failure depends on status and code alone; and nothing
+/// from the response that could be a phone number, a one-time code or a token appears in the error.
 pub fn twilio(bytes: &[u8]) {
     let end = bytes.windows(2).position(|two| two == b"\n\n");
     let (head, body) = bytes.split_at(end.unwrap_or(bytes.len()));
@@ -27,7 +27,7 @@ pub fn twilio(bytes: &[u8]) {
         .unwrap_or(201);
     let headers: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
     let reply = Reply::of(status, &headers, body.get(2..).unwrap_or_default());
-    match of(&reply) {
+    match parse(&reply) {
         Ok(sid) => {
             assert_eq!(status, 201);
             let is_one =
@@ -36,7 +36,7 @@ pub fn twilio(bytes: &[u8]) {
         }
         Err(error) => check_error(status, &error),
     }
-    assert!(later(&reply).is_none_or(|wait| wait >= Duration::from_secs(1)));
+    assert!(retry_after(&reply).is_none_or(|wait| wait >= Duration::from_secs(1)));
 }
 
 fn check_error(status: u16, error: &SendError) {
@@ -48,7 +48,7 @@ fn check_error(status: u16, error: &SendError) {
         _ => FailureKind::Outage,
     };
     assert_eq!(failure.kind, kind, "{status}: {failure:?}");
-    // Whoever refuses has not sent it; whoever is not himself may have.
+    // A refusal means that the text was not sent; an outage leaves it open.
     assert_eq!(
         error.may_be_sent,
         kind == FailureKind::Outage,

@@ -6,26 +6,22 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::{
-    super::super::{
-        Stream,
-        line::Line,
-        stage::{Act, Authority, Stage},
-        tls_config,
-    },
+    super::super::{Stream, line::Line, tls_config},
     *,
 };
+use crate::test_support::net_server::{Behavior, FakeServer, TestCa};
 
 /// A server that shakes hands, if it can, and has nothing to say.
-fn server(tls: Arc<ServerConfig>) -> Stage {
-    Stage::new(Some(tls), vec![Act::CloseAfterHandshake])
+fn server(tls: Arc<ServerConfig>) -> FakeServer {
+    FakeServer::new(Some(tls), vec![Behavior::CloseAfterHandshake])
 }
 
-fn trusting(ca: &Authority) -> Arc<ClientConfig> {
+fn trusting(ca: &TestCa) -> Arc<ClientConfig> {
     tls_config(Some(&ca.pem().into_bytes().into())).unwrap()
 }
 
 /// The first of them that shows a good certificate for 127.0.0.1, and where.
-fn secured(at: &[SocketAddr], ca: &Authority, pace: Pace) -> Result<String, Error> {
+fn secured(at: &[SocketAddr], ca: &TestCa, pace: Pace) -> Result<String, Error> {
     let config = trusting(ca);
     dial(&super::at(at), pace, |reached| {
         let line = Line::new(reached.tcp, reached.which);
@@ -51,23 +47,23 @@ fn pace() -> Pace {
 
 #[test]
 fn an_address_at_which_tls_fails_does_not_keep_us_from_the_next() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
-    let silent = Stage::new(None, vec![Act::Silent]);
+    let (ours, theirs) = (TestCa::new(), TestCa::new());
+    let silent = FakeServer::new(None, vec![Behavior::Silent]);
     for bad in [
         server(theirs.server("127.0.0.1")),
         server(ours.expired("127.0.0.1")),
         server(ours.server("sms.example.org")),
-        Stage::new(None, vec![Act::Close]),
-        Stage::new(None, vec![Act::say("SSH-2.0-OpenSSH_9.9\r\n")]),
+        FakeServer::new(None, vec![Behavior::Close]),
+        FakeServer::new(None, vec![Behavior::reply("SSH-2.0-OpenSSH_9.9\r\n")]),
     ] {
         let good = server(ours.server("127.0.0.1"));
-        let found = secured(&[bad.at, good.at], &ours, pace());
+        let found = secured(&[bad.address, good.address], &ours, pace());
         assert_eq!(found, Ok(" (127.0.0.1)".to_owned()));
     }
     // One that accepts and says nothing costs its share.
     let good = server(ours.server("127.0.0.1"));
     let began = Moment::now();
-    assert!(secured(&[silent.at, good.at], &ours, pace()).is_ok());
+    assert!(secured(&[silent.address, good.address], &ours, pace()).is_ok());
     let took = Moment::now().since(began);
     assert!(took >= Duration::from_millis(1900), "{took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -75,29 +71,29 @@ fn an_address_at_which_tls_fails_does_not_keep_us_from_the_next() {
 
 #[test]
 fn a_certificate_that_does_not_verify_is_told_whatever_else_was_down() {
-    let ours = Authority::new();
+    let ours = TestCa::new();
     let bad = || server(ours.server("sms.example.org"));
     for of in [0, 1, 2] {
         let bad = bad();
         let mut at = vec![closed(), closed()];
-        at.insert(of, bad.at);
+        at.insert(of, bad.address);
         let told = secured(&at, &ours, pace());
         let expected = " (127.0.0.1): its certificate is for another name";
         assert_eq!(refused(told), expected, "{of}");
     }
     let alone = bad();
-    let told = secured(&[alone.at], &ours, pace());
+    let told = secured(&[alone.address], &ours, pace());
     let expected = ": its certificate is for another name";
     assert_eq!(refused(told), expected);
 }
 
 #[test]
 fn all_of_it_ends_with_the_deadline() {
-    let ours = Authority::new();
+    let ours = TestCa::new();
     let silent: Vec<_> = (0..3)
-        .map(|_| Stage::new(None, vec![Act::Silent]))
+        .map(|_| FakeServer::new(None, vec![Behavior::Silent]))
         .collect();
-    let at: Vec<_> = silent.iter().map(|stage| stage.at).collect();
+    let at: Vec<_> = silent.iter().map(|fake| fake.address).collect();
     let began = Moment::now();
     let pace = Pace {
         by: Deadline::within(Duration::from_millis(600)),

@@ -1,4 +1,4 @@
-//! Replies as data: `tests/cases/twilio`, the file's name is the case.
+//! Replies from files in `tests/cases/twilio`; the name of a file is the name of the case.
 #![forbid(unsafe_code)]
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -6,17 +6,18 @@ use std::{fs, path::PathBuf, time::Duration};
 use super::{outcome, send, settings};
 use crate::{
     failure::FailureKind,
-    net::stage::{Act, Stage},
+    test_support::net_server::{Behavior, FakeServer},
 };
 
-/// A case: what is expected, and the reply, in which `\n` ends header lines and `*` is the length.
+/// Reads a case: the expected outcome, and the reply, in which `\n` ends the header lines and `*` stands
+/// for the length of the body.
 fn case(path: &PathBuf) -> (String, Vec<u8>) {
     let text = fs::read_to_string(path).unwrap();
     let (expected, reply) = text.split_once('\n').unwrap();
     let reply = if reply.contains("chunked") {
         reply.replace('\n', "\r\n")
     } else {
-        // The head that ends with the last blank line before the body.
+        // The head ends with the last blank line before the body.
         match reply.rsplit_once("\n\n") {
             Some((head, body)) => {
                 let head = head.replace('*', &body.len().to_string());
@@ -42,16 +43,19 @@ fn every_reply_has_its_outcome() {
     assert!(cases.len() > 50);
     for path in cases {
         let (expected, reply) = case(&path);
-        let stage = Stage::new(None, vec![Act::Say(reply)]);
-        let result = send(&settings(stage.at.port(), None), Duration::from_secs(5));
+        let server = FakeServer::new(None, vec![Behavior::Reply(reply)]);
+        let result = send(
+            &settings(server.address.port(), None),
+            Duration::from_secs(5),
+        );
         let name = path.file_name().unwrap();
         assert_eq!(outcome(&result), expected, "{name:?}: {result:?}");
         if let Err(error) = &result {
-            // Whoever answers with a refusal has not sent it; whoever is not himself may have.
-            let unsure = error.failure.kind == FailureKind::Outage;
-            assert_eq!(error.may_be_sent, unsure, "{name:?}");
+            // A refusal means that the text was not sent; an outage leaves it open.
+            let is_open = error.failure.kind == FailureKind::Outage;
+            assert_eq!(error.may_be_sent, is_open, "{name:?}");
         }
-        // Whatever came back, it was asked once.
-        assert_eq!(stage.end().len(), 1, "{name:?}");
+        // There is one request, whatever the reply.
+        assert_eq!(server.finish().len(), 1, "{name:?}");
     }
 }

@@ -13,11 +13,8 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use super::*;
 use crate::{
     deadline::Deadline,
-    net::{
-        Lookup, Stream,
-        stage::{Act, Stage},
-        tls_config,
-    },
+    net::{Lookup, Stream, tls_config},
+    test_support::net_server::{Behavior, FakeServer},
 };
 
 const NAME: &str = "127.0.0.1";
@@ -48,15 +45,15 @@ fn server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<ServerConfi
 /// What a client says that trusts this CA.
 fn told(ca: &str, chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<(), Error> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stage = Stage::on(
+    let fake = FakeServer::on(
         listener,
         Some(server(chain, key)),
-        vec![Act::CloseAfterHandshake],
+        vec![Behavior::CloseAfterHandshake],
     );
     let by = Deadline::within(std::time::Duration::from_secs(10));
-    let at = Lookup::begin(NAME, stage.at.port()).wait(by).unwrap();
+    let at = Lookup::begin(NAME, fake.address.port()).wait(by).unwrap();
     let config = tls_config(Some(&Arc::from(ca.as_bytes()))).unwrap();
-    let place = format!("{NAME}:{}: ", stage.at.port());
+    let place = format!("{NAME}:{}: ", fake.address.port());
     let end = Stream::open(&at, Some(&config), by, |_, _| Ok::<_, Error>(()));
     end.map_err(|error| match error {
         Error::Refused { what, remedy } => Error::Refused {

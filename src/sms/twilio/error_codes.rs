@@ -1,43 +1,43 @@
-//! Twilio's error codes: what each means here, and what to do about it. Our own words throughout.
+//! Twilio's error codes, each with what happened and what to do, in our own words.
 #![forbid(unsafe_code)]
 
 use crate::failure::{Failure, FailureKind, Stage};
 
-use Whose::{Account, Number};
+use Cause::{Account, Number};
 
-/// Where Twilio's pages of error codes are, one for each below it.
-const PAGES: &str = "https://www.twilio.com/docs/api/errors";
+/// Parent of Twilio's pages on error codes, one page for each code.
+const PAGES_URL: &str = "https://www.twilio.com/docs/api/errors";
 
-/// What a refusal is about.
+/// The cause of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// This phone number: other users get their codes.
+enum Cause {
+    /// This phone number. Other users still get their codes.
     Number,
-    /// Account, sender, settings or text: no user gets a code, or none in that country.
+    /// Account, sender, settings or text. No user gets a code, or none in that country.
     Account,
 }
 
-/// Whether Twilio refuses this number, as against us. A code that is not in the table is about us.
+/// Whether a code refuses the phone number. A code that is not in the table refuses the account.
 pub(super) fn is_about_the_number(code: u32) -> bool {
-    known(code).is_some_and(|(_, whose, ..)| whose == Number)
+    row(code).is_some_and(|(_, cause, ..)| cause == Number)
 }
 
-fn known(code: u32) -> Option<Row> {
+fn row(code: u32) -> Option<Row> {
     let at = CODES.binary_search_by_key(&code, |row| row.0).ok()?;
     CODES.get(at).copied()
 }
 
-/// Puts an HTTP status and a code (if there is one) into words. With a code, the remedy ends with
-/// the address of Twilio's page on it.
+/// Describes an HTTP status and an error code if there is one. With a code, the remedy ends with the
+/// address of Twilio's page on it.
 pub(super) fn explain(kind: FailureKind, status: u16, code: Option<u32>) -> Failure {
     let Some(code) = code else {
         let what = match status {
-            201 => "Twilio took the text and dropped it without an error code".to_owned(),
-            _ => format!("Twilio answers HTTP {status} without an error code"),
+            201 => "Twilio accepted the text and dropped it without an error code".to_owned(),
+            _ => format!("Twilio returns HTTP {status} without an error code"),
         };
         return Failure::new(Stage::Twilio, kind, what, for_status(status));
     };
-    let (what, remedy) = match (code, status, known(code)) {
+    let (what, remedy) = match (code, status, row(code)) {
         (20003, 401, _) => (
             format!("Twilio error {code}: {}", CREDENTIALS.0),
             CREDENTIALS.1,
@@ -49,7 +49,7 @@ pub(super) fn explain(kind: FailureKind, status: u16, code: Option<u32>) -> Fail
         (_, _, Some((_, _, what, remedy))) => (format!("Twilio error {code}: {what}"), remedy),
         (_, _, None) => (
             format!("Twilio error {code} (HTTP {status})"),
-            "see Twilio's page",
+            "see Twilio's page on it",
         ),
     };
     Failure {
@@ -58,64 +58,62 @@ pub(super) fn explain(kind: FailureKind, status: u16, code: Option<u32>) -> Fail
             Stage::Twilio,
             kind,
             what,
-            format!("{remedy} ({PAGES}/{code})"),
+            format!("{remedy} ({PAGES_URL}/{code})"),
         )
     }
 }
 
-/// 20003 with HTTP 401: Twilio does not know who asks.
+/// 20003 with HTTP 401: the account is not authenticated.
 const CREDENTIALS: (&str, &str) = (
     "the credentials are not accepted",
     "check twilio_sid with twilio_token, or api_key_sid with api_key_secret, in Twilio's console, Account Info: \
-     deleted, a test credential, a subaccount's, or of another region than api_url",
+     they may be deleted, test credentials, those of a subaccount, or of another region than api_url",
 );
 
-/// 20003 with HTTP 403: Twilio knows who asks, and does not let them send.
+/// 20003 with HTTP 403: the account is authenticated and has no permission to send.
 const PERMISSION: (&str, &str) = (
-    "the credentials are right, but may not send",
-    "let the API key send messages if it is a restricted one (Twilio's console, API keys), and see that the \
-     account's compliance profile is approved (Trust Hub)",
+    "the credentials are accepted, but have no permission to send",
+    "give a restricted API key the permission to send messages (Twilio's console, API keys), and check that \
+     the account's compliance profile is approved (Trust Hub)",
 );
 
-/// What to do when there is only a status.
+/// What to do if there is only a status.
 const fn for_status(status: u16) -> &'static str {
     match status {
-        201 => "look the message up in Twilio's console under Monitor, Logs, Messaging",
+        201 => "find the message in Twilio's console, Monitor, Logs, Messaging",
         401 | 403 => {
             "check twilio_sid, and twilio_token or the API key (Twilio's console, Account Info)"
         }
         407 => {
-            "the proxy wants a password, which twilio.proxy cannot give: allow this machine there"
+            "the proxy demands a password, which twilio.proxy does not support: allow this machine without one"
         }
         429 => "wait; if it happens often, ask Twilio for a higher rate or use a Messaging Service",
-        500..=599 => "wait; Twilio's own state is at https://status.twilio.com",
-        400..=499 => "check twilio_sid, and that twilio.api_url and twilio.proxy lead to Twilio",
-        _ => {
-            "check that twilio.api_url and twilio.proxy lead to Twilio: this is not how it answers"
-        }
+        500..=599 => "wait; see https://status.twilio.com",
+        400..=499 => "check twilio_sid, twilio.api_url and twilio.proxy",
+        _ => "check twilio.api_url and twilio.proxy: this is not a response of Twilio",
     }
 }
 
-/// Code, what it is about, meaning, remedy.
-type Row = (u32, Whose, &'static str, &'static str);
+/// Code, cause, meaning, remedy.
+type Row = (u32, Cause, &'static str, &'static str);
 
-/// Ascending. What each is about was decided code by code on 2026-12-01, from Twilio's documentation of
-/// error codes and its change of 2024-07-10, which split 21211, 21212, 21606 and 21614: *Number* is
-/// what other numbers do not get, though some is mended in the account (21408 one country, 21608 one
-/// number of a trial account, 21612 this sender and that number). 21266 is a number of the directory
-/// that is our own sender. What only the carrier says after the text was taken (30003 and later) is
-/// no refusal of a number: it may be delivered the next time. 21263 is not here: no page of it was
-/// found, and what is not known is about us.
+/// Sorted by code. The causes were decided code by code on 2026-12-01, from Twilio's documentation of
+/// error codes and its change of 2024-07-10, which split 21211, 21212, 21606 and 21614. `Number` is a
+/// refusal that other numbers do not get, even if it is solved in the account (21408 one country, 21608
+/// one number of a trial account, 21612 the combination of sender and number). 21266 is a number in the
+/// directory that is our own sender. A code that only the carrier reports after the text was accepted
+/// (30003 and above) is not a refusal of the number: the next text may be delivered. 21263 is missing:
+/// Twilio has no page on it.
 #[rustfmt::skip]
 const CODES: &[Row] = &[
     (10001, Account, "the account is not active",
-        "pay or reactivate it: Twilio's console, Billing"),
+        "pay for it or reactivate it: Twilio's console, Billing"),
     (10002, Account, "the trial account does not allow this",
         "upgrade the account: Twilio's console, Billing, Upgrade"),
-    (20003, Account, "the credentials are not accepted, or may not send",
+    (20003, Account, "the credentials are not accepted, or have no permission to send",
         "check twilio_sid and twilio_token, or the API key, its permissions and region: Twilio's console, Account Info"),
     (20005, Account, "the account is not active",
-        "pay or reactivate it: Twilio's console, Billing"),
+        "pay for it or reactivate it: Twilio's console, Billing"),
     (20008, Account, "test credentials cannot do this",
         "use the live credentials: Twilio's console, Account Info"),
     (20403, Account, "the account is suspended or closed",
@@ -124,22 +122,22 @@ const CODES: &[Row] = &[
         "check twilio_sid against Twilio's console, Account Info, and that api_url has no path"),
     (20429, Account, "too many requests at once",
         "wait; if it happens often, ask Twilio for a higher limit or send through a Messaging Service"),
-    (20500, Account, "Twilio has a fault of its own",
-        "wait; Twilio's own state is at https://status.twilio.com"),
-    (20503, Account, "Twilio is not available at the moment",
-        "wait; Twilio's own state is at https://status.twilio.com"),
-    (21211, Number, "the phone number is not a valid one",
-        "correct the person's number in the directory; it needs its country code or the right default_region"),
+    (20500, Account, "internal error of Twilio",
+        "wait; see https://status.twilio.com"),
+    (20503, Account, "Twilio is temporarily unavailable",
+        "wait; see https://status.twilio.com"),
+    (21211, Number, "the phone number is invalid",
+        "correct the user's number in the directory; it needs its country code or the right default_region"),
     (21212, Account, "from_number is not a valid number",
         "set from_number to + and digits, as listed in Twilio's console, Phone Numbers, Active Numbers"),
     (21265, Number, "the phone number is a short code",
-        "give the person a mobile number in the directory"),
+        "give the user a mobile number in the directory"),
     (21266, Number, "the phone number is from_number itself",
-        "correct the person's number in the directory, or from_number"),
+        "correct the user's number in the directory, or from_number"),
     (21268, Number, "the phone number is a premium rate or information service",
-        "give the person an ordinary mobile number in the directory"),
+        "give the user an ordinary mobile number in the directory"),
     (21408, Number, "the account may not send to that country",
-        "tick the country in Twilio's console, Messaging, Settings, Geo Permissions"),
+        "enable the country in Twilio's console, Messaging, Settings, Geo Permissions"),
     (21601, Account, "from_number cannot send SMS",
         "use a number with the SMS capability: Twilio's console, Phone Numbers, Active Numbers"),
     (21602, Account, "the text is empty",
@@ -148,28 +146,28 @@ const CODES: &[Row] = &[
         "set from_number or messaging_service_sid"),
     (21606, Account, "from_number is not this account's, or cannot send SMS to that country",
         "use a number with the SMS capability that this account owns: Twilio's console, Phone Numbers, Active Numbers"),
-    (21608, Number, "a trial account sends to verified numbers only, and this is none",
+    (21608, Number, "a trial account sends to verified numbers only, and this number is not verified",
         "verify the number in Twilio's console, Phone Numbers, Verified Caller IDs, or upgrade the account and have its compliance profile approved"),
-    (21610, Number, "the person has sent STOP to this sender",
-        "the person must send START from that phone to the sender's number"),
-    (21611, Account, "the sender has too many texts waiting",
+    (21610, Number, "the user has sent STOP to this sender",
+        "the user must send START from that phone to the sender's number"),
+    (21611, Account, "the queue of the sender is full",
         "wait; use a Messaging Service with more numbers: Twilio's console, Messaging, Services"),
-    (21612, Number, "Twilio has no way from this sender to that number",
+    (21612, Number, "Twilio has no route from this sender to that number",
         "check the number in the directory, or use a sender that reaches its country: Twilio's console, Messaging, Services, Sender Pool"),
     (21614, Number, "the phone number is not a mobile",
-        "give the person a mobile number in the directory"),
+        "give the user a mobile number in the directory"),
     (21617, Account, "the text is longer than 1600 characters",
         "shorten messages.sms"),
     (21635, Number, "the phone number is a landline",
-        "give the person a mobile number in the directory"),
+        "give the user a mobile number in the directory"),
     (21659, Account, "from_number is not a Twilio number, or a short code of another country",
         "use a number that is listed in Twilio's console, Phone Numbers, Active Numbers"),
     (21660, Account, "from_number belongs to another account",
         "use the credentials of the account (or subaccount) that owns from_number"),
     (21701, Account, "the Messaging Service does not exist",
         "check messaging_service_sid against Twilio's console, Messaging, Services"),
-    (21702, Account, "the Messaging Service takes no texts at the moment",
-        "look at the service in Twilio's console, Messaging, Services"),
+    (21702, Account, "the Messaging Service accepts no texts at the moment",
+        "check the service in Twilio's console, Messaging, Services"),
     (21703, Account, "the Messaging Service has no sender for that number",
         "add one that reaches the country: Twilio's console, Messaging, Services, Sender Pool"),
     (21704, Account, "the Messaging Service has no sender at all",
@@ -181,28 +179,28 @@ const CODES: &[Row] = &[
     (30002, Account, "the account is suspended",
         "see Twilio's console and the mails to the account's owner, then write to Twilio's support"),
     (30003, Account, "the phone is switched off or out of reach",
-        "the person should switch it on and check reception, then ask for the code again"),
+        "the user should switch it on and check reception, then request the code again"),
     (30004, Account, "the phone or its carrier blocks the sender",
-        "the person should unblock the sender's number, or use another sender"),
+        "unblock the sender's number on the phone, or use another sender"),
     (30005, Account, "the phone number is not in service",
-        "correct the person's number in the directory"),
+        "correct the user's number in the directory"),
     (30006, Account, "the phone is a landline, or its carrier cannot be reached from this sender",
-        "give the person a mobile number in the directory, or use another sender"),
-    (30007, Account, "the carrier has filtered the text out",
+        "give the user a mobile number in the directory, or use another sender"),
+    (30007, Account, "the carrier has filtered the text",
         "reword messages.sms plainly and register the sender: Twilio's console, Messaging, Regulatory Compliance"),
-    (30008, Account, "the carrier gives no reason",
-        "try again; if it lasts, look at Twilio's console, Monitor, Logs, Messaging"),
+    (30008, Account, "the carrier gave no reason",
+        "try again; if it persists, check Twilio's console, Monitor, Logs, Messaging"),
     (30032, Account, "the toll-free sender is not verified",
         "verify it: Twilio's console, Messaging, Regulatory Compliance, Toll-Free Verification"),
     (30034, Account, "the sender is not registered for A2P 10DLC (texts to the US)",
         "register brand and campaign and add the number to it: Twilio's console, Messaging, Regulatory Compliance"),
     (30410, Account, "the carrier did not answer Twilio in time",
-        "try again; Twilio's own state is at https://status.twilio.com"),
+        "try again; see https://status.twilio.com"),
     (30450, Account, "Twilio has blocked the text as SMS pumping",
-        "look at Twilio's console, Messaging, Settings, SMS Pumping Protection, and at the limits for who may ask for codes"),
-    (63038, Account, "the account has used up its texts of the day",
+        "check Twilio's console, Messaging, Settings, SMS Pumping Protection, and the limits of this module"),
+    (63038, Account, "the account has reached its daily limit of texts",
         "wait for tomorrow, or ask Twilio's support for a higher daily limit"),
-    (70051, Account, "the credentials may not use this account or service",
+    (70051, Account, "the credentials have no permission for this account or service",
         "give the restricted API key the permission to send messages, or use a standard one: Twilio's console, API keys"),
 ];
 
@@ -211,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_can_be_searched_and_shown() {
+    fn the_table_is_sorted_and_printable() {
         assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
         for (code, _, what, remedy) in CODES {
             for text in [what, remedy] {
@@ -222,12 +220,12 @@ mod tests {
         }
     }
 
-    /// Whatever the log cuts off, the link is in it.
+    /// The log truncates long values; the link must stay whole.
     #[test]
-    fn every_code_leads_to_its_page_within_what_the_log_keeps() {
+    fn the_page_of_every_code_fits_into_a_log_line() {
         let statuses = [(20003, 401), (20003, 403), (12345, 400)];
-        let known = CODES.iter().map(|row| (row.0, 400));
-        for (code, status) in known.chain(statuses) {
+        let rows = CODES.iter().map(|row| (row.0, 400));
+        for (code, status) in rows.chain(statuses) {
             let error = explain(FailureKind::Refused, status, Some(code));
             let page = format!("(https://www.twilio.com/docs/api/errors/{code})");
             assert!(error.remedy.ends_with(&page), "{}", error.remedy);
@@ -239,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_about_a_number_is_what_the_documents_say() {
+    fn the_codes_about_a_number_are_those_of_the_documentation() {
         let about: Vec<u32> = CODES
             .iter()
             .filter(|row| row.1 == Number)
@@ -255,7 +253,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sms.md");
         let text = std::fs::read_to_string(path).unwrap();
         let (_, rest) = text
-            .split_once("## Whose fault a refusal of Twilio's is")
+            .split_once("## Codes that refuse the phone number")
             .unwrap();
         let (section, _) = rest.split_once("\n## ").unwrap();
         let rows = section.lines().filter_map(|line| {
@@ -267,13 +265,17 @@ mod tests {
     }
 
     #[test]
-    fn the_status_tells_the_causes_of_20003_apart() {
+    fn the_status_distinguishes_the_causes_of_20003() {
         for (status, what, remedy) in [
             (401, "are not accepted", "another region"),
-            (403, "are right, but may not send", "compliance profile"),
+            (
+                403,
+                "are accepted, but have no permission to send",
+                "compliance profile",
+            ),
             (
                 400,
-                "are not accepted, or may not send",
+                "are not accepted, or have no permission to send",
                 "permissions and region",
             ),
         ] {
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_administrators_meet_have_their_own_words() {
+    fn frequent_codes_have_texts_of_their_own() {
         for code in [
             20003, 20404, 20429, 21211, 21212, 21408, 21606, 21608, 21610, 21612, 21614, 21617,
             21703, 30003, 30004, 30005, 30006, 30007, 30008, 30034, 30450,
@@ -300,17 +302,17 @@ mod tests {
     }
 
     #[test]
-    fn a_status_alone_says_where_to_look() {
+    fn a_status_alone_has_a_remedy() {
         for (status, what, remedy) in [
             (201, "dropped it", "Monitor, Logs"),
             (401, "HTTP 401", "twilio_token"),
             (403, "HTTP 403", "twilio_token"),
-            (407, "HTTP 407", "the proxy wants a password"),
+            (407, "HTTP 407", "the proxy demands a password"),
             (429, "HTTP 429", "a higher rate"),
-            (404, "HTTP 404", "check twilio_sid, and that"),
+            (404, "HTTP 404", "check twilio_sid, twilio.api_url"),
             (500, "HTTP 500", "status.twilio.com"),
             (599, "HTTP 599", "status.twilio.com"),
-            (302, "HTTP 302", "this is not how it answers"),
+            (302, "HTTP 302", "this is not a response of Twilio"),
         ] {
             let error = explain(FailureKind::Refused, status, None);
             assert!(error.what.contains(what), "{error:?}");
@@ -319,12 +321,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_leads_to_twilios_page() {
+    fn the_remedy_for_an_unknown_code_is_its_page() {
         let error = explain(FailureKind::Refused, 400, Some(12345));
         assert_eq!(error.what, "Twilio error 12345 (HTTP 400)");
         assert_eq!(
             error.remedy,
-            "see Twilio's page (https://www.twilio.com/docs/api/errors/12345)"
+            "see Twilio's page on it (https://www.twilio.com/docs/api/errors/12345)"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! How a request is written down. Everything here holds secrets: each buffer is as large as it will
-//! ever be when it is made, since one that grows leaves copies behind.
+//! Encoding of requests. All of it contains secrets: each buffer is allocated with its final capacity,
+//! since a buffer that grows leaves copies behind.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::{config::Sender, secret::Secret};
 
-/// Seconds that Twilio lets a text wait at most (Message resource, `ValidityPeriod`).
-const LONGEST_VALIDITY: u64 = 36_000;
+/// The longest validity that Twilio accepts, in seconds (Message resource, `ValidityPeriod`).
+const MAX_VALIDITY: u64 = 36_000;
 
-/// Room for the names of the fields.
-const NAMES: usize = 64;
+/// Upper bound for the names of the fields together.
+const NAMES_CAPACITY: usize = 64;
 
-/// `Authorization`, basic scheme (RFC 7617).
+/// Encodes the `Authorization` header, basic scheme (RFC 7617).
 pub(super) fn basic(user: &str, secret: &str) -> Secret {
     let mut pair = Zeroizing::new(String::with_capacity(
         user.len().saturating_add(secret.len()).saturating_add(1),
@@ -29,25 +29,26 @@ pub(super) fn basic(user: &str, secret: &str) -> Secret {
     Secret::new(value)
 }
 
-/// The form that asks Twilio to send. Twilio counts in whole seconds; a begun one is one.
+/// Encodes the form that makes Twilio send a text. Twilio counts in whole seconds; a part of a second is
+/// rounded up.
 pub(super) fn form(to: &str, sender: &Sender, body: &Secret, valid: Duration) -> Secret {
-    let (from, who) = match sender {
+    let (sender_field, sender) = match sender {
         Sender::Number(number) => ("From", number),
         Sender::Service(sid) => ("MessagingServiceSid", sid),
     };
-    let begun = u64::from(valid.subsec_nanos() > 0);
-    let valid = valid.as_secs().saturating_add(begun);
-    let valid = valid.clamp(1, LONGEST_VALIDITY).to_string();
+    let rounded_up = u64::from(valid.subsec_nanos() > 0);
+    let valid = valid.as_secs().saturating_add(rounded_up);
+    let valid = valid.clamp(1, MAX_VALIDITY).to_string();
     let fields = [
         ("To", to),
-        (from, who),
+        (sender_field, sender),
         ("Body", body.reveal()),
         ("ValidityPeriod", &valid),
     ];
-    let room = fields.iter().fold(NAMES, |room, (_, value)| {
-        room.saturating_add(value.len().saturating_mul(3))
+    let capacity = fields.iter().fold(NAMES_CAPACITY, |sum, (_, value)| {
+        sum.saturating_add(value.len().saturating_mul(3))
     });
-    let mut form = String::with_capacity(room);
+    let mut form = String::with_capacity(capacity);
     for (name, value) in fields {
         if !form.is_empty() {
             form.push('&');
@@ -59,8 +60,8 @@ pub(super) fn form(to: &str, sender: &Sender, body: &Secret, valid: Duration) ->
     Secret::new(form)
 }
 
-/// `application/x-www-form-urlencoded` (URL standard, section 5.2).
-fn encode(value: &str, into: &mut String) {
+/// Encodes a value as `application/x-www-form-urlencoded` (URL standard, section 5.2).
+fn encode(value: &str, form: &mut String) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
     ];
@@ -68,10 +69,10 @@ fn encode(value: &str, into: &mut String) {
     for byte in value.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
-                into.push(char::from(byte));
+                form.push(char::from(byte));
             }
-            b' ' => into.push('+'),
-            _ => into.extend(['%', digit(byte >> 4), digit(byte & 15)]),
+            b' ' => form.push('+'),
+            _ => form.extend(['%', digit(byte >> 4), digit(byte & 15)]),
         }
     }
 }
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_written_as_browsers_write_it() {
+    fn a_form_is_encoded_as_browsers_encode_it() {
         let body = Secret::new("042137 is your code. Not you? +1 & caf\u{e9} %".to_owned());
         let number = Sender::Number("+15005550006".to_owned());
         let valid = Duration::from_secs(300);
@@ -95,9 +96,9 @@ mod tests {
             form("+12025550142", &service, &body, Duration::ZERO).reveal(),
             "To=%2B12025550142&MessagingServiceSid=MG00000000000000000000000000000000&Body=x&ValidityPeriod=1"
         );
-        let most_of = Duration::from_millis(299_001);
-        let begun = form("+12025550142", &number, &body, most_of);
-        assert!(begun.reveal().ends_with("&ValidityPeriod=300"));
+        let part = Duration::from_millis(299_001);
+        let rounded = form("+12025550142", &number, &body, part);
+        assert!(rounded.reveal().ends_with("&ValidityPeriod=300"));
         let day = Duration::from_secs(86_400);
         let long = form("+12025550142", &number, &body, day);
         assert!(long.reveal().ends_with("&ValidityPeriod=36000"));
@@ -109,7 +110,7 @@ mod tests {
         let number = Sender::Number("+15005550006".to_owned());
         let form = form("+12025550142", &number, &body, Duration::from_secs(36_000));
         let names = "To=&MessagingServiceSid=&Body=&ValidityPeriod=".len();
-        assert!(names <= NAMES);
+        assert!(names <= NAMES_CAPACITY);
         assert!(form.reveal().len() > 4800);
     }
 

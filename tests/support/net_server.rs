@@ -1,5 +1,5 @@
-//! Servers on 127.0.0.1 that follow a script, for tests: one act for each connection; after the
-//! last the port is closed.
+//! Fake servers on 127.0.0.1. Each has a list of behaviors, one for each connection; after the last
+//! connection the port is closed.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -14,74 +14,78 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 
-/// What a server does with one connection, once its handshake is over.
+/// What a server does with one connection after the TLS handshake.
 #[derive(Debug, Clone)]
-pub enum Act {
-    /// Closes at once, before any handshake.
+pub enum Behavior {
+    /// Closes before the handshake.
     Close,
-    /// Closes at once after the handshake, without reading.
+    /// Closes after the handshake, without reading.
     CloseAfterHandshake,
-    /// Reads the request, says this, closes.
-    Say(Vec<u8>),
+    /// Reads the request, sends this, closes.
+    Reply(Vec<u8>),
     /// Reads the request and resets the connection.
     Reset,
-    /// Reads the request, says this, and then repeats the second for as long as somebody listens.
+    /// Reads the request, sends the first, and repeats the second until the client closes.
     Endless(Vec<u8>, Vec<u8>),
-    /// Reads the request, says this a byte at a time with so long a wait after each.
+    /// Reads the request and sends this byte by byte, with that pause after each byte.
     Drip(Vec<u8>, Duration),
-    /// Accepts and says nothing, not even a handshake.
+    /// Accepts and sends nothing, not even a handshake.
     Silent,
-    /// Is a proxy: answers CONNECT with this, and if that is a 200, leads to that address.
+    /// Is a proxy: replies to CONNECT with this, and after a 200 forwards to that address.
     Tunnel(Vec<u8>, SocketAddr),
 }
 
-impl Act {
-    /// Says a text.
-    pub fn say(text: impl AsRef<[u8]>) -> Self {
-        Self::Say(text.as_ref().to_vec())
+impl Behavior {
+    /// Replies with a text.
+    pub fn reply(text: impl AsRef<[u8]>) -> Self {
+        Self::Reply(text.as_ref().to_vec())
     }
 }
 
-/// A server at work.
-pub struct Stage {
-    pub at: SocketAddr,
+/// A running server.
+pub struct FakeServer {
+    pub address: SocketAddr,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
     server: Option<JoinHandle<()>>,
 }
 
-impl Stage {
-    /// Starts a server with a script.
-    pub fn new(tls: Option<Arc<ServerConfig>>, acts: Vec<Act>) -> Self {
+impl FakeServer {
+    /// Starts a server.
+    pub fn new(tls: Option<Arc<ServerConfig>>, behaviors: Vec<Behavior>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self::on(listener, tls, acts)
+        Self::on(listener, tls, behaviors)
     }
 
-    /// Starts one on a listener.
-    pub fn on(listener: TcpListener, tls: Option<Arc<ServerConfig>>, acts: Vec<Act>) -> Self {
-        let at = listener.local_addr().unwrap();
+    /// Starts a server on a listener.
+    pub fn on(
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        behaviors: Vec<Behavior>,
+    ) -> Self {
+        let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let recorded = Arc::clone(&requests);
         let server = thread::spawn(move || {
-            for act in acts {
+            for behavior in behaviors {
                 let Ok((tcp, _)) = listener.accept() else {
                     return;
                 };
                 tcp.set_nodelay(true).unwrap();
-                // No test lasts longer; no thread outlives its test by much.
+                // Longer than any test, so that a thread ends soon after its test.
                 tcp.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
                 tcp.set_write_timeout(Some(Duration::from_secs(20)))
                     .unwrap();
-                play(tcp, tls.as_ref(), act, &seen);
+                serve(tcp, tls.as_ref(), behavior, &recorded);
             }
         });
         Self {
-            at,
+            address,
             requests,
             server: Some(server),
         }
     }
 
-    /// The requests that have been read.
+    /// Returns the requests read so far.
     pub fn requests(&self) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
         requests
@@ -90,8 +94,8 @@ impl Stage {
             .collect()
     }
 
-    /// Waits for the script's end, and tells the requests.
-    pub fn end(mut self) -> Vec<String> {
+    /// Waits for the last connection and returns the requests.
+    pub fn finish(mut self) -> Vec<String> {
         self.server.take().unwrap().join().unwrap();
         self.requests()
     }
@@ -100,15 +104,20 @@ impl Stage {
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-fn play(tcp: TcpStream, tls: Option<&Arc<ServerConfig>>, act: Act, seen: &Mutex<Vec<Vec<u8>>>) {
-    match act {
-        Act::Close => return,
-        Act::Silent => {
+fn serve(
+    tcp: TcpStream,
+    tls: Option<&Arc<ServerConfig>>,
+    behavior: Behavior,
+    recorded: &Mutex<Vec<Vec<u8>>>,
+) {
+    match behavior {
+        Behavior::Close => return,
+        Behavior::Silent => {
             let mut tcp = tcp;
             while tcp.read(&mut [0; 1024]).is_ok_and(|some| some > 0) {}
             return;
         }
-        Act::Tunnel(answer, to) => return tunnel(tcp, &answer, to, seen),
+        Behavior::Tunnel(answer, to) => return tunnel(tcp, &answer, to, recorded),
         _ => {}
     }
     let raw = tcp.try_clone().unwrap();
@@ -125,27 +134,27 @@ fn play(tcp: TcpStream, tls: Option<&Arc<ServerConfig>>, act: Act, seen: &Mutex<
             Box::new(stream)
         }
     };
-    if matches!(act, Act::CloseAfterHandshake) {
+    if matches!(behavior, Behavior::CloseAfterHandshake) {
         return;
     }
     let Some(request) = request(&mut *stream) else {
         return;
     };
-    seen.lock().unwrap().push(request);
-    match act {
-        Act::Say(text) => {
+    recorded.lock().unwrap().push(request);
+    match behavior {
+        Behavior::Reply(text) => {
             let _ = stream.write_all(&text).and_then(|()| stream.flush());
         }
-        Act::Reset => {
+        Behavior::Reset => {
             rustix::net::sockopt::set_socket_linger(&raw, Some(Duration::ZERO)).unwrap();
         }
-        Act::Endless(head, again) => {
+        Behavior::Endless(head, again) => {
             let mut result = stream.write_all(&head);
             while result.is_ok() {
                 result = stream.write_all(&again);
             }
         }
-        Act::Drip(text, wait) => {
+        Behavior::Drip(text, wait) => {
             for byte in text {
                 if stream
                     .write_all(&[byte])
@@ -157,11 +166,14 @@ fn play(tcp: TcpStream, tls: Option<&Arc<ServerConfig>>, act: Act, seen: &Mutex<
                 thread::sleep(wait);
             }
         }
-        Act::Close | Act::CloseAfterHandshake | Act::Silent | Act::Tunnel(..) => {}
+        Behavior::Close
+        | Behavior::CloseAfterHandshake
+        | Behavior::Silent
+        | Behavior::Tunnel(..) => {}
     }
 }
 
-/// Reads a whole request: header, and as much body as it announces.
+/// Reads a request: head, and a body of the length of `Content-Length`.
 fn request(stream: &mut dyn Stream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     loop {
@@ -184,11 +196,11 @@ fn request(stream: &mut dyn Stream) -> Option<Vec<u8>> {
     }
 }
 
-fn tunnel(mut near: TcpStream, answer: &[u8], to: SocketAddr, seen: &Mutex<Vec<Vec<u8>>>) {
-    let Some(asked) = request(&mut near) else {
+fn tunnel(mut near: TcpStream, answer: &[u8], to: SocketAddr, recorded: &Mutex<Vec<Vec<u8>>>) {
+    let Some(connect) = request(&mut near) else {
         return;
     };
-    seen.lock().unwrap().push(asked);
+    recorded.lock().unwrap().push(connect);
     near.write_all(answer).unwrap();
     if !answer.starts_with(b"HTTP/1.1 200") {
         return;
@@ -205,17 +217,17 @@ fn tunnel(mut near: TcpStream, answer: &[u8], to: SocketAddr, seen: &Mutex<Vec<V
     up.join().unwrap();
 }
 
-/// A certificate authority that lives as long as a test.
-pub struct Authority {
+/// A certificate authority for one test.
+pub struct TestCa {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-impl Authority {
+impl TestCa {
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        // Authorities of one name would be taken for one another.
+        // Two CAs with the same name would be confused with each other.
         let name = format!("test CA {:?}", key.public_key_raw());
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -226,17 +238,17 @@ impl Authority {
         }
     }
 
-    /// Its certificate.
+    /// Returns its certificate.
     pub fn pem(&self) -> String {
         self.pem.clone()
     }
 
-    /// A server with a certificate for that name or address.
+    /// Creates a server with a certificate for that name or address.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
         self.issue(name, 4000)
     }
 
-    /// A server whose certificate expired long ago.
+    /// Creates a server whose certificate expired in 2001.
     pub fn expired(&self, name: &str) -> Arc<ServerConfig> {
         self.issue(name, 2001)
     }

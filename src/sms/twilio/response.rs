@@ -1,4 +1,4 @@
-//! What Twilio's answer means.
+//! Decoding of Twilio's responses.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::codes;
+use super::error_codes;
 use crate::{
     deadline,
     failure::{Failure, FailureKind, Stage},
@@ -14,98 +14,94 @@ use crate::{
     sms::SendError,
 };
 
-/// The shortest wait after a 429: "0" must not make us knock without pause.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// The shortest wait after a 429: a `Retry-After: 0` must not cause requests without a pause.
+const MIN_WAIT: Duration = Duration::from_secs(1);
 
-/// Largest of Twilio's error codes.
-const LARGEST_CODE: u32 = 99_999;
+/// The largest error code of Twilio.
+const MAX_CODE: u32 = 99_999;
 
-/// What is read of an answer; of a message, and of an error. Everything else in it (the text with
-/// the code in it, the number, Twilio's `message`) is passed over without being copied anywhere.
+/// The fields of a response that are decoded, of a message and of an error. All others (the text with
+/// the one-time code, the number, Twilio's `message`) are skipped without being copied.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Answer {
+struct Body {
     sid: Value,
     status: Value,
     error_code: Value,
     code: Value,
 }
 
-/// Whether the text was taken, and under which number.
-pub(super) fn of(reply: &Reply) -> Result<Option<String>, SendError> {
-    let answer: Answer = serde_json::from_slice(&reply.body).unwrap_or_default();
+/// Decodes a response: the identifier of the accepted text, or the refusal.
+pub(super) fn parse(reply: &Reply) -> Result<Option<String>, SendError> {
+    let body: Body = serde_json::from_slice(&reply.body).unwrap_or_default();
     match reply.status {
-        201 => match answer.status.as_str() {
-            // Taken and dropped at once: the reason stands in the message, not in the status line.
-            Some("failed" | "undelivered") => Err(refused(201, number(&answer.error_code))),
-            // Any other 201 is a text on its way, whatever can be read of the rest.
-            _ => Ok(sid(&answer.sid)),
+        201 => match body.status.as_str() {
+            // Accepted and dropped at once: the reason is in the body, not in the status line.
+            Some("failed" | "undelivered") => Err(refused(201, error_code(&body.error_code))),
+            // Any other 201 is an accepted text, whatever the rest of the body is.
+            _ => Ok(sid(&body.sid)),
         },
         status @ 300..=399 => Err(redirected(status, reply)),
         429 => {
-            let failure = codes::explain(FailureKind::Limited, 429, number(&answer.code));
+            let failure = error_codes::explain(FailureKind::Limited, 429, error_code(&body.code));
             Err(SendError::not_sent(failure))
         }
-        status @ 400..=499 => Err(refused(status, number(&answer.code))),
-        // A fault may have come after the text was taken; and what is no answer of Twilio's says
-        // nothing about it.
-        status => {
-            let code = (500..=599)
-                .contains(&status)
-                .then(|| number(&answer.code))
-                .flatten();
-            Err(SendError::unknown(codes::explain(
-                FailureKind::Outage,
-                status,
-                code,
-            )))
-        }
+        status @ 400..=499 => Err(refused(status, error_code(&body.code))),
+        // The text may have been accepted before the server failed.
+        status @ 500..=599 => Err(outage(status, error_code(&body.code))),
+        // Not a response of Twilio.
+        status => Err(outage(status, None)),
     }
 }
 
-/// A refusal: of the number, where the code says so, else of us.
+fn outage(status: u16, code: Option<u32>) -> SendError {
+    SendError::unknown(error_codes::explain(FailureKind::Outage, status, code))
+}
+
+/// A refusal of the phone number if the code is about the number, otherwise of the account.
 fn refused(status: u16, code: Option<u32>) -> SendError {
     let kind = match code {
-        Some(code) if codes::is_about_the_number(code) => FailureKind::NumberRefused,
+        Some(code) if error_codes::is_about_the_number(code) => FailureKind::NumberRefused,
         _ => FailureKind::Refused,
     };
-    SendError::not_sent(codes::explain(kind, status, code))
+    SendError::not_sent(error_codes::explain(kind, status, code))
 }
 
 fn redirected(status: u16, reply: &Reply) -> SendError {
-    let to = match reply.redirected_to() {
+    let target = match reply.redirected_to() {
         Some(host) => format!(" to {host}"),
-        None => " elsewhere".to_owned(),
+        None => String::new(),
     };
     SendError::not_sent(Failure::new(
         Stage::Twilio,
         FailureKind::Refused,
-        format!("twilio.api_url answers HTTP {status}, a redirect{to}"),
-        "set twilio.api_url to where Twilio is: a redirect is not followed, as it would take the account's token along",
+        format!("twilio.api_url returns HTTP {status}, a redirect{target}"),
+        "set twilio.api_url to the address of Twilio's API: a redirect is not followed, since it would receive the account's token",
     ))
 }
 
-/// `SM` or `MM` and 32 hexadecimal digits; anything else might be anything else.
+/// The message's identifier: `SM` or `MM` and 32 hexadecimal digits. Everything else is dropped: it may
+/// contain a secret.
 fn sid(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     let digits = text.strip_prefix("SM").or(text.strip_prefix("MM"))?;
     (digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_owned())
 }
 
-/// A code, as Twilio writes it (a number) or as somebody between might (a text). It has five digits:
-/// what has more may be the one-time code or the phone number, and codes are logged.
-fn number(value: &Value) -> Option<u32> {
+/// An error code: a JSON number, as Twilio sends it, or a string, as a gateway might. It has at most five
+/// digits: a longer number may be the one-time code or the phone number, and error codes are logged.
+fn error_code(value: &Value) -> Option<u32> {
     match value {
         Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
         Value::String(text) if text.len() <= 5 => text.parse().ok(),
         _ => None,
     }
-    .filter(|code| (1..=LARGEST_CODE).contains(code))
+    .filter(|code| (1..=MAX_CODE).contains(code))
 }
 
-/// How long to wait before asking again (RFC 9110 section 10.2.3): seconds, or a date, which is
-/// compared with the answer's own date, since the clocks here and there may differ.
-pub(super) fn later(reply: &Reply) -> Option<Duration> {
+/// The wait before the next request (`Retry-After`, RFC 9110 section 10.2.3): seconds, or a date. A date
+/// is compared with the response's own `Date`, since the two clocks may differ.
+pub(super) fn retry_after(reply: &Reply) -> Option<Duration> {
     let after = reply.header("retry-after")?.trim();
     let wait = if after.bytes().all(|b| b.is_ascii_digit()) {
         Duration::from_secs(after.parse().ok()?)
@@ -117,7 +113,7 @@ pub(super) fn later(reply: &Reply) -> Option<Duration> {
             .unwrap_or_else(deadline::calendar);
         since(then, now)
     };
-    Some(wait.max(SHORTEST_WAIT))
+    Some(wait.max(MIN_WAIT))
 }
 
 fn since(then: SystemTime, now: SystemTime) -> Duration {
@@ -150,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn error_codes() {
         for (json, expected) in [
             ("21608", Some(21608)),
             ("\"21608\"", Some(21608)),
@@ -166,7 +162,7 @@ mod tests {
             ("2025550142", None),
         ] {
             let value = serde_json::from_str(json).unwrap();
-            assert_eq!(number(&value), expected, "{json}");
+            assert_eq!(error_code(&value), expected, "{json}");
         }
     }
 }
