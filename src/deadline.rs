@@ -1,4 +1,4 @@
-//! Time: the one room, with the journal, that reads a clock.
+//! Time: the one room, with the auth log, that reads a clock.
 //!
 //! `CLOCK_BOOTTIME` cannot be set by anybody and runs on while the machine sleeps
 //! (`clock_gettime(2)`), so a code does not outlive its life in a suspended laptop.

@@ -30,7 +30,35 @@ pub use dn::normal as normal_dn;
 pub use entry::{Entry, NoPhone, Value};
 pub use phonebook::Phonebook;
 
-use crate::id::LoginId;
+use crate::{deadline::Deadline, id::LoginId, prefetch::Permit, secret::Secret};
+
+/// A directory, as one login uses it.
+pub trait Directory {
+    /// Starts to search for a name in the background, if possible, and does not wait. The search ends
+    /// at `by`.
+    fn begin(&mut self, _name: &str, _by: Deadline, _permit: Permit) {}
+
+    /// Closes a background connection whose result was not used yet.
+    fn close(&mut self) {}
+
+    /// Finds the entry of a name.
+    ///
+    /// # Errors
+    /// No server gave an answer.
+    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, Error>;
+
+    /// Verifies a password with one bind as this entry.
+    ///
+    /// # Errors
+    /// The password is not verified.
+    fn prove(
+        &mut self,
+        entry: &Entry,
+        password: &Secret,
+        login: LoginId,
+        by: Deadline,
+    ) -> Result<Proved, Unproved>;
+}
 
 /// Whom a name stands for in the directory.
 #[derive(Debug, PartialEq, Eq)]

@@ -18,21 +18,22 @@ use std::{
 use protocol::{Code as Pam, FromHelper, Header, Verdict};
 
 use crate::{
+    auth_log::{AuthLog, LogContext, LoginEvents},
     config::{self, Settings},
     deadline::{self, Moment},
     directory::Phonebook,
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
-    journal::{Log, Subject},
     ledger::{self, Books},
-    login::{self, Cast, Counts, Ended},
+    login::{self, Counts, Ended, Services},
     net,
     prefetch::Permits,
+    sms::twilio::Twilio,
     sys,
     verdict::{Denied, Outcome},
 };
 use remote::Remote;
-use rooms::{Host, Mail, Wall};
+use rooms::{Host, Wall};
 use watch::Watch;
 
 /// What the module may have to wait beyond all deadlines: for a loaded machine.
@@ -92,7 +93,7 @@ fn guarded(
 }
 
 /// Does something that may panic. `None`: it did, and that is on the log.
-fn caught<T>(log: &OnceLock<Log>, act: impl FnOnce() -> T) -> Option<T> {
+fn caught<T>(log: &OnceLock<AuthLog>, act: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(act));
     let tell = |payload| {
         // Dropping it may panic once more.
@@ -108,7 +109,7 @@ fn serve(
     request: &protocol::Request,
     remote: &Arc<Remote>,
     settled: Result<(), String>,
-    shared: &Arc<OnceLock<Log>>,
+    shared: &Arc<OnceLock<AuthLog>>,
 ) -> (Pam, Counts) {
     let started = Moment::now();
     let texts = Texts::of(request);
@@ -124,7 +125,7 @@ fn serve(
     };
     let mut host = Host::look_up(request.user);
     if host.is_known() {
-        log.known();
+        log.mark_known();
     }
     let settings = match load(request, &texts) {
         Ok(settings) => settings,
@@ -158,8 +159,8 @@ fn forgiven(outcome: &Outcome, stood_still: Duration) -> Duration {
     }
 }
 
-fn open_log(request: &protocol::Request, texts: &Texts, remote: &Remote) -> Log {
-    let subject = Subject {
+fn open_log(request: &protocol::Request, texts: &Texts, remote: &Remote) -> AuthLog {
+    let context = LogContext {
         login: LoginId(request.login),
         service: &texts.service,
         user: request.user,
@@ -168,7 +169,7 @@ fn open_log(request: &protocol::Request, texts: &Texts, remote: &Remote) -> Log 
         pid: request.pid,
         debug: request.debug,
     };
-    Log::open(&subject, remote.wire())
+    AuthLog::open(&context, remote.wire())
 }
 
 /// What only root may open, or only by a path that is shut later.
@@ -196,10 +197,10 @@ impl Open {
 }
 
 /// Puts the walls up around this process, while its first thread is the only one.
-fn wall_in(settings: &Settings, watch: Watch, log: &Log) -> Result<(), String> {
+fn wall_in(settings: &Settings, watch: Watch, log: &AuthLog) -> Result<(), String> {
     let walls = sys::Walls::survey(settings.ports())?;
     if let Some(missing) = walls.news() {
-        log.unwalled(&missing);
+        log.sandbox(&missing);
     }
     watch.rest()?;
     walls.raise()
@@ -256,7 +257,7 @@ fn tell(
     settings: &Settings,
     counts: Counts,
     remote: &Arc<Remote>,
-    log: &Log,
+    log: &AuthLog,
     host: &Host,
     mut open: Open,
     started: Moment,
@@ -274,21 +275,26 @@ fn tell(
         silent: request.silent,
         started,
     };
-    let cast = Cast {
-        person: &mut &**remote,
+    let services = Services {
+        conversation: &mut &**remote,
         names: host,
         directory: &mut Phonebook::new(Arc::clone(&settings.ldap)),
         ledger: &mut open.ledger,
-        carrier: &mut Mail::new(&settings.twilio),
-        journal: &mut &*log,
+        carrier: &mut Twilio::new(&settings.twilio),
+        log,
         permits: &mut open.permits,
         clock: &Wall,
     };
-    login::run(&login, settings, counts, cast)
+    login::run(&login, settings, counts, services)
 }
 
 /// The last line, the last words, and the time at which a refusal leaves.
-fn conclude(mut ended: Ended, settings: &Settings, remote: &Remote, log: &Log) -> (Pam, Counts) {
+fn conclude(
+    mut ended: Ended,
+    settings: &Settings,
+    remote: &Remote,
+    log: &AuthLog,
+) -> (Pam, Counts) {
     if let Outcome::Failed(failed) = &mut ended.outcome {
         remote.blame_this_machine(failed, shortest_wait(settings));
     }
@@ -353,7 +359,7 @@ fn shortest_wait(settings: &Settings) -> Duration {
     settings.deadline.min(servers).min(ledger)
 }
 
-fn fail(log: &Log, failed: Failure, counts: Counts) -> (Pam, Counts) {
+fn fail(log: &AuthLog, failed: Failure, counts: Counts) -> (Pam, Counts) {
     let outcome = Outcome::Failed(failed);
     if let Outcome::Failed(failed) = &outcome {
         log.failed(failed);

@@ -9,13 +9,14 @@
 //!                    │
 //!                 verdict                      outcomes, and the proofs that a success is made of
 //!    ┌───────┬───────┬─┴─────┬───────┬───────┐
-//!  policy directory ledger code     sms   journal   each knows one thing; none knows another
+//!  policy directory ledger code     sms   auth_log  each knows one thing; none knows another
 //!    └───────┴───────┴─┬─────┴───────┴───────┘
 //!  phone config net prefetch sys deadline failure secret id  the ground: facts and tools without opinions
 //! ```
 //!
 //! Imports run down this picture only, and `tests/drift.rs` reads the `use` lines to see that
-//! they do. The journal alone looks up, to the verdict's words, because it writes them down.
+//! they do. The auth log alone also imports the verdict, the ledger and the SMS: it writes their
+//! names and results.
 
 #![cfg_attr(
     test,
@@ -28,6 +29,8 @@
 
 /// The administrator's command.
 pub mod admin;
+/// The log of one login: what is logged, and what never is.
+pub mod auth_log;
 /// A one-time code: drawn, compared, wiped.
 pub mod code;
 /// What the administrator has settled.
@@ -42,8 +45,6 @@ pub mod failure;
 pub mod helper;
 /// One login's number.
 pub mod id;
-/// What is logged, and what never is.
-pub mod journal;
 /// What was sent and tried.
 pub mod ledger;
 /// The story of one login.

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod account;
-mod cast;
 mod counts;
 mod password;
 mod patience;
@@ -14,14 +13,15 @@ mod prompt;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
 mod refusal;
+mod services;
 mod texts;
 
 #[cfg(test)]
 mod tests;
 
-pub use cast::{Carrier, Cast, Clock, Directory, Heard, Journal, Ledger, Person};
 pub use counts::Counts;
 pub use refusal::leaves;
+pub use services::{Clock, Conversation, Ledger, PromptReply, Services};
 
 use std::time::Duration;
 
@@ -81,16 +81,16 @@ pub fn run<'a>(
     request: &'a Request<'a>,
     settings: &'a Settings,
     counts: Counts,
-    cast: Cast<'a>,
+    services: Services<'a>,
 ) -> Ended {
     let mut login = Login {
         request,
         settings,
         // What came before this was no wait for any server: whoever stops this process there does not
         // make it one.
-        patience: Patience::new(settings.deadline, counts.waited, cast.clock.now()),
+        patience: Patience::new(settings.deadline, counts.waited, services.clock.now()),
         counts,
-        cast,
+        services,
         first: None,
         phone: None,
         origin: None,
@@ -106,7 +106,7 @@ pub fn run<'a>(
         Err(End::Denied(denied)) => Outcome::Denied(denied),
         Err(End::Failed(failed)) => Outcome::Failed(failed),
     };
-    login.counts.waited = login.patience.spent(login.cast.clock.now());
+    login.counts.waited = login.patience.spent(login.services.clock.now());
     Ended {
         text: login.last_words(&outcome),
         notice: login.notice(&outcome),
@@ -133,7 +133,7 @@ impl From<Denied> for End {
 struct Login<'a> {
     request: &'a Request<'a>,
     settings: &'a Settings,
-    cast: Cast<'a>,
+    services: Services<'a>,
     patience: Patience,
     counts: Counts,
     first: Option<&'static str>,
@@ -203,16 +203,16 @@ impl Login<'_> {
         if !person.is_known() || (source == Source::Ssh && self.ssh_proof().is_none()) {
             return;
         }
-        let Some(permit) = self.cast.permits.take() else {
-            self.cast.journal.step("no connections ahead");
+        let Some(permit) = self.services.permits.take() else {
+            self.services.log.step("no connections ahead");
             return;
         };
-        let by = self.cast.clock.now().after(self.settings.deadline);
-        let directory = &mut self.cast.directory;
+        let by = self.services.clock.now().after(self.settings.deadline);
+        let directory = &mut self.services.directory;
         directory.begin(person.name(), Deadline::at(by), permit.clone());
-        self.cast.ledger.begin(permit.clone());
+        self.services.ledger.begin(permit.clone());
         if self.counts.may_send(self.settings.code.resends) {
-            self.cast.carrier.begin(permit);
+            self.services.carrier.begin(permit);
         }
     }
 
@@ -227,10 +227,10 @@ impl Login<'_> {
     fn who(&mut self) -> Result<policy::Person, NotAsked> {
         let Request { user, caller, .. } = *self.request;
         let Settings { policy, ldap, .. } = self.settings;
-        let names = self.cast.names;
+        let names = self.services.names;
         let person = policy::person(policy, user, caller, names, |name| ldap.search_name(name))?;
         if self.whose() == Whose::Caller {
-            self.cast.journal.caller(person.name());
+            self.services.log.set_caller(person.name());
         }
         Ok(person)
     }
@@ -276,12 +276,12 @@ impl Login<'_> {
     /// The person's one entry.
     fn find(&mut self, person: &policy::Person) -> Result<Entry, End> {
         let by = self.patience.deadline();
-        match self.cast.directory.find(person.name(), by) {
+        match self.services.directory.find(person.name(), by) {
             Ok(Found::One(entry)) => {
                 self.is_known();
-                self.cast.journal.step("one entry found");
+                self.services.log.step("one entry found");
                 let policy = &self.settings.policy;
-                policy::check_names(policy, person, entry.names(), self.cast.names)
+                policy::check_names(policy, person, entry.names(), self.services.names)
                     .map_err(|not| self.not_asked(not))?;
                 Ok(entry)
             }
@@ -306,7 +306,7 @@ impl Login<'_> {
     /// user's.
     fn is_known(&mut self) {
         if self.whose() == Whose::User {
-            self.cast.journal.known();
+            self.services.log.mark_known();
         }
     }
 

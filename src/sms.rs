@@ -6,9 +6,31 @@ pub mod twilio;
 
 use std::time::Duration;
 
-use crate::failure::Failure;
+use crate::{deadline::Deadline, failure::Failure, phone::Phone, prefetch::Permit, secret::Secret};
 
 pub use segments::segments;
+
+/// A provider that delivers texts, as one login uses it.
+pub trait Carrier {
+    /// Starts to connect in the background, if possible, and does not wait. Nothing is sent: the first
+    /// factor is not verified yet.
+    fn begin(&mut self, _permit: Permit) {}
+
+    /// Closes a background connection that was not used yet.
+    fn close(&mut self) {}
+
+    /// Sends a text, which the provider may discard after `validity`.
+    ///
+    /// # Errors
+    /// The provider did not accept it, or gave no answer ([`SendError::may_be_sent`]).
+    fn send(
+        &mut self,
+        to: &Phone,
+        text: &Secret,
+        validity: Duration,
+        by: Deadline,
+    ) -> Result<Sent, SendError>;
+}
 
 /// A text that the provider has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,33 +1,33 @@
-//! What stands behind `pam_sms_otp.so` in the PAM line.
+//! The arguments of `pam_sms_otp.so` in the PAM line.
 #![forbid(unsafe_code)]
 
 #[cfg(any(test, fuzzing))]
-pub mod properties;
+pub(crate) mod properties;
 
 use std::ffi::{CStr, CString};
 
 use protocol::Source;
 
-use crate::journal::Trouble;
+use crate::error::Error;
 
-// Where the package puts the helper and looks for the settings: build settings, see `build.rs`.
+// The default paths of the helper and the settings file, set at build time (`build.rs`).
 const HELPER: &str = env!("SMS_OTP_HELPER");
 const CONFIG: &str = env!("SMS_OTP_CONFIG");
 
 /// The PAM line's arguments.
-pub struct Arguments {
-    pub config: CString,
-    pub helper: CString,
-    pub source: Option<Source>,
-    pub debug: bool,
-    /// Never ask for a password: only one that an earlier module has left counts.
-    pub use_first_pass: bool,
+pub(crate) struct Arguments {
+    pub(crate) config: CString,
+    pub(crate) helper: CString,
+    pub(crate) source: Option<Source>,
+    pub(crate) debug: bool,
+    /// Do not prompt for a password: use only one that an earlier module has set.
+    pub(crate) use_first_pass: bool,
 }
 
 impl Arguments {
-    /// Reads them. One that is unknown refuses the login: a typo must not weaken anything.
-    pub fn read(args: &[&CStr]) -> Result<Self, Trouble> {
-        let mut read = Self {
+    /// Parses the arguments. An unknown one refuses the login: a typo must not weaken anything.
+    pub(crate) fn parse(args: &[&CStr]) -> Result<Self, Error> {
+        let mut arguments = Self {
             config: built_in(CONFIG)?,
             helper: built_in(HELPER)?,
             source: None,
@@ -35,16 +35,17 @@ impl Arguments {
             use_first_pass: false,
         };
         for arg in args {
-            read.take(arg.to_bytes())
-                .ok_or_else(|| Trouble::argument(arg.to_bytes()))?;
+            arguments
+                .set(arg.to_bytes())
+                .ok_or_else(|| Error::unknown_argument(arg.to_bytes()))?;
         }
-        Ok(read)
+        Ok(arguments)
     }
 
-    fn take(&mut self, arg: &[u8]) -> Option<()> {
+    fn set(&mut self, arg: &[u8]) -> Option<()> {
         match arg {
             b"debug" => self.debug = true,
-            // What happens anyway: a password that another module has left is not asked for again.
+            // The default: a password that an earlier module has set is used.
             b"try_first_pass" => {}
             b"use_first_pass" => self.use_first_pass = true,
             b"password=ldap" => self.source = Some(Source::Ldap),
@@ -53,9 +54,9 @@ impl Arguments {
             b"password=stack" => self.source = Some(Source::Stack),
             _ => {
                 if let Some(path) = arg.strip_prefix(b"config=") {
-                    self.config = path_of(path)?;
+                    self.config = absolute_path(path)?;
                 } else {
-                    self.helper = path_of(arg.strip_prefix(b"helper=")?)?;
+                    self.helper = absolute_path(arg.strip_prefix(b"helper=")?)?;
                 }
             }
         }
@@ -63,11 +64,11 @@ impl Arguments {
     }
 }
 
-fn built_in(path: &str) -> Result<CString, Trouble> {
-    CString::new(path).map_err(|_| Trouble::helper("a path that was built in has a NUL"))
+fn built_in(path: &str) -> Result<CString, Error> {
+    CString::new(path).map_err(|_| Error::helper("a built-in path contains a NUL byte"))
 }
 
-fn path_of(bytes: &[u8]) -> Option<CString> {
+fn absolute_path(bytes: &[u8]) -> Option<CString> {
     if bytes.first() != Some(&b'/') || bytes.len() > protocol::limits::MAX_PATH {
         return None;
     }

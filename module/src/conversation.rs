@@ -1,4 +1,5 @@
-//! Between the helper and the person: prompts through, answers back, unread.
+//! Shows the prompts and texts of the helper through the PAM conversation, and returns the answers
+//! unread.
 #![forbid(unsafe_code)]
 
 use pam::{
@@ -13,12 +14,10 @@ use zeroize::Zeroizing;
 
 use crate::libpam;
 
-/// The text as it may reach the screen: printable ASCII, letters and digits. A helper that a server has
-/// taken over chooses what is shown to the user, and terminals obey control, format and bidirectional
-/// characters.
+/// Replaces everything but printable ASCII, letters and digits by `?`. A compromised helper chooses
+/// the text, and terminals interpret control, format and bidirectional characters.
 fn printable(text: &str) -> String {
     let shown = |letter: char| matches!(letter, ' '..='~') || letter.is_alphanumeric();
-    // At its full length at once: one allocation, which fails as any other does.
     let mut printable = String::with_capacity(text.len());
     printable.extend(
         text.chars()
@@ -27,8 +26,8 @@ fn printable(text: &str) -> String {
     printable
 }
 
-/// Puts a question and writes the answer as a message.
-pub fn ask(
+/// Shows a prompt and encodes the answer as a message.
+pub(crate) fn prompt(
     pamh: &mut PamHandle,
     style: Style,
     prompt: &str,
@@ -37,18 +36,18 @@ pub fn ask(
     let prompt = printable(prompt);
     Zeroizing::new(match style {
         Style::Password => password(pamh, &prompt, use_first_pass),
-        Style::Hidden => words(pamh, PAM_PROMPT_ECHO_OFF, &prompt),
-        Style::Visible => words(pamh, PAM_PROMPT_ECHO_ON, &prompt),
+        Style::Hidden => text(pamh, PAM_PROMPT_ECHO_OFF, &prompt),
+        Style::Visible => text(pamh, PAM_PROMPT_ECHO_ON, &prompt),
     })
 }
 
-/// Shows an error, unless the host wants silence. Whether it was seen changes nothing.
-pub fn tell(pamh: &PamHandle, flags: PamFlag, text: &str) {
+/// Shows an error text, unless the host set `PAM_SILENT`. A failure has no effect on the login.
+pub(crate) fn show_error(pamh: &PamHandle, flags: PamFlag, text: &str) {
     show(pamh, flags, PAM_ERROR_MSG, text);
 }
 
-/// Shows information, unless the host wants silence. Whether it was seen changes nothing.
-pub fn inform(pamh: &PamHandle, flags: PamFlag, text: &str) {
+/// Shows an information text, unless the host set `PAM_SILENT`. A failure has no effect on the login.
+pub(crate) fn show_info(pamh: &PamHandle, flags: PamFlag, text: &str) {
     show(pamh, flags, PAM_TEXT_INFO, text);
 }
 
@@ -70,14 +69,14 @@ fn password(pamh: &mut PamHandle, prompt: &str, use_first_pass: bool) -> Vec<u8>
         .unwrap_or_else(|| Answer::Disconnected.encode())
 }
 
-fn words(pamh: &PamHandle, style: i32, prompt: &str) -> Vec<u8> {
+fn text(pamh: &PamHandle, style: i32, prompt: &str) -> Vec<u8> {
     let reply = match pamh.get_item::<Conv>() {
         Ok(Some(conv)) => conv.send(style, prompt),
         _ => return Answer::Disconnected.encode(),
     };
     match reply {
-        Ok(Some(words)) => answer(true, words.as_bytes()),
-        // A client that answers a prompt with nothing at all cannot answer prompts.
+        Ok(Some(text)) => answer(true, text.as_bytes()),
+        // A client without a response to a prompt does not support prompts.
         Ok(None) | Err(_) => Answer::Disconnected.encode(),
     }
 }

@@ -1,32 +1,34 @@
-//! `pam_sms_otp.so`: all that sshd, sudo, su or login load.
+//! `pam_sms_otp.so`, the only part that sshd, sudo, su or login load.
 //!
 //! ```text
-//!  libpam ──► lib (hooks) ──► arguments      what the PAM line says
-//!                │      ├───► memory         what this PAM handle has seen
-//!                │      └───► journal        the one line this module logs itself
+//!  libpam ──► lib (hooks) ──► arguments      the PAM line
+//!                │      ├───► handle_state   what earlier calls on this PAM handle stored
+//!                │      └───► login_log      the one log line that the module writes itself
 //!                ▼
-//!             relay ────────► conversation   prompts through, answers back
+//!             session ──────► conversation   shows prompts and returns answers
 //!                │
 //!                ▼
-//!             helper ───────► birth          one helper process and its parent, started and reaped
+//!             helper ───────► spawn          starts one helper process and its parent
+//!                └──────────► child          waits for them and reaps them
 //! ```
 //!
-//! An allocation failure ends the host process, which is that of one login: it grants nothing.
-//!
-//! No network, no settings file, no environment, no thread: the story of the login is told in the
-//! helper, and this side only shows what it is asked to show and reports its verdict.
+//! The module uses no network, settings file, environment variable or thread. The helper decides the
+//! login; the module shows what the helper sends, and returns its verdict. A failed allocation aborts
+//! the host process, which serves one login; it grants nothing.
 
 mod arguments;
-mod birth;
+mod child;
 mod conversation;
+mod error;
+mod handle_state;
 mod helper;
-mod journal;
 mod libpam;
-mod memory;
+mod login_log;
 #[cfg(test)]
 #[path = "../../fuzz/mutation.rs"]
 mod mutation;
-mod relay;
+mod session;
+mod spawn;
 mod system;
 
 #[cfg(fuzzing)]
@@ -45,10 +47,8 @@ use pam::{
 use protocol::Code;
 
 use crate::{
-    arguments::Arguments,
-    helper::Helper,
-    journal::{Line, Trouble},
-    memory::Past,
+    arguments::Arguments, error::Error, handle_state::History, helper::Helper, login_log::LoginLog,
+    session::Login,
 };
 
 struct SmsOtp;
@@ -57,14 +57,14 @@ pam::pam_hooks!(SmsOtp);
 
 impl PamHooks for SmsOtp {
     fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        // The default hook would print values to the host's stderr. This library has a standard
-        // library, and so a hook, of its own: nobody else's panics come by here.
+        // The default hook would print values to the host's stderr. This library contains its own copy
+        // of the standard library, so the hook concerns no other code in the process.
         static QUIET: Once = Once::new();
         QUIET.call_once(|| set_hook(Box::new(|_| {})));
-        let mut line = Line::begin(pamh);
-        let ended = caught(|| authenticate(pamh, &args, flags, &mut line));
-        ended.unwrap_or_else(|trouble| {
-            line.failed(pamh, &trouble);
+        let mut log = LoginLog::new(pamh);
+        let result = catch_panic(|| authenticate(pamh, &args, flags, &mut log));
+        result.unwrap_or_else(|error| {
+            log.write(pamh, &error);
             PamResultCode::PAM_SERVICE_ERR
         })
     }
@@ -74,12 +74,12 @@ impl PamHooks for SmsOtp {
     }
 }
 
-/// Does something that may panic, which is one more way to fail.
-fn caught<T>(act: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+/// Calls `act` and returns a panic as an error.
+fn catch_panic<T>(act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|payload| {
-        // Dropping a payload may panic once more.
+        // Dropping the payload could panic again.
         std::mem::forget(payload);
-        Err(Trouble::helper("the module panicked; please report it"))
+        Err(Error::helper("the module panicked; please report it"))
     })
 }
 
@@ -87,80 +87,87 @@ fn authenticate(
     pamh: &mut PamHandle,
     args: &[&CStr],
     flags: PamFlag,
-    line: &mut Line,
-) -> Result<PamResultCode, Trouble> {
-    let arguments = Arguments::read(args)?;
+    log: &mut LoginLog,
+) -> Result<PamResultCode, Error> {
+    let arguments = Arguments::parse(args)?;
     let Some(user) = libpam::user(pamh) else {
         return Ok(PamResultCode::PAM_CONV_ERR);
     };
-    line.is_of(&user);
-    let counts = match memory::recall(pamh, &user) {
-        Past::Nothing => Vec::new(),
-        Past::Counts(counts) => counts,
-        Past::Ended(code) => return Ok(told(pamh, code)),
-        Past::Broken => {
-            return Err(Trouble::lost(
+    log.set_user(&user);
+    let counts = match handle_state::history(pamh, &user) {
+        History::None => Vec::new(),
+        History::Counts(counts) => counts,
+        History::Final(code) => return Ok(return_code(pamh, code)),
+        History::Lost => {
+            return Err(Error::helper_lost(
                 "an earlier helper of this PAM handle ended without a verdict",
             ));
         }
     };
     let helper = Helper::start(&arguments.helper)?;
-    // From here until a verdict is in, this handle and name count as broken, whatever happens.
-    memory::keep(pamh, &user, Past::Broken)?;
-    let ended = relay::run(pamh, &arguments, flags, line, helper, &user, &counts)?;
-    let past = match ended.code {
-        Code::MaxTries | Code::AuthinfoUnavail => Past::Ended(ended.code),
-        Code::Success => Past::Nothing,
+    // Replaced when the verdict arrives; whatever fails before that leaves the counts unknown.
+    handle_state::set_history(pamh, &user, History::Lost)?;
+    let login = Login {
+        arguments: &arguments,
+        flags,
+        number: log.login,
+        user: &user,
+        counts: &counts,
+    };
+    let result = login.run(pamh, helper)?;
+    let history = match result.code {
+        Code::MaxTries | Code::AuthinfoUnavail => History::Final(result.code),
+        Code::Success => History::None,
         Code::MaxTriesForNow
         | Code::Ignore
         | Code::AuthErr
         | Code::UserUnknown
         | Code::ServiceErr
-        | Code::ConvErr => Past::Counts(ended.counts),
+        | Code::ConvErr => History::Counts(result.counts),
     };
-    memory::keep(pamh, &user, past)?;
-    Ok(told(pamh, ended.code))
+    handle_state::set_history(pamh, &user, history)?;
+    Ok(return_code(pamh, result.code))
 }
 
-/// What libpam is told.
-fn told(pamh: &PamHandle, code: Code) -> PamResultCode {
+/// Converts the code of the verdict to the return code of the hook.
+fn return_code(pamh: &PamHandle, code: Code) -> PamResultCode {
     match code {
         Code::Success => PamResultCode::PAM_SUCCESS,
         Code::Ignore => PamResultCode::PAM_IGNORE,
         Code::AuthErr => PamResultCode::PAM_AUTH_ERR,
         Code::MaxTries | Code::MaxTriesForNow => PamResultCode::PAM_MAXTRIES,
         Code::UserUnknown => PamResultCode::PAM_USER_UNKNOWN,
-        Code::AuthinfoUnavail if may_be_caused(pamh) => PamResultCode::PAM_SERVICE_ERR,
+        Code::AuthinfoUnavail if user_may_cause_outage(pamh) => PamResultCode::PAM_SERVICE_ERR,
         Code::AuthinfoUnavail => PamResultCode::PAM_AUTHINFO_UNAVAIL,
         Code::ServiceErr => PamResultCode::PAM_SERVICE_ERR,
         Code::ConvErr => PamResultCode::PAM_CONV_ERR,
     }
 }
 
-/// Whether the caller or the user could have brought an outage about, which a stack may forgive
-/// (`authinfo_unavail=ignore`). An ordinary user who runs a set-user-ID host can use up local ports
-/// or freeze the helper; a user who has seen a code prompt has the first factor, and can wait for
-/// an outage or use up the deadline with resends.
-fn may_be_caused(pamh: &PamHandle) -> bool {
-    system::is_run_by_another() || memory::was_code_prompted(pamh)
+/// Whether the caller or the user could have caused an outage, which a stack may ignore
+/// (`authinfo_unavail=ignore`). An ordinary user who runs a set-user-ID host can use up local ports or
+/// freeze the helper. A user who has seen a code prompt has passed the first factor, and can wait for an
+/// outage or use up the time limit with resends.
+fn user_may_cause_outage(pamh: &PamHandle) -> bool {
+    system::real_uid() != system::effective_uid() || handle_state::was_code_prompted(pamh)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Again;
+    struct PanicsOnDrop;
 
-    impl Drop for Again {
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
-            panic!("once more");
+            panic!("panic in drop");
         }
     }
 
     #[test]
-    fn a_panic_in_the_hook_is_a_failure() {
-        assert!(caught(|| Ok(())).is_ok());
-        assert!(caught::<()>(|| panic!("an odd item")).is_err());
-        assert!(caught::<()>(|| std::panic::panic_any(Again)).is_err());
+    fn a_panic_in_the_hook_is_an_error() {
+        assert!(catch_panic(|| Ok(())).is_ok());
+        assert!(catch_panic::<()>(|| panic!("panic in the hook")).is_err());
+        assert!(catch_panic::<()>(|| std::panic::panic_any(PanicsOnDrop)).is_err());
     }
 }

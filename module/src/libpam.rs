@@ -1,4 +1,4 @@
-//! What pam-bindings does not offer of libpam: the module's only own FFI to it.
+//! The functions of libpam that pam-bindings lacks: the module's only FFI to libpam of its own.
 
 use std::{
     ffi::{CStr, CString, c_char, c_int},
@@ -6,8 +6,6 @@ use std::{
 };
 
 use pam::{constants::PamResultCode, items, module::PamHandle};
-
-use crate::memory::Memory;
 
 // Linked by pam-bindings (`-lpam`).
 // SAFETY: signatures from <security/pam_ext.h> and <security/pam_modules.h>; they are the same in
@@ -28,26 +26,23 @@ unsafe extern "C" {
 const PAM_SUCCESS: c_int = PamResultCode::PAM_SUCCESS as c_int;
 const PAM_AUTHTOK: c_int = items::ItemType::AuthTok as c_int;
 
-/// The key says which version has put the value there, so that its type is the one of this one.
-const MEMORY_KEY: &str = concat!("pam_sms_otp ", env!("CARGO_PKG_VERSION"));
-
-/// `PAM_USER`, as bytes (pam-bindings refuses what is not UTF-8), asked for where the host has
-/// left that to the modules. `None`: nobody said.
-pub fn user(pamh: &mut PamHandle) -> Option<Vec<u8>> {
+/// Returns `PAM_USER` as bytes (pam-bindings accepts UTF-8 only), and prompts for it if the host has
+/// not set it. `None`: the conversation failed.
+pub(crate) fn user(pamh: &mut PamHandle) -> Option<Vec<u8>> {
     let mut user = ptr::null();
     // SAFETY: `pamh` is libpam's own handle for this hook, `user` a valid place for a pointer,
-    // and a null prompt means the default one (pam_get_user(3)).
+    // and a null prompt selects the default prompt (pam_get_user(3)).
     let result = unsafe { pam_get_user(pamh, &raw mut user, ptr::null()) };
     if result != PAM_SUCCESS {
         return None;
     }
-    // SAFETY: on success libpam hands out a string of its own, or null.
+    // SAFETY: on success libpam returns a string that it owns, or null.
     unsafe { bytes_of(user, protocol::limits::MAX_NAME) }
 }
 
-/// Whether `PAM_USER` is still this one, as [`user`] gives it. The application or another module may
-/// set it while a prompt is shown.
-pub fn is_still(pamh: &PamHandle, user: &[u8]) -> bool {
+/// Whether `PAM_USER` is still the name that [`user`] returned. The application or another module may
+/// change it while a prompt is shown.
+pub(crate) fn is_same_user(pamh: &PamHandle, user: &[u8]) -> bool {
     let Ok(Some(now)) = pamh.get_item::<items::User>() else {
         return false;
     };
@@ -55,15 +50,15 @@ pub fn is_still(pamh: &PamHandle, user: &[u8]) -> bool {
     now.get(..protocol::limits::MAX_NAME).unwrap_or(now) == user
 }
 
-/// Whether an earlier module has left a password.
-pub fn has_password(pamh: &PamHandle) -> bool {
+/// Whether an earlier module has set a password.
+pub(crate) fn has_password(pamh: &PamHandle) -> bool {
     matches!(pamh.get_item::<items::AuthTok>(), Ok(Some(_)))
 }
 
-/// The password: what an earlier module has left, else asked for, and left for those after us.
-/// Given to `then` where libpam keeps it, so that this module makes no copy. `None`: the
-/// conversation failed (`pam_get_authtok(3)` answers `PAM_AUTHTOK_ERR` then).
-pub fn with_password<T>(
+/// Passes the password to `then`: the one that an earlier module has set, otherwise the answer to a
+/// prompt, which libpam stores for later modules. `then` reads it from libpam's memory, so the module
+/// makes no copy. `None`: the conversation failed (`pam_get_authtok(3)` returns `PAM_AUTHTOK_ERR`).
+pub(crate) fn with_password<T>(
     pamh: &mut PamHandle,
     prompt: &str,
     then: impl FnOnce(&[u8]) -> T,
@@ -76,42 +71,31 @@ pub fn with_password<T>(
         return None;
     }
     // SAFETY: on success a NUL-terminated string that libpam keeps until the item is set again,
-    // which nothing does before `then` returns.
+    // which does not happen before `then` returns.
     Some(then(unsafe { CStr::from_ptr(password) }.to_bytes()))
 }
 
-/// A variable of the PAM environment (not of the process), at most `most` bytes of it.
-pub fn environment(pamh: &mut PamHandle, name: &CStr, most: usize) -> Vec<u8> {
-    // SAFETY: both pointers are valid; libpam answers with a string of its own, or null.
-    unsafe { bytes_of(pam_getenv(pamh, name.as_ptr()), most) }.unwrap_or_default()
+/// Returns at most `max` bytes of a variable of the PAM environment (not of the process environment).
+pub(crate) fn pam_variable(pamh: &mut PamHandle, name: &CStr, max: usize) -> Vec<u8> {
+    // SAFETY: both pointers are valid; libpam returns a string that it owns, or null.
+    unsafe { bytes_of(pam_getenv(pamh, name.as_ptr()), max) }.unwrap_or_default()
 }
 
-/// Writes one line to the system's log, under the host's name and this module's.
-pub fn syslog(pamh: &PamHandle, line: &str) {
+/// Writes one line to the system log, with the names of the host program and of this module.
+pub(crate) fn syslog(pamh: &PamHandle, line: &str) {
     if let Ok(line) = CString::new(line) {
-        // SAFETY: "%s" takes the one string that is given.
+        // SAFETY: the format "%s" takes exactly one string.
         unsafe { pam_syslog(pamh, libc::LOG_ERR, c"%s".as_ptr(), line.as_ptr()) };
     }
 }
 
-/// What this module remembers on the handle.
-pub fn memory(pamh: &PamHandle) -> Option<&Memory> {
-    // SAFETY: only `set_memory` puts anything under this key, and always a `Memory`.
-    unsafe { pamh.get_data::<Memory>(MEMORY_KEY) }.ok()
-}
-
-/// Replaces it; libpam frees the one before.
-pub fn set_memory(pamh: &mut PamHandle, memory: Memory) -> Result<(), PamResultCode> {
-    pamh.set_data(MEMORY_KEY, Box::new(memory))
-}
-
 /// # Safety
-/// `text` is null or a NUL-terminated string that stays as it is during the call.
-unsafe fn bytes_of(text: *const c_char, most: usize) -> Option<Vec<u8>> {
+/// `text` is null or a NUL-terminated string that does not change during the call.
+unsafe fn bytes_of(text: *const c_char, max: usize) -> Option<Vec<u8>> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-    Some(bytes.get(..most).unwrap_or(bytes).to_vec())
+    Some(bytes.get(..max).unwrap_or(bytes).to_vec())
 }

@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Entry, Error, Found, Proved, Unproved, ldap::Ldap};
+use super::{Directory, Entry, Error, Found, Proved, Unproved, ldap::Ldap};
 use crate::{
     config,
     deadline::{Deadline, Moment},
@@ -56,48 +56,6 @@ impl Phonebook {
         }
     }
 
-    /// Begins to look for a person, and does not wait for it. The thread gives up at `by`, and ends
-    /// with this process at the latest. Where there can be no thread, [`find`](Self::find) does all
-    /// the work.
-    pub fn begin(&mut self, name: &str, by: Deadline, permit: Permit) {
-        let (settings, wanted) = (Arc::clone(&self.settings), name.to_owned());
-        let search = move || search(&settings, &wanted, by);
-        let answer = Prefetch::begin("directory", permit, search);
-        self.begun = answer.map(|answer| Begun {
-            name: name.to_owned(),
-            answer,
-        });
-    }
-
-    /// Closes the connection of a search that nobody has asked for yet, at the latest when the thread
-    /// has ended.
-    pub fn close(&mut self) {
-        self.begun = None;
-    }
-
-    /// Looks for a person by name, or takes what was found ahead.
-    pub fn find(&mut self, name: &str, by: Deadline) -> Result<Found, Error> {
-        if let Some(begun) = self.begun.take().filter(|begun| begun.name == name) {
-            let answer = begun.take(by)?;
-            self.ldap = answer.ldap;
-            if let Some(found) = answer.found {
-                return found;
-            }
-        }
-        self.open()?.find(name, by)
-    }
-
-    /// Proves a password, by binding once.
-    pub fn prove(
-        &mut self,
-        entry: &Entry,
-        password: &Secret,
-        login: LoginId,
-        by: Deadline,
-    ) -> Result<Proved, Unproved> {
-        self.open()?.prove(entry, password, login, by)
-    }
-
     /// Whether nothing is under way any more, for the tests.
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
@@ -112,6 +70,50 @@ impl Phonebook {
             None => Ldap::new(&self.settings)?,
         };
         Ok(self.ldap.insert(ldap))
+    }
+}
+
+impl Directory for Phonebook {
+    /// Begins to look for a person, and does not wait for it. The thread gives up at `by`, and ends
+    /// with this process at the latest. Where there can be no thread, [`find`](Self::find) does all
+    /// the work.
+    fn begin(&mut self, name: &str, by: Deadline, permit: Permit) {
+        let (settings, wanted) = (Arc::clone(&self.settings), name.to_owned());
+        let search = move || search(&settings, &wanted, by);
+        let answer = Prefetch::begin("directory", permit, search);
+        self.begun = answer.map(|answer| Begun {
+            name: name.to_owned(),
+            answer,
+        });
+    }
+
+    /// Closes the connection of a search that nobody has asked for yet, at the latest when the thread
+    /// has ended.
+    fn close(&mut self) {
+        self.begun = None;
+    }
+
+    /// Looks for a person by name, or takes what was found ahead.
+    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, Error> {
+        if let Some(begun) = self.begun.take().filter(|begun| begun.name == name) {
+            let answer = begun.take(by)?;
+            self.ldap = answer.ldap;
+            if let Some(found) = answer.found {
+                return found;
+            }
+        }
+        self.open()?.find(name, by)
+    }
+
+    /// Proves a password, by binding once.
+    fn prove(
+        &mut self,
+        entry: &Entry,
+        password: &Secret,
+        login: LoginId,
+        by: Deadline,
+    ) -> Result<Proved, Unproved> {
+        self.open()?.prove(entry, password, login, by)
     }
 }
 

@@ -22,7 +22,7 @@ use super::work::Work;
 use crate::{
     deadline::{Deadline, Duty, OnDuty, Rest},
     failure::{Failure, FailureKind},
-    login::{Heard, Person},
+    login::{Conversation, PromptReply},
 };
 
 /// Nobody sits at one prompt for longer. The host mostly gives up before (`LoginGraceTime`,
@@ -165,7 +165,7 @@ impl Remote {
         wait(&mut ends, Deadline::within(time)).is_some()
     }
 
-    fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> Heard {
+    fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> PromptReply {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Prompt(style, prompt), wait);
         self.work().rest();
@@ -179,31 +179,36 @@ impl Remote {
         drop(rest);
         self.work().resume();
         let Some(message) = message else {
-            return Heard::HungUp;
+            return PromptReply::Disconnected;
         };
         match Answer::decode(&message) {
-            Ok(Answer::Text { prompted, text }) => Heard::Words {
-                words: Zeroizing::new(text.to_vec()),
-                asked: prompted,
+            Ok(Answer::Text { prompted, text }) => PromptReply::Answer {
+                text: Zeroizing::new(text.to_vec()),
+                prompted,
             },
-            Ok(Answer::TooLong) => Heard::TooLong,
-            Ok(Answer::Missing) => Heard::Missing,
-            Ok(Answer::Disconnected) | Err(protocol::DecodeError) => Heard::HungUp,
+            Ok(Answer::TooLong) => PromptReply::TooLong,
+            Ok(Answer::Missing) => PromptReply::Missing,
+            Ok(Answer::Disconnected) | Err(protocol::DecodeError) => PromptReply::Disconnected,
         }
     }
 }
 
-impl Person for &Remote {
-    fn password(&mut self, prompt: &str, after: Duration, idle: &mut dyn FnMut()) -> Heard {
+impl Conversation for &Remote {
+    fn prompt_password(
+        &mut self,
+        prompt: &str,
+        after: Duration,
+        idle: &mut dyn FnMut(),
+    ) -> PromptReply {
         self.ask(Style::Password, prompt, Some((after, idle)))
     }
 
-    fn code(&mut self, prompt: &str, echo: bool) -> Heard {
+    fn prompt_code(&mut self, prompt: &str, echo: bool) -> PromptReply {
         let style = if echo { Style::Visible } else { Style::Hidden };
         self.ask(style, prompt, None)
     }
 
-    fn inform(&mut self, text: &str) -> bool {
+    fn show_info(&mut self, text: &str) -> bool {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::ShowInfo(text), wait)
     }

@@ -1,22 +1,13 @@
 //! The rooms of a real login, opened when the story first needs them.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
-
 use crate::{
-    config,
     deadline::{Deadline, Moment},
-    directory::{self, Entry, Found, Phonebook, Proved, Unproved},
-    failure::Failure,
-    id::LoginId,
-    journal::{Log, LostLines},
     ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
-    login::{Carrier, Clock, Directory, Journal, Ledger},
+    login::{Clock, Ledger},
     phone::Phone,
     policy::Names,
     prefetch::Permit,
-    secret::Secret,
-    sms::{SendError, Sent, twilio::Twilio},
     sys::Nss,
 };
 
@@ -81,73 +72,6 @@ impl Names for Host {
             Some(caller) if caller.uid == uid => caller.name.clone(),
             _ => Nss.name(uid),
         }
-    }
-}
-
-impl Directory for Phonebook {
-    fn begin(&mut self, name: &str, by: Deadline, permit: Permit) {
-        Self::begin(self, name, by, permit);
-    }
-
-    fn close(&mut self) {
-        Self::close(self);
-    }
-
-    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, directory::Error> {
-        Self::find(self, name, by)
-    }
-
-    fn prove(
-        &mut self,
-        entry: &Entry,
-        password: &Secret,
-        login: LoginId,
-        by: Deadline,
-    ) -> Result<Proved, Unproved> {
-        Self::prove(self, entry, password, login, by)
-    }
-}
-
-/// Twilio.
-pub struct Mail<'a> {
-    settings: &'a config::Twilio,
-    open: Option<Twilio>,
-}
-
-impl<'a> Mail<'a> {
-    pub const fn new(settings: &'a config::Twilio) -> Self {
-        Self {
-            settings,
-            open: None,
-        }
-    }
-}
-
-impl Mail<'_> {
-    fn open(&mut self) -> &mut Twilio {
-        self.open.get_or_insert_with(|| Twilio::new(self.settings))
-    }
-}
-
-impl Carrier for Mail<'_> {
-    fn begin(&mut self, permit: Permit) {
-        if self.settings.preconnect {
-            self.open().begin(permit);
-        }
-    }
-
-    fn close(&mut self) {
-        self.open().close();
-    }
-
-    fn send(
-        &mut self,
-        to: &Phone,
-        text: &Secret,
-        validity: Duration,
-        by: Deadline,
-    ) -> Result<Sent, SendError> {
-        self.open().send(to, text, validity, by)
     }
 }
 
@@ -216,46 +140,6 @@ impl Ledger for Books {
 
     fn trouble(&mut self) -> Option<ledger::Error> {
         Self::trouble(self)
-    }
-}
-
-impl Journal for &Log {
-    fn known(&mut self) {
-        Log::known(self);
-    }
-
-    fn caller(&mut self, name: &str) {
-        Log::caller(self, name);
-    }
-
-    fn proved(&mut self, first: &'static str) {
-        Log::first(self, first);
-    }
-
-    fn sent(&mut self, to: &Phone, sent: &Sent) {
-        Log::sent(self, to, sent);
-    }
-
-    fn phone_changed(&mut self, phone: &Phone) -> bool {
-        Log::phone_changed(self, phone)
-    }
-
-    fn trouble(&mut self, failed: &Failure) {
-        Log::trouble(self, failed);
-    }
-
-    fn step(&mut self, what: &str) {
-        Log::step(self, what);
-    }
-}
-
-impl LostLines for ledger::LostLines {
-    fn add(&mut self, lines: u32) {
-        Self::add(self, lines);
-    }
-
-    fn report(&mut self, send: &mut dyn FnMut(u32) -> u32) {
-        Self::report(self, send);
     }
 }
 

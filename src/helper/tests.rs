@@ -5,8 +5,8 @@ use std::{os::unix::net::UnixDatagram, panic::panic_any, sync::OnceLock};
 
 use super::{caught, remote::End, watch::rests};
 use crate::{
+    auth_log::{AuthLog, LogContext},
     id::LoginId,
-    journal::{Log, Subject},
 };
 
 /// A payload that is not done with when it has been caught.
@@ -22,8 +22,8 @@ impl Drop for Again {
 const CODE: &str = "493817";
 
 /// A log, and where its lines come out.
-fn log() -> (OnceLock<Log>, UnixDatagram) {
-    let (log, lines) = Log::onto_a_pair(&Subject {
+fn log() -> (OnceLock<AuthLog>, UnixDatagram) {
+    let (log, lines) = AuthLog::for_a_test(&LogContext {
         login: LoginId([0; 4]),
         service: "sshd",
         user: b"alice",

@@ -12,23 +12,23 @@ use std::{
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::remote::{End, Remote};
-use crate::{journal::Log, sys};
+use crate::{auth_log::AuthLog, sys};
 
 /// Watches until it is told to rest; else it ends this process. A login that nobody watches does not
 /// go on either.
-fn watch(remote: &Remote, rest: &OwnedFd, log: &OnceLock<Log>) {
+fn watch(remote: &Remote, rest: &OwnedFd, log: &OnceLock<AuthLog>) {
     if !rests(log, || remote.wait_for_end(rest)) {
         sys::leave();
     }
 }
 
 /// Whether the watch is only at rest. What else has ended it is on the log.
-pub(super) fn rests(log: &OnceLock<Log>, wait: impl FnOnce() -> End) -> bool {
+pub(super) fn rests(log: &OnceLock<AuthLog>, wait: impl FnOnce() -> End) -> bool {
     let watched = super::caught(log, || match wait() {
         End::Rest => true,
         End::Gone => {
             if let Some(log) = log.get() {
-                log.hung_up();
+                log.disconnected();
             }
             false
         }
@@ -43,7 +43,7 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch.
-    pub fn begin(remote: &Arc<Remote>, log: &Arc<OnceLock<Log>>) -> Result<Self, String> {
+    pub fn begin(remote: &Arc<Remote>, log: &Arc<OnceLock<AuthLog>>) -> Result<Self, String> {
         let rest = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let rest = Arc::new(rest.map_err(|errno| format!("no descriptor for an event: {errno}"))?);
         let (remote, log) = (Arc::clone(remote), Arc::clone(log));

@@ -121,7 +121,7 @@ impl Login<'_> {
     /// to a number that is new still.
     fn tell(&mut self, who: &Account, new: &[Phone]) -> Result<(), End> {
         let mut announced = new.to_vec();
-        announced.retain(|number| self.cast.journal.phone_changed(number));
+        announced.retain(|number| self.services.log.phone_changed(number));
         if announced.is_empty() {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl Login<'_> {
 
     /// How long the next SMS has to wait for the pause after the last one on this handle.
     fn pause(&self) -> Option<Duration> {
-        let ago = self.cast.clock.now().since(self.counts.last_sms?);
+        let ago = self.services.clock.now().since(self.counts.last_sms?);
         let rest = self.settings.limits.pause.saturating_sub(ago);
         (!rest.is_zero()).then_some(rest)
     }
@@ -168,7 +168,7 @@ impl Login<'_> {
             return;
         }
         let text = self.guesses_text();
-        if self.cast.person.inform(&text) {
+        if self.services.conversation.show_info(&text) {
             let shown = self.guesses;
             self.note(|ledger, _, by| ledger.clear_guesses(who, shown, by));
         }
@@ -212,9 +212,9 @@ impl Login<'_> {
         question: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<T, ledger::Error>,
     ) -> Result<T, End> {
         let rules = self.rules();
-        let answer = question(self.cast.ledger, rules, self.patience.deadline());
-        if let Some(error) = self.cast.ledger.trouble() {
-            self.cast.journal.trouble(&of_ledger(&error));
+        let answer = question(self.services.ledger, rules, self.patience.deadline());
+        if let Some(error) = self.services.ledger.trouble() {
+            self.services.log.warning(&of_ledger(&error));
         }
         answer.map_err(|error| End::Failed(of_ledger(&error)))
     }
@@ -225,7 +225,7 @@ impl Login<'_> {
         what: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<(), ledger::Error>,
     ) {
         if let Err(End::Failed(failed)) = self.ask(what) {
-            self.cast.journal.trouble(&failed);
+            self.services.log.warning(&failed);
         }
     }
 }

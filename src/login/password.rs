@@ -4,7 +4,7 @@
 use ring::{hmac, rand::SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{Cast, End, Heard, Login, of_directory};
+use super::{End, Login, PromptReply, Services, of_directory};
 use crate::{
     config::Source,
     directory::{Entry, Unproved},
@@ -44,40 +44,40 @@ impl Login<'_> {
             return Ok(None);
         }
         let prompt = self.fill(&self.settings.messages.password);
-        self.patience.rest(self.cast.clock.now());
-        let Cast {
-            person,
+        self.patience.rest(self.services.clock.now());
+        let Services {
+            conversation,
             directory,
             ledger,
             carrier,
             ..
-        } = &mut self.cast;
-        let heard = person.password(&prompt, prefetch::MAX_IDLE, &mut || {
+        } = &mut self.services;
+        let reply = conversation.prompt_password(&prompt, prefetch::MAX_IDLE, &mut || {
             directory.close();
             ledger.close();
             carrier.close();
         });
-        let now = self.cast.clock.now();
+        let now = self.services.clock.now();
         self.patience.resume(now);
-        match heard {
-            Heard::Words { words, asked } => {
-                if asked {
+        match reply {
+            PromptReply::Answer { text, prompted } => {
+                if prompted {
                     self.asked_at = now;
                 }
-                if is_junk(&words) {
+                if is_junk(&text) {
                     let why = "sshd's own answer for a user that it refuses";
                     return Err(self.deny(Denied::WrongPassword, why));
                 }
-                Ok(Some(Ok(secret::without_paste_brackets(&words))))
+                Ok(Some(Ok(secret::without_paste_brackets(&text))))
             }
-            Heard::TooLong => {
+            PromptReply::TooLong => {
                 self.asked_at = now;
                 Ok(Some(Err("longer than a password can be")))
             }
-            Heard::Missing => Ok(Some(Err(
+            PromptReply::Missing => Ok(Some(Err(
                 "no earlier module has left one, and none may be asked for",
             ))),
-            Heard::HungUp => Err(Denied::Cancelled.into()),
+            PromptReply::Disconnected => Err(Denied::Cancelled.into()),
         }
     }
 
@@ -91,7 +91,7 @@ impl Login<'_> {
         self.password = PasswordHash::of(&password);
         let by = self.patience.deadline();
         let proved = self
-            .cast
+            .services
             .directory
             .prove(entry, &password, self.request.id, by)
             .map_err(|unproved| match unproved {
@@ -115,7 +115,7 @@ impl Login<'_> {
 
     pub(super) fn is_proved(&mut self, first: &First) {
         self.first = Some(first.name());
-        self.cast.journal.proved(first.name());
+        self.services.log.record_first_factor(first.name());
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    End, Heard, Login,
+    End, Login, PromptReply,
     account::{Stopped, way_of},
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Login<'_> {
         loop {
             let answer = self.ask_code(said)?;
             // In time is what was typed in time, however long counting it takes.
-            let now = self.cast.clock.now();
+            let now = self.services.clock.now();
             said = match answer {
                 Answer::Another => self.send_another(who, &mut code)?,
                 Answer::NoCode => self.no_code(Said::NotACode)?,
@@ -72,13 +72,16 @@ impl Login<'_> {
             Said::Wait => &messages.wait,
         };
         let prompt = format!("{} {}", self.fill(text), self.fill(&messages.code));
-        self.patience.rest(self.cast.clock.now());
-        let heard = self.cast.person.code(&prompt, self.settings.code.echo);
-        self.patience.resume(self.cast.clock.now());
-        match heard {
-            Heard::Words { words, .. } => self.read(&words),
-            Heard::TooLong => Ok(Answer::NoCode),
-            Heard::Missing | Heard::HungUp => Err(Denied::Abandoned.into()),
+        self.patience.rest(self.services.clock.now());
+        let reply = self
+            .services
+            .conversation
+            .prompt_code(&prompt, self.settings.code.echo);
+        self.patience.resume(self.services.clock.now());
+        match reply {
+            PromptReply::Answer { text, .. } => self.read(&text),
+            PromptReply::TooLong => Ok(Answer::NoCode),
+            PromptReply::Missing | PromptReply::Disconnected => Err(Denied::Abandoned.into()),
         }
     }
 
@@ -158,7 +161,7 @@ impl Login<'_> {
     /// Another SMS: the same code, because SMS arrive out of order; a new one in the last minute.
     /// While a code lives, an SMS that cannot be had is only an answer that is no code.
     fn send_another(&mut self, who: &Account, code: &mut Code) -> Result<Said, End> {
-        let left = code.left(self.cast.clock.now());
+        let left = code.left(self.services.clock.now());
         if left.is_zero() {
             return self.replace(who, code);
         }
@@ -183,7 +186,7 @@ impl Login<'_> {
             self.send(who, code, slot).map(|()| Said::Resent)
         };
         sent.or_else(|failed| {
-            self.cast.journal.trouble(&failed);
+            self.services.log.warning(&failed);
             self.no_code(Said::NoResend)
         })
     }
@@ -219,7 +222,7 @@ impl Login<'_> {
         let crate::config::Code {
             digits, lifetime, ..
         } = self.settings.code;
-        Code::draw(digits, lifetime, self.request.id, self.cast.clock.now())
+        Code::draw(digits, lifetime, self.request.id, self.services.clock.now())
             .map_err(|none| super::failed(Stage::Code, FailureKind::Local, none.to_string()))
     }
 
@@ -227,20 +230,20 @@ impl Login<'_> {
     /// was surely not sent is given back to the ledger.
     fn send(&mut self, who: &Account, code: &Code, slot: Slot) -> Result<(), Failure> {
         self.counts.sms = self.counts.sms.saturating_add(1);
-        let now = self.cast.clock.now();
+        let now = self.services.clock.now();
         let validity = code.left(now);
         let text = Secret::new(self.sms_text(code.digits(), validity));
         let by = self.patience.deadline();
-        let error = match self.cast.carrier.send(&who.phone, &text, validity, by) {
+        let error = match self.services.carrier.send(&who.phone, &text, validity, by) {
             Ok(sent) => {
-                self.counts.last_sms = Some(self.cast.clock.now());
-                self.cast.journal.sent(&who.phone, &sent);
+                self.counts.last_sms = Some(self.services.clock.now());
+                self.services.log.sent(&who.phone, &sent);
                 return Ok(());
             }
             Err(error) => error,
         };
         if error.may_be_sent {
-            self.counts.last_sms = Some(self.cast.clock.now());
+            self.counts.last_sms = Some(self.services.clock.now());
         } else {
             self.give_back(who, slot);
         }

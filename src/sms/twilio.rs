@@ -13,7 +13,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{SendError, Sent};
+use super::{Carrier, SendError, Sent};
 use crate::{
     config::{self, Sender},
     deadline::{self, Deadline, Moment},
@@ -35,6 +35,8 @@ const MAX_REPEATS: u32 = 3;
 #[derive(Debug)]
 pub struct Twilio {
     endpoint: Arc<Endpoint>,
+    /// Whether [`Carrier::begin`] opens a connection.
+    may_preconnect: bool,
     preconnect: Option<Preconnect>,
     path: String,
     authorization: Secret,
@@ -48,6 +50,7 @@ impl Twilio {
     pub fn new(settings: &config::Twilio) -> Self {
         Self {
             endpoint: Arc::new(Endpoint::new(settings)),
+            may_preconnect: settings.preconnect,
             preconnect: None,
             path: format!(
                 "/2010-04-01/Accounts/{}/Messages.json",
@@ -58,39 +61,7 @@ impl Twilio {
         }
     }
 
-    /// Opens a connection for the next text on another thread. No request is sent on it. If it fails, the
-    /// failure is ignored, and the next text opens its own connection.
-    pub fn begin(&mut self, permit: Permit) {
-        if self.preconnect.is_none() {
-            self.preconnect = Preconnect::begin(&self.endpoint, permit);
-        }
-    }
-
-    /// Closes the connection of [`Self::begin`] if no text has used it.
-    pub fn close(&mut self) {
-        self.preconnect = None;
-    }
-
-    /// Sends a text. Twilio drops it if it cannot deliver it while it is `valid`.
-    ///
-    /// Each response has the settings' `timeout`, independent of the time for connecting. A text is
-    /// posted once. Only after a 429, which certainly refuses it, is it posted again, at the time of
-    /// `Retry-After`, and only if it is still valid then.
-    ///
-    /// Uses the connection of [`Self::begin`], and waits up to a `timeout` if it is not open yet. One
-    /// that was closed, or is too old, is replaced as long as no byte of the request has been sent.
-    pub fn send(
-        &mut self,
-        to: &Phone,
-        body: &Secret,
-        valid: Duration,
-        by: Deadline,
-    ) -> Result<Sent, SendError> {
-        let preconnect = self.preconnect.take();
-        self.deliver(preconnect, to.e164(), body, valid, by)
-    }
-
-    /// As [`Self::send`], with a connection that may have been opened before.
+    /// As [`Carrier::send`], with a connection that may have been opened before.
     fn deliver(
         &self,
         preconnect: Option<Preconnect>,
@@ -149,6 +120,37 @@ impl Twilio {
                 _ => return Err(error),
             }
         }
+    }
+}
+
+impl Carrier for Twilio {
+    /// Opens a connection for the next text on another thread. No request is sent on it. If it fails, the
+    /// failure is ignored, and the next text opens its own connection.
+    fn begin(&mut self, permit: Permit) {
+        if self.may_preconnect && self.preconnect.is_none() {
+            self.preconnect = Preconnect::begin(&self.endpoint, permit);
+        }
+    }
+
+    fn close(&mut self) {
+        self.preconnect = None;
+    }
+
+    /// Sends a text. Each response has the settings' `timeout`, independent of the time for connecting. A
+    /// text is posted once. Only after a 429, which certainly refuses it, is it posted again, at the time
+    /// of `Retry-After`, and only if it is still valid then.
+    ///
+    /// Uses the connection of [`Carrier::begin`], and waits up to a `timeout` if it is not open yet. One
+    /// that was closed, or is too old, is replaced as long as no byte of the request has been sent.
+    fn send(
+        &mut self,
+        to: &Phone,
+        body: &Secret,
+        valid: Duration,
+        by: Deadline,
+    ) -> Result<Sent, SendError> {
+        let preconnect = self.preconnect.take();
+        self.deliver(preconnect, to.e164(), body, valid, by)
     }
 }
 

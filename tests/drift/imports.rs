@@ -26,7 +26,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "directory",
             "ledger",
             "sms",
-            "journal",
+            "auth_log",
             "phone",
             "config",
             // What is to be read before the walls are up.
@@ -35,7 +35,6 @@ const PICTURE: &[(&str, &[&str])] = &[
             "sys",
             "deadline",
             "failure",
-            "secret",
             "id",
         ],
     ),
@@ -43,10 +42,11 @@ const PICTURE: &[(&str, &[&str])] = &[
         "admin",
         &["directory", "ledger", "config", "sys", "deadline"],
     ),
-    // The story. It says nothing in any log but through a trait of its own.
+    // One login.
     (
         "login",
         &[
+            "auth_log",
             "verdict",
             "policy",
             "directory",
@@ -85,12 +85,12 @@ const PICTURE: &[(&str, &[&str])] = &[
             "config", "deadline", "failure", "net", "phone", "prefetch", "secret",
         ],
     ),
-    // It writes down what others say: it looks up, to the verdict's words, and sideways, to what
-    // became of an SMS and why none was needed.
+    // It logs the results of others: the verdict, the SMS, the exemption; and counts lost lines in the
+    // ledger.
     (
-        "journal",
+        "auth_log",
         &[
-            "verdict", "policy", "sms", "phone", "sys", "deadline", "failure", "id",
+            "verdict", "policy", "ledger", "sms", "phone", "sys", "deadline", "failure", "id",
         ],
     ),
     // The ground. A setting may be a region of phones, or a secret; waiting for a connection is

@@ -52,7 +52,7 @@ const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/config/draft.rs", "Ldap", Nothing),
     ("src/config/settle.rs", "Kept", Nothing),
     ("src/config/trust.rs", "Content", Nothing),
-    ("src/login/cast.rs", "Heard", Nothing),
+    ("src/login/services.rs", "PromptReply", Nothing),
     ("src/net/http/exchange.rs", "Post", Parts),
     ("src/net/http/exchange.rs", "Reply", Own),
     ("src/net/http/exchange.rs", "Handed", Own),

@@ -101,7 +101,7 @@ fn stopped(bench: &Bench) {
     assert_eq!(seen, want);
     assert_eq!(
         login.newest_field("detail"),
-        "the helper is late and was ended"
+        "the helper timed out and was killed"
     );
     assert!(
         started.elapsed() < Duration::from_secs(40),

@@ -185,7 +185,7 @@ fn whatever_is_done_to_it_ends(bench: &Bench) {
     }
     let jan = someone(bench, "ends-jan");
     let killed = "the helper ended without a verdict, signal 9";
-    let late = "the helper is late and was ended";
+    let late = "the helper timed out and was killed";
     let rows: [Row; 6] = [
         (
             "the intermediate process stopped",

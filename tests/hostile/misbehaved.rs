@@ -87,7 +87,7 @@ fn the_dead(bench: &Bench) {
 }
 
 fn the_late(bench: &Bench) {
-    let late = "the helper is late and was ended";
+    let late = "the helper timed out and was killed";
     each(
         bench,
         "late",
@@ -120,7 +120,7 @@ fn the_silent(bench: &Bench) {
     );
     assert_eq!(
         login.newest_field("detail"),
-        "the helper is late and was ended"
+        "the helper timed out and was killed"
     );
 }
 
@@ -142,7 +142,7 @@ fn other_versions(bench: &Bench) {
 }
 
 fn nonsense(bench: &Bench) {
-    let nonsense = "the helper speaks nonsense";
+    let nonsense = "malformed message from the helper";
     each(
         bench,
         "nonsense",
@@ -259,7 +259,7 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
 }
 
 fn too_much(bench: &Bench) {
-    let much = "the helper speaks too much";
+    let much = "message from the helper is too long";
     let most = protocol::MAX_FROM_HELPER;
     let (over, largest) = (
         format!("hear; size {}", most + 1).leak(),
@@ -272,7 +272,7 @@ fn too_much(bench: &Bench) {
             (over, &[], much),
             (largest, &[], much),
             ("flood", &[], much),
-            ("hear; chatter", &[], "the helper talks without end"),
+            ("hear; chatter", &[], "too many messages from the helper"),
             ("empty", &[], "the helper ended without a verdict, signal 9"),
             (
                 "hear; empty; verdict success",
@@ -288,7 +288,10 @@ fn too_much(bench: &Bench) {
     let says = vec![Say::Text("y"); 300];
     let want = Seen::new(&[code::SERVICE_ERR], &[">? "; 256], &[LOST], 0);
     login.sees("questions", &says, &want);
-    assert_eq!(login.newest_field("detail"), "the helper talks without end");
+    assert_eq!(
+        login.newest_field("detail"),
+        "too many messages from the helper"
+    );
 }
 
 /// Descriptors in a message (`SCM_RIGHTS`) would fill the host's table: `Login::sees` looks at it.

@@ -1,7 +1,7 @@
-//! What is true of the PAM line, whatever stands in it: for `make fuzz`, and in small for the tests.
+//! The properties of the argument parser that hold for every PAM line, for `make fuzz` and the tests.
 #![allow(
     clippy::missing_panics_doc,
-    reason = "a property panics where it does not hold"
+    reason = "a property panics if it does not hold"
 )]
 
 use std::ffi::{CStr, CString};
@@ -10,39 +10,39 @@ use protocol::limits;
 
 use super::Arguments;
 
-/// Words between blanks and NULs, as libpam hands them over. All are known and every path is a whole
-/// one, or the login is refused; the last of several counts.
+/// Splits the input at blanks and NULs, as libpam does. The parser accepts it if and only if every
+/// argument is known and every path is absolute; the last of several values is used.
 pub fn arguments(bytes: &[u8]) {
     let words = bytes.split(|byte| byte.is_ascii_whitespace() || *byte == 0);
     let words = words.filter(|word| !word.is_empty());
     let owned: Vec<CString> = words.filter_map(|word| CString::new(word).ok()).collect();
     let words: Vec<&CStr> = owned.iter().map(CString::as_c_str).collect();
-    let read = Arguments::read(&words);
+    let parsed = Arguments::parse(&words);
     let known = words.iter().all(|word| is_known(word.to_bytes()));
-    assert_eq!(read.is_ok(), known, "{words:?}");
-    let Ok(read) = read else { return };
+    assert_eq!(parsed.is_ok(), known, "{words:?}");
+    let Ok(parsed) = parsed else { return };
     let last = |key: &[u8]| {
         let mut values = words
             .iter()
             .filter_map(|word| word.to_bytes().strip_prefix(key));
         values.next_back()
     };
-    for (key, path) in [("config=", &read.config), ("helper=", &read.helper)] {
+    for (key, path) in [("config=", &parsed.config), ("helper=", &parsed.helper)] {
         let path = path.to_bytes();
         assert!(path.starts_with(b"/") && path.len() <= limits::MAX_PATH);
         assert!(last(key.as_bytes()).is_none_or(|given| given == path));
     }
     let given = |word: &[u8]| words.iter().any(|other| other.to_bytes() == word);
-    assert_eq!(read.debug, given(b"debug"));
-    assert_eq!(read.use_first_pass, given(b"use_first_pass"));
-    let source = read.source.map(|source| source as u8);
-    let wanted = last(b"password=").map(|source| match source {
+    assert_eq!(parsed.debug, given(b"debug"));
+    assert_eq!(parsed.use_first_pass, given(b"use_first_pass"));
+    let source = parsed.source.map(|source| source as u8);
+    let expected = last(b"password=").map(|source| match source {
         b"ldap" => 1,
         b"ssh" => 2,
         b"auto" => 3,
         _ => 4,
     });
-    assert_eq!(source, wanted);
+    assert_eq!(source, expected);
 }
 
 fn is_known(word: &[u8]) -> bool {

@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     config::Security,
     directory::{
-        Phonebook,
+        Directory, Phonebook,
         stage::{Authority, Stage, message, result, settings, with_service},
     },
     prefetch::Permit,

@@ -10,15 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::login::*;
 use crate::{
+    auth_log::LoginEvents,
     config::{self, Content, Files, Role, Unsafe},
     deadline::Deadline,
-    directory::{self, PasswordProof, Proved, Unproved, Value},
+    directory::{self, Directory, PasswordProof, Proved, Unproved, Value},
     failure::{Failure, FailureKind, Stage},
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
     policy::Names,
     prefetch::{self, Permit, Permits},
     secret::Secret,
-    sms::{SendError, Sent},
+    sms::{Carrier, SendError, Sent},
 };
 
 pub const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
@@ -111,16 +112,16 @@ impl World {
 struct Scripted<'a>(&'a World, std::vec::IntoIter<Do>, Model);
 
 impl Scripted<'_> {
-    fn answer(&self, what: Do) -> Heard {
-        let words = |text: &str| Heard::Words {
-            words: Zeroizing::new(text.as_bytes().to_vec()),
-            asked: true,
+    fn answer(&self, what: Do) -> PromptReply {
+        let words = |text: &str| PromptReply::Answer {
+            text: Zeroizing::new(text.as_bytes().to_vec()),
+            prompted: true,
         };
         match what {
             Do::Say(text) => words(text),
-            Do::Bytes(words) => Heard::Words {
-                words: Zeroizing::new(words),
-                asked: true,
+            Do::Bytes(words) => PromptReply::Answer {
+                text: Zeroizing::new(words),
+                prompted: true,
             },
             Do::Code(sms) => words(&self.0.sms.borrow()[sms][..6]),
             Do::WrongCode => {
@@ -140,15 +141,20 @@ impl Scripted<'_> {
                 self.2.fail(Some(error));
                 self.answer(*then)
             }
-            Do::HangUp => Heard::HungUp,
-            Do::TooLong => Heard::TooLong,
-            Do::Missing => Heard::Missing,
+            Do::HangUp => PromptReply::Disconnected,
+            Do::TooLong => PromptReply::TooLong,
+            Do::Missing => PromptReply::Missing,
         }
     }
 }
 
-impl Person for Scripted<'_> {
-    fn password(&mut self, prompt: &str, _: Duration, idle: &mut dyn FnMut()) -> Heard {
+impl Conversation for Scripted<'_> {
+    fn prompt_password(
+        &mut self,
+        prompt: &str,
+        _: Duration,
+        idle: &mut dyn FnMut(),
+    ) -> PromptReply {
         self.0.turn("password");
         if let Some(Do::Idle(_)) = self.1.as_slice().first() {
             idle();
@@ -156,12 +162,12 @@ impl Person for Scripted<'_> {
         self.asked(prompt)
     }
 
-    fn code(&mut self, prompt: &str, _: bool) -> Heard {
+    fn prompt_code(&mut self, prompt: &str, _: bool) -> PromptReply {
         self.0.turn("code");
         self.asked(prompt)
     }
 
-    fn inform(&mut self, text: &str) -> bool {
+    fn show_info(&mut self, text: &str) -> bool {
         self.0.turn("inform");
         self.0.note(text);
         !self.0.host_is_gone.get()
@@ -169,7 +175,7 @@ impl Person for Scripted<'_> {
 }
 
 impl Scripted<'_> {
-    fn asked(&mut self, prompt: &str) -> Heard {
+    fn asked(&mut self, prompt: &str) -> PromptReply {
         self.0.seen.borrow_mut().push(prompt.to_owned());
         self.0.note(prompt);
         let next = self.1.next().expect("nobody expected a further prompt");
@@ -400,27 +406,27 @@ impl Ledger for Book<'_> {
     }
 }
 
-impl Journal for Silent<'_> {
-    fn known(&mut self) {
+impl LoginEvents for Silent<'_> {
+    fn mark_known(&self) {
         self.0.turn("known");
     }
-    fn caller(&mut self, _: &str) {}
-    fn proved(&mut self, _: &'static str) {
+    fn set_caller(&self, _: &str) {}
+    fn record_first_factor(&self, _: &'static str) {
         self.0.turn("proved");
     }
-    fn sent(&mut self, _: &Phone, _: &Sent) {
+    fn sent(&self, _: &Phone, _: &Sent) {
         self.0.turn("sent");
     }
-    fn phone_changed(&mut self, phone: &Phone) -> bool {
+    fn phone_changed(&self, phone: &Phone) -> bool {
         self.0.turn("phone changed");
         self.0.note("phone changed");
         self.0.changed.borrow_mut().push(phone.masked());
         !self.0.log_is_full.get()
     }
-    fn trouble(&mut self, failed: &Failure) {
+    fn warning(&self, failed: &Failure) {
         self.0.trouble.borrow_mut().push(failed.stage.name());
     }
-    fn step(&mut self, _: &str) {
+    fn step(&self, _: &str) {
         self.0.turn("step");
     }
 }
@@ -539,17 +545,17 @@ pub fn tell(told: Told) -> Seen {
         started: Moment::at(Duration::ZERO),
     };
     let mut person = Scripted(&world, told.script.into_iter(), told.ledger.clone());
-    let cast = Cast {
-        person: &mut person,
+    let services = Services {
+        conversation: &mut person,
         names: &Nss,
         directory: &mut People(&world),
         ledger: &mut Book(&world, told.ledger, told.breaks_after_log),
         carrier: &mut Post(&world, told.carrier_lasts),
-        journal: &mut Silent(&world),
+        log: &Silent(&world),
         permits: &mut Permits::new((!told.no_permit).then(prefetch::file_for_a_test)),
         clock: &clock,
     };
-    let ended = run(&request, &settings, told.counts, cast);
+    let ended = run(&request, &settings, told.counts, services);
     assert!(person.1.next().is_none(), "a further prompt was expected");
     let reason = match &ended.outcome {
         Outcome::Granted(granted) => {

@@ -21,7 +21,7 @@ use crate::{
     deadline::{Deadline, Moment},
     failure::FailureKind,
     secret::Secret,
-    sms::{SendError, Sent},
+    sms::{Carrier, SendError, Sent},
     test_support::net_server::{Behavior, FakeServer, TestCa},
 };
 

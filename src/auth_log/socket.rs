@@ -1,4 +1,4 @@
-//! The way to the system log: one line is one datagram, or ends with a NUL in a stream.
+//! The connection to the system log: a line is one datagram, or ends with a NUL in a stream.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -23,82 +23,82 @@ use crate::{
     sys,
 };
 
-/// Longer than any line: a stream takes a line in one piece.
+/// Longer than any line, so that a stream receives each line in one write.
 const BUFFER: usize = 64 * 1024;
 
-/// What became of a line.
+/// The result of writing a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// The system log has taken it.
-    Taken,
+    /// The system log accepted it.
+    Accepted,
     /// There is no room now.
     Full,
     /// There is no system log.
-    Gone,
+    NoLog,
 }
 
 /// A connection that never blocks.
 pub struct Socket {
-    to: Option<Logger<LoggerBackend, Line>>,
-    line: Line,
-    /// A stream has taken a part of a line, and the rest is to follow.
-    pending: bool,
+    logger: Option<Logger<LoggerBackend, Tag>>,
+    tag: Tag,
+    /// Whether a stream has accepted a part of a line only.
+    is_pending: bool,
 }
 
 impl Socket {
-    /// Connects to the system's log.
-    pub fn open(line: Line) -> Self {
+    /// Connects to the system log.
+    pub fn open(tag: Tag) -> Self {
         Self {
-            to: connect(&line),
-            line,
-            pending: false,
+            logger: connect(&tag),
+            tag,
+            is_pending: false,
         }
     }
 
     #[cfg(test)]
-    pub(super) fn onto(near: UnixDatagram, line: Line) -> Self {
+    pub(super) fn from_datagram(near: UnixDatagram, tag: Tag) -> Self {
         near.set_nonblocking(true).unwrap();
         let backend = LoggerBackend::Unix(near);
         Self {
-            to: Some(Logger::new(backend, line.clone())),
-            line,
-            pending: false,
+            logger: Some(Logger::new(backend, tag.clone())),
+            tag,
+            is_pending: false,
         }
     }
 
     #[cfg(test)]
-    pub(super) fn onto_stream(near: UnixStream, line: Line) -> Self {
+    pub(super) fn from_stream(near: UnixStream, tag: Tag) -> Self {
         near.set_nonblocking(true).unwrap();
         let backend = LoggerBackend::UnixStream(BufWriter::with_capacity(BUFFER, near));
         Self {
-            to: Some(Logger::new(backend, line.clone())),
-            line,
-            pending: false,
+            logger: Some(Logger::new(backend, tag.clone())),
+            tag,
+            is_pending: false,
         }
     }
 
-    /// Whether the rest of a line is to follow.
+    /// Whether a stream has accepted a part of a line only.
     pub const fn is_pending(&self) -> bool {
-        self.pending
+        self.is_pending
     }
 
-    /// Hands a line over, if there is room; of a line that is pending, the rest.
+    /// Writes a line, if there is room; or the rest of the line that is pending.
     pub fn attempt(&mut self, severity: Severity, text: &str) -> Attempt {
-        // A log that was restarted meanwhile has a new socket: once more, as syslog(3) does.
+        // A system log that was restarted has a new socket: connects again once, as syslog(3) does.
         for _ in 0..2 {
-            if let Some(logger) = &mut self.to {
-                let sent = if self.pending {
+            if let Some(logger) = &mut self.logger {
+                let sent = if self.is_pending {
                     logger.backend.flush()
                 } else {
-                    self.line.send(&mut logger.backend, severity, text)
+                    self.tag.write_line(&mut logger.backend, severity, text)
                 };
                 match sent {
                     Ok(()) => {
-                        self.pending = false;
-                        return Attempt::Taken;
+                        self.is_pending = false;
+                        return Attempt::Accepted;
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        self.pending = matches!(logger.backend, LoggerBackend::UnixStream(_));
+                        self.is_pending = matches!(logger.backend, LoggerBackend::UnixStream(_));
                         return Attempt::Full;
                     }
                     Err(_) => {}
@@ -106,12 +106,15 @@ impl Socket {
             }
             self.reconnect();
         }
-        Attempt::Gone
+        Attempt::NoLog
     }
 
-    /// Waits for room, until then and no longer than the host is there. Whether there may be some.
-    pub fn wait(&self, by: Deadline, host: Option<&Arc<OwnedFd>>) -> bool {
-        let Some(logger) = &self.to else { return false };
+    /// Waits for room until `by`, and only while the module is connected. Returns whether there may be
+    /// room now.
+    pub fn wait(&self, by: Deadline, module: Option<&Arc<OwnedFd>>) -> bool {
+        let Some(logger) = &self.logger else {
+            return false;
+        };
         let (datagram, stream);
         let room = match &logger.backend {
             LoggerBackend::Unix(socket) => {
@@ -124,35 +127,37 @@ impl Socket {
             }
             LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => return false,
         };
-        let mut ends = vec![room];
-        ends.extend(host.map(|host| PollFd::new(host, PollFlags::RDHUP)));
+        let mut sockets = vec![room];
+        sockets.extend(module.map(|module| PollFd::new(module, PollFlags::RDHUP)));
         let ready = deadline::in_turns(by, |turn| {
             let turn = Timespec::try_from(turn.max(Duration::from_millis(1))).ok()?;
-            match poll(&mut ends, Some(&turn)) {
+            match poll(&mut sockets, Some(&turn)) {
                 Ok(0) | Err(Errno::INTR) => None,
                 Ok(_) => Some(true),
                 Err(_) => Some(false),
             }
         });
-        let host_is_there = ends.get(1).is_none_or(|host| host.revents().is_empty());
-        ready == Some(true) && host_is_there
+        let is_module_connected = sockets
+            .get(1)
+            .is_none_or(|module| module.revents().is_empty());
+        ready == Some(true) && is_module_connected
     }
 
-    /// Gives up what a stream has taken only in part.
-    pub fn give_up(&mut self) {
-        if self.pending {
+    /// Drops the rest of a pending line: connects again.
+    pub fn abandon_pending(&mut self) {
+        if self.is_pending {
             self.reconnect();
         }
     }
 
     fn reconnect(&mut self) {
-        self.pending = false;
-        self.to = connect(&self.line);
+        self.is_pending = false;
+        self.logger = connect(&self.tag);
     }
 }
 
-/// Connects to the system's log as `syslog(3)` does: datagrams, or a stream. Never waits.
-fn connect(line: &Line) -> Option<Logger<LoggerBackend, Line>> {
+/// Connects to the system log as `syslog(3)` does, by datagrams or a stream. Never waits.
+fn connect(tag: &Tag) -> Option<Logger<LoggerBackend, Tag>> {
     let backend = match open(SocketType::DGRAM) {
         Ok(socket) => LoggerBackend::Unix(UnixDatagram::from(socket)),
         Err(Errno::PROTOTYPE) => {
@@ -161,7 +166,7 @@ fn connect(line: &Line) -> Option<Logger<LoggerBackend, Line>> {
         }
         Err(_) => return None,
     };
-    Some(Logger::new(backend, line.clone()))
+    Some(Logger::new(backend, tag.clone()))
 }
 
 fn open(kind: SocketType) -> Result<OwnedFd, Errno> {
@@ -171,33 +176,38 @@ fn open(kind: SocketType) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// A line as `syslog(3)` writes it to the local socket. The crate's own formatter panics in a
-/// process with threads, where it may not ask for the time zone.
+/// Name and process id of the host process, and with them the line format that `syslog(3)` uses on the
+/// local socket. The crate's own formatter panics in a process with threads, where it cannot determine
+/// the time zone.
 #[derive(Clone)]
-pub struct Line {
-    /// The host's name.
-    pub tag: String,
+pub struct Tag {
+    pub name: String,
     pub pid: u32,
 }
 
-impl Line {
-    fn send(&self, to: &mut impl Write, severity: Severity, message: &str) -> std::io::Result<()> {
+impl Tag {
+    fn write_line(
+        &self,
+        to: &mut impl Write,
+        severity: Severity,
+        message: &str,
+    ) -> std::io::Result<()> {
         // RFC 3164 §4.1.1
         let priority = Facility::LOG_AUTHPRIV as u8 | severity as u8;
-        let Self { tag, pid } = self;
-        let line = format!("<{priority}>{} {tag}[{pid}]: {message}", sys::log_time());
+        let Self { name, pid } = self;
+        let line = format!("<{priority}>{} {name}[{pid}]: {message}", sys::log_time());
         to.write_all(line.as_bytes())
     }
 }
 
-impl LogFormat<&str> for Line {
+impl LogFormat<&str> for Tag {
     fn format<W: Write>(
         &self,
         to: &mut W,
         severity: Severity,
         message: &str,
     ) -> syslog::Result<()> {
-        self.send(to, severity, message)
+        self.write_line(to, severity, message)
             .map_err(syslog::Error::Write)
     }
 }

@@ -7,10 +7,11 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use super::*;
+use super::{socket::Attempt, *};
+use crate::deadline::Deadline;
 
-fn subject() -> Subject<'static> {
-    Subject {
+fn context() -> LogContext<'static> {
+    LogContext {
         login: LoginId([0; 4]),
         service: "sshd",
         user: b"alice",
@@ -26,10 +27,10 @@ fn phone() -> Phone {
 }
 
 /// A log that takes nothing more; one line is lost.
-fn full(host: Option<OwnedFd>) -> (Log, UnixDatagram) {
+fn full(host: Option<OwnedFd>) -> (AuthLog, UnixDatagram) {
     let (near, far) = UnixDatagram::pair().unwrap();
-    let socket = |line| Socket::onto(near, line);
-    let log = Log::onto(socket, host.map(Arc::new), &subject());
+    let connect = |tag| Socket::from_datagram(near, tag);
+    let log = AuthLog::with_socket(connect, host.map(Arc::new), &context());
     while log.phone_changed(&phone()) {}
     (log, far)
 }
@@ -45,7 +46,7 @@ fn read(far: &UnixDatagram) -> Vec<String> {
     lines
 }
 
-fn denied(log: &Log, left: Duration) -> Duration {
+fn denied(log: &AuthLog, left: Duration) -> Duration {
     let began = Instant::now();
     log.denied(Denied::WrongCode, Some("password"), None, left);
     began.elapsed()
@@ -114,14 +115,14 @@ fn of_several_lines_only_the_first_waits() {
     for _ in 0..100 {
         assert!(!log.phone_changed(&phone()));
     }
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    assert!(began.elapsed() < MAX_WAIT, "{:?}", began.elapsed());
     // After a line that was taken the next one waits again, and an alarm always.
     read(&far);
     assert!(log.phone_changed(&phone()));
     let began = Instant::now();
     while log.phone_changed(&phone()) {}
-    assert!(began.elapsed() >= PATIENCE, "{:?}", began.elapsed());
-    assert!(denied(&log, PATIENCE * 2) >= PATIENCE * 2);
+    assert!(began.elapsed() >= MAX_WAIT, "{:?}", began.elapsed());
+    assert!(denied(&log, MAX_WAIT * 2) >= MAX_WAIT * 2);
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn it_does_not_outwait_its_host() {
     host.join().unwrap();
     // Nor does the line of the one who has gone.
     let began = Instant::now();
-    log.hung_up();
+    log.disconnected();
     assert!(began.elapsed() < Duration::from_millis(400));
 }
 
@@ -166,14 +167,14 @@ fn it_does_not_outwait_its_host() {
 fn a_line_in_a_stream_is_not_cut() {
     let (near, far) = UnixStream::pair().unwrap();
     far.set_nonblocking(true).unwrap();
-    let line = Line {
-        tag: "sshd".into(),
+    let tag = Tag {
+        name: "sshd".into(),
         pid: 1,
     };
-    let mut socket = Socket::onto_stream(near, line);
+    let mut socket = Socket::from_stream(near, tag);
     let text = "x".repeat(10_000);
     let (mut sent, mut all) = (0, Vec::new());
-    while socket.attempt(Severity::LOG_INFO, &text) == Attempt::Taken {
+    while socket.attempt(Severity::LOG_INFO, &text) == Attempt::Accepted {
         sent += 1;
     }
     assert!(socket.is_pending());
@@ -189,11 +190,11 @@ fn a_line_in_a_stream_is_not_cut() {
     assert!(socket.wait(by(), None));
     assert_eq!(
         socket.attempt(Severity::LOG_INFO, "not this"),
-        Attempt::Taken
+        Attempt::Accepted
     );
     assert_eq!(
         socket.attempt(Severity::LOG_INFO, "the next"),
-        Attempt::Taken
+        Attempt::Accepted
     );
     rest();
     let lines: Vec<&[u8]> = all.split(|byte| *byte == 0).collect();

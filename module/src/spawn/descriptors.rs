@@ -1,26 +1,27 @@
-//! The descriptors of the copy of a host process: the wire alone is left.
+//! Closes the descriptors inherited from the host process, except for the helper's socket.
 
 use std::{ffi::c_int, os::fd::RawFd};
 
-use super::WIRE;
+/// The descriptor of the socket in the helper, the first of `sd_listen_fds(3)` too.
+pub(crate) const HELPER_SOCKET: RawFd = 3;
 
-/// Moves the wire to its place and closes everything else. A copy of the module's end, kept open, would
-/// keep the end of the wire from the helper.
-pub fn keep_wire(wire: RawFd) -> Result<(), ()> {
-    // SAFETY: descriptor numbers only; this process shares none of them with another one.
+/// Moves the socket to its descriptor and closes all others. If a copy of the module's end stayed open,
+/// the helper would not see the end of the module.
+pub(crate) fn keep_socket(socket: RawFd) -> Result<(), ()> {
+    // SAFETY: descriptor numbers only; this process shares its descriptor table with no other.
     unsafe {
-        let placed = if wire == WIRE {
-            libc::fcntl(WIRE, libc::F_SETFD, 0)
+        let moved = if socket == HELPER_SOCKET {
+            libc::fcntl(HELPER_SOCKET, libc::F_SETFD, 0)
         } else {
-            libc::dup2(wire, WIRE)
+            libc::dup2(socket, HELPER_SOCKET)
         };
-        if placed < 0 {
+        if moved < 0 {
             return Err(());
         }
-        for standard in 0..WIRE {
+        for standard in 0..HELPER_SOCKET {
             libc::close(standard);
         }
-        let above = WIRE.wrapping_add(1);
+        let above = HELPER_SOCKET.wrapping_add(1);
         if libc::syscall(libc::SYS_close_range, above, c_int::MAX, 0) == 0 {
             return Ok(());
         }
@@ -28,20 +29,20 @@ pub fn keep_wire(wire: RawFd) -> Result<(), ()> {
     close_listed()
 }
 
-/// Closes what /proc lists, where `close_range(2)` is missing (before Linux 5.9).
+/// Closes the descriptors that /proc lists, for kernels without `close_range(2)` (before Linux 5.9).
 fn close_listed() -> Result<(), ()> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: a constant path.
-    let folder = unsafe { libc::open(c"/proc/self/fd".as_ptr(), flags) };
-    if folder < 0 {
+    let directory = unsafe { libc::open(c"/proc/self/fd".as_ptr(), flags) };
+    if directory < 0 {
         return Err(());
     }
     let mut buffer = [0_u8; 2048];
     loop {
-        // SAFETY: writes at most the buffer's length.
+        // SAFETY: writes at most the length of the buffer.
         let length = unsafe {
-            let (start, room) = (buffer.as_mut_ptr(), buffer.len());
-            libc::syscall(libc::SYS_getdents64, folder, start, room)
+            let (start, size) = (buffer.as_mut_ptr(), buffer.len());
+            libc::syscall(libc::SYS_getdents64, directory, start, size)
         };
         let Some(mut entries) = usize::try_from(length)
             .ok()
@@ -53,22 +54,22 @@ fn close_listed() -> Result<(), ()> {
             break;
         }
         while let Some((number, rest)) = next(entries) {
-            if number > WIRE {
-                // SAFETY: a number, and nothing in this process uses what is open there. `folder`
-                // has the lowest number that was free, which is below the wire's.
+            if number > HELPER_SOCKET {
+                // SAFETY: a number of a descriptor that this process does not use. `directory` has the
+                // lowest free number, which is below that of the socket.
                 unsafe { libc::close(number) };
             }
             entries = rest;
         }
     }
     // SAFETY: opened above.
-    unsafe { libc::close(folder) };
+    unsafe { libc::close(directory) };
     Ok(())
 }
 
-/// The descriptor that the first of these entries names (0 for `.` and `..`), and the entries behind it.
-/// Each begins with 16 bytes of inode and offset, its own length in 16 bits and its type in 8; then
-/// comes the name (getdents64(2)).
+/// Returns the number that is the name of the first entry (0 for `.` and `..`), and the entries after it.
+/// An entry consists of 16 bytes of inode and offset, its length in 16 bits, its type in 8 bits, and its
+/// name (getdents64(2)).
 fn next(entries: &[u8]) -> Option<(c_int, &[u8])> {
     let length = entries.get(16..18)?;
     let length = usize::from(u16::from_ne_bytes(length.try_into().ok()?));
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_read_one_by_one() {
+    fn directory_entries_are_parsed_one_by_one() {
         let entry = |name: &str, length: u16| {
             let mut entry = vec![0; 16];
             entry.extend(length.to_ne_bytes());
@@ -101,7 +102,7 @@ mod tests {
         let (third, rest) = next(rest).unwrap();
         assert_eq!((first, second, third), (0, 3, 1_048_575));
         assert!(next(rest).is_none());
-        // Cut off, or shorter than its own head.
+        // Truncated, or shorter than its fixed part.
         assert!(next(&all[..20]).is_none());
         assert!(next(&entry("7", 24)[..18]).is_none());
         let mut short = entry("7", 24);
