@@ -1,20 +1,20 @@
-//! What is compared.
+//! The engines that are compared.
 
-pub mod fleet;
 pub mod floor;
 pub mod lmdb;
-pub mod nothing;
+pub mod noop;
 pub mod own;
+pub mod redis;
 pub mod sqlite;
 
 use std::ops::Range;
 
-/// Something that decides whether a person may have an SMS, and keeps it.
+/// A store that decides whether a user may have an SMS, and records it.
 pub trait Engine {
-    /// Opens what is kept at that place, and makes it if there is nothing.
-    fn open(place: &str) -> Self;
-    /// Gets to know people.
-    fn fill(&mut self, people: Range<u64>);
-    /// Reserves an SMS within the limits: it is on the disk when this returns. Says whether.
-    fn decide(&mut self, person: u64) -> Result<bool, String>;
+    /// Opens the store at a path (for Redis: a port), and creates it if it is missing.
+    fn open(path: &str) -> Self;
+    /// Adds users without any SMS.
+    fn fill(&mut self, users: Range<u64>);
+    /// Reserves an SMS within the limits and syncs it to disk; returns whether it was reserved.
+    fn decide(&mut self, user: u64) -> Result<bool, String>;
 }

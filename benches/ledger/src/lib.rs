@@ -1,18 +1,18 @@
-//! What one decision of the ledger costs, beside the usual engines.
+//! Measures the cost of one decision of the ledger, compared with general storage engines.
 //!
 //! Each engine is a small program of its own (`src/bin/`), so that a decision is a fresh process as
 //! a login's helper is, and its size and memory are that engine's alone. `bin/bench` starts them and
-//! writes down what it saw.
+//! writes the report.
 //!
-//! | engine | what it is |
+//! | engine | description |
 //! | --- | --- |
-//! | `nothing` | a program that does all but keeping anything: what a process costs |
-//! | `floor` | one record in one file, locked, written, on the disk: less is not possible |
-//! | `own` | this host's ledger |
-//! | `lmdb`, `sqlite` | the same facts in the usual engines |
-//! | `fleet` | the fleet's ledger |
+//! | `noop` | stores nothing: the cost of a process and of its hashes |
+//! | `floor` | locks, writes and syncs one record in one file: the lower bound |
+//! | `own` | the ledger in a file of this host |
+//! | `lmdb`, `sqlite` | the same data in LMDB and SQLite |
+//! | `redis` | the shared ledger in Redis |
 //!
-//! A bench that panics has measured nothing, and says why.
+//! A benchmark that cannot continue panics and writes no report.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -21,5 +21,5 @@
 )]
 
 pub mod engine;
-pub mod people;
 pub mod probe;
+pub mod users;

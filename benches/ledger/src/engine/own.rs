@@ -1,9 +1,9 @@
-//! This host's ledger, as a login asks it.
+//! The ledger in a file of this host, called as a login calls it.
 #![forbid(unsafe_code)]
 
 use super::Engine;
-use crate::people::{account, limits, rules};
 use crate::probe::until;
+use crate::users::{account, limits, rules};
 use sms_otp::{
     deadline::Deadline,
     ledger::{Answer, Store, file::File},
@@ -14,21 +14,20 @@ use std::time::Duration;
 pub struct Own(File);
 
 impl Engine for Own {
-    fn open(place: &str) -> Self {
-        Self(File::open(place).expect("a ledger"))
+    fn open(path: &str) -> Self {
+        Self(File::open(path).expect("a ledger"))
     }
 
-    /// People whom the ledger knows but who may have nothing: he who is locked is written down, and
-    /// no SMS is.
-    fn fill(&mut self, people: Range<u64>) {
+    /// Adds users who are locked: the ledger creates their rows and reserves no SMS.
+    fn fill(&mut self, users: Range<u64>) {
         let mut limits = limits();
         limits.disable_after = 0;
-        for person in people {
+        for user in users {
             let mut last = Ok(());
             let by = Deadline::within(Duration::from_secs(10));
-            // Somebody may see the file at a moment when another process is making it longer.
+            // The open may fail while another process extends the file.
             let known = until(Duration::from_secs(1), Duration::from_millis(1), || {
-                let admission = self.0.admit(&account(person), rules(&limits), by);
+                let admission = self.0.admit(&account(user), rules(&limits), by);
                 last = admission.map(drop).map_err(|error| error.to_string());
                 last.is_ok()
             });
@@ -36,16 +35,16 @@ impl Engine for Own {
         }
     }
 
-    fn decide(&mut self, person: u64) -> Result<bool, String> {
-        ask(&mut self.0, person)
+    fn decide(&mut self, user: u64) -> Result<bool, String> {
+        ask(&mut self.0, user)
     }
 }
 
-/// One admission, with the limits as they come.
-pub fn ask(store: &mut impl Store, person: u64) -> Result<bool, String> {
+/// Makes one admission with the default limits.
+pub fn ask(store: &mut impl Store, user: u64) -> Result<bool, String> {
     let limits = limits();
     let by = Deadline::within(Duration::from_secs(10));
-    let admission = store.admit(&account(person), rules(&limits), by);
+    let admission = store.admit(&account(user), rules(&limits), by);
     let answer = admission.map_err(|error| error.to_string())?.answer;
     Ok(matches!(answer, Answer::Reserved(_)))
 }

@@ -1,13 +1,13 @@
-//! The same facts in SQLite: a write-ahead log, and each commit on the disk.
+//! The same data in SQLite, with a write-ahead log and a sync at each commit.
 //!
-//! `synchronous = FULL` is the least that keeps a commit over a power cut in WAL mode
-//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). The log is not cleared up whenever the
-//! last process closes, which with one process for each login would be every time and cost two and a
-//! half times as much.
+//! `synchronous = FULL` is the lowest level at which a commit survives a power loss in WAL mode
+//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). No checkpoint runs when the last process
+//! closes the database: with one process for each login that would be every time, and a decision
+//! would take two and a half times as long.
 #![forbid(unsafe_code)]
 
 use super::Engine;
-use crate::people::{self, Name, limits};
+use crate::users::{self, Name, limits};
 use rusqlite::{
     Connection, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params,
 };
@@ -16,14 +16,14 @@ use std::ops::Range;
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
-    CREATE TABLE IF NOT EXISTS person (
+    CREATE TABLE IF NOT EXISTS user (
         name BLOB PRIMARY KEY, failures INTEGER, locked_until INTEGER, touched INTEGER, password BLOB
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS number (
-        person BLOB, number BLOB, since INTEGER, PRIMARY KEY (person, number)
+        user BLOB, number BLOB, since INTEGER, PRIMARY KEY (user, number)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS sms (
-        whose BLOB, at INTEGER, number INTEGER, PRIMARY KEY (whose, at)
+        owner BLOB, at INTEGER, number INTEGER, PRIMARY KEY (owner, at)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS total (minute INTEGER PRIMARY KEY, number INTEGER);";
 const MINUTE: u64 = 60_000;
@@ -31,49 +31,51 @@ const MINUTE: u64 = 60_000;
 pub struct Sqlite(Connection);
 
 impl Engine for Sqlite {
-    fn open(place: &str) -> Self {
-        let path = format!("{place}/ledger.db");
+    fn open(path: &str) -> Self {
+        let path = format!("{path}/ledger.db");
         let known = std::fs::exists(&path).unwrap_or(false);
         let connection = Connection::open(path).expect("a database");
         if !known {
             connection.execute_batch(SCHEMA).expect("tables");
         }
-        let full = connection.pragma_update(None, "synchronous", "FULL");
-        full.expect("a setting");
-        let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        connection.set_db_config(keep, true).expect("a setting");
+        let updated = connection.pragma_update(None, "synchronous", "FULL");
+        updated.expect("a setting");
+        let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection
+            .set_db_config(no_checkpoint, true)
+            .expect("a setting");
         Self(connection)
     }
 
-    fn fill(&mut self, people: Range<u64>) {
-        let begun = self.0.transaction().expect("a transaction");
-        for person in people {
-            let (name, number) = people::names(person);
-            meet(&begun, name, number, people::now()).expect("room");
+    fn fill(&mut self, users: Range<u64>) {
+        let txn = self.0.transaction().expect("a transaction");
+        for user in users {
+            let (name, number) = users::names(user);
+            record_user(&txn, name, number, users::now()).expect("free space");
         }
-        begun.commit().expect("room");
-        // Into the database itself: whoever opens it next would read the whole log.
-        let into = self
+        txn.commit().expect("free space");
+        // Moves the log's pages into the database: the next process would read the whole log.
+        let checkpoint = self
             .0
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        into.expect("room");
+        checkpoint.expect("free space");
     }
 
-    fn decide(&mut self, person: u64) -> Result<bool, String> {
-        let (name, number) = people::names(person);
-        self.reserve(name, number, people::now())
+    fn decide(&mut self, user: u64) -> Result<bool, String> {
+        let (name, number) = users::names(user);
+        self.reserve(name, number, users::now())
             .map_err(|error| error.to_string())
     }
 }
 
 impl Sqlite {
     fn reserve(&mut self, name: Name, number: Name, now: u64) -> rusqlite::Result<bool> {
-        let how = TransactionBehavior::Immediate;
-        let begun = self.0.transaction_with_behavior(how)?;
+        let behavior = TransactionBehavior::Immediate;
+        let txn = self.0.transaction_with_behavior(behavior)?;
         let limits = limits();
-        let locked: Option<u64> = begun
+        let locked: Option<u64> = txn
             .prepare(
-                "SELECT max(locked_until, iif(failures < ?2, 0, ?3)) FROM person WHERE name = ?1",
+                "SELECT max(locked_until, iif(failures < ?2, 0, ?3)) FROM user WHERE name = ?1",
             )?
             .query_row(params![name, limits.disable_after, i64::MAX], |row| {
                 row.get(0)
@@ -81,61 +83,58 @@ impl Sqlite {
             .optional()?;
         let mut free = locked.is_none_or(|until| until <= now);
         for rule in &limits.sms {
-            for whose in [name, number] {
+            for owner in [name, number] {
                 let since = now.saturating_sub(millis(rule.within));
-                let sent: u32 = begun
+                let sent: u32 = txn
                     .prepare_cached(
-                        "SELECT coalesce(sum(number), 0) FROM sms WHERE whose = ?1 AND at > ?2",
+                        "SELECT coalesce(sum(number), 0) FROM sms WHERE owner = ?1 AND at > ?2",
                     )?
-                    .query_row(params![whose, since], |row| row.get(0))?;
+                    .query_row(params![owner, since], |row| row.get(0))?;
                 free &= sent < rule.most;
             }
         }
         if let Some(rule) = limits.sms_total {
             let since = now.saturating_sub(millis(rule.within)) / MINUTE;
-            let sent: u32 = begun
+            let sent: u32 = txn
                 .prepare("SELECT coalesce(sum(number), 0) FROM total WHERE minute > ?1")?
                 .query_row([since], |row| row.get(0))?;
             free &= sent < rule.most;
         }
         if free {
-            meet(&begun, name, number, now)?;
-            count(&begun, name, number, now)?;
-            begun.commit()?;
+            record_user(&txn, name, number, now)?;
+            record_sms(&txn, name, number, now)?;
+            txn.commit()?;
         }
         Ok(free)
     }
 }
 
-/// Learns that he was here, and his number.
-fn meet(begun: &Transaction<'_>, name: Name, number: Name, now: u64) -> rusqlite::Result<()> {
-    begun
+/// Records that the user was seen, with their number.
+fn record_user(txn: &Transaction<'_>, name: Name, number: Name, now: u64) -> rusqlite::Result<()> {
+    txn
         .prepare_cached(
-            "INSERT INTO person VALUES (?1, 0, 0, ?2, ?3)
+            "INSERT INTO user VALUES (?1, 0, 0, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET touched = excluded.touched, password = excluded.password",
         )?
         .execute(params![name, now, &name[..8]])?;
-    begun
-        .prepare_cached("INSERT INTO number VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING")?
+    txn.prepare_cached("INSERT INTO number VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING")?
         .execute(params![name, &number[..8]])?;
     Ok(())
 }
 
-/// Counts an SMS of now: for him, for his phone, and for all.
-fn count(begun: &Transaction<'_>, name: Name, number: Name, now: u64) -> rusqlite::Result<()> {
-    for whose in [name, number] {
-        begun
-            .prepare_cached(
-                "INSERT INTO sms VALUES (?1, ?2, 1)
-                 ON CONFLICT (whose, at) DO UPDATE SET number = number + 1",
-            )?
-            .execute(params![whose, now])?;
-    }
-    begun
-        .prepare(
-            "INSERT INTO total VALUES (?1, 1)
-             ON CONFLICT (minute) DO UPDATE SET number = number + 1",
+/// Counts one SMS at this time: for the user, for their phone, and in the total.
+fn record_sms(txn: &Transaction<'_>, name: Name, number: Name, now: u64) -> rusqlite::Result<()> {
+    for owner in [name, number] {
+        txn.prepare_cached(
+            "INSERT INTO sms VALUES (?1, ?2, 1)
+                 ON CONFLICT (owner, at) DO UPDATE SET number = number + 1",
         )?
-        .execute([now / MINUTE])?;
+        .execute(params![owner, now])?;
+    }
+    txn.prepare(
+        "INSERT INTO total VALUES (?1, 1)
+             ON CONFLICT (minute) DO UPDATE SET number = number + 1",
+    )?
+    .execute([now / MINUTE])?;
     Ok(())
 }

@@ -1,84 +1,85 @@
-//! One decision by a fresh process.
+//! Measures one decision by a new process.
 
 use crate::ENGINES;
-use crate::ground::Ground;
+use crate::data_dir::DataDir;
 use crate::program::{decide, run};
 use crate::table::{Table, median, ms, ratio, thousands};
 use std::time::Duration;
 
 const RUNS: u64 = 41;
-/// From a cold disk: each reads much.
-const COLD: u64 = 15;
-/// Between two people who decide, so that they stand far apart and have different phones.
+/// With a cold page cache: fewer runs, because each reads many pages.
+const COLD_RUNS: u64 = 15;
+/// The distance between the indexes of two measured users, so that their rows are far apart and their
+/// phones differ.
 const STRIDE: u64 = 7919;
 
-const INSIDE: &str = "Opening, and one SMS reserved for a known person until it is on the disk: \
-    measured in the process, a new one each time as a login's helper is. Median, as a multiple of \
-    the floor, which locks, writes and syncs one record and decides nothing. *Cold*: nothing of \
-    the files was in memory.";
-const WHOLE: &str = "The same decisions from spawning the process to its end: what a login would \
-    wait for, were it a process of its own (it is not: the helper runs anyway).";
+const INSIDE: &str = "Opening the store and reserving one SMS for a known user, up to the sync, \
+    measured inside the process, a new one for each decision as a login's helper is. Median, as a \
+    multiple of the floor, which locks, writes and syncs one record and checks no limit. *Cold*: \
+    no page of the files was cached.";
+const WHOLE: &str = "The same decisions from the start of the process to its exit: how long a login \
+    would wait if the ledger were a separate process (it is not: the helper runs anyway).";
 
-/// How long each took, inside and as a whole.
+/// The times of all runs, measured inside the process and from its start to its exit.
 struct Times {
     inside: Vec<Duration>,
     whole: Vec<Duration>,
 }
 
-pub fn measure(grounds: &[Ground]) -> [Table; 2] {
-    let most = grounds.iter().map(|ground| ground.people).max();
-    let most = most.unwrap_or(0);
+pub fn measure(data_dirs: &[DataDir]) -> [Table; 2] {
+    let max = data_dirs.iter().map(|data_dir| data_dir.users).max();
+    let max = max.unwrap_or(0);
     let mut columns: Vec<(String, Vec<Times>)> = Vec::new();
-    for people in [1, 1000, most] {
+    for users in [1, 1000, max] {
         columns.push((
-            thousands(people),
-            rounds(&crate::of(grounds, people), RUNS, false),
+            thousands(users),
+            rounds(&crate::of(data_dirs, users), RUNS, false),
         ));
     }
-    let cold = rounds(&crate::of(grounds, most), COLD, true);
-    columns.push((format!("{}, cold", thousands(most)), cold));
-    let head: Vec<&str> = std::iter::once("known people")
+    let cold = rounds(&crate::of(data_dirs, max), COLD_RUNS, true);
+    columns.push((format!("{}, cold", thousands(max)), cold));
+    let head: Vec<&str> = std::iter::once("known users")
         .chain(columns.iter().map(|(name, _)| name.as_str()))
         .collect();
     let mut inside = Table::new("One decision", INSIDE, &head);
     let mut whole = Table::new("One decision, the whole process", "", &head);
-    for (place, engine) in ENGINES.iter().enumerate() {
+    for (index, engine) in ENGINES.iter().enumerate() {
         let cell = |of: fn(&Times) -> &Vec<Duration>| {
             let columns = columns.iter();
             columns.map(move |(_, times)| {
-                let time = |place: usize| median(of(&times[place]).clone());
-                ratio(time(place), time(0))
+                let time = |index: usize| median(of(&times[index]).clone());
+                ratio(time(index), time(0))
             })
         };
         inside.row(engine, cell(|times| &times.inside));
         whole.row(engine, cell(|times| &times.whole));
     }
-    let alone = (0..RUNS).map(|person| run(decide("nothing", "", &[person])).0);
+    let alone = (0..RUNS).map(|user| run(decide("noop", "", &[user])).0);
     let alone = ms(median(alone.collect()));
-    whole.0.says = format!("{WHOLE} A process that keeps nothing takes {alone}.");
+    whole.0.says = format!("{WHOLE} A process that stores nothing takes {alone}.");
     [inside, whole]
 }
 
-/// All engines in turn, so that what disturbs one disturbs all.
-fn rounds(grounds: &[&Ground], runs: u64, cold: bool) -> Vec<Times> {
+/// Runs all engines in turn, so that a disturbance affects all of them.
+fn rounds(data_dirs: &[&DataDir], runs: u64, cold: bool) -> Vec<Times> {
     let none = || Times {
         inside: Vec::new(),
         whole: Vec::new(),
     };
-    let mut all: Vec<Times> = grounds.iter().map(|_| none()).collect();
+    let mut all: Vec<Times> = data_dirs.iter().map(|_| none()).collect();
     for round in 0..runs {
-        for (ground, times) in grounds.iter().zip(&mut all) {
-            // Those who decide cold have not decided before.
-            let place = if cold { round + RUNS } else { round };
-            if ground.people < runs {
-                ground.restore();
+        for (data_dir, times) in data_dirs.iter().zip(&mut all) {
+            // A cold run takes a user who has not decided before.
+            let index = if cold { round + RUNS } else { round };
+            if data_dir.users < runs {
+                data_dir.restore();
             }
             if cold {
-                ground.forget();
+                data_dir.drop_page_cache();
             }
-            let person = place * STRIDE % ground.people;
-            let (whole, said) = run(decide(ground.engine, ground.place(), &[person]));
-            times.inside.push(said.inside());
+            let user = index * STRIDE % data_dir.users;
+            let (whole, report) = run(decide(data_dir.engine, data_dir.path(), &[user]));
+            times.inside.push(report.inside());
             times.whole.push(whole);
         }
     }

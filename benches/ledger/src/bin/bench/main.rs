@@ -1,7 +1,7 @@
-//! What one decision of the ledger costs: measures all in one run, on one disk, and writes it down.
-//! `bench [PEOPLE [DISK]]`: a million below /var/tmp, unless it is told otherwise.
+//! Measures the cost of one decision of the ledger, all in one run on one disk, and writes the report.
+//! `bench [USERS [DISK]]`: by default a million users, with files below /var/tmp.
 //!
-//! Nothing passes or fails by its time.
+//! No time makes the benchmark fail.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::cast_precision_loss,
@@ -9,28 +9,28 @@
     reason = "it measures: it reads clocks and files"
 )]
 
+mod data_dir;
 mod decisions;
-mod fleet;
-mod ground;
 mod program;
+mod redis;
 mod sizes;
-mod still;
+mod stopped;
 mod storm;
 mod table;
 
-use ground::Ground;
+use data_dir::DataDir;
 use lab::machine;
 use lab::scratch::Scratch;
 use std::path::Path;
 use table::{Table, thousands};
 
-/// Those that keep something on this host, the one to compare with first.
+/// The engines that store data on this host; the first one is the one to compare with.
 pub const ENGINES: [&str; 4] = ["floor", "own", "lmdb", "sqlite"];
-/// Most people, where nothing is said.
-const MANY: u64 = 1_000_000;
-/// How many people the storms are among.
-const SOME: u64 = 1000;
-/// Not below /tmp, which may be memory.
+/// The largest number of users, by default.
+const DEFAULT_USERS: u64 = 1_000_000;
+/// The number of known users in the test with many processes.
+const STORM_USERS: u64 = 1000;
+/// Not below /tmp, which may be a tmpfs.
 const DISK: &str = "/var/tmp";
 const REPORT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -38,77 +38,84 @@ const REPORT: &str = concat!(
 );
 
 fn main() {
-    lab::interrupt::end_tidily().expect("a tidy end on Ctrl-C");
-    let mut words = std::env::args().skip(1);
-    let many = words.next();
-    let many = many.map_or(MANY, |people| people.parse().expect("a number of people"));
-    let disk = words.next().unwrap_or_else(|| DISK.to_owned());
-    assert!(many > SOME, "more than {SOME} people are wanted");
+    lab::interrupt::end_tidily().expect("a handler of SIGINT");
+    let mut args = std::env::args().skip(1);
+    let max = args.next();
+    let max = max.map_or(DEFAULT_USERS, |users| {
+        users.parse().expect("a number of users")
+    });
+    let disk = args.next().unwrap_or_else(|| DISK.to_owned());
+    assert!(
+        max > STORM_USERS,
+        "the number of users must be larger than {STORM_USERS}"
+    );
     let scratch = Scratch::below(Path::new(&disk), "ledger-bench");
-    let head = head(scratch.path(), many);
+    let head = head(scratch.path(), max);
     println!("{head}");
     let mut tables = Vec::new();
     let mut show = |table: Table| {
         println!("{table}");
         tables.push(table);
     };
-    let grounds = fill(many, scratch.path());
-    decisions::measure(&grounds).into_iter().for_each(&mut show);
-    let some: Vec<&Ground> = of(&grounds, SOME);
-    show(storm::measure(&some));
-    let traces = still::can_trace();
-    if traces {
-        show(still::measure(&some, scratch.path()));
+    let data_dirs = fill(max, scratch.path());
+    decisions::measure(&data_dirs)
+        .into_iter()
+        .for_each(&mut show);
+    let storm: Vec<&DataDir> = of(&data_dirs, STORM_USERS);
+    show(storm::measure(&storm));
+    let can_trace = stopped::can_trace();
+    if can_trace {
+        show(stopped::measure(&storm, scratch.path()));
     } else {
-        println!("Rows that need strace are left out: it is not here, or may not trace.\n");
+        println!("Rows that need strace are left out: strace is missing or may not trace.\n");
     }
-    let small = grounds.iter().filter(|ground| ground.people < many);
-    small.for_each(Ground::restore);
-    show(sizes::on_disk(&grounds));
-    show(sizes::in_memory(&some, traces, scratch.path()));
-    match fleet::measure() {
+    let small = data_dirs.iter().filter(|data_dir| data_dir.users < max);
+    small.for_each(DataDir::restore);
+    show(sizes::on_disk(&data_dirs));
+    show(sizes::in_memory(&storm, can_trace, scratch.path()));
+    match redis::measure() {
         Some(table) => show(table),
-        None => println!("The fleet's ledger is left out: there is no redis-server.\n"),
+        None => println!("The shared ledger is left out: redis-server is not installed.\n"),
     }
-    if many == MANY {
+    if max == DEFAULT_USERS {
         write(&head, &tables);
     } else {
         println!(
-            "docs/ledger-benchmarks.md stays as it is: it is about {} people.",
-            thousands(MANY)
+            "docs/ledger-benchmarks.md is unchanged: it needs a run with {} users.",
+            thousands(DEFAULT_USERS)
         );
     }
 }
 
-/// The head of the report.
-fn head(disk: &Path, people: u64) -> String {
+/// Returns the head of the report.
+fn head(disk: &Path, users: u64) -> String {
     let facts = machine::facts(&[
         ("file system", machine::file_system(disk)),
-        ("known people", format!("up to {}", thousands(people))),
+        ("known users", format!("up to {}", thousands(users))),
     ]);
     format!(
-        "# Benchmarks of the ledger\n\nWhat one decision of the ledger costs, beside the usual engines. \
-         Written by `make bench-ledger`, which measures all\nof it in one run on one disk; figures are \
-         medians, and a ratio is against the same run.\n\n{facts}"
+        "# Benchmarks of the ledger\n\nThe cost of one decision of the ledger, compared with general storage engines. \
+         `make bench-ledger` writes this\nfile and measures all of it in one run on one disk. Figures are \
+         medians; a ratio compares with the same run.\n\n{facts}"
     )
 }
 
-/// Every engine with one person, some, and many.
-fn fill(many: u64, disk: &Path) -> Vec<Ground> {
-    let mut grounds = Vec::new();
-    for people in [1, SOME, many] {
+/// Fills every engine with one user, the users of the storm, and the maximum.
+fn fill(max: u64, disk: &Path) -> Vec<DataDir> {
+    let mut data_dirs = Vec::new();
+    for users in [1, STORM_USERS, max] {
         for engine in ENGINES {
-            eprintln!("filling {engine} with {}", thousands(people));
-            grounds.push(Ground::fill(engine, people, disk, people < many));
+            eprintln!("filling {engine} with {}", thousands(users));
+            data_dirs.push(DataDir::fill(engine, users, disk, users < max));
         }
     }
-    grounds
+    data_dirs
 }
 
-/// Those with so many people.
-fn of(grounds: &[Ground], people: u64) -> Vec<&Ground> {
-    let some = grounds.iter();
-    some.filter(|ground| ground.people == people).collect()
+/// Returns the data directories with this number of users.
+fn of(data_dirs: &[DataDir], users: u64) -> Vec<&DataDir> {
+    let some = data_dirs.iter();
+    some.filter(|data_dir| data_dir.users == users).collect()
 }
 
 fn write(head: &str, tables: &[Table]) {

@@ -1,4 +1,4 @@
-//! The engines' programs: started without a shell, and read.
+//! Starts the engines' programs without a shell, and parses their output.
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io::{BufRead, BufReader, Read};
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What a process has said of itself.
+/// The output of an engine's program.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct Report {
     pub open: Duration,
-    /// What became of each decision, and how long it took.
+    /// The result and the time of each decision.
     pub decisions: Vec<(Answer, Duration)>,
-    /// The most that was resident, in bytes.
+    /// The peak resident set size, in bytes.
     pub memory: u64,
 }
 
@@ -23,30 +23,30 @@ pub enum Answer {
     Failed(String),
 }
 
-impl Said {
-    fn read(text: &str) -> Self {
-        let mut said = Self::default();
+impl Report {
+    fn parse(text: &str) -> Self {
+        let mut report = Self::default();
         for line in text.lines() {
             let mut words = line.splitn(3, ' ');
             let (what, number) = (words.next(), words.next());
             let number = number.and_then(|number| number.parse().ok()).unwrap_or(0);
             let time = Duration::from_nanos(number);
-            let mut decision = |answer| said.decisions.push((answer, time));
+            let mut decision = |answer| report.decisions.push((answer, time));
             match what {
-                Some("open") => said.open = time,
+                Some("open") => report.open = time,
                 Some("reserved") => decision(Answer::Reserved),
                 Some("refused") => decision(Answer::Refused),
                 Some("failed") => {
                     decision(Answer::Failed(words.next().unwrap_or_default().to_owned()));
                 }
-                Some("memory") => said.memory = number,
+                Some("memory") => report.memory = number,
                 _ => {}
             }
         }
-        said
+        report
     }
 
-    /// Opening and the one decision. That it was not made is told.
+    /// Returns the time of opening and of the one decision; panics unless it reserved an SMS.
     pub fn inside(&self) -> Duration {
         match self.decisions.as_slice() {
             [(Answer::Reserved, time)] => self.open + *time,
@@ -55,64 +55,70 @@ impl Said {
     }
 }
 
-/// Where an engine's program is: beside this one.
-pub fn path(engine: &str) -> PathBuf {
+/// Returns the path of an engine's program, which is in the directory of this one.
+pub fn program_path(engine: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this program's path");
     own.with_file_name(engine)
 }
 
-pub fn decide(engine: &str, place: &str, people: &[u64]) -> Command {
-    let mut command = Command::new(path(engine));
-    command.args(["decide", place]);
-    command.args(people.iter().map(u64::to_string));
+pub fn decide(engine: &str, path: &str, users: &[u64]) -> Command {
+    let mut command = Command::new(program_path(engine));
+    command.args(["decide", path]);
+    command.args(users.iter().map(u64::to_string));
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }
 
-/// One process from start to end: how long it was there, and what it said.
-pub fn run(mut command: Command) -> (Duration, Said) {
+/// Runs one process to its exit; returns its run time and its report.
+pub fn run(mut command: Command) -> (Duration, Report) {
     let begun = Instant::now();
     let output = command.output().expect("the engine's program");
     let whole = begun.elapsed();
     assert!(output.status.success(), "{command:?}: {output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    (whole, Said::read(&text))
+    (whole, Report::parse(&text))
 }
 
-/// Many processes that decide at the same moment: how long until all had ended, and what each said.
-pub fn at_once(commands: Vec<Command>) -> (Duration, Vec<Said>) {
-    let (word, giver) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
+/// Starts many processes that decide at the same moment; returns the time until the last exit, and
+/// each report.
+pub fn at_once(commands: Vec<Command>) -> (Duration, Vec<Report>) {
+    let (start_signal, sender) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
     let start = |mut command: Command| {
-        command.stdin(word.try_clone().expect("a descriptor"));
+        command.stdin(start_signal.try_clone().expect("a descriptor"));
         let mut child = command.spawn().expect("the engine's program");
-        let mut said = BufReader::new(child.stdout.take().expect("its words"));
-        said.read_line(&mut String::new()).expect("it is ready");
-        (child, said)
+        let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+        out.read_line(&mut String::new()).expect("a line");
+        (child, out)
     };
     let children: Vec<(Child, BufReader<ChildStdout>)> = commands.into_iter().map(start).collect();
     let begun = Instant::now();
-    drop(giver);
+    drop(sender);
     let read = |(mut child, mut out): (Child, BufReader<ChildStdout>)| {
         let mut text = String::new();
-        out.read_to_string(&mut text).expect("its words");
-        child.wait().expect("its end");
-        Said::read(&text)
+        out.read_to_string(&mut text).expect("its output");
+        child.wait().expect("an exit status");
+        Report::parse(&text)
     };
-    let said = children.into_iter().map(read).collect();
-    (begun.elapsed(), said)
+    let reports = children.into_iter().map(read).collect();
+    (begun.elapsed(), reports)
 }
 
-/// A process that is given so long. `None`: it was not through, and is ended.
-pub fn within(most: Duration, mut command: Command) -> Option<(Duration, Said)> {
+/// Runs one process to its exit, or kills it after the time and returns `None`.
+pub fn within(timeout: Duration, mut command: Command) -> Option<(Duration, Report)> {
     let begun = Instant::now();
     let mut child = command.spawn().expect("the engine's program");
     let pause = Duration::from_micros(200);
-    let over = || child.try_wait().expect("our process").is_some();
-    let over = ledger_bench::probe::until(most, pause, over);
+    let has_exited = || child.try_wait().expect("our process").is_some();
+    let has_exited = ledger_bench::probe::until(timeout, pause, has_exited);
     let whole = begun.elapsed();
-    if !over {
+    if !has_exited {
         child.kill().expect("our process");
     }
-    let output = child.wait_with_output().expect("its words");
-    over.then(|| (whole, Said::read(&String::from_utf8_lossy(&output.stdout))))
+    let output = child.wait_with_output().expect("its output");
+    has_exited.then(|| {
+        (
+            whole,
+            Report::parse(&String::from_utf8_lossy(&output.stdout)),
+        )
+    })
 }

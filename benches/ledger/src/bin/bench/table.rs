@@ -1,4 +1,4 @@
-//! Tables of engines.
+//! Tables with a row for each engine.
 
 pub use lab::table::{bytes, digits, median, ms, ratio, thousands};
 
@@ -8,12 +8,12 @@ use std::fmt;
 pub struct Table(pub lab::table::Table);
 
 impl Table {
-    pub fn new(title: &'static str, says: &str, head: &[&str]) -> Self {
-        Self(lab::table::Table::new(title, says, head))
+    pub fn new(title: &'static str, caption: &str, head: &[&str]) -> Self {
+        Self(lab::table::Table::new(title, caption, head))
     }
 
     pub fn row(&mut self, engine: &str, cells: impl IntoIterator<Item = String>) {
-        self.0.row(called(engine), cells);
+        self.0.row(title(engine), cells);
     }
 }
 
@@ -23,10 +23,10 @@ impl fmt::Display for Table {
     }
 }
 
-/// What an engine is called in a table.
-fn called(engine: &str) -> &str {
+/// Returns the name of an engine in a table.
+fn title(engine: &str) -> &str {
     match engine {
-        "nothing" => "a process alone",
+        "noop" => "process without a store",
         "floor" => "floor: one record",
         "own" => "**this ledger**",
         "lmdb" => "LMDB",

@@ -1,4 +1,4 @@
-//! The fleet's ledger. Its place is a port on loopback.
+//! The shared ledger in Redis. Its path is a port on loopback.
 #![forbid(unsafe_code)]
 
 use super::{Engine, own::ask};
@@ -10,9 +10,9 @@ use sms_otp::{
 use std::ops::Range;
 use std::time::Duration;
 
-pub struct Fleet(pub Remote);
+pub struct RedisLedger(pub Remote);
 
-impl Engine for Fleet {
+impl Engine for RedisLedger {
     fn open(port: &str) -> Self {
         let settled = Redis {
             site: RedisSite::Single,
@@ -21,22 +21,20 @@ impl Engine for Fleet {
             ca_file: None,
             database: 0,
             login: None,
-            key: Secret::new("what the hosts of this bench hash with".to_owned()),
+            key: Secret::new("hash key of this bench".to_owned()),
             timeout: Duration::from_secs(5),
             unreachable: Unreachable::Deny,
         };
-        let mut remote = Remote::new(&settled).expect("a ledger");
-        sms_otp::ledger::Store::begin(&mut remote);
-        Self(remote)
+        Self(Remote::new(&settled).expect("a ledger"))
     }
 
-    fn fill(&mut self, people: Range<u64>) {
-        for person in people {
-            ask(&mut self.0, person).expect("an answer");
+    fn fill(&mut self, users: Range<u64>) {
+        for user in users {
+            ask(&mut self.0, user).expect("an answer");
         }
     }
 
-    fn decide(&mut self, person: u64) -> Result<bool, String> {
-        ask(&mut self.0, person)
+    fn decide(&mut self, user: u64) -> Result<bool, String> {
+        ask(&mut self.0, user)
     }
 }

@@ -1,4 +1,4 @@
-//! Made-up people, the limits as they come, and the names that peers keep them by.
+//! Test users, the default limits, and the keyed hashes that the other engines use as keys.
 #![forbid(unsafe_code)]
 
 use ring::hmac;
@@ -10,17 +10,18 @@ use sms_otp::{
 };
 use std::time::{Duration, SystemTime};
 
-/// A name as the peers keep it: a keyed hash, as long as the ledger's own.
+/// The key of a row in the other engines: a keyed hash of the same length as the ledger's own.
 pub type Name = [u8; 16];
 
-/// Person so-and-so. Numbers are Ofcom's for drama, which are a thousand.
-pub fn account(person: u64) -> Account {
-    let phone = Phone::read(&number(person), None).expect("a number");
+/// Returns the account of the user with this index. The phone numbers are the thousand that Ofcom
+/// reserves for fiction.
+pub fn account(user: u64) -> Account {
+    let phone = Phone::read(&number(user), None).expect("a number");
     Account {
         allowed: true,
         login: LoginId([0; 4]),
-        person: dn(person),
-        name: format!("person{person}"),
+        person: dn(user),
+        name: format!("user{user}"),
         numbers: vec![phone.clone()],
         phone,
         password_changed: "20260101000000Z".to_owned(),
@@ -29,15 +30,15 @@ pub fn account(person: u64) -> Account {
     }
 }
 
-fn dn(person: u64) -> String {
-    format!("uid=person{person},ou=people,dc=example,dc=org")
+fn dn(user: u64) -> String {
+    format!("uid=user{user},ou=people,dc=example,dc=org")
 }
 
-fn number(person: u64) -> String {
-    format!("+447700900{:03}", person % 1000)
+fn number(user: u64) -> String {
+    format!("+447700900{:03}", user % 1000)
 }
 
-/// As `conf/sms_otp.toml` names them.
+/// The values of the sample file `conf/sms_otp.toml`.
 pub fn limits() -> Limits {
     let rule = |most, within| Rule {
         most,
@@ -63,19 +64,19 @@ pub fn rules(limits: &Limits) -> Rules<'_> {
     }
 }
 
-/// A person and his phone, by keyed hashes.
-pub fn names(person: u64) -> (Name, Name) {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, b"the key of this host's peers");
+/// Returns the keyed hashes of a user and of their phone.
+pub fn names(user: u64) -> (Name, Name) {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"key of the compared engines");
     let name = |text: String| {
         let hash = hmac::sign(&key, text.as_bytes());
         let mut name = Name::default();
         name.copy_from_slice(&hash.as_ref()[..16]);
         name
     };
-    (name(dn(person)), name(number(person)))
+    (name(dn(user)), name(number(user)))
 }
 
-/// The calendar's time, in milliseconds: what the peers go by.
+/// Returns the wall-clock time in milliseconds, which the other engines store.
 pub fn now() -> u64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or_default()

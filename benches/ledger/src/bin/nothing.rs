@@ -1,5 +1,0 @@
-#![forbid(unsafe_code)]
-
-fn main() {
-    ledger_bench::probe::main::<ledger_bench::engine::nothing::Nothing>();
-}
