@@ -1,7 +1,7 @@
 """The flow of pam_sms_otp for pam_python: a password in LDAP, then a code by SMS.
 
-Written as one would from Gluu's twilio_sms script: with ldap3 and Twilio's library, each used as its
-documentation shows. Usage: auth required pam_python.so /path/pam_sms_otp_port.py /path/settings.ini
+It follows Gluu's twilio_sms script, with ldap3 and Twilio's library, each used as its documentation
+shows. Usage: auth required pam_python.so /path/pam_sms_otp_port.py /path/settings.ini
 """
 
 import configparser
@@ -20,13 +20,13 @@ from twilio.rest import Client
 TIMEOUT = 20
 
 
-def ask(pamh, text):
+def prompt(pamh, text):
     message = pamh.Message(pamh.PAM_PROMPT_ECHO_OFF, text)
     return pamh.conversation(message).resp
 
 
 def find_phone(settings, user, password):
-    """The verified phone of a person who proved the password, or None."""
+    """Return the verified phone of a user with the right password, or None."""
     # An empty password would be an anonymous bind, which succeeds.
     if not password:
         return None
@@ -51,9 +51,9 @@ def find_phone(settings, user, password):
         connection.unbind()
         return None
     entry = connection.entries[0]
-    proved = connection.rebind(user=entry.entry_dn, password=password)
+    is_bound = connection.rebind(user=entry.entry_dn, password=password)
     connection.unbind()
-    if not proved or entry.phoneNumberVerified.value not in (True, "TRUE"):
+    if not is_bound or entry.phoneNumberVerified.value not in (True, "TRUE"):
         return None
     return entry.mobile.value
 
@@ -74,7 +74,7 @@ def pam_sm_authenticate(pamh, flags, argv):
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(argv[1])
     user = pamh.get_user(None)
-    password = ask(pamh, "Password: ")
+    password = prompt(pamh, "Password: ")
     try:
         phone = find_phone(settings["ldap"], user, password)
         if phone is None:
@@ -84,8 +84,8 @@ def pam_sm_authenticate(pamh, flags, argv):
     except (LDAPException, TwilioException, OSError) as error:
         syslog.syslog(syslog.LOG_AUTHPRIV | syslog.LOG_ERR, "%s: %s" % (user, error))
         return pamh.PAM_AUTHINFO_UNAVAIL
-    typed = ask(pamh, "Code: ")
-    if typed and hmac.compare_digest(typed.strip(), code):
+    answer = prompt(pamh, "Code: ")
+    if answer and hmac.compare_digest(answer.strip(), code):
         return pamh.PAM_SUCCESS
     return pamh.PAM_AUTH_ERR
 

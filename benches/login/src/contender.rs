@@ -1,20 +1,20 @@
-//! One way to log in that is measured: a PAM stack, and what a person types at its prompts.
+//! One login method that is measured: a PAM stack, and the answers to its prompts.
 
-use crate::ground::{Ground, Who};
+use crate::testbed::{TestUser, Testbed};
 
-/// What a person types at this prompt.
-pub type Types = fn(&Ground, &Who, prompt: &str) -> String;
+/// Returns what the user types at a prompt.
+pub type Answer = fn(&Testbed, &TestUser, prompt: &str) -> String;
 
-/// A way to log in. Its stack is a file of its own in the ground's folder.
+/// A login method. Its stack is a file in the testbed's directory.
 #[derive(Clone, Debug)]
 pub struct Contender {
-    /// In tables.
+    /// The name in tables.
     pub name: &'static str,
     /// The PAM service.
     pub service: &'static str,
-    pub types: Types,
-    /// Whether a code comes by SMS, so that there is a wait to be measured.
+    pub answer: Answer,
+    /// Whether a code is sent by SMS, so that there is a wait to measure.
     pub by_sms: bool,
-    /// Whether a storm of it would take the bench long.
+    /// Whether a login takes so much processor time that a rate needs fewer logins.
     pub slow: bool,
 }

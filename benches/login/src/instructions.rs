@@ -1,17 +1,17 @@
-//! Instructions of one login, counted by callgrind: host, module, and whatever is started.
+//! Counts the instructions of one login with callgrind: host, module, and all child processes.
 
 use crate::contender::Contender;
-use crate::ground::Ground;
-use crate::host::under;
 use crate::ours;
+use crate::run::login_under;
+use crate::testbed::Testbed;
 use lab::table::{Table, digits};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a function's work is for, by what its name has in it; the first that fits. The words name
-/// rooms and libraries, and stand at the beginning of a name.
-const PHASES: [(&str, &[&str]); 8] = [
+/// The purpose of a function, by prefixes of the names in its symbol: modules and libraries. The first
+/// match counts.
+const PURPOSES: [(&str, &[&str]); 8] = [
     (
         "elliptic curves (handshakes)",
         &[
@@ -50,40 +50,40 @@ const PHASES: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// The first of `contenders` does nothing, the second is ours; the names of rows are their own. The error
-/// says why the figures would not be true.
-pub fn measure(ground: &Ground, contenders: &[&Contender]) -> Result<Vec<Table>, String> {
-    let folder = ground.folder().join("callgrind");
+/// Measures all contenders. The first one has to be the empty one, the second one ours. An error gives the
+/// reason why the counts would be wrong.
+pub fn measure(testbed: &Testbed, contenders: &[&Contender]) -> Result<Vec<Table>, String> {
+    let folder = testbed.folder().join("callgrind");
     let _hidden = HiddenUser::hide();
     let mut all = Vec::new();
     for contender in contenders {
-        eprintln!("instructions of {}", contender.name);
-        let counted = count(ground, contender, &folder);
+        eprintln!("counting instructions of {}", contender.name);
+        let counted = count(testbed, contender, &folder);
         let ours = contender.name.starts_with(contenders[1].name);
         if ours && !counted.as_ref().is_some_and(|counted| counted.helper) {
             return Err(format!(
                 "callgrind did not count the helper of {}: {}",
                 contender.name,
-                names_in(&folder)
+                list_outputs(&folder)
             ));
         }
         if counted.is_none() {
-            eprintln!("{} does not log in under callgrind", contender.name);
+            eprintln!("{}: the login under callgrind failed", contender.name);
         }
         all.push(counted);
     }
-    let counted = |place: usize| all.get(place).and_then(Option::as_ref);
+    let counted = |index: usize| all.get(index).and_then(Option::as_ref);
     let (floor, module) = counted(0)
         .zip(counted(1))
-        .ok_or("valgrind does not run a login here")?;
+        .ok_or("a login under valgrind failed")?;
     let floor = floor.total;
     let above = |counted: &Counted| (counted.total.saturating_sub(floor)) as f64 / 1e6;
     let mut table = Table::new(
         "Instructions",
-        "Of host, module and helper together, above a host that only asks pam_permit, in millions; \
-         and against this module. A daemon that works for others as well (nslcd) is not counted. The \
-         helper stays root here, without capabilities, so that callgrind can write what it counted; \
-         valgrind knows no Landlock and no seccomp, so the kernel's part of the sandbox is missing.",
+        "Host, module and helper together, minus a host with pam_permit only, in millions, and the ratio \
+         to this module. A shared daemon (nslcd) is not counted. The helper keeps uid 0 here, without \
+         capabilities, so that callgrind can write its output; valgrind supports neither Landlock nor \
+         seccomp, so the kernel's part of the sandbox is missing.",
         &["", "millions", "ratio"],
     );
     for (contender, counted) in contenders.iter().zip(&all).skip(1) {
@@ -93,59 +93,58 @@ pub fn measure(ground: &Ground, contenders: &[&Contender]) -> Result<Vec<Table>,
         };
         table.row(contender.name, cells);
     }
-    let named = ours::with_symbols(ground).ok_or("there is no helper with symbols")?;
-    let named = count(ground, &named, &folder).filter(|counted| counted.helper);
-    let named = named.ok_or("callgrind did not count the helper with symbols")?;
-    Ok(vec![table, by_phase(&named)])
+    let symbols = ours::with_symbols(testbed).ok_or("there is no helper with symbols")?;
+    let symbols = count(testbed, &symbols, &folder).filter(|counted| counted.helper);
+    let symbols = symbols.ok_or("callgrind did not count the helper with symbols")?;
+    Ok(vec![table, by_purpose(&symbols)])
 }
 
-fn by_phase(ours: &Counted) -> Table {
+fn by_purpose(ours: &Counted) -> Table {
     let mut table = Table::new(
-        "Instructions by what they are for",
-        "Of this module's helper and host, with a CA file of one certificate: each function's own \
-         instructions, by what its library or room is for.",
-        &["", "millions", "of all"],
+        "Instructions by purpose",
+        "This module's helper and host, with a CA file of one certificate: the instructions of each \
+         function, without its callees, by the purpose of its library or module.",
+        &["", "millions", "share"],
     );
-    let mut phases: Vec<(&str, u64)> = PHASES.iter().map(|(name, _)| (*name, 0)).collect();
+    let mut purposes: Vec<(&str, u64)> = PURPOSES.iter().map(|(name, _)| (*name, 0)).collect();
     let mut other = 0;
     for (symbol, own) in &ours.symbols {
-        let place = PHASES
+        let index = PURPOSES
             .iter()
-            .position(|(_, words)| words.iter().any(|word| names(symbol, word)));
-        match place {
-            Some(place) => phases[place].1 += own,
+            .position(|(_, prefixes)| prefixes.iter().any(|prefix| has_name(symbol, prefix)));
+        match index {
+            Some(index) => purposes[index].1 += own,
             None => other += own,
         }
     }
-    phases.push(("all else: the C library, memory, the host", other));
-    for (name, own) in phases {
+    purposes.push(("other: the C library, memory, the host", other));
+    for (name, own) in purposes {
         let share = own as f64 / ours.total as f64 * 100.0;
         table.row(name, [digits(own as f64 / 1e6), format!("{share:.0} %")]);
     }
     table
 }
 
-/// Whether this word begins one of the names that a symbol is made of.
-fn names(symbol: &str, word: &str) -> bool {
-    symbol.match_indices(word).any(|(at, _)| {
+/// Returns whether one of the names in a symbol begins with the prefix.
+fn has_name(symbol: &str, prefix: &str) -> bool {
+    symbol.match_indices(prefix).any(|(at, _)| {
         let before = symbol[..at].chars().next_back();
         !before.is_some_and(char::is_alphanumeric)
     })
 }
 
-/// The machine without the helper's own user: callgrind opens its output when a process starts and again
-/// when it ends, and by then the helper would be somebody who may not. The user is back when this is
-/// dropped.
+/// Removes the helper's own account until it is dropped: callgrind opens its output at the start of a
+/// process and again at its exit, which the helper's own user may not.
 struct HiddenUser(String);
 
-const ACCOUNTS: &str = "/etc/passwd";
+const PASSWD: &str = "/etc/passwd";
 
 impl HiddenUser {
     fn hide() -> Self {
-        let all = std::fs::read_to_string(ACCOUNTS).expect("our /etc/passwd");
+        let all = std::fs::read_to_string(PASSWD).expect("/etc/passwd");
         let is_own = |line: &&str| line.starts_with("pam_sms_otp:");
         let (own, others): (Vec<&str>, Vec<&str>) = all.lines().partition(is_own);
-        lab::scratch::write(Path::new(ACCOUNTS), 0o644, others.join("\n") + "\n");
+        lab::scratch::write(Path::new(PASSWD), 0o644, others.join("\n") + "\n");
         Self(own.join("\n"))
     }
 }
@@ -153,32 +152,32 @@ impl HiddenUser {
 impl Drop for HiddenUser {
     fn drop(&mut self) {
         // Other accounts may have been added meanwhile.
-        let others = std::fs::read_to_string(ACCOUNTS).expect("our /etc/passwd");
-        lab::scratch::write(Path::new(ACCOUNTS), 0o644, format!("{others}{}\n", self.0));
+        let others = std::fs::read_to_string(PASSWD).expect("/etc/passwd");
+        lab::scratch::write(Path::new(PASSWD), 0o644, format!("{others}{}\n", self.0));
     }
 }
 
-/// What callgrind saw of one login.
+/// The counts of one login.
 struct Counted {
     total: u64,
-    /// Whether our helper is among what was counted.
+    /// Whether the counts include our helper.
     helper: bool,
-    /// By function, without what it calls.
+    /// The instructions of each function, without its callees.
     symbols: BTreeMap<String, u64>,
 }
 
-/// Nothing if the login failed, or there is no valgrind.
-fn count(ground: &Ground, contender: &Contender, folder: &Path) -> Option<Counted> {
+/// Counts one login. `None`: the login failed, or valgrind is missing.
+fn count(testbed: &Testbed, contender: &Contender, folder: &Path) -> Option<Counted> {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).ok()?;
-    let words = [
+    let args = [
         "--tool=callgrind",
         "--trace-children=yes",
         &format!("--callgrind-out-file={}/%p", folder.display()),
         &format!("--log-file={}/log-%p", folder.display()),
     ];
-    under(ground, contender, "valgrind", &words)?;
-    // A child's figures are written when it ends, which is when its host has gone on.
+    login_under(testbed, contender, "valgrind", &args)?;
+    // callgrind writes a child's counts at its exit, after the host has continued.
     std::thread::sleep(Duration::from_millis(500));
     let mut counted = Counted {
         total: 0,
@@ -193,8 +192,8 @@ fn count(ground: &Ground, contender: &Contender, folder: &Path) -> Option<Counte
     Some(counted)
 }
 
-/// What callgrind has written.
-fn names_in(folder: &Path) -> String {
+/// Describes callgrind's output files.
+fn list_outputs(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.map(|entry| {
         let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
@@ -209,18 +208,18 @@ fn names_in(folder: &Path) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The helper has no arguments, and a name with this in it.
+/// Returns whether a command line is the helper's, which has no arguments.
 fn is_helper(command: &str) -> bool {
     command.contains("helper")
 }
 
 impl Counted {
-    /// Reads callgrind's format: `fn=(1) name`, then lines of position and cost; what follows
-    /// `calls=` is the cost of the call and not the function's own.
+    /// Parses callgrind's format: `fn=(1) name`, then lines with position and cost. The line after
+    /// `calls=` has the cost of the callee.
     fn add(&mut self, text: &str) {
         let mut names: BTreeMap<&str, &str> = BTreeMap::new();
         let mut function = "";
-        let mut of_call = false;
+        let mut is_callee = false;
         for line in text.lines() {
             if let Some(command) = line.strip_prefix("cmd: ") {
                 self.helper |= is_helper(command);
@@ -235,13 +234,13 @@ impl Counted {
                     function = names.get(id).copied().unwrap_or("");
                 }
             } else if line.starts_with("calls=") {
-                of_call = true;
+                is_callee = true;
             } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
                 let cost = line
                     .split(' ')
                     .nth(1)
                     .and_then(|cost| cost.parse::<u64>().ok());
-                if !std::mem::take(&mut of_call) {
+                if !std::mem::take(&mut is_callee) {
                     *self.symbols.entry(function.to_owned()).or_default() += cost.unwrap_or(0);
                 }
             }

@@ -1,7 +1,7 @@
-//! What one login costs, beside other modules on the same servers in the same run: round trips,
-//! instructions, time, memory, system calls, bytes, and how many go at once.
+//! Measures the cost of one login, compared with other modules on the same servers in the same run: round
+//! trips, instructions, time, memory, system calls, bytes, and throughput.
 //!
-//! Nothing passes or fails by its time.
+//! No time makes the benchmark fail.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
@@ -10,36 +10,37 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "it measures: it reads clocks and files, and says why when it cannot go on"
+    reason = "a benchmark reads clocks and files, and panics if it cannot continue"
 )]
 
-mod calls;
 mod contender;
-mod costs;
-mod crowd;
-mod ground;
-mod host;
 mod instructions;
+mod network;
 mod ours;
 mod peers;
 mod plot;
 mod report;
-mod road;
-mod trips;
+mod resources;
+mod round_trips;
+mod run;
+mod syscalls;
+mod testbed;
+mod throughput;
+mod totp;
 
 use contender::Contender;
-use ground::Ground;
 use lab::redis::Redis;
 use lab::table::Table;
 use peers::Peers;
+use round_trips::Row;
 use std::process::ExitCode;
-use trips::Row;
+use testbed::Testbed;
 
 fn main() -> ExitCode {
-    let ground = match Ground::enter() {
-        Ok(ground) => ground,
-        Err(why) => {
-            eprintln!("The bench needs a machine of its own: {why}. Run it as root.");
+    let testbed = match Testbed::enter() {
+        Ok(testbed) => testbed,
+        Err(reason) => {
+            eprintln!("The bench needs namespaces of its own: {reason}. Run it as root.");
             return ExitCode::FAILURE;
         }
     };
@@ -49,75 +50,75 @@ fn main() -> ExitCode {
         println!("{table}");
         tables.push(table);
     };
-    let redis = ours::redis(&ground);
-    let peers = Peers::start(&ground);
-    for (name, why) in &peers.missing {
-        eprintln!("{name} is left out: {why}");
+    let redis = ours::redis(&testbed);
+    let peers = Peers::start(&testbed);
+    for (name, reason) in &peers.missing {
+        eprintln!("{name} is left out: {reason}");
     }
-    let (permit, ours) = (ours::permit(&ground), ours::module(&ground));
-    let fleet = ours::fleet(&ground, &redis);
-    let bundle = ours::with_system_bundle(&ground);
-    let all: Vec<&Contender> = [&permit, &ours, &fleet, &bundle]
+    let (permit, ours) = (ours::permit(&testbed), ours::module(&testbed));
+    let shared = ours::redis_ledger(&testbed, &redis);
+    let bundle = ours::with_system_bundle(&testbed);
+    let all: Vec<&Contender> = [&permit, &ours, &shared, &bundle]
         .into_iter()
-        .chain(&peers.here)
+        .chain(&peers.contenders)
         .collect();
-    if let Some(what) = std::env::args().nth(1) {
-        // To look at one thing; nothing is written down.
-        return match one(&ground, &peers, &all, &what) {
+    if let Some(part) = std::env::args().nth(1) {
+        // One part is only shown; no report is written.
+        return match measure(&testbed, &peers, &all, &part) {
             Ok(found) => {
                 found.into_iter().for_each(show);
                 ExitCode::SUCCESS
             }
-            Err(why) => refuse(&why),
+            Err(reason) => fail(&reason),
         };
     }
-    let mut rows = rows(&ground, &redis);
-    rows.extend(peers.here.iter().map(Row::by_hand));
-    let (found, picture) = trips::measure(&ground, &rows);
+    let mut rows = rows(&testbed, &redis);
+    rows.extend(peers.contenders.iter().map(Row::by_hand));
+    let (found, picture) = round_trips::measure(&testbed, &rows);
     found.into_iter().for_each(&mut show);
-    for what in ["instructions", "calls", "costs", "crowd"] {
-        match one(&ground, &peers, &all, what) {
+    for part in ["instructions", "syscalls", "resources", "throughput"] {
+        match measure(&testbed, &peers, &all, part) {
             Ok(found) => found.into_iter().for_each(&mut show),
-            Err(why) => return refuse(&why),
+            Err(reason) => return fail(&reason),
         }
     }
     report::write(&tables, &picture);
     ExitCode::SUCCESS
 }
 
-/// Figures that are not true are worse than none.
-fn refuse(why: &str) -> ExitCode {
-    eprintln!("nothing is written: {why}");
+/// Reports why no figures are written: wrong ones are worse than none.
+fn fail(reason: &str) -> ExitCode {
+    eprintln!("no report is written: {reason}");
     ExitCode::FAILURE
 }
 
-/// One part of what is measured. `all` begins with what does nothing, and with ours.
-fn one(
-    ground: &Ground,
+/// Measures one part. The first of `all` has to be the empty contender, the second one ours.
+fn measure(
+    testbed: &Testbed,
     peers: &Peers,
     all: &[&Contender],
-    what: &str,
+    part: &str,
 ) -> Result<Vec<Table>, String> {
-    match what {
-        "instructions" => instructions::measure(ground, all),
-        "calls" => calls::measure(ground, all[1]).map(|table| vec![table]),
-        "own" => Ok(costs::measure(ground, peers, &all[..2])),
-        "costs" => Ok(costs::measure(ground, peers, all)),
-        "crowd" => Ok(crowd::measure(ground, &all[1..])),
+    match part {
+        "instructions" => instructions::measure(testbed, all),
+        "syscalls" => syscalls::measure(testbed, all[1]).map(|table| vec![table]),
+        "own" => Ok(resources::measure(testbed, peers, &all[..2])),
+        "resources" => Ok(resources::measure(testbed, peers, all)),
+        "throughput" => Ok(throughput::measure(testbed, &all[1..])),
         _ => Err(format!(
-            "{what} is none of instructions, calls, own, costs, crowd"
+            "{part} is none of instructions, syscalls, own, resources, throughput"
         )),
     }
 }
 
-/// Whose round trips are counted.
-fn rows(ground: &Ground, redis: &Redis) -> Vec<Row> {
-    let ours = ours::module(ground);
-    let by_key = ours::by_key(ground);
+/// Returns the rows of the tables of round trips that use this module.
+fn rows(testbed: &Testbed, redis: &Redis) -> Vec<Row> {
+    let ours = ours::module(testbed);
+    let by_key = ours::by_key(testbed);
     vec![
         Row::by_hand(&ours),
-        Row::by_hand(&ours::fleet(ground, redis)),
-        Row::by_hand(&ours::without_preconnect(ground)),
+        Row::by_hand(&ours::redis_ledger(testbed, redis)),
+        Row::by_hand(&ours::without_preconnect(testbed)),
         Row::at_once("pam_sms_otp, password pasted", &ours),
         Row::at_once(by_key.name, &by_key),
     ]

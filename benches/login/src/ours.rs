@@ -1,112 +1,118 @@
-//! What is measured: this module, in the ways that it is used.
+//! The contenders that use this module, each in another configuration.
 
 use crate::contender::Contender;
-use crate::ground::{Ground, PASSWORD, Who};
+use crate::testbed::{PASSWORD, TestUser, Testbed};
 use lab::certs::Identity;
 use lab::redis::{Manner, Redis};
 use lab::settings::Settings;
 use std::path::Path;
 use std::time::Duration;
 
-/// Nothing is asked: what a host costs by itself.
-pub fn permit(ground: &Ground) -> Contender {
+/// Asks nothing: the cost of the host itself.
+pub fn permit(testbed: &Testbed) -> Contender {
     let contender = Contender {
         name: "pam_permit",
         service: "permit",
-        types: |_, _, _| String::new(),
+        answer: |_, _, _| String::new(),
         by_sms: false,
         slow: false,
     };
-    ground.stack(&contender, "auth required pam_permit.so\n");
+    testbed.stack(contender.service, "auth required pam_permit.so\n");
     contender
 }
 
-/// `source = "ldap"`, with a CA file of one certificate and the ledger of this host.
-pub fn module(ground: &Ground) -> Contender {
-    as_set(ground, ("pam_sms_otp", "ours"), &ground.settings(), "")
+/// `source = "ldap"`, a CA file of one certificate, and the ledger in a file of this host.
+pub fn module(testbed: &Testbed) -> Contender {
+    with_settings(testbed, ("pam_sms_otp", "ours"), &testbed.settings(), "")
 }
 
-/// Nothing is opened to Twilio before the password is proved.
-pub fn without_preconnect(ground: &Ground) -> Contender {
-    let settings = ground.settings().set("twilio.preconnect", "false");
+/// Opens the connection to Twilio only after the password is verified.
+pub fn without_preconnect(testbed: &Testbed) -> Contender {
+    let settings = testbed.settings().set("twilio.preconnect", "false");
     let names = ("pam_sms_otp, no preconnect", "ours-late");
-    as_set(ground, names, &settings, "")
+    with_settings(testbed, names, &settings, "")
 }
 
-/// A ledger for a fleet, in this Redis.
-pub fn fleet(ground: &Ground, redis: &Redis) -> Contender {
+/// A shared ledger in this Redis.
+pub fn redis_ledger(testbed: &Testbed, redis: &Redis) -> Contender {
     let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
-    let ca = ground.bench().certs().ca().display().to_string();
-    let key = ground.folder().join("fleet-key");
+    let ca = testbed.bench().certs().ca().display().to_string();
+    let key = testbed.folder().join("redis-key");
     lab::scratch::write(&key, 0o600, "obviously-fake-key-of-the-lab-0123456789");
-    let settings = ground
+    let settings = testbed
         .settings()
-        .text("ledger.redis", &Ground::far(&url))
+        .text("ledger.redis", &Testbed::far(&url))
         .text("ledger.key_file", &key.display().to_string())
         .text("ledger.ca_file", &ca)
         .text("ledger.timeout", "20s");
-    let names = ("pam_sms_otp, ledger in Redis", "ours-fleet");
-    as_set(ground, names, &settings, "")
+    let names = ("pam_sms_otp, ledger in Redis", "ours-redis");
+    with_settings(testbed, names, &settings, "")
 }
 
-/// The first factor is a key, which sshd has proved.
-pub fn by_key(ground: &Ground) -> Contender {
+/// The first factor is a key that sshd has verified.
+pub fn by_key(testbed: &Testbed) -> Contender {
     let names = ("pam_sms_otp, key instead of password", "ours-key");
-    as_set(ground, names, &ground.settings(), " password=ssh")
+    with_settings(testbed, names, &testbed.settings(), " password=ssh")
 }
 
-/// With the certificates that a distribution trusts, as most will have it for Twilio.
-pub fn with_system_bundle(ground: &Ground) -> Contender {
+/// With the distribution's bundle of CA certificates, which most installations use for Twilio.
+pub fn with_system_bundle(testbed: &Testbed) -> Contender {
     let system = "/etc/ssl/certs/ca-certificates.crt";
     let mut bundle = std::fs::read(system).expect("the package ca-certificates");
-    bundle.extend(std::fs::read(ground.bench().certs().ca()).expect("the lab's CA"));
-    let file = ground.folder().join("bundle.pem");
+    bundle.extend(std::fs::read(testbed.bench().certs().ca()).expect("the lab's CA"));
+    let file = testbed.folder().join("bundle.pem");
     lab::scratch::write(&file, 0o644, bundle);
     let file = file.display().to_string();
-    let settings = ground.settings().text("twilio.ca_file", &file);
+    let settings = testbed.settings().text("twilio.ca_file", &file);
     let settings = settings.text("ldap.ca_file", &file);
     let names = ("pam_sms_otp, the system's CA bundle", "bundle");
-    as_set(ground, names, &settings, "")
+    with_settings(testbed, names, &settings, "")
 }
 
-/// The same helper with its symbols, where it was built: nothing but its name is another.
-pub fn with_symbols(ground: &Ground) -> Option<Contender> {
+/// The same helper with symbols, if it was built.
+pub fn with_symbols(testbed: &Testbed) -> Option<Contender> {
     let built = lab::process::this_program().parent()?.parent()?;
     let built = built.join("symbols/sms-otp-helper");
     if !built.is_file() {
         return None;
     }
-    let module = ground.bench().product().module();
+    let module = testbed.bench().product().module();
     let helper = module.with_file_name("helper-with-symbols");
     lab::scratch::copy_program(&built, &helper);
     let names = ("pam_sms_otp, with symbols", "symbols");
-    Some(through(ground, names, &ground.settings(), &helper, ""))
+    Some(with_helper(
+        testbed,
+        names,
+        &testbed.settings(),
+        &helper,
+        "",
+    ))
 }
 
-/// A Redis at the end of the road.
-pub fn redis(ground: &Ground) -> Redis {
-    // It comes to nobody but us: the network is the bench's own.
+/// Starts a Redis behind the emulated network.
+pub fn redis(testbed: &Testbed) -> Redis {
+    // Protected mode would refuse connections that do not come from loopback. The network is private.
     let open = ["protected-mode no".to_owned()];
     Redis::start_as(&Manner {
         lines: &open,
-        tls: Some((ground.bench().certs(), Identity::Good)),
+        tls: Some((testbed.bench().certs(), Identity::Good)),
         ..Manner::default()
     })
 }
 
-fn as_set(
-    ground: &Ground,
+fn with_settings(
+    testbed: &Testbed,
     names: (&'static str, &'static str),
     settings: &Settings,
     arguments: &str,
 ) -> Contender {
-    let helper = ground.bench().product().helper();
-    through(ground, names, settings, &helper, arguments)
+    let helper = testbed.bench().product().helper();
+    with_helper(testbed, names, settings, &helper, arguments)
 }
 
-/// This module with a helper of one's choice.
-fn through(
-    ground: &Ground,
+/// This module with another helper.
+fn with_helper(
+    testbed: &Testbed,
     (name, service): (&'static str, &'static str),
     settings: &Settings,
     helper: &Path,
@@ -115,23 +121,26 @@ fn through(
     let contender = Contender {
         name,
         service,
-        types: password_or_code,
+        answer: answer_password_or_code,
         by_sms: true,
         slow: false,
     };
-    let file = ground.folder().join(format!("{service}.toml"));
+    let file = testbed.folder().join(format!("{service}.toml"));
     settings.write(&file);
-    let line = ground.bench().product().line_with(&file, helper);
-    ground.stack(&contender, &format!("auth required {line}{arguments}\n"));
+    let line = testbed.bench().product().line_with(&file, helper);
+    testbed.stack(
+        contender.service,
+        &format!("auth required {line}{arguments}\n"),
+    );
     contender
 }
 
-/// The password where it is asked for, and else the newest code.
-pub fn password_or_code(ground: &Ground, who: &Who, prompt: &str) -> String {
+/// Answers the password prompt with the password, and every other one with the newest code.
+pub fn answer_password_or_code(testbed: &Testbed, user: &TestUser, prompt: &str) -> String {
     if prompt.ends_with("Password: ") {
         return PASSWORD.to_owned();
     }
-    let patience = Duration::from_secs(20);
-    let sms = ground.bench().twilio().next_sms(&who.number, patience);
+    let timeout = Duration::from_secs(20);
+    let sms = testbed.bench().twilio().next_sms(&user.number, timeout);
     sms.map_or_else(String::new, |sms| sms.code())
 }

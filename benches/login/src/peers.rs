@@ -1,72 +1,74 @@
-//! What it is measured beside: other modules that ask for a password or a second factor, set up as
-//! their own documentation says, on the same servers.
+//! The other modules: they ask for a password or a second factor, are configured as their documentation
+//! recommends, and use the same servers.
 
-pub mod bson;
-pub mod duo;
-pub mod google;
+mod bson;
+mod duo;
+mod google;
 mod ldap;
 mod python;
 mod unix;
 
 use crate::contender::Contender;
-use crate::ground::Ground;
+use crate::testbed::Testbed;
 use duo::Duo;
 use lab::process::{Server, this_program};
 use std::path::{Path, PathBuf};
 
-/// The peers that are here, and the servers that they need beside those of the ground. Dropped, it
-/// stops what it started.
+/// The installed modules, and the servers that they need in addition to the testbed's. The servers stop
+/// when it is dropped.
 pub struct Peers {
-    pub here: Vec<Contender>,
-    /// Name and reason.
+    pub contenders: Vec<Contender>,
+    /// The names of missing ones, with the reason.
     pub missing: Vec<(&'static str, String)>,
     nslcd: Option<Server>,
 }
 
 impl Peers {
-    pub fn start(ground: &Ground) -> Self {
-        let (nslcd, no_nslcd) = apart(ldap::nslcd(ground));
-        let (mut here, mut missing) = (Vec::new(), Vec::new());
-        let mut take = |name, contender: Result<Contender, String>| match contender {
-            Ok(contender) => here.push(contender),
-            Err(why) => missing.push((name, why)),
+    pub fn start(testbed: &Testbed) -> Self {
+        let (nslcd, no_nslcd) = split(ldap::nslcd(testbed));
+        let (mut contenders, mut missing) = (Vec::new(), Vec::new());
+        let mut add = |name, contender: Result<Contender, String>| match contender {
+            Ok(contender) => contenders.push(contender),
+            Err(reason) => missing.push((name, reason)),
         };
-        take("pam_unix", Ok(unix::password(ground)));
-        take("pam_google_authenticator", google::contender(ground));
-        if let Some(why) = no_nslcd {
-            take("pam_ldap", Err(why));
+        add("pam_unix", Ok(unix::password(testbed)));
+        add("pam_google_authenticator", google::contender(testbed));
+        if let Some(reason) = no_nslcd {
+            add("pam_ldap", Err(reason));
         } else {
-            take("pam_ldap", ldap::password(ground));
-            let api = Duo::start(ground);
-            take("pam_ldap + pam_duo", ldap::with_duo(ground, &api));
+            add("pam_ldap", ldap::password(testbed));
+            let api = Duo::start(testbed);
+            add("pam_ldap + pam_duo", ldap::with_duo(testbed, &api));
         }
-        take("Python", python::port(ground));
+        add("Python", python::port(testbed));
         Self {
-            here,
+            contenders,
             missing,
             nslcd,
         }
     }
 
-    /// What works for a contender beside its host, and outlives its logins.
+    /// Returns the pid of the daemon that serves a contender's logins.
     pub fn daemon(&self, contender: &Contender) -> Option<u32> {
-        let asked = matches!(contender.service, "ldap" | "duo");
-        self.nslcd.as_ref().filter(|_| asked).map(Server::pid)
+        let uses_nslcd = matches!(contender.service, "ldap" | "duo");
+        self.nslcd.as_ref().filter(|_| uses_nslcd).map(Server::pid)
     }
 }
 
-fn apart<T>(result: Result<T, String>) -> (Option<T>, Option<String>) {
+fn split<T>(result: Result<T, String>) -> (Option<T>, Option<String>) {
     match result {
         Ok(value) => (Some(value), None),
-        Err(why) => (None, Some(why)),
+        Err(reason) => (None, Some(reason)),
     }
 }
 
-/// A file of an unpacked package by the end of its path: `tests/lab/packages bench` puts them beside
-/// what is built.
+/// Finds a file of an unpacked package by the end of its path. `tests/lab/packages bench` unpacks them
+/// below the build directory.
 fn unpacked(name: &str) -> Result<PathBuf, String> {
     let built = this_program().parent().and_then(Path::parent);
-    let folder = built.ok_or("this program lies nowhere")?.join("peers");
+    let folder = built
+        .ok_or("this program has no parent directory")?
+        .join("peers");
     let mut folders = vec![folder.clone()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {

@@ -1,28 +1,28 @@
-//! A PAM application that does one login and nothing else: what a contender adds to it is the
-//! contender's own.
+//! A PAM application that runs one login: everything above its own cost is the contender's.
 //!
-//! `bench-host FOLDER SERVICE USER`. Each prompt goes to stdout as a line `ask TEXT`, what is typed
-//! is read from stdin, the end is a line `end CODE`. It waits for one more line before it goes, so
-//! that it can be looked at while the module is in it.
+//! `bench-host FOLDER SERVICE USER` writes each prompt to stdout as a line `ask TEXT`, reads the answer
+//! from stdin, and writes the result as a line `end CODE`. It then waits for one more line, so that the
+//! process can be inspected while the module is loaded.
 #![allow(
     clippy::expect_used,
     clippy::panic,
-    reason = "a bench that cannot go on says why and stops"
+    reason = "a bench that cannot continue panics"
 )]
 
 use lab::pamhost::ffi::{self, Conversation, Handle, Message, Response};
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::io::{Read, Write};
 
-/// What sshd tells of a login by key. Who does not ask for it does not see it.
-const PROVED: &CStr = c"SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA";
+/// The variable in which sshd passes the authentication methods of a login by key. Only modules with
+/// such an option read it.
+const AUTH_INFO: &CStr = c"SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA";
 
 fn main() {
-    let words: Vec<CString> = std::env::args()
+    let args: Vec<CString> = std::env::args()
         .skip(1)
-        .map(|word| CString::new(word).expect("a word without NUL"))
+        .map(|arg| CString::new(arg).expect("an argument without NUL"))
         .collect();
-    let [folder, service, user] = words.as_slice() else {
+    let [folder, service, user] = args.as_slice() else {
         panic!("usage: bench-host FOLDER SERVICE USER");
     };
     let conversation = Conversation {
@@ -30,8 +30,8 @@ fn main() {
         data: std::ptr::null_mut(),
     };
     let mut handle: *mut Handle = std::ptr::null_mut();
-    // SAFETY: strings and conversation live through the login; libpam fills the handle, which is
-    // ended once and not used after.
+    // SAFETY: strings and conversation are valid until pam_end; libpam fills the handle, which is ended
+    // once and not used afterwards.
     let code = unsafe {
         ffi::pam_start_confdir(
             service.as_ptr(),
@@ -40,11 +40,11 @@ fn main() {
             folder.as_ptr(),
             &raw mut handle,
         );
-        ffi::pam_putenv(handle, PROVED.as_ptr());
+        ffi::pam_putenv(handle, AUTH_INFO.as_ptr());
         ffi::pam_authenticate(handle, 0)
     };
-    say(format!("end {code}\n").as_bytes());
-    let _ = hear();
+    print(format!("end {code}\n").as_bytes());
+    let _ = read_line();
     // SAFETY: as above.
     unsafe { ffi::pam_end(handle, code) };
 }
@@ -56,15 +56,15 @@ extern "C" fn converse(
     _data: *mut c_void,
 ) -> c_int {
     let count = usize::try_from(count).unwrap_or(0);
-    // SAFETY: an array of zeroes is an array of responses without answers.
+    // SAFETY: an array of zeroes is a valid array of responses without answers.
     let answers = unsafe { libc::calloc(count, size_of::<Response>()) }.cast::<Response>();
-    for place in 0..count {
-        // SAFETY: libpam gives `count` messages, each with a C string.
+    for index in 0..count {
+        // SAFETY: libpam passes `count` messages, each with a C string.
         let (style, text) = unsafe {
-            let message = *messages.add(place);
+            let message = *messages.add(index);
             ((*message).style, CStr::from_ptr((*message).text))
         };
-        // The prompts; texts are for nobody here.
+        // Texts without a prompt are ignored.
         if style != 1 && style != 2 {
             continue;
         }
@@ -76,28 +76,28 @@ extern "C" fn converse(
                 .map(|&byte| if byte == b'\n' { b' ' } else { byte }),
         );
         line.push(b'\n');
-        say(&line);
-        let Some(answer) = hear() else {
+        print(&line);
+        let Some(answer) = read_line() else {
             return ffi::CONV_ERR;
         };
         let answer = CString::new(answer).expect("an answer without NUL");
-        // SAFETY: the copy is libpam's to free; `place` is within the array.
-        unsafe { (*answers.add(place)).answer = libc::strdup(answer.as_ptr()) };
+        // SAFETY: libpam frees the copy; `index` is within the array.
+        unsafe { (*answers.add(index)).answer = libc::strdup(answer.as_ptr()) };
     }
-    // SAFETY: libpam's place for the array, which it frees.
+    // SAFETY: libpam passes a valid pointer for the array, and frees the array.
     unsafe { *responses = answers };
     ffi::SUCCESS
 }
 
-fn say(line: &[u8]) {
+fn print(line: &[u8]) {
     let mut out = std::io::stdout().lock();
     out.write_all(line)
         .and_then(|()| out.flush())
         .expect("stdout");
 }
 
-/// A line of stdin without its end; nothing when it is closed.
-fn hear() -> Option<Vec<u8>> {
+/// Reads a line of stdin without its end. `None`: stdin is closed.
+fn read_line() -> Option<Vec<u8>> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {

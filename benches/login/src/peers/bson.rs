@@ -1,37 +1,37 @@
-//! As much BSON as Duo's API answers in: documents of texts and documents (bsonspec.org, version 1.1).
+//! Encodes the part of BSON that Duo's API uses: strings and documents (bsonspec.org, version 1.1).
 
-/// A value and its name.
+/// A named value.
 pub enum Field<'a> {
     Text(&'a str, &'a str),
     Document(&'a str, Vec<u8>),
 }
 
 pub fn document(fields: &[Field<'_>]) -> Vec<u8> {
-    let mut inside = Vec::new();
+    let mut fields_bytes = Vec::new();
     for field in fields {
         match field {
             Field::Text(name, text) => {
-                head(&mut inside, 2, name);
-                inside.extend(length(text.len() + 1));
-                inside.extend(text.as_bytes());
-                inside.push(0);
+                put_head(&mut fields_bytes, 2, name);
+                fields_bytes.extend(length(text.len() + 1));
+                fields_bytes.extend(text.as_bytes());
+                fields_bytes.push(0);
             }
             Field::Document(name, document) => {
-                head(&mut inside, 3, name);
-                inside.extend(document);
+                put_head(&mut fields_bytes, 3, name);
+                fields_bytes.extend(document);
             }
         }
     }
-    let mut whole = length(inside.len() + 5).to_vec();
-    whole.extend(inside);
-    whole.push(0);
-    whole
+    let mut document = length(fields_bytes.len() + 5).to_vec();
+    document.extend(fields_bytes);
+    document.push(0);
+    document
 }
 
-fn head(into: &mut Vec<u8>, kind: u8, name: &str) {
-    into.push(kind);
-    into.extend(name.as_bytes());
-    into.push(0);
+fn put_head(out: &mut Vec<u8>, kind: u8, name: &str) {
+    out.push(kind);
+    out.extend(name.as_bytes());
+    out.push(0);
 }
 
 fn length(bytes: usize) -> [u8; 4] {

@@ -1,9 +1,9 @@
-//! Duo's Auth API as `pam_duo` 1.11 calls it (`/rest/v1/….bson`), for people whose one device takes
-//! SMS. Signatures are not looked at: the client makes them all the same.
+//! A fake of Duo's Auth API as `pam_duo` 1.11 calls it (`/rest/v1/….bson`), for users with one device
+//! that receives SMS. It ignores the signatures, which the client computes in any case.
 
 use super::bson::{Field, document};
-use crate::ground::{Ground, PASSWORD, Who};
-use crate::road::FAR;
+use crate::network::FAR;
+use crate::testbed::{PASSWORD, TestUser, Testbed};
 use lab::certs::Identity;
 use lab::twilio::http::{self, Request};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -16,28 +16,28 @@ use std::thread;
 
 /// The passcode of every SMS.
 const PASSCODE: &str = "5550100";
-/// Duo's menu says this of people who have passcodes.
+/// The part of Duo's menu for users who have passcodes.
 const HAS_CODES: &str = "next code starts with";
 
-/// The API. It runs as long as the bench.
+/// The API, which runs until the bench ends.
 pub struct Duo {
     host: String,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// Who was sent passcodes, and has not used his.
+    /// The users with an unused passcode.
     sent: Mutex<HashSet<String>>,
 }
 
 impl Duo {
-    pub fn start(ground: &Ground) -> Self {
-        let config = ground.bench().certs().server(Identity::Good).config();
+    pub fn start(testbed: &Testbed) -> Self {
+        let config = testbed.bench().certs().server(Identity::Good).config();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port for Duo's API");
-        let port = listener.local_addr().expect("its address").port();
+        let port = listener.local_addr().expect("an address").port();
         let shared = Arc::<Shared>::default();
-        // It finds no address in a certificate, only names; this one is in the lab's. The file is this
-        // private machine's.
+        // pam_duo matches certificates by name only, and the lab's has this one. /etc/hosts is private to
+        // this mount namespace.
         let hosts = format!("{FAR} localhost\n");
         lab::scratch::write(Path::new("/etc/hosts"), 0o644, hosts);
         thread::spawn(move || serve(&listener, &config, &shared));
@@ -46,14 +46,14 @@ impl Duo {
         }
     }
 
-    /// What settings call `host`.
+    /// The value of pam_duo's setting `host`.
     pub fn host(&self) -> &str {
         &self.host
     }
 }
 
-/// The password, then SMS from the menu, then the passcode.
-pub fn types(_: &Ground, _: &Who, prompt: &str) -> String {
+/// Answers with the password, then SMS from the menu, then the passcode.
+pub fn answer(_: &Testbed, _: &TestUser, prompt: &str) -> String {
     let typed = match prompt {
         menu if menu.contains(HAS_CODES) => PASSCODE,
         menu if menu.contains("Passcode or option") => "1",
@@ -65,7 +65,7 @@ pub fn types(_: &Ground, _: &Who, prompt: &str) -> String {
 fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, shared: &Arc<Shared>) {
     for stream in listener.incoming().flatten() {
         let (config, shared) = (Arc::clone(config), Arc::clone(shared));
-        // A client that goes ends its connection and nothing else.
+        // An error ends this connection only.
         thread::spawn(move || {
             let _ = converse(stream, config, &shared);
         });
@@ -78,38 +78,38 @@ fn converse(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> io
     let mut tls = StreamOwned::new(session, stream);
     let mut buffer = Vec::new();
     while let Ok(request) = http::read(&mut tls, &mut buffer, 0) {
-        let answer = answer(&request, shared);
-        let status = if answer.is_some() { 200 } else { 404 };
-        let body = answer.unwrap_or_default();
-        // Head and body in one write: no answer waits for another packet.
-        let mut whole = http::head(status, &[], body.len() as u64).into_bytes();
-        whole.extend(body);
-        tls.write_all(&whole)?;
+        let body = respond(&request, shared);
+        let status = if body.is_some() { 200 } else { 404 };
+        let body = body.unwrap_or_default();
+        // One write, so that the body does not wait for the acknowledgement of the head.
+        let mut response = http::head(status, &[], body.len() as u64).into_bytes();
+        response.extend(body);
+        tls.write_all(&response)?;
         tls.flush()?;
     }
     Ok(())
 }
 
-fn answer(request: &Request, shared: &Shared) -> Option<Vec<u8>> {
+fn respond(request: &Request, shared: &Shared) -> Option<Vec<u8>> {
     let form = String::from_utf8_lossy(&request.body);
     let value = |name: &str| {
         let mut pairs = form.split('&').chain(request.query.split('&'));
         pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     };
-    let mut sent = shared.sent.lock().expect("who was sent passcodes");
+    let mut sent = shared.sent.lock().expect("the lock of the users");
     let response = match request.path.as_str() {
         "/rest/v1/preauth.bson" => menu(sent.contains(value("user")?)),
         "/rest/v1/auth.bson" => {
-            let (user, typed) = (value("user")?, value("auto")?);
-            let outcome = if typed == "sms1" {
+            let (user, code) = (value("user")?, value("auto")?);
+            let outcome = if code == "sms1" {
                 sent.insert(user.to_owned());
                 "sent"
-            } else if typed == PASSCODE && sent.remove(user) {
+            } else if code == PASSCODE && sent.remove(user) {
                 "in"
             } else {
                 "out"
             };
-            // Asked not to wait, it says under which name the outcome is found.
+            // The reply to an asynchronous request has the id of the transaction.
             if value("async") == Some("1") {
                 document(&[Field::Text("txid", outcome)])
             } else {

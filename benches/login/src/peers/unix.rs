@@ -1,16 +1,16 @@
-//! The password of this machine, which costs what its hash costs (SHA-512 crypt, 5000 rounds).
+//! The local password; its hash takes nearly all the time (SHA-512 crypt, 5000 rounds).
 
 use crate::contender::Contender;
-use crate::ground::{Ground, PASSWORD};
+use crate::testbed::{PASSWORD, Testbed};
 
-pub fn password(ground: &Ground) -> Contender {
+pub fn password(testbed: &Testbed) -> Contender {
     let contender = Contender {
         name: "pam_unix",
         service: "unix",
-        types: |_, _, _| PASSWORD.to_owned(),
+        answer: |_, _, _| PASSWORD.to_owned(),
         by_sms: false,
         slow: true,
     };
-    ground.stack(&contender, "auth required pam_unix.so\n");
+    testbed.stack(contender.service, "auth required pam_unix.so\n");
     contender
 }
