@@ -1,4 +1,4 @@
-//! The paths that are compiled into the module.
+//! Sets the paths that are compiled into the module.
 
 fn main() {
     println!("cargo::rustc-env=SMS_OTP_HELPER=/usr/libexec/pam_sms_otp/helper");

@@ -1,13 +1,13 @@
-//! What `make test` does with the properties that `make fuzz` gives to libFuzzer: each is asked about
-//! its seeds, and about what small damage makes of them. No coverage, no nightly Rust, and the same
-//! inputs each time. The packages' tests have this file by its path.
+//! Checks in `make test` the properties that `make fuzz` runs under libFuzzer: with their seeds, and with
+//! mutations of the seeds. It measures no coverage, needs no nightly Rust, and makes the same inputs at
+//! each run. The tests of each package include this file by its path.
 //!
-//! `SEED=7` makes other damage, `TORTURE=1` thirty times as much.
+//! `SEED=7` makes other mutations, `TORTURE=1` thirty times as many.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
-    reason = "a test that panics is a test that fails"
+    reason = "a test fails by a panic"
 )]
 
 use std::{
@@ -16,14 +16,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Damaged inputs of each property.
+/// The number of mutated inputs for each property.
 const ROUNDS: u64 = 10_000;
 
-/// Longer inputs are cut: what is long is libFuzzer's.
-const LONGEST: usize = 4096;
+/// The length to which inputs are cut; libFuzzer tries longer ones.
+const MAX_LENGTH: usize = 4096;
 
-/// What means something to one reader or another.
-const TELLING: &[&[u8]] = &[
+/// Bytes with a meaning in at least one of the parsed formats.
+const TOKENS: &[&[u8]] = &[
     b"\0",
     b"\n",
     b"\r\n",
@@ -77,25 +77,26 @@ const TELLING: &[&[u8]] = &[
     b"d0NotPrintMe123",
 ];
 
-/// Asks a property about everything. What it panics on is told, so that it can become a seed.
-#[allow(dead_code, reason = "not every package has both kinds")]
-pub fn ask(target: &str, property: fn(&[u8])) {
-    ask_often(target, ROUNDS, property);
+/// Checks a property with all seeds and mutations. Prints an input that makes it panic, so that it can
+/// become a seed.
+#[allow(dead_code, reason = "not every package uses both functions")]
+pub fn check(target: &str, property: fn(&[u8])) {
+    check_rounds(target, ROUNDS, property);
 }
 
-/// The same of one that is slow.
-#[allow(dead_code, reason = "not every package has both kinds")]
-pub fn ask_slowly(target: &str, property: fn(&[u8])) {
-    ask_often(target, ROUNDS / 10, property);
+/// Checks a slow property with a tenth of the mutations.
+#[allow(dead_code, reason = "not every package uses both functions")]
+pub fn check_slow(target: &str, property: fn(&[u8])) {
+    check_rounds(target, ROUNDS / 10, property);
 }
 
-fn ask_often(target: &str, rounds: u64, property: fn(&[u8])) {
+fn check_rounds(target: &str, rounds: u64, property: fn(&[u8])) {
     let seeds = seeds(target);
     assert!(seeds.len() >= 8, "{target} has only {} seeds", seeds.len());
     for (name, seed) in &seeds {
-        try_one(property, seed, || format!("{target}: the seed {name}"));
+        check_one(property, seed, || format!("{target}: the seed {name}"));
     }
-    let number = setting("SEED").unwrap_or(1);
+    let number = env_number("SEED").unwrap_or(1);
     let rounds = rounds
         * if std::env::var_os("TORTURE").is_some() {
             30
@@ -103,14 +104,14 @@ fn ask_often(target: &str, rounds: u64, property: fn(&[u8])) {
             1
         };
     for round in 0..rounds {
-        let mut dice = Dice::new(target, number, round);
-        let (name, seed) = &seeds[dice.below(seeds.len())];
+        let mut rng = Rng::new(target, number, round);
+        let (name, seed) = &seeds[rng.below(seeds.len())];
         let mut input = seed.clone();
-        for _ in 0..=dice.below(4) {
-            damage(&mut input, &seeds[dice.below(seeds.len())].1, &mut dice);
+        for _ in 0..=rng.below(4) {
+            mutate(&mut input, &seeds[rng.below(seeds.len())].1, &mut rng);
         }
-        input.truncate(LONGEST);
-        try_one(property, &input, || {
+        input.truncate(MAX_LENGTH);
+        check_one(property, &input, || {
             format!(
                 "{target}: SEED={number}, round {round}, the seed {name} as \"{}\"",
                 input.escape_ascii()
@@ -119,14 +120,14 @@ fn ask_often(target: &str, rounds: u64, property: fn(&[u8])) {
     }
 }
 
-fn try_one(property: fn(&[u8]), input: &[u8], which: impl FnOnce() -> String) {
+fn check_one(property: fn(&[u8]), input: &[u8], describe: impl FnOnce() -> String) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| property(input))) {
-        eprintln!("{}", which());
+        eprintln!("{}", describe());
         resume_unwind(panic);
     }
 }
 
-/// The files in `fuzz/seeds/TARGET`, in the order of their names.
+/// Reads the files in `fuzz/seeds/TARGET`, sorted by name.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seeds = |above: &Path| above.join("fuzz/seeds").join(target);
@@ -147,47 +148,47 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-fn setting(name: &str) -> Option<u64> {
+fn env_number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
         text.parse()
-            .unwrap_or_else(|_| panic!("{name} is no number")),
+            .unwrap_or_else(|_| panic!("{name} is not a number")),
     )
 }
 
-/// One damage.
-fn damage(input: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
-    let at = dice.below(input.len() + 1);
-    let end = at + dice.below((input.len() - at).min(16) + 1);
-    let telling = TELLING[dice.below(TELLING.len())];
-    match dice.below(9) {
-        0 if at < input.len() => input[at] ^= 1 << dice.below(8),
-        1 if at < input.len() => input[at] = dice.byte(),
+/// Applies one mutation.
+fn mutate(input: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
+    let at = rng.below(input.len() + 1);
+    let end = at + rng.below((input.len() - at).min(16) + 1);
+    let token = TOKENS[rng.below(TOKENS.len())];
+    match rng.below(9) {
+        0 if at < input.len() => input[at] ^= 1 << rng.below(8),
+        1 if at < input.len() => input[at] = rng.byte(),
         2 => drop(input.drain(at..end)),
-        3 => drop(input.splice(at..end, telling.iter().copied())),
-        4 => drop(input.splice(at..at, telling.iter().copied())),
+        3 => drop(input.splice(at..end, token.iter().copied())),
+        4 => drop(input.splice(at..at, token.iter().copied())),
         5 => {
             let again = input[at..end].to_vec();
-            for _ in 0..=dice.below(40) {
+            for _ in 0..=rng.below(40) {
                 input.splice(at..at, again.iter().copied());
             }
         }
         6 => {
-            let from = dice.below(other.len() + 1);
+            let from = rng.below(other.len() + 1);
             input.truncate(at);
             input.extend_from_slice(&other[from..]);
         }
         7 => input.truncate(at),
-        _ => input.insert(at, dice.byte()),
+        _ => input.insert(at, rng.byte()),
     }
 }
 
-/// xorshift64*: the same numbers everywhere.
-struct Dice(u64);
+/// The generator xorshift64*, which gives the same numbers on every machine.
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn new(target: &str, number: u64, round: u64) -> Self {
-        // FNV-1a, so that neighbours do not begin alike.
+        // FNV-1a, so that successive rounds start with different states.
         let parts = [number.to_le_bytes(), round.to_le_bytes()];
         let bytes = target.bytes().chain(parts.concat());
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -155,15 +155,15 @@ fn logged(value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use crate::mutation::ask;
+    use crate::mutation::check;
 
     #[test]
     fn from_helper() {
-        ask("from_helper", super::from_helper);
+        check("from_helper", super::from_helper);
     }
 
     #[test]
     fn to_helper() {
-        ask("to_helper", super::to_helper);
+        check("to_helper", super::to_helper);
     }
 }

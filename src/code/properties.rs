@@ -101,6 +101,6 @@ impl TryRng for Says {
 mod tests {
     #[test]
     fn code() {
-        crate::mutation::ask("code", super::code);
+        crate::mutation::check("code", super::code);
     }
 }

@@ -17,25 +17,25 @@ pub use settings::settings;
 
 #[cfg(test)]
 mod tests {
-    use crate::mutation::ask;
+    use crate::mutation::check;
 
     #[test]
     fn settings() {
-        ask("settings", super::settings);
+        check("settings", super::settings);
     }
 
     #[test]
     fn addresses() {
-        ask("addresses", super::addresses);
+        check("addresses", super::addresses);
     }
 
     #[test]
     fn filter() {
-        ask("filter", super::filter);
+        check("filter", super::filter);
     }
 
     #[test]
     fn messages() {
-        ask("messages", super::messages);
+        check("messages", super::messages);
     }
 }

@@ -15,20 +15,20 @@ pub use name::name;
 
 #[cfg(test)]
 mod tests {
-    use crate::mutation::ask;
+    use crate::mutation::check;
 
     #[test]
     fn entry() {
-        ask("entry", super::entry);
+        check("entry", super::entry);
     }
 
     #[test]
     fn name() {
-        ask("name", super::name);
+        check("name", super::name);
     }
 
     #[test]
     fn bind() {
-        ask("bind", super::bind);
+        check("bind", super::bind);
     }
 }

@@ -33,6 +33,6 @@ pub fn counts(bytes: &[u8]) {
 mod tests {
     #[test]
     fn counts() {
-        crate::mutation::ask("counts", super::counts);
+        crate::mutation::check("counts", super::counts);
     }
 }

@@ -61,6 +61,6 @@ fn masked(phone: &Phone, number: &str) {
 mod tests {
     #[test]
     fn phone() {
-        crate::mutation::ask("phone", super::phone);
+        crate::mutation::check("phone", super::phone);
     }
 }

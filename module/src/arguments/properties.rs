@@ -63,10 +63,10 @@ fn is_known(word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::mutation::ask;
+    use crate::mutation::check;
 
     #[test]
     fn arguments() {
-        ask("arguments", super::arguments);
+        check("arguments", super::arguments);
     }
 }

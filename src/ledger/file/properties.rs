@@ -67,6 +67,6 @@ fn sealed(mut sector: Sector, at: usize) {
 mod tests {
     #[test]
     fn row() {
-        crate::mutation::ask("row", super::row);
+        crate::mutation::check("row", super::row);
     }
 }

@@ -167,6 +167,6 @@ fn failed(text: &str) {
 mod tests {
     #[test]
     fn redis() {
-        crate::mutation::ask("redis", super::redis);
+        crate::mutation::check("redis", super::redis);
     }
 }

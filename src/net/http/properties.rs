@@ -131,6 +131,6 @@ fn told(unanswered: &Unanswered) {
 mod tests {
     #[test]
     fn http() {
-        crate::mutation::ask_slowly("http", super::http);
+        crate::mutation::check_slow("http", super::http);
     }
 }

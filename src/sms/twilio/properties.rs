@@ -78,6 +78,6 @@ fn check_error(status: u16, error: &SendError) {
 mod tests {
     #[test]
     fn twilio() {
-        crate::mutation::ask("twilio", super::twilio);
+        crate::mutation::check("twilio", super::twilio);
     }
 }
