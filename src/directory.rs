@@ -1,36 +1,34 @@
-//! Who this is: one entry, its password proved, its verified phone.
-//!
-//! The room says what it found; what becomes of a login is for the story to say.
+//! The directory: finds the user's entry, verifies the password, reads the verified phone.
 #![forbid(unsafe_code)]
 
-mod answer;
 mod ber;
+mod bind_result;
+mod client;
 mod dn;
 mod entry;
-mod gate;
+mod failover;
+mod failures;
 pub mod ldap;
-mod miss;
-mod passwordpolicy;
-mod phonebook;
+mod password_policy;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
 mod query;
 mod relay;
-mod said;
+mod result_code;
+mod sanitize;
 mod service_account;
 mod session;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod tests;
+mod validate;
 
-use std::fmt;
-
-pub use dn::normal as normal_dn;
+pub use client::Client;
+pub use dn::normalize as normalize_dn;
 pub use entry::{Entry, NoPhone, Value};
-pub use phonebook::Phonebook;
 
-use crate::{deadline::Deadline, id::LoginId, prefetch::Permit, secret::Secret};
+use crate::{deadline::Deadline, failure::Failure, id::LoginId, prefetch::Permit, secret::Secret};
 
 /// A directory, as one login uses it.
 pub trait Directory {
@@ -45,7 +43,7 @@ pub trait Directory {
     ///
     /// # Errors
     /// No server gave an answer.
-    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, Error>;
+    fn find(&mut self, name: &str, by: Deadline) -> Result<Found, Failure>;
 
     /// Verifies a password with one bind as this entry.
     ///
@@ -60,23 +58,21 @@ pub trait Directory {
     ) -> Result<Proved, Unproved>;
 }
 
-/// Whom a name stands for in the directory.
+/// The result of a search for a user name.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nobody.
     None,
-    /// Nobody here; the server names others that may hold the entry (search result references), and
-    /// those are not asked.
+    /// No entry on this server; it refers to other servers that may hold one (search result references).
+    /// Those are not asked.
     Elsewhere,
-    /// This one.
     One(Entry),
-    /// More than one: no telling who it is.
+    /// More than one entry, so that the user is ambiguous.
     Several,
 }
 
-/// This login's password is the person's own: the directory has said so.
+/// A proof that this login's password is the user's.
 ///
-/// Only this room makes one, out of a bind that succeeded.
+/// Only this module creates one, from a bind that succeeded.
 ///
 /// ```compile_fail,E0451
 /// use sms_otp::{directory::PasswordProof, id::LoginId};
@@ -97,80 +93,34 @@ pub struct PasswordProof {
 }
 
 impl PasswordProof {
-    /// Whose password: the login's that asked.
+    /// Returns the login whose password was verified.
     #[must_use]
     pub const fn login(&self) -> LoginId {
         self.login
     }
 
-    /// A proof out of thin air, for the tests of other rooms.
+    /// Returns a proof without a bind, for the tests of other modules.
     #[cfg(test)]
     pub const fn for_a_test(login: LoginId) -> Self {
         Self { login }
     }
 }
 
-/// A verified password, and what the directory says beside it.
+/// A verified password, and what the directory reports beside it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Proved {
     pub proof: PasswordProof,
-    /// The password has expired, and this many more logins are left.
+    /// The password has expired, and this many logins remain.
     pub grace: Option<u32>,
 }
 
-/// Why the directory did not answer the question. The texts are one printable line each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Error {
-    /// Out of reach, refused the connection, too slow, cut off, overloaded, or not LDAP.
-    Outage(String),
-    /// A server refuses us (not the person), or its certificate does not verify.
-    Refused {
-        /// What happened.
-        what: String,
-        /// What to do about it.
-        remedy: &'static str,
-    },
-    /// Something is wrong on this machine.
-    Local(String),
-}
-
-impl Error {
-    /// What to do about it.
-    #[must_use]
-    pub const fn remedy(&self) -> &'static str {
-        match self {
-            Self::Outage(_) => {
-                "Check that the servers in [ldap] uris run, and that this host reaches them."
-            }
-            Self::Refused { remedy, .. } => remedy,
-            Self::Local(_) => {
-                "Check ca_file and filter in [ldap], memory and open files of this host."
-            }
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Outage(what) | Self::Refused { what, .. } | Self::Local(what) => {
-                f.write_str(what)
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// Why a password is not proved. The texts say how we know, in one printable line.
+/// Why a password is not verified. The texts give the reason, in one printable line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unproved {
-    /// It is not this person's password.
     Wrong,
-    /// It is right, and has expired or must be changed first.
+    /// The password is right, but has expired or must be changed first.
     Expired(String),
-    /// The directory lets this person in no more, or not here and now.
+    /// The directory refuses the user, for ever or at this time or place.
     Locked(String),
-    /// Nobody knows: the directory did not answer the question.
-    Error(Error),
+    Failed(Failure),
 }

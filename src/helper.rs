@@ -21,7 +21,7 @@ use crate::{
     auth_log::{AuthLog, LogContext, LoginEvents},
     config::{self, Settings},
     deadline::{self, Moment},
-    directory::Phonebook,
+    directory::Client,
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
     ledger::{self, Books},
@@ -278,7 +278,7 @@ fn tell(
     let services = Services {
         conversation: &mut &**remote,
         names: host,
-        directory: &mut Phonebook::new(Arc::clone(&settings.ldap)),
+        directory: &mut Client::new(Arc::clone(&settings.ldap)),
         ledger: &mut open.ledger,
         carrier: &mut Twilio::new(&settings.twilio),
         log,

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::{
     config::{Settings, Source, Subject},
     deadline::{Deadline, Moment},
-    directory::{self, Entry, Found},
+    directory::{Entry, Found},
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
     phone::Phone,
@@ -298,7 +298,7 @@ impl Login<'_> {
                 self.is_known();
                 Err(Denied::Ambiguous.into())
             }
-            Err(error) => Err(of_directory(&error)),
+            Err(failure) => Err(End::Failed(failure)),
         }
     }
 
@@ -331,18 +331,4 @@ impl Login<'_> {
 
 fn failed(stage: Stage, kind: FailureKind, what: impl Into<String>) -> End {
     End::Failed(Failure::new(stage, kind, what, ""))
-}
-
-fn of_directory(error: &directory::Error) -> End {
-    let kind = match error {
-        directory::Error::Outage(_) => FailureKind::Outage,
-        directory::Error::Refused { .. } => FailureKind::Refused,
-        directory::Error::Local(_) => FailureKind::Local,
-    };
-    End::Failed(Failure::new(
-        Stage::Directory,
-        kind,
-        error.to_string(),
-        error.remedy(),
-    ))
 }

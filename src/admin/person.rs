@@ -6,15 +6,16 @@ use crate::{
     config::Settings,
     deadline::Deadline,
     directory::{self, Found, ldap::Ldap},
+    failure::Failure,
 };
 
 /// The name that the ledger knows somebody by: of a login name through the directory, as a login
 /// finds it; of a DN as it stands, because the entry may be gone.
 pub(super) fn find(settings: &Settings, user: &str, by: Deadline) -> Result<String, Refused> {
     if user.contains('=') {
-        return Ok(directory::normal_dn(user));
+        return Ok(directory::normalize_dn(user));
     }
-    let refused = |error: directory::Error| Refused(format!("{error}: {}", error.remedy()));
+    let refused = |failure: Failure| Refused(failure.detail());
     let mut ldap = Ldap::new(&settings.ldap).map_err(refused)?;
     let shown = user.escape_debug();
     match ldap.find(user, by).map_err(refused)? {

@@ -38,7 +38,7 @@ const STRINGS: [u8; 6] = [OCTETS, 0x0c, 0x12, 0x13, 0x16, 0x1a];
 /// The normal form. It is a DN itself, and its own normal form. What cannot be read as a DN stays
 /// as it is, in lower case, with a mark before it.
 #[must_use]
-pub fn normal(dn: &str) -> String {
+pub fn normalize(dn: &str) -> String {
     read(dn).unwrap_or_else(|| format!("{AS_IT_STANDS}{}", lower(dn)))
 }
 

@@ -199,7 +199,7 @@ impl Entry {
     /// counted for one name that a person may type is counted for all of them.
     #[must_use]
     pub fn person(&self) -> String {
-        dn::normal(&self.dn)
+        dn::normalize(&self.dn)
     }
 
     /// The names in the attributes that the filter compares with `{user}`, as they stand there.

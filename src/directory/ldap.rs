@@ -1,7 +1,7 @@
-//! The directory, over LDAP: one server after the other until one answers.
+//! Queries to the LDAP servers: one after the other until one answers.
 //!
-//! [`find`](Ldap::find) needs no password and leaves its connection open, so that it can be done
-//! while the person is still typing; [`prove`](Ldap::prove) sends the one bind, on that connection.
+//! [`find`](Ldap::find) needs no password and keeps its connection open, so that it can run while the user
+//! types; [`prove`](Ldap::prove) sends one bind on that connection.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -14,54 +14,55 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    Entry, Error, Found, PasswordProof, Proved, Unproved, answer,
-    miss::{Miss, together},
-    passwordpolicy, query, relay, said, service_account,
-    session::{self, Dialled, Searched, Session},
+    Entry, Found, PasswordProof, Proved, Unproved, bind_result,
+    failover::{self, ServerFailure},
+    failures, password_policy, query, result_code, sanitize, service_account,
+    session::{self, SearchResult, Session, Transport},
 };
 use crate::{
     config::{self, LdapUri, Security},
     deadline::Deadline,
+    failure::Failure,
     id::LoginId,
     net::{self, Pace, Reached},
     secret::Secret,
 };
 
-/// The servers of `[ldap]`. Dropping it ends all connections without waiting for anybody.
+/// The servers of `[ldap]`. Dropping it closes all connections without waiting.
 pub struct Ldap {
     settings: Arc<config::Ldap>,
     tls: Option<Arc<ClientConfig>>,
-    /// Where the one entry was found, and so where its password is proved.
+    /// The connection on which the entry was found; its password is verified on the same one.
     session: Option<Session>,
     runtime: Runtime,
 }
 
-/// What one server may take time for: connecting, StartTLS, TLS, the service account's bind, the
-/// search.
+/// Steps of a query to one server: connecting, StartTLS, TLS, the service account's bind, the search.
 const STEPS: u32 = 5;
 
 impl Ldap {
-    /// Gets ready; asks nobody.
-    pub fn new(settings: &Arc<config::Ldap>) -> Result<Self, Error> {
-        query::check(&settings.filter).map_err(|what| Error::Local(what.to_owned()))?;
+    /// Prepares for queries, without connecting.
+    pub fn new(settings: &Arc<config::Ldap>) -> Result<Self, Failure> {
+        query::check(&settings.filter)?;
         if let Some((_, password)) = &settings.bind {
-            // RFC 4513 §5.1.2: such a bind "succeeds", as nobody.
+            // RFC 4513 §5.1.2: such a bind succeeds as an anonymous one.
             if password.reveal().is_empty() {
-                return Err(Error::Local(String::from("the service password is empty")));
+                return Err(failures::local("the password of bind_dn is empty"));
             }
         }
-        let wants_tls = settings.uris.iter().any(|uri| match uri {
+        let needs_tls = settings.uris.iter().any(|uri| match uri {
             LdapUri::Tcp { security, .. } => *security != Security::Loopback,
             LdapUri::Unix(_) => false,
         });
-        let tls = wants_tls
+        let tls = needs_tls
             .then(|| net::tls_config(settings.ca_file.as_ref()))
-            .transpose()?;
+            .transpose()
+            .map_err(failures::connection)?;
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|e| session::local("no runtime", &e))?;
+            .map_err(|error| failures::system("cannot start the async runtime", &error))?;
         Ok(Self {
             settings: Arc::clone(settings),
             tls,
@@ -70,10 +71,10 @@ impl Ldap {
         })
     }
 
-    /// Looks for a person by name. Servers are asked in turn until one knows; each gets an equal
-    /// share of the time that is left, so that one that is silent does not cost the next its turn. The
-    /// names of all servers are looked up at the same time.
-    pub fn find(&mut self, user: &str, by: Deadline) -> Result<Found, Error> {
+    /// Finds the entry of a user name. Servers are queried in turn until one answers; each gets an equal
+    /// share of the remaining time, so that a silent server leaves time for the next. The names of all
+    /// servers are looked up at the same time.
+    pub fn find(&mut self, user: &str, by: Deadline) -> Result<Found, Failure> {
         self.session = None;
         if user.is_empty() {
             return Ok(Found::None);
@@ -86,105 +87,105 @@ impl Ldap {
         let mut lookups = net::Lookups::begin(hosts);
         let limit = net::lookup_limit(settings.timeout, by);
         let user = settings.search_name(user);
-        let mut misses = Vec::new();
-        let mut to_go = u32::try_from(settings.uris.len()).unwrap_or(u32::MAX);
+        let mut failures = Vec::new();
+        let mut remaining = u32::try_from(settings.uris.len()).unwrap_or(u32::MAX);
         while let Some((at, addresses)) = lookups.next(limit).filter(|_| !by.is_over()) {
             let Some(uri) = settings.uris.get(at) else {
                 break;
             };
-            let share = by.left().checked_div(to_go).unwrap_or_default();
-            to_go = to_go.saturating_sub(1);
+            let share = by.left().checked_div(remaining).unwrap_or_default();
+            remaining = remaining.saturating_sub(1);
             let pace = Pace {
                 by: by.or_within(share),
                 step: settings.timeout,
             };
-            let found = addresses.map_err(Miss::from);
-            match found.and_then(|at| self.ask(uri, &at, user, pace)) {
+            let found = addresses.map_err(ServerFailure::from);
+            match found.and_then(|at| self.query(uri, &at, user, pace)) {
                 Ok(found) => return Ok(found),
-                Err(Miss::Next(error)) => misses.push(error),
-                Err(Miss::End(error)) => return Err(error),
+                Err(ServerFailure::TryNext(failure)) => failures.push(failure),
+                Err(ServerFailure::Final(failure)) => return Err(failure),
             }
         }
-        Err(together(misses))
+        Err(failover::combine(failures))
     }
 
-    /// Asks one server: where its name has several addresses, one after the other, for behind each
-    /// there may be another machine.
-    fn ask(
+    /// Queries one server. If its name has several addresses they are tried in turn, for there may be
+    /// another machine at each.
+    fn query(
         &mut self,
         uri: &LdapUri,
         addresses: &net::Addresses,
         user: &str,
         pace: Pace,
-    ) -> Result<Found, Miss> {
-        let name = session::name(uri);
-        // The texts of what fails in connecting name the server already.
+    ) -> Result<Found, ServerFailure> {
+        let server = session::server_name(uri);
+        // A failed connection names the server in its text.
         let (found, session) = match uri {
             LdapUri::Tcp { .. } => {
                 let by = pace.by.or_within(pace.step.saturating_mul(STEPS));
                 net::dial(addresses, Pace { by, ..pace }, |at: Reached| {
-                    let name = format!("{name}{}", at.which);
-                    self.ask_on(Dialled::Tcp(at.tcp), uri, &name, user, at.pace)
+                    let server = format!("{server}{}", at.which);
+                    self.query_on(Transport::Tcp(at.tcp), uri, &server, user, at.pace)
                 })?
             }
             LdapUri::Unix(path) => {
-                let dialled = Dialled::Unix(net::dial_unix(path, pace.step())?);
-                self.ask_on(dialled, uri, &name, user, pace)?
+                let transport = Transport::Unix(net::dial_unix(path, pace.step())?);
+                self.query_on(transport, uri, &server, user, pace)?
             }
         };
         self.session = session;
         Ok(found)
     }
 
-    /// Asks on a connection, which is kept if the entry was found on it.
-    fn ask_on(
+    /// Queries on an open connection, which is returned if the entry was found on it.
+    fn query_on(
         &self,
-        dialled: Dialled,
+        transport: Transport,
         uri: &LdapUri,
-        name: &str,
+        server: &str,
         user: &str,
         pace: Pace,
-    ) -> Result<(Found, Option<Session>), Miss> {
+    ) -> Result<(Found, Option<Session>), ServerFailure> {
         let settings = &*self.settings;
-        let asked = async {
-            let mut session =
-                Session::open(dialled, uri, self.tls.as_ref(), name.to_owned(), pace).await?;
+        let query = async {
+            let tls = self.tls.as_ref();
+            let mut session = Session::open(transport, uri, tls, server.to_owned(), pace).await?;
             if let Some((dn, password)) = &settings.bind {
                 let policy = settings.password_policy;
                 service_account::bind(&mut session, dn, password, policy, pace).await?;
             }
             let filter = query::filter(&settings.filter, user);
-            let wanted = query::attributes(settings);
-            let searched = session
-                .search(&settings.base, &filter, wanted, pace)
+            let attributes = query::attributes(settings);
+            let result = session
+                .search(&settings.base, &filter, attributes, pace)
                 .await?;
-            let found = weigh(searched, settings, name, user)?;
-            let of_use = matches!(found, Found::One(_));
-            Ok::<_, Miss>((found, of_use.then_some(session)))
+            let found = evaluate(result, settings, server, user)?;
+            let is_needed = matches!(found, Found::One(_));
+            Ok::<_, ServerFailure>((found, is_needed.then_some(session)))
         };
-        run(&self.runtime, name, asked)
+        block_on(&self.runtime, server, query)
     }
 
-    /// Whether the connection on which an entry was found has ended since: it may have lain idle
-    /// for as long as somebody types.
-    pub fn is_cut_off(&self) -> bool {
+    /// Whether the connection on which the entry was found has ended since: it may have been idle while
+    /// the user typed.
+    pub fn is_disconnected(&self) -> bool {
         let Some(session) = &self.session else {
             return false;
         };
-        let looked = async {
-            // Nobody serves a connection but while something is asked. Each turn lets the runtime
-            // look at its sockets once; the first brings the news, the second hands it on.
+        let check = async {
+            // A connection makes progress only while the runtime runs. Each yield lets the runtime poll
+            // its sockets once: one to receive the end of the connection, one to pass it on.
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            Ok::<_, Error>(session.has_ended())
+            Ok::<_, Failure>(session.has_ended())
         };
-        run(&self.runtime, &session.name, looked).unwrap_or(true)
+        block_on(&self.runtime, &session.server, check).unwrap_or(true)
     }
 
-    /// Proves a password with one bind as the entry that [`find`](Self::find) gave, where it was
-    /// found. That connection is used up by it: from then on nobody else is asked, and nothing is
-    /// sent twice, because a directory counts each wrong password in its own lock.
+    /// Verifies a password with one bind as the entry that [`find`](Self::find) returned, on the same
+    /// connection, which cannot be used again. No other server is asked and nothing is sent twice,
+    /// because a directory counts each wrong password in its own account lock.
     pub fn prove(
         &mut self,
         entry: &Entry,
@@ -193,136 +194,91 @@ impl Ldap {
         by: Deadline,
     ) -> Result<Proved, Unproved> {
         let password = password.reveal();
-        // RFC 4513 §5.1.2: a bind with an empty password is nobody's, and "succeeds".
+        // RFC 4513 §5.1.2: a bind with an empty password is anonymous, and succeeds.
         if password.is_empty() {
             return Err(Unproved::Wrong);
         }
         if by.is_over() {
-            // A bind that nobody waits for would still be counted by the directory.
-            return Err(Error::Outage(String::from("no time was left to ask")).into());
+            // The directory would count a bind whose result is not waited for.
+            return Err(failures::no_time_left().into());
         }
         let mut session = self.session.take().ok_or_else(|| {
-            Error::Local(String::from("no connection on which an entry was found"))
+            failures::local("no open connection to the server that holds the entry")
         })?;
-        check_dn(&entry.dn, &session.name)?;
+        check_dn(&entry.dn, &session.server)?;
         let pace = Pace {
             by,
             step: self.settings.timeout,
         };
-        let name = session.name.clone();
-        let control = passwordpolicy::request(self.settings.password_policy);
+        let server = session.server.clone();
+        let control = password_policy::request(self.settings.password_policy);
         let bind = async move { session.bind(&entry.dn, password, control, pace).await };
-        let result = run(&self.runtime, &name, bind)?;
-        let grace = answer::judge(&result, &name, password, self.settings.grace)?;
+        let result = block_on(&self.runtime, &server, bind)?;
+        let grace = bind_result::evaluate(&result, &server, password, self.settings.grace)?;
         let proof = PasswordProof { login };
         Ok(Proved { proof, grace })
     }
 }
 
-/// Drives what is asked, and hangs up where a session was dropped. The LDAP library panics on
-/// shapes that it does not expect; the gate lets none through that is known, and this is for the
-/// others. A panic is this program's fault, whatever has brought it about, and no outage.
-fn run<T, E: From<Error>>(
+/// Runs a query, and closes the connection of a session that was dropped in it. The LDAP library panics on
+/// shapes that it does not expect; [`validate`](super::validate) stops all that are known, and this catches
+/// the others. A panic is a fault of this program, whatever caused it, and not an outage.
+fn block_on<T, E: From<Failure>>(
     runtime: &Runtime,
-    name: &str,
-    asked: impl Future<Output = Result<T, E>>,
+    server: &str,
+    query: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let whole = async {
-        let outcome = asked.await;
-        tokio::task::yield_now().await; // lets ended tasks go, and their sockets with them
-        outcome
+    let query = async {
+        let result = query.await;
+        tokio::task::yield_now().await; // drops aborted tasks, and their sockets with them
+        result
     };
-    catch_unwind(AssertUnwindSafe(|| runtime.block_on(whole))).unwrap_or_else(|payload| {
-        // Dropping it may panic once more.
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(query))).unwrap_or_else(|payload| {
+        // Dropping it may panic again.
         std::mem::forget(payload);
-        Err(relay::panicked(name).into())
+        Err(failures::panicked(server).into())
     })
 }
 
-/// What a search has found.
-fn weigh(
-    searched: Searched,
+/// Returns what a search has found.
+fn evaluate(
+    found: SearchResult,
     settings: &config::Ldap,
-    name: &str,
+    server: &str,
     user: &str,
-) -> Result<Found, Miss> {
-    let Searched {
-        entries,
-        result,
-        has_references,
-    } = searched;
-    if entries.len() > 1 {
+) -> Result<Found, ServerFailure> {
+    if found.entries.len() > 1 {
         return Ok(Found::Several);
     }
-    if let Some(result) = result {
-        if result.rc != answer::SUCCESS {
-            let told = answer::told(result.rc, &said::without_name(user, &result.text));
-            let what = format!("{name}: the search: {told}");
-            return Err(if answer::is_outage(result.rc) {
-                Miss::Next(Error::Outage(what))
+    if let Some(result) = found.result {
+        if result.rc != result_code::SUCCESS {
+            let text = sanitize::without_name(user, &result.text);
+            let description = result_code::describe(result.rc, &text);
+            let failure = failures::search(server, result.rc, &description);
+            return Err(if result_code::is_outage(result.rc) {
+                ServerFailure::TryNext(failure)
             } else {
-                Miss::End(Error::Refused {
-                    what,
-                    remedy: search_remedy(result.rc),
-                })
+                ServerFailure::Final(failure)
             });
         }
     }
-    let Some(entry) = entries.into_iter().next() else {
-        return Ok(if has_references {
+    let Some(entry) = found.entries.into_iter().next() else {
+        return Ok(if found.has_references {
             Found::Elsewhere
         } else {
             Found::None
         });
     };
-    let entry = Entry::parse(entry, settings)
-        .ok_or_else(|| Miss::Next(Error::Outage(format!("{name}: what it sends is not LDAP"))))?;
-    check_dn(&entry.dn, name).map_err(Miss::End)?;
+    let entry = Entry::parse(entry, settings).ok_or_else(|| failures::not_ldap(server))?;
+    check_dn(&entry.dn, server).map_err(ServerFailure::Final)?;
     Ok(Found::One(entry))
 }
 
-const fn search_remedy(code: u32) -> &'static str {
-    match code {
-        answer::NO_SUCH_OBJECT | answer::REFERRAL => {
-            "Check base in [ldap]: this server does not hold it (or does not show it to us)."
-        }
-        answer::INSUFFICIENT_ACCESS_RIGHTS | answer::OPERATIONS_ERROR => {
-            "Check that the account in [ldap] bind_dn (without one: anybody) may search base."
-        }
-        answer::SIZE_LIMIT_EXCEEDED => {
-            "Let the server return two entries at least: its size limit is smaller."
-        }
-        _ => "Check base and filter in [ldap], and what the server allows bind_dn to search.",
-    }
-}
-
-/// A name under which somebody can bind. The empty one is anonymous, whatever the password is
-/// (RFC 4513 §5.1), and some servers make other things empty: every DN of an entry has a `=`.
-fn check_dn(dn: &str, name: &str) -> Result<(), Error> {
+/// Refuses a DN that cannot be bound as. A bind with an empty DN is anonymous, whatever the password is
+/// (RFC 4513 §5.1), and some servers treat other names as empty; every DN of an entry contains a `=`.
+fn check_dn(dn: &str, server: &str) -> Result<(), Failure> {
     if dn.contains('=') {
         return Ok(());
     }
-    Err(Error::Refused {
-        what: format!("{name}: it found an entry that has no name"),
-        remedy: "Check base and filter in [ldap]: they must find people only.",
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_that_is_refused_says_what_to_look_at() {
-        for (code, says) in [
-            (answer::NO_SUCH_OBJECT, "does not hold it"),
-            (answer::REFERRAL, "does not hold it"),
-            (answer::INSUFFICIENT_ACCESS_RIGHTS, "may search base"),
-            (answer::OPERATIONS_ERROR, "may search base"),
-            (answer::SIZE_LIMIT_EXCEEDED, "size limit"),
-            (2, "base and filter"),
-        ] {
-            assert!(search_remedy(code).contains(says), "{code}");
-        }
-    }
+    Err(failures::no_dn(server))
 }

@@ -1,20 +1,22 @@
-//! What a directory is asked.
+//! The filter and the attributes of the search for a user.
 #![forbid(unsafe_code)]
 
-use super::entry::{OBJECT_CLASS, PASSWORD_TIMES};
-use crate::config;
+use super::{
+    entry::{OBJECT_CLASS, PASSWORD_TIMES},
+    failures,
+};
+use crate::{config, failure::Failure};
 
-/// Where the name goes in `[ldap] filter`.
-const PLACE: &str = "{user}";
+/// Placeholder of the user name in `[ldap] filter`.
+const PLACEHOLDER: &str = "{user}";
 
-/// The filter with the person's name in it. A name can only ever be a value: every octet that is
-/// not plainly part of one is written as its number (RFC 4515 §3 requires it for `* ( ) \` and
-/// NUL, and allows it for all).
+/// Inserts a user name into the filter. It can only be a value: every byte that is not a letter, a digit
+/// or one of `- _ . @` is escaped (RFC 4515 §3 requires it for `* ( ) \` and NUL, and allows it for all).
 pub fn filter(pattern: &str, user: &str) -> String {
-    pattern.replace(PLACE, &escaped(user))
+    pattern.replace(PLACEHOLDER, &escape(user))
 }
 
-fn escaped(value: &str) -> String {
+fn escape(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         match byte {
@@ -32,20 +34,20 @@ fn escaped(value: &str) -> String {
     text
 }
 
-/// Whether a filter can be sent, and asks for a person: without a place for the name, everybody
-/// would be the same one.
-pub fn check(pattern: &str) -> Result<(), &'static str> {
-    if !pattern.contains(PLACE) {
-        return Err("filter has no {user} in it");
+/// Checks that a filter is valid and contains the placeholder: without it every name would find the same
+/// entry.
+pub fn check(pattern: &str) -> Result<(), Failure> {
+    if !pattern.contains(PLACEHOLDER) {
+        return Err(failures::filter_without_user());
     }
     ldap3::parse_filter(filter(pattern, "x"))
         .map(|_| ())
-        .map_err(|()| "filter is not an LDAP filter (RFC 4515)")
+        .map_err(|()| failures::invalid_filter())
 }
 
-/// The attributes that are needed, each once: what says that a phone is verified, the phones, when
-/// the password was changed, what the filter compares the name with, and what kind of entry it is. Their names have no case (RFC 4512 §2.5), and those
-/// that a server does not know it passes over (RFC 4511 §4.5.1.8).
+/// Returns the attributes to request, each once: the one that verifies phones, the phones, the times of
+/// password changes, those that the filter compares with the name, and the object class. Names are
+/// compared without case (RFC 4512 §2.5); a server ignores those that it does not know (RFC 4511 §4.5.1.8).
 pub fn attributes(settings: &config::Ldap) -> Vec<&str> {
     let mut names: Vec<&str> = vec![&settings.verified_attribute];
     let phones = settings.phone_attributes.iter().map(String::as_str);
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_never_more_than_a_value() {
+    fn a_name_is_only_ever_a_value() {
         let pattern = "(&(objectClass=person)(|(uid={user})(mail={user})))";
         assert_eq!(
             filter(pattern, "alice"),
@@ -86,13 +88,13 @@ mod tests {
             ("first.last@example.org", "first.last@example.org"),
         ];
         for (name, value) in cases {
-            assert_eq!(escaped(name), value);
+            assert_eq!(escape(name), value);
             assert!(ldap3::parse_filter(filter(pattern, name)).is_ok());
         }
     }
 
     #[test]
-    fn the_library_reads_the_escapes_back() {
+    fn the_library_decodes_the_escapes() {
         for name in ["*)(uid=*", "jos\u{e9}\0\\5c", "\u{7f}\u{1}~!|&"] {
             let read = ldap3::parse_filter(filter("(uid={user})", name)).unwrap();
             let plain = format!("{read:?}");

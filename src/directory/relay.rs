@@ -1,9 +1,9 @@
-//! Between the server's connection and the LDAP library: bytes one way, checked messages the
-//! other.
+//! Forwards bytes between the server's connection and the LDAP library, one direction unchanged, the
+//! other message by message after a check.
 //!
-//! The library is given one end of a pair of local sockets, and so never touches the network. This
-//! leaves TLS to us (the true name of the server, IPv6 too, and no roots but those settled), and
-//! lets nothing unexamined reach its parser (see [`gate`](super::gate)).
+//! The library gets one end of a pair of local sockets and never touches the network. So TLS is done
+//! here (with the server's real name, IPv6 included, and no roots but those of the settings), and nothing
+//! unchecked reaches the library's parser (see [`validate`](super::validate)).
 #![forbid(unsafe_code)]
 
 use std::{
@@ -22,163 +22,157 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    Error,
-    gate::{self, Awaited, Breach},
-    session,
+    failures,
+    validate::{self, Request, Violation},
 };
-use crate::net;
+use crate::failure::Failure;
 
-/// A request is sent in one piece, hence in one TLS record, if it is no longer than this.
-const REQUEST: usize = 16 * 1024;
+/// A request up to this length is sent in one piece, hence in one TLS record.
+const REQUEST_BUFFER: usize = 16 * 1024;
 
-/// Most that a server may say in one connection: a few entries, and references beside them.
-const MOST: usize = 4 * gate::LONGEST;
+/// Bytes accepted from a server in one connection: a few entries, and references beside them.
+const MAX_RECEIVED: usize = 4 * validate::MAX_MESSAGE;
 
-/// What a connection's two sides know of each other.
+/// State that both sides of a connection share.
 #[derive(Default)]
-pub struct Line {
-    searching: AtomicBool,
+pub struct ConnState {
+    is_searching: AtomicBool,
     /// Why the connection has ended, once it has.
-    end: OnceLock<Error>,
+    failure: OnceLock<Failure>,
 }
 
-impl Line {
-    /// Says what is asked next.
-    pub fn expect(&self, awaited: Awaited) {
-        self.searching
-            .store(awaited == Awaited::Search, Ordering::Release);
+impl ConnState {
+    /// Sets which request is sent next.
+    pub fn expect(&self, request: Request) {
+        self.is_searching
+            .store(request == Request::Search, Ordering::Release);
     }
 
-    fn awaited(&self) -> Awaited {
-        if self.searching.load(Ordering::Acquire) {
-            Awaited::Search
+    fn request(&self) -> Request {
+        if self.is_searching.load(Ordering::Acquire) {
+            Request::Search
         } else {
-            Awaited::Bind
+            Request::Bind
         }
     }
 
-    /// Why the connection has ended, if it has.
-    pub fn end(&self) -> Option<Error> {
-        self.end.get().cloned()
+    /// Returns why the connection has ended, if it has.
+    pub fn failure(&self) -> Option<Failure> {
+        self.failure.get().cloned()
     }
 
-    /// Says why, if nobody has said so before.
-    fn ends(&self, why: Error) {
-        let _ = self.end.set(why);
+    /// Records why the connection ends. Only the first reason is kept.
+    fn fail(&self, failure: Failure) {
+        let _ = self.failure.set(failure);
     }
 
-    /// Runs what serves this connection. A panic in it is one of ours, whatever has brought it
-    /// about, and is on the line before anybody can miss the task that it has ended.
-    pub async fn serve(&self, name: &str, task: impl Future<Output = Result<(), io::Error>>) {
-        let alarm = Alarm(self, name);
-        let ended = task.await;
-        std::mem::forget(alarm);
-        if let Err(error) = ended {
-            // Its socket leads to us.
-            self.ends(session::local(&format!("{name}: a local socket"), &error));
+    /// Runs a task of this connection. A panic in it is a local failure, whatever caused it, and is
+    /// recorded before the end of the task can be noticed.
+    pub async fn run(&self, server: &str, task: impl Future<Output = Result<(), io::Error>>) {
+        let guard = PanicGuard(self, server);
+        let result = task.await;
+        std::mem::forget(guard);
+        if let Err(error) = result {
+            self.fail(failures::local_socket(server, &error));
         }
     }
 }
 
-/// Dropped by a panic only.
-struct Alarm<'a>(&'a Line, &'a str);
+/// Records a panic when it is dropped by one.
+struct PanicGuard<'a>(&'a ConnState, &'a str);
 
-impl Drop for Alarm<'_> {
+impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.ends(panicked(self.1));
+            self.0.fail(failures::panicked(self.1));
         }
     }
 }
 
-/// What is said of a panic on the way to a server.
-pub fn panicked(name: &str) -> Error {
-    Error::Local(format!(
-        "{name}: the LDAP client panicked; please report it"
-    ))
-}
-
-/// Why carrying stops.
+/// Why forwarding stops.
 enum Stop {
-    /// The library has closed its end: it could not go on.
+    /// The library has closed its end, because it could not continue.
     Library,
-    /// The socket between it and us has failed.
-    Between(io::Error),
-    Breach(Breach),
-    Broken(io::Error),
+    /// The socket pair has failed.
+    LocalSocket(io::Error),
+    Invalid(Violation),
+    Server(io::Error),
 }
 
-/// Carries until one of the two has had enough, and leaves the reason on the line *before* the
-/// library sees its socket closed.
-pub async fn carry<S>(server: S, mut library: UnixStream, line: &Line, name: &str)
+/// Forwards until one side ends, and records the reason *before* the library sees its socket closed.
+pub async fn forward<S>(server: S, mut library: UnixStream, state: &ConnState, name: &str)
 where
     S: AsyncRead + AsyncWrite,
 {
     let (mut from_server, mut to_server) = split(server);
     let (mut from_library, mut to_library) = library.split();
     let stop = tokio::select! {
-        stop = requests(&mut from_library, &mut to_server) => stop,
-        stop = answers(&mut from_server, &mut to_library, line) => stop,
+        stop = forward_requests(&mut from_library, &mut to_server) => stop,
+        stop = forward_responses(&mut from_server, &mut to_library, state) => stop,
     };
-    line.ends(match stop {
-        Stop::Library => Error::Outage(format!("{name}: what it sends is not LDAP")),
-        Stop::Between(e) => session::local(&format!("{name}: a local socket"), &e),
-        Stop::Breach(breach) => Error::Outage(format!("{name}: {breach}")),
-        Stop::Broken(e) => broken(name, &e),
+    state.fail(match stop {
+        Stop::Library => failures::not_ldap(name),
+        Stop::LocalSocket(error) => failures::local_socket(name, &error),
+        Stop::Invalid(violation) => failures::invalid(name, violation),
+        Stop::Server(error) => failures::io(name, &error),
     });
 }
 
-/// Requests on their way. They hold passwords, so nothing of them stays behind.
-async fn requests(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> Stop {
-    let mut buffer = Zeroizing::new(vec![0; REQUEST]);
+/// Requests hold passwords, so the buffer is wiped.
+async fn forward_requests(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> Stop {
+    let mut buffer = Zeroizing::new(vec![0; REQUEST_BUFFER]);
     loop {
         let sent = match from.read(&mut buffer).await {
             Ok(0) => return Stop::Library,
-            Err(e) => return Stop::Between(e),
-            Ok(read) => once(buffer.get(..read).unwrap_or_default(), to).await,
+            Err(error) => return Stop::LocalSocket(error),
+            Ok(read) => write_once(buffer.get(..read).unwrap_or_default(), to).await,
         };
-        if let Err(e) = sent.and(to.flush().await) {
-            return Stop::Broken(e);
+        if let Err(error) = sent.and(to.flush().await) {
+            return Stop::Server(error);
         }
     }
 }
 
-/// Writes all of it, and nothing twice. `write_all` would: it hands the same bytes over again after
-/// EINTR, which TLS has taken by then. A bind would count twice in the directory's lock.
-async fn once(bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+/// Writes all bytes, none of them twice. `write_all` would write them twice: after EINTR it passes the
+/// same bytes again, which TLS has accepted already. A repeated bind would count twice in the directory's
+/// account lock.
+async fn write_once(bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let taken = to.write(rest).await?;
-        if taken == 0 {
+        let written = to.write(rest).await?;
+        if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        rest = rest.get(taken..).unwrap_or_default();
+        rest = rest.get(written..).unwrap_or_default();
     }
     Ok(())
 }
 
-/// Answers on their way, one whole message after the other.
-async fn answers(
+/// Forwards whole messages that have passed the check.
+async fn forward_responses(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    line: &Line,
+    state: &ConnState,
 ) -> Stop {
-    let mut inbox = Inbox::default();
+    let mut buffer = ReceiveBuffer::default();
     loop {
-        match inbox.message() {
-            Err(breach) => return Stop::Breach(breach),
+        match buffer.next_message() {
+            Err(violation) => return Stop::Invalid(violation),
             Ok(Some(message)) => {
-                if let Err(breach) = gate::admit(&message, line.awaited()) {
-                    return Stop::Breach(breach);
+                if let Err(violation) = validate::check(&message, state.request()) {
+                    return Stop::Invalid(violation);
                 }
-                if let Err(e) = to.write_all(&message).await {
-                    return match e.kind() {
+                if let Err(error) = to.write_all(&message).await {
+                    return match error.kind() {
                         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Stop::Library,
-                        _ => Stop::Between(e),
+                        _ => Stop::LocalSocket(error),
                     };
                 }
             }
-            Ok(None) => match inbox.fill(from).await {
+            Ok(None) => match buffer.fill(from).await {
                 Ok(()) => (),
                 Err(stop) => return stop,
             },
@@ -186,18 +180,18 @@ async fn answers(
     }
 }
 
-/// What a server has sent and nobody has looked at yet.
+/// Bytes from a server that are not checked yet.
 #[derive(Default)]
-struct Inbox {
+struct ReceiveBuffer {
     bytes: Vec<u8>,
-    /// How many came, over all.
-    seen: usize,
+    /// Number of bytes received on this connection.
+    received: usize,
 }
 
-impl Inbox {
-    /// The next whole message, if it is there.
-    fn message(&mut self) -> Result<Option<Vec<u8>>, Breach> {
-        match gate::frame(&self.bytes)? {
+impl ReceiveBuffer {
+    /// Removes the first message, if all of it is there.
+    fn next_message(&mut self) -> Result<Option<Vec<u8>>, Violation> {
+        match validate::message_length(&self.bytes)? {
             Some(length) if length <= self.bytes.len() => {
                 Ok(Some(self.bytes.drain(..length).collect()))
             }
@@ -205,58 +199,51 @@ impl Inbox {
         }
     }
 
-    /// Waits for more.
+    /// Waits for more bytes.
     async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> Result<(), Stop> {
-        let mut piece = [0; 4096];
-        let read = from.read(&mut piece).await.map_err(Stop::Broken)?;
+        let mut chunk = [0; 4096];
+        let read = from.read(&mut chunk).await.map_err(Stop::Server)?;
         if read == 0 {
-            return Err(Stop::Broken(io::ErrorKind::UnexpectedEof.into()));
+            return Err(Stop::Server(io::ErrorKind::UnexpectedEof.into()));
         }
-        self.seen = self.seen.saturating_add(read);
-        if self.seen > MOST {
-            return Err(Stop::Breach(Breach::TooLong));
+        self.received = self.received.saturating_add(read);
+        if self.received > MAX_RECEIVED {
+            return Err(Stop::Invalid(Violation::TooLong));
         }
         self.bytes
-            .extend_from_slice(piece.get(..read).unwrap_or_default());
+            .extend_from_slice(chunk.get(..read).unwrap_or_default());
         Ok(())
     }
 }
 
-/// Asks a server to go on under TLS (RFC 4511 §4.14), on a connection that has not been used yet,
-/// and gives its result code.
-pub async fn start_tls<S>(server: &mut S, name: &str) -> Result<u32, Error>
+/// Requests `StartTLS` (RFC 4511 §4.14) on a connection that has not been used yet, and returns the result
+/// code.
+pub async fn start_tls<S>(server: &mut S, name: &str) -> Result<u32, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     /// Message 1, `[APPLICATION 23]`, name `1.3.6.1.4.1.1466.20037`.
     const REQUEST: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
-    let breach = |breach: Breach| Error::Outage(format!("{name}: {breach}"));
-    server
-        .write_all(REQUEST)
-        .await
-        .map_err(|e| broken(name, &e))?;
-    let mut inbox = Inbox::default();
+    let invalid = |violation| failures::invalid(name, violation);
+    let io = |error: io::Error| failures::io(name, &error);
+    server.write_all(REQUEST).await.map_err(io)?;
+    let mut buffer = ReceiveBuffer::default();
     let message = loop {
-        match inbox.message().map_err(breach)? {
+        match buffer.next_message().map_err(invalid)? {
             Some(message) => break message,
-            None => match inbox.fill(server).await {
-                Err(Stop::Broken(e)) => return Err(broken(name, &e)),
-                Err(Stop::Breach(why)) => return Err(breach(why)),
-                Err(Stop::Library | Stop::Between(_)) | Ok(()) => (),
+            None => match buffer.fill(server).await {
+                Err(Stop::Server(error)) => return Err(io(error)),
+                Err(Stop::Invalid(violation)) => return Err(invalid(violation)),
+                Err(Stop::Library | Stop::LocalSocket(_)) | Ok(()) => (),
             },
         }
     };
-    // What came behind the answer in clear was put there by somebody on the way, to be taken for
-    // something said under TLS.
-    if !inbox.bytes.is_empty() {
-        return Err(breach(Breach::Unasked));
+    // Bytes that follow the response in clear text were injected by an attacker, to be taken for
+    // something that was received under TLS.
+    if !buffer.bytes.is_empty() {
+        return Err(invalid(Violation::Unexpected));
     }
-    gate::start_tls_answer(&message, 1).map_err(breach)
-}
-
-/// A connection that failed, in a handshake or later.
-pub fn broken(name: &str, error: &io::Error) -> Error {
-    net::Error::io(name, error).into()
+    validate::start_tls_result(&message, 1).map_err(invalid)
 }
 
 #[cfg(test)]
@@ -267,9 +254,10 @@ mod tests {
     };
 
     use super::*;
+    use crate::failure::FailureKind;
 
-    /// Takes what it is given, and says the first time that it was interrupted: as TLS does when the
-    /// system's call was.
+    /// Accepts what is written, but reports EINTR the first time, as TLS does when its own system call
+    /// was interrupted.
     struct Interrupted(Vec<u8>);
 
     impl AsyncWrite for Interrupted {
@@ -301,30 +289,33 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.build().unwrap();
         let mut server = Interrupted(Vec::new());
-        let sent = runtime.block_on(once(b"bind", &mut server));
+        let sent = runtime.block_on(write_once(b"bind", &mut server));
         assert!(sent.is_err());
         assert_eq!(server.0, b"bind");
     }
 
-    fn ends(task: impl Future<Output = Result<(), io::Error>> + Send + 'static) -> Option<Error> {
+    fn failure(
+        task: impl Future<Output = Result<(), io::Error>> + Send + 'static,
+    ) -> Option<Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.build().unwrap();
-        let line = std::sync::Arc::new(Line::default());
-        let served = std::sync::Arc::clone(&line);
-        let task = async move { served.serve("ldap://x", task).await };
-        // A panic ends the task, and is nobody else's.
+        let state = std::sync::Arc::new(ConnState::default());
+        let shared = std::sync::Arc::clone(&state);
+        let task = async move { shared.run("ldap://x", task).await };
+        // A panic ends the task only.
         let _ = runtime.block_on(async { tokio::spawn(task).await });
-        line.end()
+        state.failure()
     }
 
     #[test]
-    fn a_panic_or_a_socket_of_ours_is_no_outage() {
-        assert_eq!(ends(async { Ok(()) }), None);
-        for end in [
-            ends(async { panic!("an odd answer") }),
-            ends(async { Err(io::Error::from_raw_os_error(12)) }),
+    fn a_panic_or_a_failed_local_socket_is_not_an_outage() {
+        assert_eq!(failure(async { Ok(()) }), None);
+        for failure in [
+            failure(async { panic!("unexpected response") }),
+            failure(async { Err(io::Error::from_raw_os_error(12)) }),
         ] {
-            assert!(matches!(end, Some(Error::Local(_))), "{end:?}");
+            let kind = failure.map(|failure| failure.kind);
+            assert_eq!(kind, Some(FailureKind::Local));
         }
     }
 }

@@ -4,17 +4,15 @@
 use ldap3::LdapResult;
 
 use super::{
-    Error, answer,
-    miss::Miss,
-    passwordpolicy::{self, Cause, Objection},
-    said,
+    bind_result,
+    failover::ServerFailure,
+    failures,
+    password_policy::{self, Cause, Restriction},
+    result_code::{self, INAPPROPRIATE_AUTHENTICATION, INVALID_CREDENTIALS, SUCCESS},
+    sanitize,
     session::Session,
 };
 use crate::{net::Pace, secret::Secret};
-
-/// What one refusal takes of the log's value, in bytes: the remedy stands behind it, and after 400 the
-/// log cuts off.
-const MAX_WHAT: usize = 250;
 
 /// Binds as the account that searches, with the password policy control if `policy`.
 pub async fn bind(
@@ -23,122 +21,57 @@ pub async fn bind(
     password: &Secret,
     policy: bool,
     pace: Pace,
-) -> Result<(), Miss> {
+) -> Result<(), ServerFailure> {
     let password = password.reveal();
-    let control = passwordpolicy::request(policy);
+    let control = password_policy::request(policy);
     let result = session.bind(dn, password, control, pace).await?;
-    judge(&result, &session.name, password)
+    evaluate(&result, &session.server, password)
 }
 
-/// Whether the account may search now.
-fn judge(result: &LdapResult, server: &str, password: &str) -> Result<(), Miss> {
+/// Returns whether the account may search now.
+fn evaluate(result: &LdapResult, server: &str, password: &str) -> Result<(), ServerFailure> {
     let code = result.rc;
-    let told = answer::told(code, &said::without(password, &result.text));
-    if answer::is_outage(code) {
-        let what = format!("{server}: the service account's bind: {told}");
-        return Err(Miss::Next(Error::Outage(what)));
+    let description =
+        result_code::describe(code, &sanitize::without_secret(password, &result.text));
+    let failure = |cause| failures::service_bind(server, code, cause, &description);
+    if result_code::is_outage(code) {
+        return Err(failure(None).into());
     }
-    let objection = passwordpolicy::objection(&result.ctrls).map_err(|_| {
-        let what = "the service account's bind: its password policy control is malformed";
-        Miss::Next(Error::Outage(format!("{server}: {what}")))
-    })?;
-    let cause = match (code, objection) {
-        // A grace login is one that succeeds.
-        (answer::SUCCESS, None | Some(Objection::Grace(_))) => return Ok(()),
-        (_, Some(Objection::Expired(cause) | Objection::Locked(cause))) => Some(cause),
-        (_, None | Some(Objection::Grace(_))) => of_text(code, &result.text),
+    let restriction = password_policy::restriction(&result.ctrls)
+        .map_err(|_| failures::malformed_policy(server))?;
+    let cause = match (code, restriction) {
+        // A grace login is a bind that succeeds.
+        (SUCCESS, None | Some(Restriction::Grace(_))) => return Ok(()),
+        (_, Some(Restriction::Expired(cause) | Restriction::Locked(cause))) => Some(cause),
+        (_, None | Some(Restriction::Grace(_))) => of_text(code, &result.text),
     };
-    let (why, remedy) = cause.map_or_else(|| of_code(code), of_cause);
-    let what = format!("{server}: the service account's bind: {why}, {told}");
-    // Another server would say the same, and count one more wrong password.
-    Err(Miss::End(Error::Refused {
-        what: said::cut(&what, MAX_WHAT),
-        remedy,
-    }))
+    // Another server would refuse it too, and count one more wrong password.
+    Err(ServerFailure::Final(failure(cause)))
 }
 
-/// What Active Directory says in its text.
+/// Returns the cause that Active Directory gives in its text.
 fn of_text(code: u32, text: &str) -> Option<Cause> {
-    match (code, answer::active_directory(text)?) {
+    match (code, bind_result::active_directory(text)?) {
         (
-            answer::INVALID_CREDENTIALS | answer::INAPPROPRIATE_AUTHENTICATION,
-            Objection::Expired(cause) | Objection::Locked(cause),
+            INVALID_CREDENTIALS | INAPPROPRIATE_AUTHENTICATION,
+            Restriction::Expired(cause) | Restriction::Locked(cause),
         ) => Some(cause),
         _ => None,
     }
 }
 
-/// What happened, and what to do about it.
-type Words = (&'static str, &'static str);
-
-const fn of_cause(cause: Cause) -> Words {
-    let remedy = match cause {
-        Cause::PasswordExpired => {
-            "Change the password of bind_dn, write it to bind_password_file, and exempt the account from expiry."
-        }
-        Cause::MustChange => {
-            "Change the password of bind_dn once as that account, and write it to bind_password_file."
-        }
-        Cause::AccountExpired => "Remove the expiry date of the account bind_dn in the directory.",
-        Cause::Disabled => "Enable the account bind_dn in the directory.",
-        Cause::Locked => {
-            "Unlock the account bind_dn, then check bind_password: wrong ones (on another host, too) lock it."
-        }
-        Cause::Hours => "Allow the account bind_dn to log on at any hour.",
-        Cause::Workstation => "Allow the account bind_dn to log on from this host.",
-        Cause::LogonType => "Grant the account bind_dn the right to log on over the network.",
-        Cause::Restricted => "Remove the restriction of the account bind_dn in the directory.",
-        Cause::Unnamed => UNNAMED,
-    };
-    (cause.text(), remedy)
-}
-
-const UNNAMED: &str = "Look at the directory's log: it says why bind_dn may not bind.";
-const TLS: &str = "Use ldaps:// in [ldap] uris, or start_tls = true.";
-
-const fn of_code(code: u32) -> Words {
-    match code {
-        answer::INVALID_CREDENTIALS => (
-            "wrong name or password",
-            "Check bind_dn and bind_password (or bind_password_file) in [ldap].",
-        ),
-        answer::STRONGER_AUTH_REQUIRED => (
-            "the server requires TLS, or signing, for a simple bind",
-            TLS,
-        ),
-        answer::CONFIDENTIALITY_REQUIRED => ("the server requires TLS", TLS),
-        answer::INAPPROPRIATE_AUTHENTICATION => (
-            "the entry has no password, or may not bind with one",
-            "Give the entry bind_dn a password, and allow it simple bind.",
-        ),
-        answer::AUTH_METHOD_NOT_SUPPORTED => (
-            "the server does not allow simple bind",
-            "Allow simple bind over TLS in the server.",
-        ),
-        answer::NO_SUCH_OBJECT | answer::INVALID_DN_SYNTAX => (
-            "there is no such entry",
-            "Check bind_dn in [ldap]: it is the whole name, as in uid=pam,ou=services,dc=example,dc=org.",
-        ),
-        answer::REFERRAL => (
-            "this server does not hold the entry",
-            "Check bind_dn in [ldap], or name a server that holds it in uris.",
-        ),
-        answer::CONSTRAINT_VIOLATION
-        | answer::INSUFFICIENT_ACCESS_RIGHTS
-        | answer::UNWILLING_TO_PERFORM => (Cause::Unnamed.text(), UNNAMED),
-        _ => ("the server refuses it", UNNAMED),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use ldap3::controls::{Control, RawControl};
 
     use super::*;
+    use crate::failure::FailureKind;
 
     const PASSWORD: &str = "obviously-fake";
 
-    fn bind(code: u32, text: &str, policy: Option<&[u8]>) -> Result<(), Miss> {
+    fn bind(code: u32, text: &str, policy: Option<&[u8]>) -> Result<(), ServerFailure> {
         let control = policy.map(|value| {
             let control = RawControl {
                 ctype: "1.3.6.1.4.1.42.2.27.8.5.1".to_owned(),
@@ -154,18 +87,24 @@ mod tests {
             refs: vec![],
             ctrls: control.into_iter().collect(),
         };
-        judge(&result, "ldaps://ldap.example.org:636", PASSWORD)
+        evaluate(&result, "ldaps://ldap.example.org:636", PASSWORD)
     }
 
-    /// What is said, and what to do.
-    fn refused(outcome: Result<(), Miss>) -> (String, &'static str) {
+    /// The text and the remedy.
+    fn refused(outcome: Result<(), ServerFailure>) -> (String, Cow<'static, str>) {
         match outcome {
-            Err(
-                Miss::Next(Error::Refused { what, remedy })
-                | Miss::End(Error::Refused { what, remedy }),
-            ) => (what, remedy),
-            Err(Miss::Next(other) | Miss::End(other)) => panic!("{other:?}"),
-            Ok(()) => panic!("in"),
+            Err(ServerFailure::TryNext(failure) | ServerFailure::Final(failure)) => {
+                assert_eq!(failure.kind, FailureKind::Refused);
+                (failure.what, failure.remedy)
+            }
+            Ok(()) => panic!("not refused"),
+        }
+    }
+
+    fn is_outage(outcome: &Result<(), ServerFailure>) -> bool {
+        match outcome {
+            Err(ServerFailure::TryNext(failure)) => failure.kind == FailureKind::Outage,
+            Err(ServerFailure::Final(_)) | Ok(()) => false,
         }
     }
 
@@ -180,11 +119,15 @@ mod tests {
         for (data, why, what_to_do) in [
             ("52e", "wrong name or password", "Check bind_dn"),
             ("525", "wrong name or password", "Check bind_dn"),
-            ("530", "no logon allowed at this hour", "at any hour"),
-            ("531", "no logon allowed from here", "from this host"),
+            ("530", "logon is not allowed at this hour", "at any hour"),
+            (
+                "531",
+                "logon is not allowed from this host",
+                "from this host",
+            ),
             ("532", "the password has expired", "exempt the account"),
             ("533", "the account is disabled", "Enable the account"),
-            ("569", "this kind of logon", "over the network"),
+            ("569", "this type of logon", "over the network"),
             ("701", "the account has expired", "expiry date"),
             (
                 "773",
@@ -194,7 +137,8 @@ mod tests {
             ("775", "the account is locked", "Unlock the account"),
         ] {
             let (what, remedy) = refused(bind(49, &active_directory(data), None));
-            let begins = format!("ldaps://ldap.example.org:636: the service account's bind: {why}");
+            let begins =
+                format!("ldaps://ldap.example.org:636: the service account's bind failed: {why}");
             assert!(what.starts_with(&begins), "{data}: {what}");
             assert!(remedy.contains(what_to_do), "{data}: {remedy}");
         }
@@ -206,58 +150,55 @@ mod tests {
             (49, &[0x30, 3, 0x81, 1, 0][..], Cause::PasswordExpired),
             (49, &[0x30, 3, 0x81, 1, 1], Cause::Locked),
             (53, &[0x30, 3, 0x81, 1, 1], Cause::Locked),
-            // It may bind, and then change its password and nothing else.
+            // The account may bind, but only to change its password.
             (0, &[0x30, 3, 0x81, 1, 2], Cause::MustChange),
         ] {
             let (what, remedy) = refused(bind(code, "", Some(value)));
-            assert!(what.contains(why.text()), "{what}");
-            assert_eq!(remedy, of_cause(why).1);
+            assert!(what.contains(failures::of_cause(why).0), "{what}");
+            assert_eq!(remedy, failures::of_cause(why).1);
         }
-        // Still good for a while, or for some more logins.
+        // The password is valid for some time, or for some logins.
         for value in [
             &[0x30, 5, 0xa0, 3, 0x80, 1, 60][..],
             &[0x30, 5, 0xa0, 3, 0x81, 1, 2],
         ] {
             assert!(bind(0, "", Some(value)).is_ok());
         }
-        let odd = bind(49, "", Some(b"expired"));
-        assert!(matches!(odd, Err(Miss::Next(Error::Outage(_)))));
+        let malformed = bind(49, "", Some(b"expired"));
+        assert!(is_outage(&malformed));
     }
 
     #[test]
-    fn each_code_has_its_sentence_and_no_other_server_is_asked() {
+    fn each_code_has_its_text_and_no_other_server_is_asked() {
         for (code, why, what_to_do) in [
             (7, "simple bind", "Allow simple bind"),
             (8, "requires TLS, or signing", "ldaps://"),
             (13, "requires TLS", "start_tls"),
             (10, "does not hold", "uris"),
-            (19, "not bind", "log"),
+            (19, "refuses binds", "log"),
             (32, "no such entry", "bind_dn"),
             (34, "no such entry", "bind_dn"),
             (48, "no password", "simple bind"),
             (49, "wrong name or password", "bind_password"),
-            (50, "not bind", "log"),
-            (53, "not bind", "log"),
+            (50, "refuses binds", "log"),
+            (53, "refuses binds", "log"),
             (80, "refuses", "log"),
         ] {
             let outcome = bind(code, "", None);
-            assert!(matches!(outcome, Err(Miss::End(_))), "{code}");
+            assert!(matches!(outcome, Err(ServerFailure::Final(_))), "{code}");
             let (what, remedy) = refused(outcome);
             assert!(what.contains(why), "{code}: {what}");
             assert!(remedy.contains(what_to_do), "{code}: {remedy}");
         }
         for code in [3, 51, 52] {
             let outcome = bind(code, &active_directory("775"), None);
-            assert!(
-                matches!(outcome, Err(Miss::Next(Error::Outage(_)))),
-                "{code}"
-            );
+            assert!(is_outage(&outcome), "{code}");
         }
         assert!(bind(0, &active_directory("775"), None).is_ok());
     }
 
     #[test]
-    fn the_remedy_stands_within_what_the_log_keeps_and_no_password_in_it() {
+    fn the_remedy_is_within_what_the_log_keeps_and_the_password_is_not_repeated() {
         let long = format!("{}{}", active_directory("532"), "\u{e4}".repeat(300));
         let (what, remedy) = refused(bind(49, &long, None));
         let mut line = String::new();

@@ -1,7 +1,7 @@
-//! One connection to one server, and the two things that are asked on it.
+//! One connection to one server, and the two requests that are sent on it.
 #![forbid(unsafe_code)]
 
-use std::{future::Future, net::TcpStream, os::unix::net::UnixStream, pin::pin, sync::Arc};
+use std::{future::Future, io, net::TcpStream, os::unix::net::UnixStream, pin::pin, sync::Arc};
 
 use ldap3::{
     DerefAliases, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchOptions,
@@ -12,53 +12,52 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::AbortHandle,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    Error, answer,
-    gate::Awaited,
-    relay::{self, Line},
-    said,
+    failures,
+    relay::{self, ConnState},
+    result_code,
+    validate::Request,
 };
 use crate::{
     config::{LdapUri, Security},
     deadline,
+    failure::Failure,
     net::{self, Pace},
 };
 
-/// Entries that are asked for: with two it is known that one is not the only one.
-const ENTRIES: i32 = 2;
+/// Size limit of a search: two entries show that the first is not the only one.
+const MAX_ENTRIES: i32 = 2;
 
-/// Waits for a step.
-async fn wait<T>(
+/// Waits for one step, within its time.
+async fn within<T>(
     pace: Pace,
-    name: &str,
+    server: &str,
     what: &str,
-    step: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
+    step: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let by = pace.step();
     let mut step = pin!(step);
     loop {
-        let answer = tokio::time::timeout(deadline::turn(by), step.as_mut()).await;
+        let result = tokio::time::timeout(deadline::turn(by), step.as_mut()).await;
         deadline::turned();
-        match answer {
-            Ok(answer) => return answer,
-            Err(_) if by.is_over() => {
-                return Err(Error::Outage(format!("{name}: {what} took too long")));
-            }
+        match result {
+            Ok(result) => return result,
+            Err(_) if by.is_over() => return Err(failures::timed_out(server, what)),
             Err(_) => {}
         }
     }
 }
 
-/// A connection, not protected yet.
-pub enum Dialled {
+/// An open connection without TLS.
+pub enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-/// How a server is named in texts.
-pub fn name(uri: &LdapUri) -> String {
+/// Returns the name of a server for error texts.
+pub fn server_name(uri: &LdapUri) -> String {
     match uri {
         LdapUri::Tcp {
             host,
@@ -79,37 +78,22 @@ pub fn name(uri: &LdapUri) -> String {
     }
 }
 
-impl From<net::Error> for Error {
-    fn from(error: net::Error) -> Self {
-        match error {
-            net::Error::Outage(what) | net::Error::ClosedEarly(what) => Self::Outage(what),
-            net::Error::Refused { what, remedy } => Self::Refused { what, remedy },
-            net::Error::Local(what) => Self::Local(what),
-        }
-    }
-}
-
-/// What this machine lacks, with the number by which the system names it.
-pub fn local(what: &str, error: &std::io::Error) -> Error {
-    Error::Local(format!("{what}: {}", said::printable(&error.to_string())))
-}
-
-/// What a search gave.
-pub struct Searched {
+/// The result of a search.
+pub struct SearchResult {
     /// At most two.
     pub entries: Vec<StructureTag>,
-    /// `None`: nobody waited for it, there were two entries.
+    /// `None` if the result was not waited for, because there were two entries.
     pub result: Option<LdapResult>,
     /// Whether there were references to other servers.
     pub has_references: bool,
 }
 
-/// A connection on which LDAP is spoken. Dropping it closes it, without a word or a wait.
+/// An LDAP connection. Dropping it closes the connection without an unbind request and without waiting.
 pub struct Session {
     ldap: ldap3::Ldap,
     tasks: [AbortHandle; 2],
-    line: Arc<Line>,
-    pub name: String,
+    state: Arc<ConnState>,
+    pub server: String,
 }
 
 impl Drop for Session {
@@ -121,207 +105,199 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Protects a connection as settled, and speaks LDAP on it.
+    /// Starts TLS on a connection if the settings require it, and then the LDAP library.
     pub async fn open(
-        dialled: Dialled,
+        transport: Transport,
         uri: &LdapUri,
         tls: Option<&Arc<ClientConfig>>,
-        name: String,
+        server: String,
         pace: Pace,
-    ) -> Result<Self, Error> {
-        let local = |e| local(&name, &e);
-        let (stream, host, security) = match (dialled, uri) {
-            (Dialled::Tcp(stream), LdapUri::Tcp { host, security, .. }) => {
-                stream.set_nonblocking(true).map_err(local)?;
-                let stream = tokio::net::TcpStream::from_std(stream).map_err(local)?;
+    ) -> Result<Self, Failure> {
+        let system = |error| failures::system(&server, &error);
+        let (stream, host, security) = match (transport, uri) {
+            (Transport::Tcp(stream), LdapUri::Tcp { host, security, .. }) => {
+                stream.set_nonblocking(true).map_err(system)?;
+                let stream = tokio::net::TcpStream::from_std(stream).map_err(system)?;
                 (stream, host, *security)
             }
-            (Dialled::Unix(stream), _) => {
-                stream.set_nonblocking(true).map_err(local)?;
-                let stream = tokio::net::UnixStream::from_std(stream).map_err(local)?;
-                return Self::speak(stream, name).await;
+            (Transport::Unix(stream), _) => {
+                stream.set_nonblocking(true).map_err(system)?;
+                let stream = tokio::net::UnixStream::from_std(stream).map_err(system)?;
+                return Self::start(stream, server).await;
             }
-            (Dialled::Tcp(_), LdapUri::Unix(_)) => {
-                return Err(Error::Local(format!("{name}: not a local socket")));
+            (Transport::Tcp(_), LdapUri::Unix(_)) => {
+                return Err(failures::local(format!("{server}: not a local socket")));
             }
         };
         match (security, tls) {
-            (Security::Loopback, _) => Self::speak(stream, name).await,
+            (Security::Loopback, _) => Self::start(stream, server).await,
             (Security::Tls | Security::StartTls, Some(tls)) => {
-                let start = security == Security::StartTls;
-                let stream = protect(stream, host, tls, start, &name, pace).await?;
-                Self::speak(stream, name).await
+                let is_start_tls = security == Security::StartTls;
+                let stream = secure(stream, host, tls, is_start_tls, &server, pace).await?;
+                Self::start(stream, server).await
             }
             (Security::Tls | Security::StartTls, None) => {
-                Err(Error::Local(format!("{name}: no TLS configuration")))
+                Err(failures::local(format!("{server}: no TLS configuration")))
             }
         }
     }
 
-    /// Puts the LDAP library behind the relay.
-    async fn speak<S>(server: S, name: String) -> Result<Self, Error>
+    /// Starts the LDAP library behind the relay.
+    async fn start<S>(stream: S, server: String) -> Result<Self, Failure>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let local = |e| local(&name, &e);
-        let (near, far) = UnixStream::pair().map_err(local)?;
-        near.set_nonblocking(true).map_err(local)?;
-        let near = tokio::net::UnixStream::from_std(near).map_err(local)?;
+        let system = |error| failures::system(&server, &error);
+        let (near, far) = UnixStream::pair().map_err(system)?;
+        near.set_nonblocking(true).map_err(system)?;
+        let near = tokio::net::UnixStream::from_std(near).map_err(system)?;
         let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(far));
         let (connection, ldap) = LdapConnAsync::with_settings(settings, "ldapi:///")
             .await
-            .map_err(|_| Error::Local(format!("{name}: no local socket for LDAP")))?;
-        let line = Arc::new(Line::default());
+            .map_err(|_| failures::local(format!("{server}: no local socket for LDAP")))?;
+        let state = Arc::new(ConnState::default());
         let relay = tokio::spawn({
-            let (line, name) = (Arc::clone(&line), name.clone());
+            let (state, server) = (Arc::clone(&state), server.clone());
             async move {
-                let carry = async {
-                    relay::carry(server, near, &line, &name).await;
+                let forward = async {
+                    relay::forward(stream, near, &state, &server).await;
                     Ok(())
                 };
-                line.serve(&name, carry).await;
+                state.run(&server, forward).await;
             }
         });
         let library = tokio::spawn({
-            let (line, name) = (Arc::clone(&line), name.clone());
+            let (state, server) = (Arc::clone(&state), server.clone());
             async move {
-                let drive = async { connection.drive().await.map_or_else(on_its_socket, Ok) };
-                line.serve(&name, drive).await;
+                let drive = async { connection.drive().await.map_or_else(socket_error, Ok) };
+                state.run(&server, drive).await;
             }
         });
         Ok(Self {
             ldap,
             tasks: [relay.abort_handle(), library.abort_handle()],
-            line,
-            name,
+            state,
+            server,
         })
     }
 
-    /// Whether it is of no more use, as far as it has been served.
+    /// Whether the connection has ended, as far as its tasks have run.
     pub fn has_ended(&self) -> bool {
-        self.line.end().is_some()
+        self.state.failure().is_some()
     }
 
-    /// A simple bind (RFC 4511 §4.2), sent once.
+    /// Sends one simple bind (RFC 4511 §4.2).
     pub async fn bind(
         &mut self,
         dn: &str,
         password: &str,
         control: Option<RawControl>,
         pace: Pace,
-    ) -> Result<LdapResult, Error> {
-        self.line.expect(Awaited::Bind);
-        let (line, name, ldap) = (&self.line, &self.name, &mut self.ldap);
+    ) -> Result<LdapResult, Failure> {
+        self.state.expect(Request::Bind);
+        let (state, server, ldap) = (&self.state, &self.server, &mut self.ldap);
         let bind = async {
             ldap.with_controls(control.into_iter().collect::<Vec<_>>())
                 .simple_bind(dn, password)
                 .await
-                .map_err(|e| failed(line, name, &e))
+                .map_err(|error| library_failure(state, server, &error))
         };
-        wait(pace, name, "the bind", bind).await
+        within(pace, server, "the bind", bind).await
     }
 
-    /// A search for at most two entries. References to other servers are not entries, and nobody
-    /// follows them: whom they lead to was not settled by the administrator.
+    /// Searches for at most two entries. References to other servers are not entries and are not
+    /// followed: the administrator has not configured the servers that they name.
     pub async fn search(
         &mut self,
         base: &str,
         filter: &str,
         attributes: Vec<&str>,
         pace: Pace,
-    ) -> Result<Searched, Error> {
-        self.line.expect(Awaited::Search);
-        // In whole seconds, and 0 would be for ever (RFC 4511 §4.5.1.5).
-        let seconds = pace.step().left().as_secs().saturating_add(1);
-        let options = SearchOptions::new()
-            .deref(DerefAliases::Never)
-            .typesonly(false)
-            .sizelimit(ENTRIES)
-            .timelimit(i32::try_from(seconds).unwrap_or(i32::MAX));
-        let (line, name, ldap) = (&self.line, &self.name, &mut self.ldap);
-        let failed = |e| failed(line, name, &e);
+    ) -> Result<SearchResult, Failure> {
+        self.state.expect(Request::Search);
+        let (state, server, ldap) = (&self.state, &self.server, &mut self.ldap);
+        let failure = |error| library_failure(state, server, &error);
         let search = async {
-            let mut entries = Vec::new();
-            let mut has_references = false;
+            let mut found = SearchResult {
+                entries: Vec::new(),
+                result: None,
+                has_references: false,
+            };
             let mut stream = ldap
-                .with_search_options(options)
+                .with_search_options(options(pace))
                 .streaming_search(base, Scope::Subtree, filter, attributes)
                 .await
-                .map_err(failed)?;
-            while let Some(entry) = stream.next().await.map_err(failed)? {
+                .map_err(failure)?;
+            while let Some(entry) = stream.next().await.map_err(failure)? {
                 if entry.is_ref() {
-                    has_references = true;
+                    found.has_references = true;
                 } else {
-                    entries.push(entry.0);
+                    found.entries.push(entry.0);
                 }
-                if entries.len() > 1 {
-                    return Ok(Searched {
-                        entries,
-                        result: None,
-                        has_references,
-                    });
+                if found.entries.len() > 1 {
+                    return Ok(found);
                 }
             }
-            let result = Some(stream.finish().await);
-            Ok(Searched {
-                entries,
-                result,
-                has_references,
-            })
+            found.result = Some(stream.finish().await);
+            Ok(found)
         };
-        wait(pace, name, "the search", search).await
+        within(pace, server, "the search", search).await
     }
 }
 
-/// TLS on a connection, from the start or after asking for it.
-async fn protect(
+fn options(pace: Pace) -> SearchOptions {
+    // In whole seconds; 0 would be no limit (RFC 4511 §4.5.1.5).
+    let seconds = pace.step().left().as_secs().saturating_add(1);
+    SearchOptions::new()
+        .deref(DerefAliases::Never)
+        .typesonly(false)
+        .sizelimit(MAX_ENTRIES)
+        .timelimit(i32::try_from(seconds).unwrap_or(i32::MAX))
+}
+
+/// Starts TLS on a connection, at once or after a `StartTLS` request.
+async fn secure(
     mut stream: tokio::net::TcpStream,
     host: &str,
     tls: &Arc<ClientConfig>,
-    start: bool,
-    name: &str,
+    is_start_tls: bool,
+    server: &str,
     pace: Pace,
-) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Error> {
-    let server = net::server_name(host, name)?;
-    if start {
-        let asked = relay::start_tls(&mut stream, name);
-        let code = wait(pace, name, "StartTLS", asked).await?;
-        if code != answer::SUCCESS {
-            let what = format!("{name}: StartTLS: {}", answer::named(code));
-            return Err(if answer::is_outage(code) {
-                Error::Outage(what)
-            } else {
-                let remedy = "Check that the server has TLS, or use ldaps:// in [ldap] uris.";
-                Error::Refused { what, remedy }
-            });
+) -> Result<TlsStream<tokio::net::TcpStream>, Failure> {
+    let name = net::server_name(host, server).map_err(failures::connection)?;
+    if is_start_tls {
+        let request = relay::start_tls(&mut stream, server);
+        let code = within(pace, server, "StartTLS", request).await?;
+        if code != result_code::SUCCESS {
+            return Err(failures::start_tls(server, code));
         }
     }
     let handshake = async {
         TlsConnector::from(Arc::clone(tls))
-            .connect(server, stream)
+            .connect(name, stream)
             .await
-            .map_err(|e| relay::broken(name, &e))
+            .map_err(|error| failures::io(server, &error))
     };
-    wait(pace, name, "TLS", handshake).await
+    within(pace, server, "the TLS handshake", handshake).await
 }
 
-/// What of the library's ends is its socket's, which leads to us: an error that has a number. One
-/// without is about what it has read there.
-fn on_its_socket(error: LdapError) -> Result<(), std::io::Error> {
+/// Returns the error of the library's end of the socket pair, if it is one: such an error has a number. An
+/// error without a number is about the data.
+fn socket_error(error: LdapError) -> Result<(), io::Error> {
     match error {
         LdapError::Io { source } if source.raw_os_error().is_some() => match source.kind() {
-            std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset => Ok(()),
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Ok(()),
             _ => Err(source),
         },
         _ => Ok(()),
     }
 }
 
-/// The library could not go on: the line knows why.
-fn failed(line: &Line, name: &str, error: &LdapError) -> Error {
-    line.end().unwrap_or_else(|| match error {
-        LdapError::FilterParsing => Error::Local(String::from("filter is not an LDAP filter")),
-        _ => Error::Outage(format!("{name}: what it sends is not LDAP")),
+/// Returns why the library could not continue; the connection's state has the reason if it has ended.
+fn library_failure(state: &ConnState, server: &str, error: &LdapError) -> Failure {
+    state.failure().unwrap_or_else(|| match error {
+        LdapError::FilterParsing => failures::invalid_filter(),
+        _ => failures::not_ldap(server),
     })
 }
 
@@ -330,33 +306,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_the_library_is_what_it_has_read_or_this_machine() {
+    fn only_a_failed_socket_of_the_library_is_an_error_of_this_machine() {
         let io = |source| LdapError::Io { source };
         let number = |errno| io(std::io::Error::from_raw_os_error(errno));
-        let said = io(std::io::Error::other("invalid tag"));
-        for whoever_reads in [number(32), number(104), said, LdapError::FilterParsing] {
-            assert!(on_its_socket(whoever_reads).is_ok());
+        let data = io(std::io::Error::other("invalid tag"));
+        for error in [number(32), number(104), data, LdapError::FilterParsing] {
+            assert!(socket_error(error).is_ok());
         }
-        assert!(on_its_socket(number(12)).is_err());
-        let line = Line::default();
-        let filter = failed(&line, "x", &LdapError::FilterParsing);
-        assert!(matches!(filter, Error::Local(_)), "{filter:?}");
-        let other = failed(&line, "x", &LdapError::EndOfStream);
-        assert!(matches!(other, Error::Outage(_)), "{other:?}");
-    }
-
-    #[test]
-    fn what_this_machine_lacks_keeps_its_number() {
-        let full = std::io::Error::from_raw_os_error(24);
-        let expected = "no runtime: Too many open files (os error 24)";
-        assert_eq!(
-            local("no runtime", &full),
-            Error::Local(expected.to_owned())
-        );
-        let low = std::io::Error::from_raw_os_error(12);
-        assert_eq!(
-            relay::broken("x", &low),
-            Error::Local(String::from("x: Cannot allocate memory (os error 12)"))
-        );
+        assert!(socket_error(number(12)).is_err());
+        let state = ConnState::default();
+        let filter = library_failure(&state, "x", &LdapError::FilterParsing);
+        assert_eq!(filter, failures::invalid_filter());
+        let other = library_failure(&state, "x", &LdapError::EndOfStream);
+        assert_eq!(other, failures::not_ldap("x"));
     }
 }

@@ -10,11 +10,17 @@ mod securing;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Entry, Error, Found, Unproved,
+    Entry, Found, Unproved,
     ldap::Ldap,
     stage::{Asked, BIND, Play, SEARCH, entry},
 };
-use crate::{config, deadline::Deadline, id::LoginId, secret::Secret};
+use crate::{
+    config,
+    deadline::Deadline,
+    failure::{Failure, FailureKind},
+    id::LoginId,
+    secret::Secret,
+};
 
 const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
 const PASSWORD: &str = "correct horse";
@@ -49,11 +55,11 @@ fn with_bind(play: impl Fn(&Asked) -> Play + Send + Sync) -> impl Fn(&Asked) -> 
     }
 }
 
-fn opened(settings: &config::Ldap) -> Result<Ldap, Error> {
+fn opened(settings: &config::Ldap) -> Result<Ldap, Failure> {
     Ldap::new(&Arc::new(settings.clone()))
 }
 
-fn find(settings: &config::Ldap) -> Result<Found, Error> {
+fn find(settings: &config::Ldap) -> Result<Found, Failure> {
     opened(settings)?.find("alice", soon())
 }
 
@@ -68,14 +74,14 @@ fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, Unproved> {
     Ok(proved.proof.login())
 }
 
-fn is_outage<T>(outcome: &Result<T, Error>) -> bool {
-    matches!(outcome, Err(Error::Outage(_)))
+fn is_outage<T>(result: &Result<T, Failure>) -> bool {
+    matches!(result, Err(failure) if failure.kind == FailureKind::Outage)
 }
 
-fn is_refused<T>(outcome: &Result<T, Error>) -> bool {
-    matches!(outcome, Err(Error::Refused { .. }))
+fn is_refused<T>(result: &Result<T, Failure>) -> bool {
+    matches!(result, Err(failure) if failure.kind == FailureKind::Refused)
 }
 
-fn is_unproved_outage<T>(outcome: &Result<T, Unproved>) -> bool {
-    matches!(outcome, Err(Unproved::Error(Error::Outage(_))))
+fn is_unproved_outage<T>(result: &Result<T, Unproved>) -> bool {
+    matches!(result, Err(Unproved::Failed(failure)) if failure.kind == FailureKind::Outage)
 }

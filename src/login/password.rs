@@ -4,7 +4,7 @@
 use ring::{hmac, rand::SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{End, Login, PromptReply, Services, of_directory};
+use super::{End, Login, PromptReply, Services};
 use crate::{
     config::Source,
     directory::{Entry, Unproved},
@@ -105,7 +105,7 @@ impl Login<'_> {
                     self.deny(Denied::PasswordExpired, why)
                 }
                 Unproved::Locked(why) => self.deny(Denied::DirectoryLocked, why),
-                Unproved::Error(error) => of_directory(&error),
+                Unproved::Failed(failure) => End::Failed(failure),
             })?;
         self.grace = proved.grace;
         let first = First::Password(proved.proof);

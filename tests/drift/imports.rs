@@ -40,7 +40,14 @@ const PICTURE: &[(&str, &[&str])] = &[
     ),
     (
         "admin",
-        &["directory", "ledger", "config", "sys", "deadline"],
+        &[
+            "directory",
+            "ledger",
+            "config",
+            "sys",
+            "deadline",
+            "failure",
+        ],
     ),
     // One login.
     (
@@ -69,7 +76,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "directory",
         &[
-            "config", "deadline", "id", "net", "phone", "prefetch", "secret",
+            "config", "deadline", "failure", "id", "net", "phone", "prefetch", "secret",
         ],
     ),
     (

@@ -6,13 +6,13 @@ use ldap3::{
     controls::{Control, RawControl},
 };
 
-use crate::config::Grace;
 use crate::directory::{
-    Error, Unproved, answer,
-    gate::{Awaited, admit, frame, start_tls_answer},
-    passwordpolicy::{self, Objection},
-    said,
+    Unproved, bind_result,
+    password_policy::{self, Restriction},
+    sanitize,
+    validate::{Request, check, message_length, start_tls_result},
 };
+use crate::{config::Grace, failure::FailureKind};
 
 /// A person's password, in these properties.
 const PASSWORD: &str = "correct horse";
@@ -37,7 +37,7 @@ pub fn bind(bytes: &[u8]) {
             val: Some(control.to_vec()),
         },
     );
-    let objection = passwordpolicy::objection(std::slice::from_ref(&value));
+    let restriction = password_policy::restriction(std::slice::from_ref(&value));
     let text = String::from_utf8_lossy(text).into_owned();
     texts(&text);
     let result = LdapResult {
@@ -48,22 +48,25 @@ pub fn bind(bytes: &[u8]) {
         ctrls: vec![value],
     };
     let server = "ldaps://ldap.example.org:636";
-    let strict = answer::judge(&result, server, PASSWORD, Grace::Deny);
-    let told = match answer::judge(&result, server, PASSWORD, Grace::Allow) {
+    let strict = bind_result::evaluate(&result, server, PASSWORD, Grace::Deny);
+    let told = match bind_result::evaluate(&result, server, PASSWORD, Grace::Allow) {
         Ok(None) => {
             assert!(strict == Ok(None));
-            return assert!(result.rc == 0 && objection == Ok(None));
+            return assert!(result.rc == 0 && restriction == Ok(None));
         }
         Ok(Some(left)) => {
             assert!(matches!(strict, Err(Unproved::Expired(_))));
-            return assert!(result.rc == 0 && objection == Ok(Some(Objection::Grace(left))));
+            return assert!(result.rc == 0 && restriction == Ok(Some(Restriction::Grace(left))));
         }
         Err(Unproved::Wrong) => return assert!(matches!(result.rc, 48 | 49)),
         Err(Unproved::Expired(told) | Unproved::Locked(told)) => told,
-        Err(Unproved::Error(error)) => {
-            let is_outage = matches!(result.rc, 3 | 51 | 52) || objection.is_err();
-            assert!(is_outage || !matches!(error, Error::Outage(_)), "{error}");
-            error.to_string()
+        Err(Unproved::Failed(failure)) => {
+            let is_outage = matches!(result.rc, 3 | 51 | 52) || restriction.is_err();
+            assert!(
+                is_outage || failure.kind != FailureKind::Outage,
+                "{failure:?}"
+            );
+            failure.what
         }
     };
     one_line(&told);
@@ -71,26 +74,26 @@ pub fn bind(bytes: &[u8]) {
 }
 
 fn message(bytes: &[u8]) {
-    if let Ok(Some(length)) = frame(bytes) {
+    if let Ok(Some(length)) = message_length(bytes) {
         if let Some(message) = bytes.get(..length) {
-            if admit(message, Awaited::Bind).is_ok() {
+            if check(message, Request::Bind).is_ok() {
                 let read = parse_tag(message);
                 assert!(read.is_ok_and(|(rest, _)| rest.is_empty()));
-                assert!(admit(message, Awaited::Search).is_err());
+                assert!(check(message, Request::Search).is_err());
             }
-            let _ = start_tls_answer(message, 1).map(|code| assert!(i32::try_from(code).is_ok()));
+            let _ = start_tls_result(message, 1).map(|code| assert!(i32::try_from(code).is_ok()));
         }
     }
 }
 
 /// What a server says, made fit for a log.
 fn texts(text: &str) {
-    let shown = said::printable(text);
+    let shown = sanitize::printable(text);
     one_line(&shown);
     assert!(shown.chars().count() <= 203, "{shown}");
     for told in [
-        said::without(PASSWORD, text),
-        said::without_name(PASSWORD, text),
+        sanitize::without_secret(PASSWORD, text),
+        sanitize::without_name(PASSWORD, text),
     ] {
         one_line(&told);
         assert!(
@@ -99,7 +102,7 @@ fn texts(text: &str) {
         );
     }
     for room in [0, 3, 40, 400] {
-        let short = said::cut(&shown, room);
+        let short = sanitize::cut(&shown, room);
         let mut line = String::new();
         protocol::logfmt::field(&mut line, "x", short.as_bytes());
         // The key, its sign, and two quotes.

@@ -8,7 +8,7 @@ use crate::{
     config,
     directory::{
         Entry, NoPhone,
-        gate::{Awaited, admit, frame},
+        validate::{Request, check, message_length},
     },
     phone::{Phone, Plain, Region},
 };
@@ -22,16 +22,16 @@ const SEARCH_ENTRY: u64 = 4;
 pub fn entry(bytes: &[u8]) {
     let settings = settings(bytes.starts_with(b"casa"));
     if bytes.first() == Some(&0x30) {
-        if let Ok(Some(length)) = frame(bytes) {
+        if let Ok(Some(length)) = message_length(bytes) {
             let message = bytes.get(..length).unwrap_or_default();
-            if admit(message, Awaited::Search).is_ok() {
+            if check(message, Request::Search).is_ok() {
                 read(message, &settings);
             }
         }
         return;
     }
     let message = written(bytes);
-    if admit(&message, Awaited::Search).is_ok() {
+    if check(&message, Request::Search).is_ok() {
         let entry = read(&message, &settings);
         let utf8 = std::str::from_utf8(bytes).is_ok();
         assert!(entry || !utf8, "an entry is not read");

@@ -14,14 +14,14 @@ use super::*;
 use crate::{
     config::Security,
     directory::{
-        Directory, Phonebook,
+        Client, Directory,
         stage::{Authority, Stage, message, result, settings, with_service},
     },
     prefetch::Permit,
 };
 
-fn phonebook(settings: config::Ldap) -> Phonebook {
-    Phonebook::new(Arc::new(settings))
+fn client(settings: config::Ldap) -> Client {
+    Client::new(Arc::new(settings))
 }
 
 /// Until something is so that another thread does.
@@ -34,16 +34,17 @@ fn until(what: &str, so: impl Fn() -> bool) {
 }
 
 /// The connection is closed, and what was found lies there.
-fn is_over(stage: &Stage, book: &Phonebook) -> bool {
-    stage.open.load(Ordering::SeqCst) == 0 && book.is_idle()
+fn is_over(stage: &Stage, client: &Client) -> bool {
+    stage.open.load(Ordering::SeqCst) == 0 && client.is_idle()
 }
 
-fn prove(book: &mut Phonebook, found: Result<Found, Error>) -> Result<LoginId, Unproved> {
+fn prove(client: &mut Client, found: Result<Found, Failure>) -> Result<LoginId, Unproved> {
     let Ok(Found::One(entry)) = found else {
         panic!("not one entry: {found:?}");
     };
     let password = Secret::new(PASSWORD.to_owned());
-    book.prove(&entry, &password, LOGIN, soon())
+    client
+        .prove(&entry, &password, LOGIN, soon())
         .map(|proved| proved.proof.login())
 }
 
@@ -68,13 +69,13 @@ fn found_and_cut(asked: &Asked, then: &[u8]) -> Play {
 #[test]
 fn everything_but_one_bind_is_done_before_anybody_waits() {
     let stage = Stage::new(good);
-    let mut book = phonebook(with_service(vec![stage.uri()]));
-    book.begin("alice", soon(), Permit::for_a_test());
+    let mut client = client(with_service(vec![stage.uri()]));
+    client.begin("alice", soon(), Permit::for_a_test());
     until("the search is made", || {
         stage.operations() == [BIND, SEARCH]
     });
-    let found = book.find("alice", soon());
-    assert_eq!(prove(&mut book, found), Ok(LOGIN));
+    let found = client.find("alice", soon());
+    assert_eq!(prove(&mut client, found), Ok(LOGIN));
     assert_eq!(stage.operations(), [BIND, SEARCH, BIND]);
     // On one connection: their ids count on.
     let ids: Vec<u8> = stage.asked.lock().unwrap().iter().map(|a| a.id).collect();
@@ -89,15 +90,15 @@ fn what_is_not_there_yet_is_waited_for_and_not_asked_twice() {
         let _ = held.lock().unwrap().recv_timeout(Duration::from_secs(5));
         good(asked)
     }));
-    let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("alice", soon(), Permit::for_a_test());
+    let mut client = client(settings(vec![stage.uri()]));
+    client.begin("alice", soon(), Permit::for_a_test());
     let late = thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
         answer.send(())
     });
-    let found = book.find("alice", soon());
+    let found = client.find("alice", soon());
     late.join().unwrap().unwrap();
-    assert_eq!(prove(&mut book, found), Ok(LOGIN));
+    assert_eq!(prove(&mut client, found), Ok(LOGIN));
     assert_eq!(stage.operations(), [SEARCH, BIND]);
 }
 
@@ -109,11 +110,11 @@ fn it_begins_without_waiting_for_anybody() {
         port: silent.local_addr().unwrap().port(),
         security: Security::Loopback,
     };
-    let mut book = phonebook(settings(vec![uri]));
-    book.begin("alice", soon(), Permit::for_a_test());
+    let mut client = client(settings(vec![uri]));
+    client.begin("alice", soon(), Permit::for_a_test());
     // It is connected, and nobody answers: the patience of whoever waits is what counts.
     let taken = silent.accept().unwrap();
-    let found = book.find("alice", Deadline::within(Duration::from_millis(50)));
+    let found = client.find("alice", Deadline::within(Duration::from_millis(50)));
     assert!(is_outage(&found), "{found:?}");
     drop(taken);
 }
@@ -128,13 +129,13 @@ fn a_connection_that_died_meanwhile_is_replaced_and_the_bind_sent_once() {
             0 => found_and_cut(asked, &last_words),
             _ => good(asked),
         }));
-        let mut book = phonebook(with_service(vec![stage.uri()]));
-        book.begin("alice", soon(), Permit::for_a_test());
+        let mut client = client(with_service(vec![stage.uri()]));
+        client.begin("alice", soon(), Permit::for_a_test());
         until("it is closed", || {
-            stage.operations() == [BIND, SEARCH] && is_over(&stage, &book)
+            stage.operations() == [BIND, SEARCH] && is_over(&stage, &client)
         });
-        let found = book.find("alice", soon());
-        assert_eq!(prove(&mut book, found), Ok(LOGIN));
+        let found = client.find("alice", soon());
+        assert_eq!(prove(&mut client, found), Ok(LOGIN));
         assert_eq!(stage.operations(), [BIND, SEARCH, BIND, SEARCH, BIND]);
     }
 }
@@ -149,16 +150,16 @@ fn under_tls_its_end_is_noticed_as_well() {
     });
     let stage = Stage::secure(address, authority.server("127.0.0.1"), true, script);
     let uri = stage.uri_with("127.0.0.1", Security::Tls);
-    let mut book = phonebook(config::Ldap {
+    let mut client = client(config::Ldap {
         ca_file: Some(authority.pem().into()),
         ..settings(vec![uri])
     });
-    book.begin("alice", soon(), Permit::for_a_test());
+    client.begin("alice", soon(), Permit::for_a_test());
     until("it is closed", || {
-        stage.operations() == [SEARCH] && is_over(&stage, &book)
+        stage.operations() == [SEARCH] && is_over(&stage, &client)
     });
-    let found = book.find("alice", soon());
-    assert_eq!(prove(&mut book, found), Ok(LOGIN));
+    let found = client.find("alice", soon());
+    assert_eq!(prove(&mut client, found), Ok(LOGIN));
     assert_eq!(stage.operations(), [SEARCH, SEARCH, BIND]);
 }
 
@@ -169,13 +170,13 @@ fn what_is_found_anew_counts() {
         0 => found_and_cut(asked, b""),
         _ => asked.found(&[entry(MOVED, &[])]),
     }));
-    let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("alice", soon(), Permit::for_a_test());
+    let mut client = client(settings(vec![stage.uri()]));
+    client.begin("alice", soon(), Permit::for_a_test());
     until("it is closed", || {
-        stage.operations() == [SEARCH] && is_over(&stage, &book)
+        stage.operations() == [SEARCH] && is_over(&stage, &client)
     });
-    let found = book.find("alice", soon());
-    assert_eq!(prove(&mut book, found), Ok(LOGIN));
+    let found = client.find("alice", soon());
+    assert_eq!(prove(&mut client, found), Ok(LOGIN));
     let asked = stage.asked.lock().unwrap()[2].clone();
     assert_eq!(asked.credentials().0, MOVED);
 }
@@ -184,16 +185,16 @@ fn what_is_found_anew_counts() {
 fn once_the_bind_is_written_it_is_never_sent_again() {
     let dies = Stage::new(with_bind(|_| Play::SayAndCut(vec![])));
     let other = Stage::new(good);
-    let mut book = phonebook(settings(vec![dies.uri(), other.uri()]));
-    book.begin("alice", soon(), Permit::for_a_test());
-    until("the search is made", || book.is_idle());
-    let found = book.find("alice", soon());
-    let outcome = prove(&mut book, found);
+    let mut client = client(settings(vec![dies.uri(), other.uri()]));
+    client.begin("alice", soon(), Permit::for_a_test());
+    until("the search is made", || client.is_idle());
+    let found = client.find("alice", soon());
+    let outcome = prove(&mut client, found);
     assert!(is_unproved_outage(&outcome), "{outcome:?}");
     // Not even if somebody asked for it.
     let alice = Entry::new(ALICE.to_owned(), vec![], vec![]);
     let password = Secret::new(PASSWORD.to_owned());
-    assert!(book.prove(&alice, &password, LOGIN, soon()).is_err());
+    assert!(client.prove(&alice, &password, LOGIN, soon()).is_err());
     assert_eq!(dies.operations(), [SEARCH, BIND]);
     assert!(other.operations().is_empty());
 }
@@ -205,33 +206,33 @@ fn a_failure_from_before_is_asked_about_anew() {
         0 => asked.answer(51),
         _ => good(asked),
     }));
-    let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("alice", soon(), Permit::for_a_test());
+    let mut client = client(settings(vec![stage.uri()]));
+    client.begin("alice", soon(), Permit::for_a_test());
     until("it has failed", || {
-        stage.operations() == [SEARCH] && is_over(&stage, &book)
+        stage.operations() == [SEARCH] && is_over(&stage, &client)
     });
-    let found = book.find("alice", soon());
-    assert_eq!(prove(&mut book, found), Ok(LOGIN));
+    let found = client.find("alice", soon());
+    assert_eq!(prove(&mut client, found), Ok(LOGIN));
     assert_eq!(stage.operations(), [SEARCH, SEARCH, BIND]);
 }
 
 #[test]
 fn nobody_is_nobody_without_being_asked_for_twice() {
     let stage = Stage::new(|asked| asked.found(&[]));
-    let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("nobody", soon(), Permit::for_a_test());
-    until("the search is made", || book.is_idle());
-    assert_eq!(book.find("nobody", soon()), Ok(Found::None));
+    let mut client = client(settings(vec![stage.uri()]));
+    client.begin("nobody", soon(), Permit::for_a_test());
+    until("the search is made", || client.is_idle());
+    assert_eq!(client.find("nobody", soon()), Ok(Found::None));
     assert_eq!(stage.operations(), [SEARCH]);
 }
 
 #[test]
 fn an_entry_counts_for_the_name_that_it_was_found_by() {
     let stage = Stage::new(good);
-    let mut book = phonebook(settings(vec![stage.uri()]));
-    book.begin("mallory", soon(), Permit::for_a_test());
-    until("the search is made", || book.is_idle());
-    let found = book.find("alice", soon());
-    assert_eq!(prove(&mut book, found), Ok(LOGIN));
+    let mut client = client(settings(vec![stage.uri()]));
+    client.begin("mallory", soon(), Permit::for_a_test());
+    until("the search is made", || client.is_idle());
+    let found = client.find("alice", soon());
+    assert_eq!(prove(&mut client, found), Ok(LOGIN));
     assert_eq!(stage.operations(), [SEARCH, SEARCH, BIND]);
 }

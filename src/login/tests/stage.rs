@@ -13,7 +13,7 @@ use crate::{
     auth_log::LoginEvents,
     config::{self, Content, Files, Role, Unsafe},
     deadline::Deadline,
-    directory::{self, Directory, PasswordProof, Proved, Unproved, Value},
+    directory::{Directory, PasswordProof, Proved, Unproved, Value},
     failure::{Failure, FailureKind, Stage},
     ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
     policy::Names,
@@ -221,7 +221,7 @@ impl Directory for People<'_> {
         self.0.note("close directory");
     }
 
-    fn find(&mut self, name: &str, _: Deadline) -> Result<Found, directory::Error> {
+    fn find(&mut self, name: &str, _: Deadline) -> Result<Found, Failure> {
         self.0.turn("find");
         self.0.note(format!("find {name}"));
         match name {
@@ -239,11 +239,8 @@ impl Directory for People<'_> {
             "pointer" => Ok(Found::One(entry("FALSE", NUMBER).as_alias())),
             "elsewhere" => Ok(Found::Elsewhere),
             "twins" => Ok(Found::Several),
-            "down" => Err(directory::Error::Outage("down".into())),
-            "misconfigured" => Err(directory::Error::Refused {
-                what: "no".into(),
-                remedy: "do",
-            }),
+            "down" => Err(failure(FailureKind::Outage, "down", "")),
+            "misconfigured" => Err(failure(FailureKind::Refused, "no", "do")),
             _ => Ok(Found::None),
         }
     }
@@ -265,10 +262,14 @@ impl Directory for People<'_> {
             "last grace" => Ok(proved(login, Some(0))),
             "expired" => Err(Unproved::Expired("it has expired".into())),
             "locked" => Err(Unproved::Locked("it is locked".into())),
-            "cut" => Err(Unproved::Error(directory::Error::Outage("cut".into()))),
+            "cut" => Err(Unproved::Failed(failure(FailureKind::Outage, "cut", ""))),
             _ => Err(Unproved::Wrong),
         }
     }
+}
+
+fn failure(kind: FailureKind, what: &'static str, remedy: &'static str) -> Failure {
+    Failure::new(Stage::Directory, kind, what, remedy)
 }
 
 const fn proved(login: LoginId, grace: Option<u32>) -> Proved {

@@ -1,35 +1,36 @@
-//! What a server said, made fit for a log: hostile until proved otherwise.
+//! Texts from a server, made safe for the log. A server may send anything, even a password that it
+//! was sent.
 #![forbid(unsafe_code)]
 
-/// Longest piece of a server's text that is passed on, in characters.
-const LONGEST: usize = 200;
+/// Longest text from a server that is passed on, in characters.
+const MAX_TEXT: usize = 200;
 
-/// A name typed by a person is looked for in a server's text from this length on: people type
-/// passwords there, and a shorter one would be found in every text.
-const TELLING: usize = 4;
+/// Shortest name that is searched for in a server's text: users type passwords at the name prompt, and
+/// a shorter name would be found in every text.
+const MIN_NAME: usize = 4;
 
-/// One printable line of at most [`LONGEST`] characters. Letters and digits of any script stay;
-/// of everything else only printable ASCII (no ESC, no CR, no bidirectional overrides).
+/// Returns one printable line of at most [`MAX_TEXT`] characters. Letters and digits of any script are
+/// kept; of all other characters only printable ASCII (no ESC, no CR, no bidirectional overrides).
 pub fn printable(text: &str) -> String {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     let mut line: String = text
         .chars()
-        .take(LONGEST)
+        .take(MAX_TEXT)
         .map(|c| match c {
             ' ' => ' ',
             c if c.is_ascii_graphic() || c.is_alphanumeric() => c,
             _ => '?',
         })
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(MAX_TEXT).is_some() {
         line.push_str("...");
     }
     line
 }
 
-/// A text that takes no more than so many bytes in the log, where a letter beyond ASCII takes four
-/// for each of its own; one that was cut off ends in `...`.
-pub fn cut(text: &str, room: usize) -> String {
+/// Shortens a text to at most `max` bytes of a log value, in which a byte of a non-ASCII character takes
+/// four. A shortened text ends in `...`.
+pub fn cut(text: &str, max: usize) -> String {
     const DOTS: &str = "...";
     let cost = |c: char| match c {
         '"' | '\\' => 2,
@@ -37,37 +38,37 @@ pub fn cut(text: &str, room: usize) -> String {
         c => c.len_utf8().saturating_mul(4),
     };
     let sum = |text: &str| text.chars().map(cost).fold(0, usize::saturating_add);
-    if sum(text) <= room {
+    if sum(text) <= max {
         return text.to_owned();
     }
-    let room = room.saturating_sub(DOTS.len());
-    let mut taken = 0_usize;
+    let max = max.saturating_sub(DOTS.len());
+    let mut used = 0_usize;
     let fits = |c: &char| {
-        taken = taken.saturating_add(cost(*c));
-        taken <= room
+        used = used.saturating_add(cost(*c));
+        used <= max
     };
     let mut short: String = text.chars().take_while(fits).collect();
     short.push_str(DOTS);
     short
 }
 
-/// Stands for a text that repeats what it must not.
+/// Replaces a text that repeats what must not be logged.
 const WITHHELD: &str = "(text withheld: it repeats what was sent)";
 
-/// The same, but not a word of it when it repeats the secret that was sent: a server must not be
-/// able to write passwords into our log.
-pub fn without(secret: &str, text: &str) -> String {
+/// As [`printable`], but withholds the whole text if it contains the secret that was sent: a server
+/// must not be able to write passwords into the log.
+pub fn without_secret(secret: &str, text: &str) -> String {
     if !secret.is_empty() && text.contains(secret) {
         return WITHHELD.to_owned();
     }
     printable(text)
 }
 
-/// The same for a name that a person typed. Names are compared without regard to case, and a
-/// server may well repeat them in another one.
+/// As [`without_secret`], for a name that the user typed. Case is ignored, because a server may repeat
+/// a name in another case.
 pub fn without_name(name: &str, text: &str) -> String {
     let (name, folded) = (name.to_lowercase(), text.to_lowercase());
-    if name.chars().count() >= TELLING && folded.contains(&name) {
+    if name.chars().count() >= MIN_NAME && folded.contains(&name) {
         return WITHHELD.to_owned();
     }
     printable(text)
@@ -87,12 +88,12 @@ mod tests {
         );
         assert_eq!(printable("Kennwort läuft ab"), "Kennwort läuft ab");
         let long = printable(&"x".repeat(10_000));
-        assert_eq!(long, format!("{}...", "x".repeat(LONGEST)));
-        assert_eq!(printable(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
+        assert_eq!(long, format!("{}...", "x".repeat(MAX_TEXT)));
+        assert_eq!(printable(&"x".repeat(MAX_TEXT)), "x".repeat(MAX_TEXT));
     }
 
     #[test]
-    fn what_is_cut_is_no_longer_than_its_room() {
+    fn a_cut_text_is_no_longer_than_asked() {
         assert_eq!(cut("abcdef", 6), "abcdef");
         assert_eq!(cut("abcdefg", 6), "abc...");
         assert_eq!(cut("\u{e4}\u{e4}", 15), "\u{e4}...");
@@ -102,10 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_not_repeated() {
-        assert_eq!(without("hunter2", "bad password hunter2!"), WITHHELD);
-        assert_eq!(without("hunter2", "bad password"), "bad password");
-        assert_eq!(without("", "bad password"), "bad password");
+    fn a_text_that_repeats_what_was_sent_is_withheld() {
+        assert_eq!(without_secret("hunter2", "bad password hunter2!"), WITHHELD);
+        assert_eq!(without_secret("hunter2", "bad password"), "bad password");
+        assert_eq!(without_secret("", "bad password"), "bad password");
         assert_eq!(without_name("Tr0ub4dor", "no uid=TR0UB4DOR here"), WITHHELD);
         for (name, text) in [("bo", "not about bo"), ("alice", "no such object")] {
             assert_eq!(without_name(name, text), text);

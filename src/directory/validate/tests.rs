@@ -1,12 +1,12 @@
 use super::*;
 use crate::directory::stage::{entry, message, policy, result, tlv};
 
-fn bind(message: &[u8]) -> Result<(), Breach> {
-    admit(message, Awaited::Bind)
+fn bind(message: &[u8]) -> Result<(), Violation> {
+    check(message, Request::Bind)
 }
 
-fn search(message: &[u8]) -> Result<(), Breach> {
-    admit(message, Awaited::Search)
+fn search(message: &[u8]) -> Result<(), Violation> {
+    check(message, Request::Search)
 }
 
 #[test]
@@ -37,20 +37,23 @@ fn answers_that_were_asked_for_pass() {
 
 #[test]
 fn answers_that_were_not_asked_for_do_not() {
-    let unasked = Err(Breach::Unasked);
-    assert_eq!(bind(&message(1, &result(SEARCH_DONE, 0, ""), b"")), unasked);
-    assert_eq!(bind(&message(1, &entry("a=b", &[]), b"")), unasked);
+    let unexpected = Err(Violation::Unexpected);
+    assert_eq!(
+        bind(&message(1, &result(SEARCH_DONE, 0, ""), b"")),
+        unexpected
+    );
+    assert_eq!(bind(&message(1, &entry("a=b", &[]), b"")), unexpected);
     assert_eq!(
         search(&message(1, &result(BIND_RESPONSE, 0, ""), b"")),
-        unasked
+        unexpected
     );
     assert_eq!(
         bind(&message(1, &result(EXTENDED_RESPONSE, 0, ""), b"")),
-        unasked
+        unexpected
     );
     assert_eq!(
         search(&message(1, &tlv(0x79, b""), b"")),
-        unasked,
+        unexpected,
         "intermediate"
     );
 }
@@ -59,7 +62,7 @@ fn answers_that_were_not_asked_for_do_not() {
 fn a_goodbye_is_one_wherever_its_name_stands() {
     let goodbye = result(EXTENDED_RESPONSE, 52, "going down");
     let name = tlv(0x8a, b"1.3.6.1.4.1.1466.20036");
-    let left = Err(Breach::Goodbye(52));
+    let left = Err(Violation::Disconnected(52));
     assert_eq!(bind(&message(0, &goodbye, b"")), left);
     assert_eq!(
         search(&message(0, &goodbye, &name)),
@@ -68,7 +71,7 @@ fn a_goodbye_is_one_wherever_its_name_stands() {
     );
     assert_eq!(
         bind(&message(0, &result(BIND_RESPONSE, 0, ""), b"")),
-        Err(Breach::Malformed)
+        Err(Violation::Malformed)
     );
 }
 
@@ -143,7 +146,7 @@ fn nests_as_deep_as_the_grammar_and_no_deeper() {
     while deep.len() < 60_000 {
         deep = tlv(0x30, &deep);
     }
-    assert_eq!(bind(&deep), Err(Breach::Malformed));
+    assert_eq!(bind(&deep), Err(Violation::Malformed));
     for operation in [tlv(BIND_RESPONSE, &deep), tlv(0x79, &deep)] {
         assert!(bind(&message(1, &operation, b"")).is_err());
     }
@@ -153,13 +156,22 @@ fn nests_as_deep_as_the_grammar_and_no_deeper() {
 
 #[test]
 fn frames_are_known_early_and_bounded() {
-    assert_eq!(frame(b""), Ok(None));
-    assert_eq!(frame(&[0x30]), Ok(None));
-    assert_eq!(frame(&[0x30, 0x05, 1]), Ok(Some(7)));
-    assert_eq!(frame(b"HTTP/1.1 400 Bad Request"), Err(Breach::Malformed));
-    assert_eq!(frame(&[0x30, 0x80]), Err(Breach::Malformed));
-    assert_eq!(frame(&[0x30, 0x84, 0x40, 0, 0, 0]), Err(Breach::TooLong));
-    assert_eq!(frame(&[0x30, 0x84, 0, 4, 0, 0]), Err(Breach::TooLong));
+    assert_eq!(message_length(b""), Ok(None));
+    assert_eq!(message_length(&[0x30]), Ok(None));
+    assert_eq!(message_length(&[0x30, 0x05, 1]), Ok(Some(7)));
+    assert_eq!(
+        message_length(b"HTTP/1.1 400 Bad Request"),
+        Err(Violation::Malformed)
+    );
+    assert_eq!(message_length(&[0x30, 0x80]), Err(Violation::Malformed));
+    assert_eq!(
+        message_length(&[0x30, 0x84, 0x40, 0, 0, 0]),
+        Err(Violation::TooLong)
+    );
+    assert_eq!(
+        message_length(&[0x30, 0x84, 0, 4, 0, 0]),
+        Err(Violation::TooLong)
+    );
 }
 
 /// Whatever passes must not make the library's own reading panic. Each message is changed in
@@ -168,18 +180,18 @@ fn frames_are_known_early_and_bounded() {
 fn what_passes_is_read_by_the_library_without_a_panic() {
     let answer = message(1, &result(BIND_RESPONSE, 0, "hi"), &policy(&[0x30, 0]));
     let one = message(1, &entry("a=b", &[("m", &[b"1"])]), b"");
-    for (valid, awaited) in [(answer, Awaited::Bind), (one, Awaited::Search)] {
+    for (valid, awaited) in [(answer, Request::Bind), (one, Request::Search)] {
         for place in 0..valid.len() {
             for value in 0..=u8::MAX {
                 let mut changed = valid.clone();
                 changed[place] = value;
-                if admit(&changed, awaited).is_err() {
+                if check(&changed, awaited).is_err() {
                     continue;
                 }
                 let (rest, tag) = ldap3::asn1::parse_tag(&changed).expect("it is whole");
                 assert!(rest.is_empty());
                 let operation = tag.expect_constructed().unwrap().remove(1);
-                if awaited == Awaited::Bind {
+                if awaited == Request::Bind {
                     let _ = ldap3::LdapResult::from(ldap3::asn1::Tag::StructureTag(operation));
                 }
             }
@@ -190,15 +202,18 @@ fn what_passes_is_read_by_the_library_without_a_panic() {
 #[test]
 fn the_answer_to_start_tls_is_that_and_no_other() {
     let answer = |id, code| message(id, &result(EXTENDED_RESPONSE, code, ""), b"");
-    assert_eq!(start_tls_answer(&answer(7, 0), 7), Ok(0));
-    assert_eq!(start_tls_answer(&answer(7, 2), 7), Ok(2));
-    assert_eq!(start_tls_answer(&answer(6, 0), 7), Err(Breach::Unasked));
+    assert_eq!(start_tls_result(&answer(7, 0), 7), Ok(0));
+    assert_eq!(start_tls_result(&answer(7, 2), 7), Ok(2));
     assert_eq!(
-        start_tls_answer(&answer(0, 52), 7),
-        Err(Breach::Goodbye(52))
+        start_tls_result(&answer(6, 0), 7),
+        Err(Violation::Unexpected)
+    );
+    assert_eq!(
+        start_tls_result(&answer(0, 52), 7),
+        Err(Violation::Disconnected(52))
     );
     let other = message(7, &result(BIND_RESPONSE, 0, ""), b"");
-    assert_eq!(start_tls_answer(&other, 7), Err(Breach::Unasked));
+    assert_eq!(start_tls_result(&other, 7), Err(Violation::Unexpected));
 }
 
 #[test]
@@ -208,18 +223,6 @@ fn a_message_may_have_256_kilobytes_and_no_more() {
         [&[SEQUENCE, 0x84][..], &length].concat()
     };
     let body = 256 * 1024 - header(0).len();
-    assert_eq!(frame(&header(body)), Ok(Some(256 * 1024)));
-    assert_eq!(frame(&header(body + 1)), Err(Breach::TooLong));
-}
-
-#[test]
-fn what_is_wrong_is_said() {
-    for (breach, says) in [
-        (Breach::Malformed, "is not LDAP"),
-        (Breach::TooLong, "too long"),
-        (Breach::Unasked, "not asked"),
-        (Breach::Goodbye(52), "code 52"),
-    ] {
-        assert!(breach.to_string().contains(says), "{breach}");
-    }
+    assert_eq!(message_length(&header(body)), Ok(Some(256 * 1024)));
+    assert_eq!(message_length(&header(body + 1)), Err(Violation::TooLong));
 }
