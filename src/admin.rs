@@ -12,7 +12,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::{
     config::{self, Settings},
     deadline::{Deadline, Standstill},
-    ledger::{self, Books, Keeper},
+    ledger::{self, Backend, FallbackStore},
     sys,
 };
 
@@ -63,8 +63,8 @@ impl Told {
         Self { text, failures }
     }
 
-    fn failed(&mut self, keeper: Keeper, error: &ledger::Error) {
-        let failure = format!("{keeper}: {error}: {}", error.remedy());
+    fn failed(&mut self, backend: Backend, error: &ledger::Error) {
+        let failure = format!("{backend}: {error}: {}", error.remedy());
         self.failures.push(failure);
     }
 }
@@ -161,8 +161,8 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Option<String>, Verb), 
 }
 
 /// The ledgers. Whoever is root may stop this process as he likes.
-fn books(settings: &Settings) -> Books {
-    Books::open(&settings.ledger, Box::new(Standstill::default))
+fn books(settings: &Settings) -> FallbackStore {
+    FallbackStore::open(&settings.ledger, Box::new(Standstill::default))
 }
 
 /// The settings that hold for no service in particular.

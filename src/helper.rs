@@ -24,7 +24,7 @@ use crate::{
     directory::Client,
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
-    ledger::{self, Books},
+    ledger::{self, FallbackStore},
     login::{self, Counts, Ended, Services},
     net,
     prefetch::Permits,
@@ -134,7 +134,7 @@ fn serve(
     remote.set_wait(longest_wait(&settings));
     remote.send(&FromHelper::KeepAlive, longest_wait(&settings));
     let mut open = Open::before_the_walls(request, &settings, &mut host);
-    if let Some(lost) = open.ledger.lost_lines() {
+    if let Some(lost) = open.ledger.take_lost_lines() {
         log.count_lost(Box::new(lost));
     }
     if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, shared)) {
@@ -174,7 +174,7 @@ fn open_log(request: &protocol::Request, texts: &Texts, remote: &Remote) -> Auth
 
 /// What only root may open, or only by a path that is shut later.
 struct Open {
-    ledger: Books,
+    ledger: FallbackStore,
     permits: Permits,
     session: Option<String>,
 }
@@ -188,7 +188,7 @@ impl Open {
             net::take_system_roots();
         }
         Self {
-            ledger: Books::open(&settings.ledger, Box::new(deadline::standstill)),
+            ledger: FallbackStore::open(&settings.ledger, Box::new(deadline::standstill)),
             // Without the file nothing is opened ahead, and the ledger says what is wrong there.
             permits: Permits::new(ledger::permits(&settings.ledger).ok()),
             session: sys::session(request.pid),

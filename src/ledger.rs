@@ -1,15 +1,15 @@
-//! What was sent and tried: limits, locks, remembered logins, known phones.
+//! What was sent and attempted: limits, locks, remembered logins, known phone numbers.
 //!
-//! A [`Store`] keeps it, on this host ([`file`]) or for a fleet ([`redis`]); both answer the same
-//! questions by the same arithmetic ([`window`]), and one set of tests asks both. Each question is
-//! one step that nothing can come in between: what is asked for parallel logins at once is answered
-//! one by one. Nothing is counted against anybody before his first factor is proved: the story sees
-//! to that.
+//! A [`Ledger`] is a file on this host ([`file`]) or a database that several hosts share ([`redis`]).
+//! Both answer the same questions by the same arithmetic ([`window`]), and the same tests run against
+//! both. Each question is one atomic step: of logins that ask at the same time, each sees the result of
+//! those before it. Nothing is counted against a user before the first factor is verified; the caller
+//! has to see to that.
 #![forbid(unsafe_code)]
 
-mod books;
 #[cfg(test)]
 pub mod conform;
+mod fallback;
 pub mod file;
 #[cfg(test)]
 pub mod model;
@@ -25,148 +25,179 @@ use crate::{
     phone::Phone,
     prefetch::Permit,
 };
-pub use books::{Books, Keeper};
+pub use fallback::FallbackStore;
 pub use file::LostLines;
 
-/// Whose login it is, and where he stands.
+/// One login of one account, as far as the ledger is concerned.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub login: LoginId,
-    /// The directory entry, by a name that is the same however it was typed.
-    pub person: String,
-    /// What he is called here. Kept only while wrong codes are counted against him.
+    /// The DN of the directory entry, normalized: the same for every name that finds the entry.
+    pub dn: String,
+    /// The login name. Stored only while wrong codes are counted.
     pub name: String,
-    /// Where the code goes.
+    /// The number that codes are sent to.
     pub phone: Phone,
-    /// Whether the settings let SMS go there.
+    /// Whether the settings allow SMS to that number.
     pub allowed: bool,
-    /// All his verified numbers, `phone` among them.
+    /// All verified numbers of the entry, `phone` among them.
     pub numbers: Vec<Phone>,
-    /// When his password was changed, as the directory writes it. Empty: it does not say.
+    /// When the password was changed, as the directory writes it. Empty: the directory does not show it.
     pub password_changed: String,
-    /// Target, service and origin, as one text: what a remembered login is remembered for.
-    /// `None`: from here none is remembered.
-    pub place: Option<String>,
-    /// Parts that one SMS of this login is paid as.
+    /// Target user, service and origin in one text: a remembered login is valid for the same text only.
+    /// `None`: this login is neither remembered nor exempted by a remembered one.
+    pub origin_key: Option<String>,
+    /// Segments that the carrier bills for one SMS of this login.
     pub segments: u16,
 }
 
-/// What governs it.
+/// The rules that a login is decided by.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     pub limits: &'a Limits,
-    /// A login is remembered for so long. `None`: not at all.
+    /// How long a login is remembered. `None`: not at all.
     pub remember: Option<Duration>,
-    /// A new number waits for so long. Nothing: it does not wait.
+    /// How long a new number has to wait. Zero: it need not wait.
     pub new_phone: Duration,
-    /// This ledger stands in for one that knows more: where new numbers wait, those of somebody
-    /// whom it has never seen are new.
-    pub stands_in: bool,
+    /// This ledger is used in place of another one that knows more users. Where new numbers wait, the
+    /// numbers of a user whom it has never seen are new.
+    pub is_fallback: bool,
 }
 
 impl Rules<'_> {
-    /// Whether the first numbers of a person count as his since ever.
+    /// Whether the first numbers of a user need not wait.
     const fn trust_first_numbers(&self) -> bool {
-        !self.stands_in || self.new_phone.is_zero()
+        !self.is_fallback || self.new_phone.is_zero()
     }
 }
 
-/// What becomes of a person whose first factor is proved.
+/// The ledger's answer to a login whose first factor is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
-    pub answer: Answer,
-    /// Numbers that are neither in the set of this person's last granted login nor announced. The
-    /// first numbers of a person are not new: they replace nothing. A new number stays new until
-    /// [`Store::told`].
+    pub decision: Decision,
+    /// Numbers that were neither in the set of this user's last granted login nor announced since. The
+    /// first numbers of a user are not new, because they replace none. A new number stays new until
+    /// [`Ledger::mark_announced`].
     pub new_numbers: Vec<Phone>,
 }
 
-/// Whether he needs a code, and may have one.
+/// Whether the login needs a code, and may have one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// An SMS is his.
-    Reserved(Slot),
-    /// That login was granted from the same place not long ago.
-    Remembered { earned_by: LoginId },
-    /// Not now.
-    Refused(Refusal),
+pub enum Decision {
+    /// One SMS is reserved.
+    Reserved(Reservation),
+    /// No code is needed: a login with the same origin was granted recently.
+    Remembered {
+        earned_by: LoginId,
+    },
+    Rejected(Rejection),
 }
 
-/// A reserved SMS: to be sent, or given back.
+/// A reserved SMS, to be sent or released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub struct Slot {
-    /// Whoever reserved it: another cannot take it back.
-    pub(crate) kept_by: Keeper,
-    /// When, by the ledger's own clock, in milliseconds.
+pub struct Reservation {
+    /// The ledger that holds it. No other can release it.
+    pub(crate) backend: Backend,
+    /// When, by that ledger's clock, in milliseconds.
     pub(crate) at: u64,
-    /// Which of this login's, from 1 on.
+    /// The number of the request within this login, from 1.
     pub(crate) number: u32,
 }
 
-/// Why not.
+/// Where a ledger is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Too many wrong codes. `None`: until an administrator unlocks.
+pub enum Backend {
+    Redis,
+    Local,
+}
+
+impl Backend {
+    /// As programs read it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// As administrators read it.
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redis => "the shared ledger",
+            Self::Local => "this host's ledger",
+        })
+    }
+}
+
+/// Why a login may have no SMS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Too many wrong codes. `None`: until an administrator unlocks the account.
     Locked { wait: Option<Duration> },
     /// Too many SMS.
     Limited {
         wait: Duration,
-        whose: Whose,
+        scope: LimitScope,
         rule: Rule,
     },
-    /// Nothing goes to such numbers.
+    /// The settings do not allow SMS to this number.
     Prefix,
     /// The number is too new.
     NewPhone { wait: Duration },
 }
 
-/// Whose limit it is.
+/// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    Person,
+pub enum LimitScope {
+    /// SMS of one user.
+    User,
+    /// SMS to one number.
     Phone,
-    /// The whole ledger's.
-    All,
+    /// All SMS.
+    Total,
 }
 
-/// A try is counted as failed. The lock that it has brought, unless it was right.
+/// An attempt, recorded as failed before the code is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Try {
+pub enum Attempt {
     Counted,
-    /// As [`Refusal::Locked`].
-    Last {
+    /// If the code is wrong, the account is locked now, as [`Rejection::Locked`] describes.
+    Locks {
         wait: Option<Duration>,
     },
 }
 
-/// What a granted login leaves behind.
+/// What a granted login leaves in the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Success {
-    /// The person's reference set from now on.
+    /// The user's reference set from now on.
     pub reference: Vec<Phone>,
-    /// Wrong codes in other logins that were not granted, and that the user was not shown yet.
+    /// Wrong codes in other logins that were not granted, and that were not shown to the user yet.
     pub guesses: u32,
 }
 
-/// One person, as an administrator sees him.
+/// One account, as an administrator sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether the ledger knows him.
+pub struct AccountStatus {
+    /// Whether the ledger has a record of it.
     pub known: bool,
     /// Wrong codes since the last success.
     pub failures: u32,
-    /// What is left of a lock.
+    /// The rest of a lock.
     pub locked: Option<Duration>,
-    /// How long ago SMS went out, oldest first, and how many of them.
+    /// How long ago SMS were reserved, oldest first, and how many at that time.
     pub sms: Vec<(Duration, u32)>,
-    /// Logins that are remembered: which, and how long ago.
+    /// Remembered logins, and how long ago they were granted.
     pub remembered: Vec<(LoginId, Duration)>,
-    /// How many numbers are known as his.
+    /// How many numbers are known.
     pub numbers: usize,
 }
 
-impl Standing {
+impl AccountStatus {
     /// How many SMS count for a rule.
     #[must_use]
     pub fn used(&self, rule: Rule) -> u32 {
@@ -195,62 +226,72 @@ impl Standing {
     }
 }
 
-/// Somebody against whom wrong codes are counted.
+/// An account with wrong codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspect {
+pub struct FailedAccount {
     pub name: String,
     pub failures: u32,
-    /// What is left of a lock.
+    /// The rest of a lock.
     pub locked: Option<Duration>,
 }
 
 /// The whole ledger, as an administrator sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overview {
-    /// Sent in the last 24 hours, by hours.
+pub struct Summary {
+    /// SMS of the last 24 hours, counted by hours.
     pub sms: u64,
     pub segments: u64,
-    /// People and phones that are known. `None`: too many to count.
-    pub people: Option<u64>,
+    /// How many users and phones are known. `None`: too many to count.
+    pub users: Option<u64>,
     pub phones: Option<u64>,
-    /// Remembered logins that are not older than 30 days. `None`: as above.
+    /// Remembered logins of the last 30 days. `None`: too many to count.
     pub remembered: Option<u64>,
-    /// Those with the most wrong codes, if there are very many.
-    pub suspects: Vec<Suspect>,
-    /// How much room it takes on this machine's disk, in bytes. `None`: on another's.
+    /// Accounts with wrong codes; of very many, those with the most.
+    pub failed: Vec<FailedAccount>,
+    /// The space that the file takes on this host's disk, in bytes. `None`: the ledger is elsewhere.
     pub size: Option<u64>,
 }
 
-/// The file of the permits for connections that are opened ahead, beside this host's own ledger.
+/// Opens the lock file of the permits for early connections ([`crate::prefetch`]), which is kept
+/// beside this host's ledger.
 ///
 /// # Errors
-/// It cannot be opened, or others may write it.
+/// The file cannot be opened, or other users may write it.
 pub fn permits(settings: &config::Ledger) -> Result<OwnedFd, Error> {
     file::permits(&settings.path)
 }
 
-/// Whoever keeps it.
-pub trait Store {
-    /// Begins to connect, where there is somebody to connect to.
+/// A ledger. Every method is one atomic step, and returns when its result is stored.
+pub trait Ledger {
+    /// Begins to connect in the background.
     fn begin(&mut self, _permit: Permit) {}
-    /// Closes a connection that was begun and is not used yet.
+    /// Closes a connection from [`Self::begin`] that is not used yet.
     fn close(&mut self) {}
-    /// Whether he needs a code, and may have one: then an SMS is reserved, before it goes out.
-    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error>;
-    /// The system log has taken the lines that announce these numbers: from now on they wait. A
-    /// login that ends earlier hides nothing: the next one finds the numbers new again.
-    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error>;
-    /// Another ledger decides about this login: forgets the waiting numbers that the directory no
-    /// longer has.
-    fn forget_unseen(&mut self, _who: &Account, _by: Deadline) -> Result<(), Error> {
+    /// Decides whether the login needs a code and may have one. If so, one SMS is reserved.
+    fn admit(
+        &mut self,
+        account: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, Error>;
+    /// Records that the system log has taken the lines which announce these numbers: they begin to
+    /// wait. If a login ends before this, the next one finds the numbers new again.
+    fn mark_announced(
+        &mut self,
+        account: &Account,
+        new: &[Phone],
+        by: Deadline,
+    ) -> Result<(), Error>;
+    /// Forgets waiting numbers that the directory no longer has, for a login that another ledger
+    /// decides.
+    fn forget_unseen(&mut self, _account: &Account, _by: Deadline) -> Result<(), Error> {
         Ok(())
     }
-    /// Another ledger has granted this login by these rules, and this is its reference set now: it
-    /// becomes the one of this ledger. Returns the wrong codes that this ledger has counted, as
-    /// [`Success::guesses`].
-    fn learn(
+    /// Takes over the reference set of a login that another ledger has granted by these rules. Returns
+    /// the wrong codes that this ledger has counted, as [`Success::guesses`].
+    fn import_numbers(
         &mut self,
-        _who: &Account,
+        _account: &Account,
         _reference: &[Phone],
         _rules: Rules<'_>,
         _by: Deadline,
@@ -260,55 +301,64 @@ pub trait Store {
     /// Reserves a further SMS of the same login.
     fn reserve(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, Error>;
-    /// Gives an SMS back that was surely not sent.
-    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error>;
-    /// Counts a try as failed, before it is compared.
-    fn begin_try(
+    ) -> Result<Result<Reservation, Rejection>, Error>;
+    /// Releases an SMS that was certainly not sent.
+    fn release(
         &mut self,
-        who: &Account,
+        account: &Account,
+        reservation: Reservation,
+        by: Deadline,
+    ) -> Result<(), Error>;
+    /// Records an attempt as failed, before the code is compared.
+    fn record_attempt(
+        &mut self,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Try, Refusal>, Error>;
-    /// The try was right and the login is granted: takes it back, clears the count, and remembers
-    /// the login where there is a place to remember it for and the rules say so. The numbers of
-    /// this login, without those that still wait, become the person's reference set; every other
-    /// number is forgotten. `tries` of this login were counted, the right one among them: no
-    /// stranger has guessed those.
-    fn succeed(
+    ) -> Result<Result<Attempt, Rejection>, Error>;
+    /// Records that the code was correct and the login is granted: reverts the attempt, clears the
+    /// count of wrong codes, and remembers the login if it has an origin and the rules allow it. The
+    /// numbers of this login, without those that still wait, become the user's reference set; every
+    /// other number is forgotten. `attempts` of this login were recorded, the correct one among them:
+    /// they are no guesses of others.
+    fn record_success(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
-        tries: u32,
+        attempts: u32,
         by: Deadline,
     ) -> Result<Success, Error>;
-    /// The user was shown so many guesses: they are counted no more. Those that were counted
-    /// meanwhile stay.
-    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error>;
-    /// One person.
-    fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error>;
-    /// Everything.
-    fn overview(&mut self, by: Deadline) -> Result<Overview, Error>;
-    /// Ends lock and count, and with `forget` the remembered logins too. Says how it was before.
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error>;
+    /// Subtracts guesses that were shown to the user. Those that were counted meanwhile stay.
+    fn clear_guesses(&mut self, account: &Account, shown: u32, by: Deadline) -> Result<(), Error>;
+    /// Returns a fault that did not keep the last question from being answered.
+    fn take_warning(&mut self) -> Option<Error> {
+        None
+    }
+    /// Returns the status of the account with this DN.
+    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Error>;
+    /// Returns a summary of all accounts.
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Error>;
+    /// Ends lock and count of an account, and with `forget` its remembered logins too. Returns its
+    /// status before that.
+    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error>;
 }
 
-/// Why it does not answer. One printable line each.
+/// Why a ledger does not answer: one printable line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The fleet's is out of reach.
+    /// The shared ledger cannot be reached or does not work.
     Outage(String),
-    /// The fleet's refuses us, or its certificate does not verify.
+    /// The shared ledger refuses this host, or its certificate does not verify.
     Refused { what: String, remedy: String },
     /// Something is wrong on this machine.
     Local { what: String, remedy: String },
 }
 
 impl Error {
-    /// What to do about it.
+    /// What the administrator can do about it.
     #[must_use]
     pub fn remedy(&self) -> &str {
         match self {
@@ -336,14 +386,13 @@ impl std::error::Error for Error {}
 mod tests {
     use super::*;
 
-    /// What an administrator is told of a rule goes by the SMS that still count for it.
     #[test]
-    fn standing_of_a_rule() {
+    fn status_of_a_rule_counts_the_sms_that_still_count() {
         let seconds = Duration::from_secs;
         let sms = [(900, 1), (600, 2), (60, 1)].map(|(ago, number)| (seconds(ago), number));
-        let standing = Standing {
+        let status = AccountStatus {
             sms: sms.to_vec(),
-            ..Standing::default()
+            ..AccountStatus::default()
         };
         let rule = |most, within| Rule {
             most,
@@ -361,8 +410,8 @@ mod tests {
             (4, 86_400, 4, 85_500),
         ] {
             let rule = rule(most, within);
-            assert_eq!(standing.used(rule), used, "{rule:?}");
-            assert_eq!(standing.wait(rule), seconds(wait), "{rule:?}");
+            assert_eq!(status.used(rule), used, "{rule:?}");
+            assert_eq!(status.wait(rule), seconds(wait), "{rule:?}");
         }
     }
 }

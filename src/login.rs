@@ -21,7 +21,7 @@ mod tests;
 
 pub use counts::Counts;
 pub use refusal::leaves;
-pub use services::{Clock, Conversation, Ledger, PromptReply, Services};
+pub use services::{Clock, Conversation, PromptReply, Services};
 
 use std::time::Duration;
 

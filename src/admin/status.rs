@@ -9,7 +9,7 @@ use super::{Refused, Told, person};
 use crate::{
     config::{Limits, Rule, Settings, a_while},
     deadline::Deadline,
-    ledger::{Keeper, Overview, Standing},
+    ledger::{AccountStatus, Backend, Summary},
 };
 
 /// Looks into every ledger that this host counts in, also where another of them does not answer.
@@ -24,14 +24,14 @@ pub(super) fn tell(
         .transpose()?;
     let mut told = Told::default();
     let mut ledgers = Vec::new();
-    for (keeper, store) in super::books(settings).each() {
+    for (backend, store) in super::books(settings).each() {
         let page = store.and_then(|store| match (user, &person) {
             (Some(user), Some(person)) => store
-                .standing(person, by)
-                .map(|standing| Page::of_person(keeper, user, &standing, settings)),
+                .status(person, by)
+                .map(|status| Page::of_person(backend, user, &status, settings)),
             _ => store
-                .overview(by)
-                .map(|all| Page::of_all(keeper, &all, &settings.limits)),
+                .summary(by)
+                .map(|all| Page::of_all(backend, &all, &settings.limits)),
         });
         match page {
             Ok(page) => {
@@ -39,8 +39,8 @@ pub(super) fn tell(
                 ledgers.push(page.json);
             }
             Err(error) => {
-                ledgers.push(json!({ "ledger": keeper.name(), "error": error.to_string() }));
-                told.failed(keeper, &error);
+                ledgers.push(json!({ "ledger": backend.name(), "error": error.to_string() }));
+                told.failed(backend, &error);
             }
         }
     }
@@ -57,42 +57,47 @@ struct Page {
 }
 
 impl Page {
-    fn of_person(keeper: Keeper, user: &str, standing: &Standing, settings: &Settings) -> Self {
+    fn of_person(
+        backend: Backend,
+        user: &str,
+        status: &AccountStatus,
+        settings: &Settings,
+    ) -> Self {
         let limits = &settings.limits;
-        let disabled = limits.disable(standing.failures);
-        let lock = match standing.locked {
+        let disabled = limits.disable(status.failures);
+        let lock = match status.locked {
             _ if disabled => format!("until `sms-otp unlock {user}`"),
             Some(left) => format!("for {} more", a_while(left)),
             None => "none".to_owned(),
         };
-        let mut text = format!("{user}, in {keeper}\n");
+        let mut text = format!("{user}, in {backend}\n");
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "  {name:<18}{value}");
         };
-        if !standing.known {
+        if !status.known {
             line("known", "no");
         }
         line(
             "wrong codes",
-            &format!("{} since the last success", standing.failures),
+            &format!("{} since the last success", status.failures),
         );
         line("lock", &lock);
         let sms: Vec<Value> = limits
             .sms
             .iter()
-            .map(|rule| window(standing, *rule))
+            .map(|rule| window(status, *rule))
             .collect();
         for rule in &limits.sms {
-            let sent = standing.used(*rule);
-            let wait = standing.wait(*rule);
+            let sent = status.used(*rule);
+            let wait = status.wait(*rule);
             let room = match wait {
                 Duration::ZERO => String::new(),
                 wait => format!(", the next in {}", a_while(wait)),
             };
             line("SMS", &format!("{sent} of {rule}{room}"));
         }
-        line("numbers known", &standing.numbers.to_string());
-        let remembered: Vec<_> = standing
+        line("numbers known", &status.numbers.to_string());
+        let remembered: Vec<_> = status
             .remembered
             .iter()
             .map(|(login, ago)| (login, ago, left(settings, *ago)))
@@ -109,15 +114,15 @@ impl Page {
             );
         }
         let json = json!({
-            "ledger": keeper.name(),
+            "ledger": backend.name(),
             "user": user,
-            "known": standing.known,
-            "failures": standing.failures,
-            "locked": disabled || standing.locked.is_some(),
+            "known": status.known,
+            "failures": status.failures,
+            "locked": disabled || status.locked.is_some(),
             "disabled": disabled,
-            "locked_for_s": standing.locked.filter(|_| !disabled).map(seconds),
+            "locked_for_s": status.locked.filter(|_| !disabled).map(seconds),
             "sms": sms,
-            "numbers": standing.numbers,
+            "numbers": status.numbers,
             "remembered": remembered
                 .iter()
                 .map(|(login, ago, left)| json!({
@@ -130,8 +135,8 @@ impl Page {
         Self { text, json }
     }
 
-    fn of_all(keeper: Keeper, all: &Overview, limits: &Limits) -> Self {
-        let mut text = format!("{keeper}\n");
+    fn of_all(backend: Backend, all: &Summary, limits: &Limits) -> Self {
+        let mut text = format!("{backend}\n");
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "  {name:<18}{value}");
         };
@@ -139,7 +144,7 @@ impl Page {
         let sent = format!("{} SMS in {} segments", all.sms, all.segments);
         line("last 24 hours", &(sent + &brake.unwrap_or_default()));
         let known = [
-            ("people", all.people),
+            ("people", all.users),
             ("phones", all.phones),
             ("remembered", all.remembered),
         ];
@@ -151,37 +156,36 @@ impl Page {
         if let Some(size) = all.size {
             line("size", &format!("{} KB", size.div_ceil(1024)));
         }
-        for suspect in &all.suspects {
-            let lock = match suspect.locked {
-                _ if limits.disable(suspect.failures) => {
-                    format!(", locked until `sms-otp unlock {}`", shown(&suspect.name))
+        for account in &all.failed {
+            let lock = match account.locked {
+                _ if limits.disable(account.failures) => {
+                    format!(", locked until `sms-otp unlock {}`", shown(&account.name))
                 }
                 Some(left) => format!(", locked for {} more", a_while(left)),
                 None => String::new(),
             };
             line(
                 "wrong codes",
-                &format!("{}: {}{lock}", shown(&suspect.name), suspect.failures),
+                &format!("{}: {}{lock}", shown(&account.name), account.failures),
             );
         }
-        let suspects = all.suspects.iter();
         let json = json!({
-            "ledger": keeper.name(),
+            "ledger": backend.name(),
             "sms_24h": all.sms,
             "segments_24h": all.segments,
-            "people": all.people,
+            "people": all.users,
             "phones": all.phones,
             "remembered": all.remembered,
             "size_bytes": all.size,
-            "wrong_codes": suspects
-                .map(|suspect| {
-                    let disabled = limits.disable(suspect.failures);
+            "wrong_codes": all.failed.iter()
+                .map(|account| {
+                    let disabled = limits.disable(account.failures);
                     json!({
-                        "user": shown(&suspect.name),
-                        "failures": suspect.failures,
-                        "locked": disabled || suspect.locked.is_some(),
+                        "user": shown(&account.name),
+                        "failures": account.failures,
+                        "locked": disabled || account.locked.is_some(),
                         "disabled": disabled,
-                        "locked_for_s": suspect.locked.filter(|_| !disabled).map(seconds),
+                        "locked_for_s": account.locked.filter(|_| !disabled).map(seconds),
                     })
                 })
                 .collect::<Vec<_>>(),
@@ -206,11 +210,11 @@ fn left(settings: &Settings, ago: Duration) -> Option<Duration> {
         .map(|span| span.saturating_sub(ago))
 }
 
-fn window(standing: &Standing, rule: Rule) -> Value {
+fn window(status: &AccountStatus, rule: Rule) -> Value {
     json!({
         "rule": rule.to_string(),
-        "used": standing.used(rule),
-        "next_in_s": seconds(standing.wait(rule)),
+        "used": status.used(rule),
+        "next_in_s": seconds(status.wait(rule)),
     })
 }
 

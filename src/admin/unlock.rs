@@ -7,7 +7,7 @@ use super::{Refused, Told, person};
 use crate::{
     config::{Settings, a_while},
     deadline::Deadline,
-    ledger::Standing,
+    ledger::AccountStatus,
 };
 
 /// Unlocks in every ledger that this host counts in, also where another of them does not answer.
@@ -20,13 +20,13 @@ pub(super) fn tell(
     let person = person::find(settings, user, by)?;
     let mut told = Told::default();
     let mut known = false;
-    for (keeper, store) in super::books(settings).each() {
+    for (backend, store) in super::books(settings).each() {
         match store.and_then(|store| store.unlock(&person, forget, by)) {
             Ok(was) => {
                 known |= was.known;
-                let _ = writeln!(told.text, "{keeper}: {}", said(&was, forget));
+                let _ = writeln!(told.text, "{backend}: {}", said(&was, forget));
             }
-            Err(error) => told.failed(keeper, &error),
+            Err(error) => told.failed(backend, &error),
         }
     }
     // Whoever gives a DN is not told by the directory that he has mistyped it.
@@ -37,7 +37,7 @@ pub(super) fn tell(
     Ok(told)
 }
 
-fn said(was: &Standing, forget: bool) -> String {
+fn said(was: &AccountStatus, forget: bool) -> String {
     let codes = match was.failures {
         0 => "no wrong codes were counted".to_owned(),
         1 => "1 wrong code forgiven".to_owned(),

@@ -1,15 +1,7 @@
 //! The rooms of a real login, opened when the story first needs them.
 #![forbid(unsafe_code)]
 
-use crate::{
-    deadline::{Deadline, Moment},
-    ledger::{self, Account, Admission, Books, Refusal, Rules, Slot, Try},
-    login::{Clock, Ledger},
-    phone::Phone,
-    policy::Names,
-    prefetch::Permit,
-    sys::Nss,
-};
+use crate::{deadline::Moment, login::Clock, policy::Names, sys::Nss};
 
 /// NSS, which has been asked for the user already: the log wants to know whether it knows him.
 pub struct Host {
@@ -72,74 +64,6 @@ impl Names for Host {
             Some(caller) if caller.uid == uid => caller.name.clone(),
             _ => Nss.name(uid),
         }
-    }
-}
-
-impl Ledger for Books {
-    fn begin(&mut self, permit: Permit) {
-        Self::begin(self, permit);
-    }
-
-    fn close(&mut self) {
-        Self::close(self);
-    }
-
-    fn admit(
-        &mut self,
-        who: &Account,
-        rules: Rules<'_>,
-        by: Deadline,
-    ) -> Result<Admission, ledger::Error> {
-        Self::admit(self, who, rules, by)
-    }
-
-    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), ledger::Error> {
-        Self::told(self, who, new, by)
-    }
-
-    fn reserve(
-        &mut self,
-        who: &Account,
-        rules: Rules<'_>,
-        by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, ledger::Error> {
-        self.ask(by, |store, _| store.reserve(who, rules, by))
-    }
-
-    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
-        self.ask(by, |store, _| store.give_back(who, slot.clone(), by))
-    }
-
-    fn begin_try(
-        &mut self,
-        who: &Account,
-        rules: Rules<'_>,
-        by: Deadline,
-    ) -> Result<Result<Try, Refusal>, ledger::Error> {
-        self.ask(by, |store, _| store.begin_try(who, rules, by))
-    }
-
-    fn succeed(
-        &mut self,
-        who: &Account,
-        rules: Rules<'_>,
-        tries: u32,
-        by: Deadline,
-    ) -> Result<u32, ledger::Error> {
-        Self::succeed(self, who, rules, tries, by)
-    }
-
-    fn clear_guesses(
-        &mut self,
-        who: &Account,
-        shown: u32,
-        by: Deadline,
-    ) -> Result<(), ledger::Error> {
-        Self::clear_guesses(self, who, shown, by)
-    }
-
-    fn trouble(&mut self) -> Option<ledger::Error> {
-        Self::trouble(self)
     }
 }
 

@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// it may have gone on besides; below a second it changes no decision.
 pub fn compare(
     model: Model,
-    store: &mut dyn Store,
+    store: &mut dyn Ledger,
     pass: impl Fn(Duration),
     slack: Duration,
     seed: u64,
@@ -43,7 +43,7 @@ pub fn compare(
 }
 
 struct History<'a> {
-    store: &'a mut dyn Store,
+    store: &'a mut dyn Ledger,
     model: Model,
     slack: Duration,
     dice: Dice,
@@ -52,7 +52,7 @@ struct History<'a> {
     new_phone: Duration,
     now: Duration,
     /// SMS that might be given back: whose, by the model and by the store.
-    slots: Vec<(Account, Slot, Slot)>,
+    slots: Vec<(Account, Reservation, Reservation)>,
     /// New numbers that are logged, and of which the ledger has not heard yet.
     untold: Vec<(Account, Vec<Phone>)>,
     /// When which number was sent how many parts, as long as it was not given back.
@@ -61,7 +61,7 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(model: Model, store: &'a mut dyn Store, slack: Duration, seed: u64) -> Self {
+    fn new(model: Model, store: &'a mut dyn Ledger, slack: Duration, seed: u64) -> Self {
         let mut dice = Dice(seed);
         let windows = 1 + dice.below(3);
         let rule = |dice: &mut Dice, most: u64| Rule {
@@ -124,7 +124,7 @@ impl<'a> History<'a> {
         self.logins += 1;
         Account {
             login: LoginId(self.logins.to_be_bytes()),
-            person: format!("uid=person{number},dc=example,dc=org"),
+            dn: format!("uid=person{number},dc=example,dc=org"),
             name: format!("person{number}"),
             phone: numbers[usize::try_from(of_them).unwrap()].clone(),
             numbers,
@@ -134,7 +134,7 @@ impl<'a> History<'a> {
                 1 => String::new(),
                 _ => "20260101000000Z".into(),
             },
-            place,
+            origin_key: place,
             segments: 1 + u16::try_from(parts).unwrap(),
         }
     }
@@ -145,13 +145,13 @@ impl<'a> History<'a> {
         match self.dice.below(23) {
             0..8 => self.admit(who, by, at),
             8..10 => self.reserve(who, by, at),
-            10..12 => self.give_back(by, at),
-            12..15 => self.begin_try(&who, by, at),
-            15 | 20..22 => self.succeed(&who, by, at),
+            10..12 => self.release(by, at),
+            12..15 => self.record_attempt(&who, by, at),
+            15 | 20..22 => self.record_success(&who, by, at),
             16 => self.unlock(&who, by, at),
-            17..19 => self.standing(&who, by, at),
-            19 => self.told(by, at),
-            _ => self.overview(by, at),
+            17..19 => self.status(&who, by, at),
+            19 => self.mark_announced(by, at),
+            _ => self.summary(by, at),
         }
     }
 
@@ -167,24 +167,26 @@ impl<'a> History<'a> {
             match self.dice.below(6) {
                 0 => {}
                 1 => drop(self.untold.pop()),
-                _ => self.told(by, at),
+                _ => self.mark_announced(by, at),
             }
         }
-        match (expected.answer, found.answer) {
-            (Answer::Reserved(one), Answer::Reserved(other)) => self.took(who, one, other),
-            (Answer::Refused(one), Answer::Refused(other)) => self.same_refusal(one, other, at),
+        match (expected.decision, found.decision) {
+            (Decision::Reserved(one), Decision::Reserved(other)) => self.took(who, one, other),
+            (Decision::Rejected(one), Decision::Rejected(other)) => {
+                self.same_refusal(one, other, at)
+            }
             (one, other) => assert_eq!(one, other, "{at}"),
         }
     }
 
     /// Once more is the same.
-    fn told(&mut self, by: Deadline, at: &str) {
+    fn mark_announced(&mut self, by: Deadline, at: &str) {
         let Some((who, new)) = self.untold.pop() else {
             return;
         };
         for _ in 0..=self.dice.below(2) {
-            self.model.told(&who, &new, by).expect(at);
-            self.store.told(&who, &new, by).expect(at);
+            self.model.mark_announced(&who, &new, by).expect(at);
+            self.store.mark_announced(&who, &new, by).expect(at);
         }
     }
 
@@ -199,7 +201,7 @@ impl<'a> History<'a> {
         }
     }
 
-    fn took(&mut self, who: Account, one: Slot, other: Slot) {
+    fn took(&mut self, who: Account, one: Reservation, other: Reservation) {
         self.sent.push((self.now, who.phone.clone(), who.segments));
         self.slots.push((who, one, other));
         if self.slots.len() > 3 {
@@ -207,7 +209,7 @@ impl<'a> History<'a> {
         }
     }
 
-    fn give_back(&mut self, by: Deadline, at: &str) {
+    fn release(&mut self, by: Deadline, at: &str) {
         let Some((who, one, other)) = self.slots.pop() else {
             return;
         };
@@ -215,31 +217,31 @@ impl<'a> History<'a> {
         let same = |sent: &(Duration, Phone, u16)| *sent == (when, who.phone.clone(), who.segments);
         let place = self.sent.iter().position(same).expect(at);
         self.sent.remove(place);
-        self.model.give_back(&who, one, by).unwrap();
-        self.store.give_back(&who, other, by).unwrap();
+        self.model.release(&who, one, by).unwrap();
+        self.store.release(&who, other, by).unwrap();
     }
 
-    fn begin_try(&mut self, who: &Account, by: Deadline, at: &str) {
+    fn record_attempt(&mut self, who: &Account, by: Deadline, at: &str) {
         let limits = self.limits.clone();
         let rules = rules(&limits, self.remember, self.new_phone);
-        let expected = self.model.begin_try(who, rules, by).unwrap();
-        match (expected, self.store.begin_try(who, rules, by).unwrap()) {
+        let expected = self.model.record_attempt(who, rules, by).unwrap();
+        match (expected, self.store.record_attempt(who, rules, by).unwrap()) {
             (Err(one), Err(other)) => self.same_refusal(one, other, at),
             (one, other) => assert_eq!(one, other, "{at}"),
         }
     }
 
-    fn succeed(&mut self, who: &Account, by: Deadline, at: &str) {
+    fn record_success(&mut self, who: &Account, by: Deadline, at: &str) {
         let limits = self.limits.clone();
         let rules = rules(&limits, self.remember, self.new_phone);
         // Nobody's code is right whom the ledger has never been asked about: of him a store may write
         // down that this request counts, or nothing.
-        if !self.model.standing(&who.person, by).expect(at).known {
+        if !self.model.status(&who.dn, by).expect(at).known {
             return;
         }
         let tries = u32::try_from(self.dice.below(3)).unwrap();
-        let expected = self.model.succeed(who, rules, tries, by).expect(at);
-        let found = self.store.succeed(who, rules, tries, by).expect(at);
+        let expected = self.model.record_success(who, rules, tries, by).expect(at);
+        let found = self.store.record_success(who, rules, tries, by).expect(at);
         assert_eq!(expected, found, "{at}");
         // Sometimes the host is silent.
         if self.dice.below(2) == 0 {
@@ -250,20 +252,20 @@ impl<'a> History<'a> {
 
     fn unlock(&mut self, who: &Account, by: Deadline, at: &str) {
         let forget = self.dice.below(2) == 0;
-        let expected = self.model.unlock(&who.person, forget, by).unwrap();
-        let found = self.store.unlock(&who.person, forget, by).unwrap();
+        let expected = self.model.unlock(&who.dn, forget, by).unwrap();
+        let found = self.store.unlock(&who.dn, forget, by).unwrap();
         self.same_standing(expected, found, at);
     }
 
-    fn standing(&mut self, who: &Account, by: Deadline, at: &str) {
-        let expected = self.model.standing(&who.person, by).unwrap();
-        let found = self.store.standing(&who.person, by).unwrap();
+    fn status(&mut self, who: &Account, by: Deadline, at: &str) {
+        let expected = self.model.status(&who.dn, by).unwrap();
+        let found = self.store.status(&who.dn, by).unwrap();
         self.same_standing(expected, found, at);
     }
 
-    fn overview(&mut self, by: Deadline, at: &str) {
-        let expected = self.model.overview(by).unwrap();
-        let mut found = self.store.overview(by).unwrap();
+    fn summary(&mut self, by: Deadline, at: &str) {
+        let expected = self.model.summary(by).unwrap();
+        let mut found = self.store.summary(by).unwrap();
         // It counts by hours: no SMS of the last 24 hours is missing, none of before 25 is there.
         let (all, now) = (&self.sent, self.now);
         let in_last = |hours: u32| all.iter().filter(move |sent| now < sent.0 + HOUR * hours);
@@ -283,7 +285,7 @@ impl<'a> History<'a> {
         let phones = Some(counted.len() as u64)..=expected.phones;
         for (found, expected) in [
             (found.phones, phones),
-            (found.people, expected.people..=expected.people),
+            (found.users, expected.users..=expected.users),
             (found.remembered, expected.remembered..=expected.remembered),
         ] {
             assert!(
@@ -291,11 +293,9 @@ impl<'a> History<'a> {
                 "{at}: {found:?} of {expected:?}"
             );
         }
-        found
-            .suspects
-            .sort_by(|one, other| one.name.cmp(&other.name));
-        assert_eq!(found.suspects.len(), expected.suspects.len(), "{at}");
-        for (found, expected) in found.suspects.iter().zip(&expected.suspects) {
+        found.failed.sort_by(|one, other| one.name.cmp(&other.name));
+        assert_eq!(found.failed.len(), expected.failed.len(), "{at}");
+        for (found, expected) in found.failed.iter().zip(&expected.failed) {
             assert_eq!(found.name, expected.name, "{at}");
             assert_eq!(found.failures, expected.failures, "{at}");
             self.same_wait(found.locked, expected.locked, at);
@@ -307,20 +307,24 @@ impl<'a> History<'a> {
         rules.map(|rule| rule.within).max().unwrap_or_default()
     }
 
-    fn same_refusal(&self, one: Refusal, other: Refusal, at: &str) {
+    fn same_refusal(&self, one: Rejection, other: Rejection, at: &str) {
         match (one, other) {
-            (Refusal::Locked { wait: one }, Refusal::Locked { wait: other }) => {
+            (Rejection::Locked { wait: one }, Rejection::Locked { wait: other }) => {
                 self.same_wait(one, other, at);
             }
-            (Refusal::Prefix, Refusal::Prefix) => {}
-            (Refusal::NewPhone { wait: one }, Refusal::NewPhone { wait: other }) => {
+            (Rejection::Prefix, Rejection::Prefix) => {}
+            (Rejection::NewPhone { wait: one }, Rejection::NewPhone { wait: other }) => {
                 self.same_time(one, other, at);
             }
             (
-                Refusal::Limited { wait, whose, rule },
-                Refusal::Limited {
+                Rejection::Limited {
+                    wait,
+                    scope: whose,
+                    rule,
+                },
+                Rejection::Limited {
                     wait: other_wait,
-                    whose: other_whose,
+                    scope: other_whose,
                     rule: other_rule,
                 },
             ) => {
@@ -332,7 +336,7 @@ impl<'a> History<'a> {
     }
 
     /// But for SMS that no rule counts any more: how long those are kept is the store's affair.
-    fn same_standing(&self, one: Standing, other: Standing, at: &str) {
+    fn same_standing(&self, one: AccountStatus, other: AccountStatus, at: &str) {
         assert_eq!(one.known, other.known, "{at}");
         assert_eq!(one.failures, other.failures, "{at}");
         assert_eq!(one.numbers, other.numbers, "{at}");
@@ -377,7 +381,7 @@ fn rules(limits: &Limits, remember: Option<Duration>, new_phone: Duration) -> Ru
         limits,
         remember,
         new_phone,
-        stands_in: false,
+        is_fallback: false,
     }
 }
 

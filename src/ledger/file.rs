@@ -15,9 +15,9 @@
 #![forbid(unsafe_code)]
 
 mod clock;
-mod disk;
 mod fault;
 mod keys;
+mod ledger_file;
 mod lost;
 mod open;
 mod person;
@@ -37,13 +37,13 @@ pub use open::permits;
 use std::{cell::RefCell, time::Duration};
 
 use super::{
-    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
-    Success, Try,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, Ledger, Rejection,
+    Reservation, Rules, Success, Summary,
 };
 use crate::{deadline::Deadline, phone::Phone};
 use clock::{Anchor, Clocks, Machine};
-use disk::{Disk, Held};
 use keys::half;
+use ledger_file::{LedgerFile, LockGuard};
 use person::Person;
 use row::Row;
 use sector::Name;
@@ -61,8 +61,8 @@ const TURN: u64 = 1 << 59;
 const LOST: u64 = 1 << 58;
 
 /// The ledger of this host.
-pub struct File {
-    disk: Disk,
+pub struct FileStore {
+    disk: LedgerFile,
     clocks: Box<dyn Clocks>,
     anchor: RefCell<Anchor>,
     /// In which shard of the total each SMS of this login is counted, if in any.
@@ -76,7 +76,7 @@ struct Entry<T> {
     row: T,
 }
 
-impl File {
+impl FileStore {
     /// Opens the ledger in that folder, and makes both on first use. Nothing is opened by a path
     /// later.
     ///
@@ -123,7 +123,13 @@ impl File {
         Ok(anchor.tell(&clocks).0)
     }
 
-    fn hold(&self, range: u64, name: &Name, whose: &str, by: Deadline) -> Result<Held<'_>, Error> {
+    fn hold(
+        &self,
+        range: u64,
+        name: &Name,
+        whose: &str,
+        by: Deadline,
+    ) -> Result<LockGuard<'_>, Error> {
         let place = u64::from_le_bytes(half(*name)) >> 4;
         self.disk.hold(range.saturating_add(place), 1, whose, by)
     }
@@ -159,7 +165,7 @@ impl File {
             self.put(&entry.name, &Row::Person(entry.row), entry.at, now, by)?;
         }
         drop(held);
-        self.settle(now)?;
+        self.sync(now)?;
         answer
     }
 
@@ -193,71 +199,74 @@ impl File {
     }
 
     /// After the locks: clears up a little if something was written, and sees it onto the disk.
-    fn settle(&self, now: u64) -> Result<(), Error> {
-        if self.disk.is_settled() {
+    fn sync(&self, now: u64) -> Result<(), Error> {
+        if !self.disk.is_dirty() {
             return Ok(());
         }
         // That others' dead rows cannot be wiped is no reason to refuse somebody.
         let _ = Table(&self.disk).sweep(now);
-        self.disk.settle()
+        self.disk.sync()
     }
 }
 
-impl Store for File {
+impl Ledger for FileStore {
     fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
-        self.alone(&who.person, by, |person, name, now| {
+        self.alone(&who.dn, by, |person, name, now| {
             let keys = &self.disk.keys;
             let trusted = rules.trust_first_numbers();
             let new_numbers = person.meet(name, who, keys, trusted);
             let number = keys.phone(who.phone.e164());
             let new = person.new_phone(number, rules, now);
-            let place = who.place.as_deref().map(|place| keys.place(name, place));
+            let place = who
+                .origin_key
+                .as_deref()
+                .map(|place| keys.place(name, place));
             let remembered = place.and_then(|place| person.remembered(place, rules, now));
-            let answer = if let Some(locked) = person.locked(rules.limits, now) {
-                Answer::Refused(locked)
+            let decision = if let Some(locked) = person.locked(rules.limits, now) {
+                Decision::Rejected(locked)
             } else if !who.allowed {
-                Answer::Refused(Refusal::Prefix)
+                Decision::Rejected(Rejection::Prefix)
             } else if new > 0 {
                 let wait = Duration::from_millis(new);
-                Answer::Refused(Refusal::NewPhone { wait })
+                Decision::Rejected(Rejection::NewPhone { wait })
             } else if let Some(earned_by) = remembered {
-                Answer::Remembered { earned_by }
+                Decision::Remembered { earned_by }
             } else {
                 match self.take(who, rules, person, now, by)? {
-                    Ok(slot) => Answer::Reserved(slot),
-                    Err(refusal) => Answer::Refused(refusal),
+                    Ok(slot) => Decision::Reserved(slot),
+                    Err(refusal) => Decision::Rejected(refusal),
                 }
             };
             Ok(Admission {
-                answer,
+                decision,
                 new_numbers,
             })
         })
     }
 
-    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
-        self.alone(&who.person, by, |person, _, now| {
-            person.told(who, new, &self.disk.keys, now);
+    fn mark_announced(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+        self.alone(&who.dn, by, |person, _, now| {
+            person.mark_announced(who, new, &self.disk.keys, now);
             Ok(())
         })
     }
 
     fn forget_unseen(&mut self, who: &Account, by: Deadline) -> Result<(), Error> {
-        self.alone(&who.person, by, |person, _, _| {
+        self.alone(&who.dn, by, |person, _, _| {
             person.forget_unseen(who, &self.disk.keys);
             Ok(())
         })
     }
 
-    fn learn(
+    fn import_numbers(
         &mut self,
         who: &Account,
         reference: &[Phone],
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<u32, Error> {
-        self.alone(&who.person, by, |person, _, now| {
-            person.learn(who, reference, rules, &self.disk.keys, now);
+        self.alone(&who.dn, by, |person, _, now| {
+            person.import_numbers(who, reference, rules, &self.disk.keys, now);
             Ok(person.guesses.into())
         })
     }
@@ -267,8 +276,8 @@ impl Store for File {
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, Error> {
-        self.alone(&who.person, by, |person, _, now| {
+    ) -> Result<Result<Reservation, Rejection>, Error> {
+        self.alone(&who.dn, by, |person, _, now| {
             match person.locked(rules.limits, now) {
                 Some(locked) => Ok(Err(locked)),
                 None => self.take(who, rules, person, now, by),
@@ -276,22 +285,22 @@ impl Store for File {
         })
     }
 
-    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
-        if slot.kept_by != Keeper::Host {
+    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Error> {
+        if slot.backend != Backend::Local {
             return Ok(());
         }
-        self.alone(&who.person, by, |person, _, now| {
+        self.alone(&who.dn, by, |person, _, now| {
             self.put_back(who, &slot, person, now, by)
         })
     }
 
-    fn begin_try(
+    fn record_attempt(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Try, Refusal>, Error> {
-        self.alone(&who.person, by, |person, _, now| {
+    ) -> Result<Result<Attempt, Rejection>, Error> {
+        self.alone(&who.dn, by, |person, _, now| {
             Ok(match person.locked(rules.limits, now) {
                 Some(locked) => Err(locked),
                 None => Ok(person.fail(&who.name, rules.limits, now)),
@@ -299,18 +308,18 @@ impl Store for File {
         })
     }
 
-    fn succeed(
+    fn record_success(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
         tries: u32,
         by: Deadline,
     ) -> Result<Success, Error> {
-        self.alone(&who.person, by, |person, name, now| {
+        self.alone(&who.dn, by, |person, name, now| {
             person.clear();
             person.clear_guesses(tries);
             let reference = person.grant(who, rules, &self.disk.keys, now);
-            if let (Some(place), Some(_)) = (&who.place, rules.remember) {
+            if let (Some(place), Some(_)) = (&who.origin_key, rules.remember) {
                 person.remember(self.disk.keys.place(name, place), who.login, now);
             }
             Ok(Success {
@@ -321,41 +330,41 @@ impl Store for File {
     }
 
     fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
-        self.alone(&who.person, by, |person, _, _| {
+        self.alone(&who.dn, by, |person, _, _| {
             person.clear_guesses(shown);
             Ok(())
         })
     }
 
-    fn standing(&mut self, person: &str, _: Deadline) -> Result<Standing, Error> {
+    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Error> {
         let found = self.person(self.disk.keys.person(person))?;
         let now = self.now()?;
         Ok(found
             .row
-            .map_or_else(Standing::default, |person| person.standing(now)))
+            .map_or_else(AccountStatus::default, |person| person.status(now)))
     }
 
-    fn overview(&mut self, by: Deadline) -> Result<Overview, Error> {
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Error> {
         self.see_all(by)
     }
 
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
         let name = self.disk.keys.person(person);
         let held = self.hold(PEOPLE, &name, "this person", by)?;
         let now = self.now()?;
         let place = Table(&self.disk).find(&name)?;
         let (at, mut row, before) = match place.row {
             Some((at, Row::Person(person))) => {
-                let before = person.standing(now);
+                let before = person.status(now);
                 (Some(at), person, before)
             }
             // Nothing was ever known of him.
-            None if !place.damaged => return Ok(Standing::default()),
+            None if !place.damaged => return Ok(AccountStatus::default()),
             _ => {
                 let known = true;
-                let before = Standing {
+                let before = AccountStatus {
                     known,
-                    ..Standing::default()
+                    ..AccountStatus::default()
                 };
                 (place.remains, Person::default(), before)
             }
@@ -368,7 +377,7 @@ impl Store for File {
         }
         self.put(&name, &Row::Person(row), at, now, by)?;
         drop(held);
-        self.settle(now)?;
+        self.sync(now)?;
         Ok(before)
     }
 }

@@ -57,24 +57,24 @@ impl Model {
 }
 
 impl State {
-    fn locked(&self, who: &Account, rules: Rules<'_>) -> Option<Refusal> {
-        let person = self.people.get(&who.person)?;
+    fn locked(&self, who: &Account, rules: Rules<'_>) -> Option<Rejection> {
+        let person = self.people.get(&who.dn)?;
         if person.failures >= rules.limits.disable_after {
-            return Some(Refusal::Locked { wait: None });
+            return Some(Rejection::Locked { wait: None });
         }
         let left = person.locked_until.saturating_sub(self.now);
-        (left > 0).then(|| Refusal::Locked {
+        (left > 0).then(|| Rejection::Locked {
             wait: Some(Duration::from_millis(left)),
         })
     }
 
     /// The limit that keeps him waiting longest.
-    fn limited(&self, who: &Account, rules: Rules<'_>) -> Option<Refusal> {
+    fn limited(&self, who: &Account, rules: Rules<'_>) -> Option<Rejection> {
         let nothing = Vec::new();
-        let person = self.people.get(&who.person).map_or(&nothing, |p| &p.sms);
+        let person = self.people.get(&who.dn).map_or(&nothing, |p| &p.sms);
         let phone = self.phones.get(who.phone.e164()).unwrap_or(&nothing);
         let all: Vec<u64> = self.all.iter().map(|(at, _)| *at).collect();
-        let mut longest: Option<(u64, Whose, Rule)> = None;
+        let mut longest: Option<(u64, LimitScope, Rule)> = None;
         let mut look = |whose, sent: &[u64], rule: &Rule| {
             let wait = wait(sent, *rule, self.now);
             if wait > longest.map_or(0, |(longest, _, _)| longest) {
@@ -82,36 +82,32 @@ impl State {
             }
         };
         for rule in &rules.limits.sms {
-            look(Whose::Person, person, rule);
+            look(LimitScope::User, person, rule);
         }
         for rule in &rules.limits.sms {
-            look(Whose::Phone, phone, rule);
+            look(LimitScope::Phone, phone, rule);
         }
         if let Some(rule) = &rules.limits.sms_total {
-            look(Whose::All, &all, rule);
+            look(LimitScope::Total, &all, rule);
         }
-        longest.map(|(wait, whose, rule)| Refusal::Limited {
+        longest.map(|(wait, whose, rule)| Rejection::Limited {
             wait: Duration::from_millis(wait),
-            whose,
+            scope: whose,
             rule,
         })
     }
 
-    fn take(&mut self, who: &Account) -> Slot {
+    fn take(&mut self, who: &Account) -> Reservation {
         let now = self.now;
-        self.people
-            .entry(who.person.clone())
-            .or_default()
-            .sms
-            .push(now);
+        self.people.entry(who.dn.clone()).or_default().sms.push(now);
         self.phones
             .entry(who.phone.e164().into())
             .or_default()
             .push(now);
         self.all.push((now, who.segments));
         self.reserved += 1;
-        Slot {
-            kept_by: Keeper::Host,
+        Reservation {
+            backend: Backend::Local,
             at: now,
             number: self.reserved,
         }
@@ -139,11 +135,11 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap()
 }
 
-impl Store for Model {
+impl Ledger for Model {
     fn admit(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<Admission, Error> {
         let mut state = self.state()?;
         let (now, seals) = (state.now, state.seals);
-        let person = state.people.entry(who.person.clone()).or_default();
+        let person = state.people.entry(who.dn.clone()).or_default();
         person.forget_unseen(who);
         person.take_first(who, rules.trust_first_numbers());
         let numbers = who.numbers.iter();
@@ -161,49 +157,49 @@ impl Store for Model {
         let remembered = person.remembered.iter().find(|(place, at, _, sealed)| {
             let span = rules.remember.map_or(0, millis);
             let is_his = !seals || *sealed == (changed.clone(), who.phone.clone());
-            who.place.as_deref() == Some(place) && at + span > now && is_his
+            who.origin_key.as_deref() == Some(place) && at + span > now && is_his
         });
         let remembered = remembered.map(|(_, _, login, _)| *login);
         let new = person.wait(&who.phone, rules, now);
         let answer = if let Some(locked) = state.locked(who, rules) {
-            Answer::Refused(locked)
+            Decision::Rejected(locked)
         } else if !who.allowed {
-            Answer::Refused(Refusal::Prefix)
+            Decision::Rejected(Rejection::Prefix)
         } else if new > 0 {
-            Answer::Refused(Refusal::NewPhone {
+            Decision::Rejected(Rejection::NewPhone {
                 wait: Duration::from_millis(new),
             })
         } else if let Some(earned_by) = remembered {
-            Answer::Remembered { earned_by }
+            Decision::Remembered { earned_by }
         } else if let Some(limited) = state.limited(who, rules) {
-            Answer::Refused(limited)
+            Decision::Rejected(limited)
         } else {
             state.admitted = Some(now);
-            Answer::Reserved(state.take(who))
+            Decision::Reserved(state.take(who))
         };
         Ok(Admission {
-            answer,
+            decision: answer,
             new_numbers,
         })
     }
 
-    fn told(&mut self, who: &Account, new: &[Phone], _: Deadline) -> Result<(), Error> {
+    fn mark_announced(&mut self, who: &Account, new: &[Phone], _: Deadline) -> Result<(), Error> {
         let mut state = self.state()?;
         let now = state.now;
-        let person = state.people.entry(who.person.clone()).or_default();
-        person.told(new, now);
+        let person = state.people.entry(who.dn.clone()).or_default();
+        person.mark_announced(new, now);
         Ok(())
     }
 
     fn forget_unseen(&mut self, who: &Account, _: Deadline) -> Result<(), Error> {
         let mut state = self.state()?;
-        if let Some(person) = state.people.get_mut(&who.person) {
+        if let Some(person) = state.people.get_mut(&who.dn) {
             person.forget_unseen(who);
         }
         Ok(())
     }
 
-    fn learn(
+    fn import_numbers(
         &mut self,
         who: &Account,
         reference: &[Phone],
@@ -212,8 +208,8 @@ impl Store for Model {
     ) -> Result<u32, Error> {
         let mut state = self.state()?;
         let now = state.now;
-        let person = state.people.entry(who.person.clone()).or_default();
-        person.learn(who, reference, rules, now);
+        let person = state.people.entry(who.dn.clone()).or_default();
+        person.import_numbers(who, reference, rules, now);
         Ok(person.guesses)
     }
 
@@ -222,7 +218,7 @@ impl Store for Model {
         who: &Account,
         rules: Rules<'_>,
         _: Deadline,
-    ) -> Result<Result<Slot, Refusal>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Error> {
         let mut state = self.state()?;
         let refusal = state
             .locked(who, rules)
@@ -233,14 +229,14 @@ impl Store for Model {
         })
     }
 
-    fn give_back(&mut self, who: &Account, slot: Slot, _: Deadline) -> Result<(), Error> {
+    fn release(&mut self, who: &Account, slot: Reservation, _: Deadline) -> Result<(), Error> {
         let mut state = self.state()?;
         let drop_one = |sent: &mut Vec<u64>| {
             if let Some(place) = sent.iter().position(|at| *at == slot.at) {
                 sent.remove(place);
             }
         };
-        drop_one(&mut state.people.entry(who.person.clone()).or_default().sms);
+        drop_one(&mut state.people.entry(who.dn.clone()).or_default().sms);
         drop_one(state.phones.entry(who.phone.e164().into()).or_default());
         let same = |sent: &(u64, u16)| *sent == (slot.at, who.segments);
         if let Some(place) = state.all.iter().position(same) {
@@ -249,18 +245,18 @@ impl Store for Model {
         Ok(())
     }
 
-    fn begin_try(
+    fn record_attempt(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
         _: Deadline,
-    ) -> Result<Result<Try, Refusal>, Error> {
+    ) -> Result<Result<Attempt, Rejection>, Error> {
         let mut state = self.state()?;
         if let Some(locked) = state.locked(who, rules) {
             return Ok(Err(locked));
         }
         let now = state.now;
-        let person = state.people.entry(who.person.clone()).or_default();
+        let person = state.people.entry(who.dn.clone()).or_default();
         person.failures += 1;
         person.guesses += 1;
         person.name = who.name.clone();
@@ -268,20 +264,20 @@ impl Store for Model {
         let disabled = person.failures >= limits.disable_after;
         let Some(beyond) = person.failures.checked_sub(limits.failures) else {
             if !disabled {
-                return Ok(Ok(Try::Counted));
+                return Ok(Ok(Attempt::Counted));
             }
             person.remembered.clear();
-            return Ok(Ok(Try::Last { wait: None }));
+            return Ok(Ok(Attempt::Locks { wait: None }));
         };
         person.remembered.clear();
         let doubled = millis(limits.lock).saturating_mul(1 << beyond.min(40));
         let lock = doubled.min(LONGEST_LOCK);
         person.locked_until = now + lock;
         let wait = (!disabled).then(|| Duration::from_millis(lock));
-        Ok(Ok(Try::Last { wait }))
+        Ok(Ok(Attempt::Locks { wait }))
     }
 
-    fn succeed(
+    fn record_success(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
@@ -295,8 +291,8 @@ impl Store for Model {
         } else {
             Some(now)
         };
-        let place = who.place.as_ref().filter(|_| rules.remember.is_some());
-        let person = state.people.entry(who.person.clone()).or_default();
+        let place = who.origin_key.as_ref().filter(|_| rules.remember.is_some());
+        let person = state.people.entry(who.dn.clone()).or_default();
         person.failures = 0;
         person.locked_until = 0;
         person.name.clear();
@@ -316,21 +312,21 @@ impl Store for Model {
 
     fn clear_guesses(&mut self, who: &Account, shown: u32, _: Deadline) -> Result<(), Error> {
         let mut state = self.state()?;
-        if let Some(person) = state.people.get_mut(&who.person) {
+        if let Some(person) = state.people.get_mut(&who.dn) {
             person.guesses = person.guesses.saturating_sub(shown);
         }
         Ok(())
     }
 
-    fn standing(&mut self, person: &str, _: Deadline) -> Result<Standing, Error> {
+    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Error> {
         let state = self.state()?;
         let ago = |at: u64| Duration::from_millis(state.now - at);
         let Some(person) = state.people.get(person) else {
-            return Ok(Standing::default());
+            return Ok(AccountStatus::default());
         };
         let left = person.locked_until.saturating_sub(state.now);
         let remembered = person.remembered.iter();
-        Ok(Standing {
+        Ok(AccountStatus {
             known: true,
             failures: person.failures,
             locked: (left > 0).then(|| Duration::from_millis(left)),
@@ -340,12 +336,12 @@ impl Store for Model {
         })
     }
 
-    fn overview(&mut self, _: Deadline) -> Result<Overview, Error> {
+    fn summary(&mut self, _: Deadline) -> Result<Summary, Error> {
         let state = self.state()?;
         let today = |sent: &&(u64, u16)| sent.0 + 86_400_000 > state.now;
         let suspects = state.people.values().filter(|person| person.failures > 0);
         let count = |number: usize| u64::try_from(number).unwrap();
-        Ok(Overview {
+        Ok(Summary {
             sms: count(state.all.iter().filter(today).count()),
             segments: state
                 .all
@@ -353,13 +349,13 @@ impl Store for Model {
                 .filter(today)
                 .map(|sent| u64::from(sent.1))
                 .sum(),
-            people: Some(count(state.people.len())),
+            users: Some(count(state.people.len())),
             phones: Some(count(state.phones.len())),
             remembered: Some(count(
                 state.people.values().map(|p| p.remembered.len()).sum(),
             )),
-            suspects: suspects
-                .map(|person| Suspect {
+            failed: suspects
+                .map(|person| FailedAccount {
                     name: person.name.clone(),
                     failures: person.failures,
                     locked: match person.locked_until.saturating_sub(state.now) {
@@ -372,8 +368,8 @@ impl Store for Model {
         })
     }
 
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
-        let before = self.standing(person, by)?;
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
+        let before = self.status(person, by)?;
         let mut state = self.state()?;
         if let Some(person) = state.people.get_mut(person) {
             person.failures = 0;

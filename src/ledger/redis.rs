@@ -37,8 +37,8 @@ use rand::{TryRng, rngs::SysRng};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Store,
-    Success, Suspect, Try, Whose,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, FailedAccount, Ledger,
+    LimitScope, Rejection, Reservation, Rules, Success, Summary,
 };
 use crate::{config, deadline::Deadline, phone::Phone, prefetch::Permit};
 use call::Call;
@@ -59,7 +59,7 @@ macro_rules! script {
 }
 
 /// The fleet's ledger. An SMS is given back through the one that has reserved it: the id is its.
-pub struct Remote {
+pub struct RedisStore {
     line: Line,
     hasher: Hasher,
     /// With the number of a request it makes an id that nobody else has.
@@ -71,7 +71,7 @@ pub struct Remote {
     clock: Option<std::sync::Arc<std::sync::atomic::AtomicU64>>,
 }
 
-impl Remote {
+impl RedisStore {
     /// As [`Self::new`], and begins to connect.
     #[cfg(test)]
     pub fn begin(settled: &config::Redis) -> Result<Self, Error> {
@@ -137,7 +137,7 @@ impl Remote {
         person: &str,
         forget: bool,
         by: Deadline,
-    ) -> Result<Standing, Error> {
+    ) -> Result<AccountStatus, Error> {
         let person = &self.hasher.person(person);
         let question = Named { person, forget };
         let stands: Stands = self.ask(script, &keys::of_person(person), &question, by)?;
@@ -160,7 +160,7 @@ impl Remote {
     }
 }
 
-impl Store for Remote {
+impl Ledger for RedisStore {
     fn begin(&mut self, permit: Permit) {
         self.line.begin(permit);
     }
@@ -184,8 +184,8 @@ impl Store for Remote {
         Ok(said.read(self.requests, who, rules)?)
     }
 
-    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
-        let person = self.hasher.person(&who.person);
+    fn mark_announced(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+        let person = self.hasher.person(&who.dn);
         let logged = Logged {
             new: new.iter().map(|n| self.hasher.phone(n)).collect(),
         };
@@ -198,7 +198,7 @@ impl Store for Remote {
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Error> {
         let question = self.question(who, rules);
         let said: Said = self.ask_about(script!("reserve"), &question, by)?;
         Ok(match said.slot(self.requests) {
@@ -207,8 +207,8 @@ impl Store for Remote {
         })
     }
 
-    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), Error> {
-        let person = self.hasher.person(&who.person);
+    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Error> {
+        let person = self.hasher.person(&who.dn);
         let keys = keys::of_account(&person, &self.hasher.phone(&who.phone));
         let returned = Returned {
             id: self.id(slot.number),
@@ -219,12 +219,12 @@ impl Store for Remote {
         Ok(())
     }
 
-    fn begin_try(
+    fn record_attempt(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Try, Refusal>, Error> {
+    ) -> Result<Result<Attempt, Rejection>, Error> {
         let question = self.question(who, rules).named(&who.name);
         let said: Said = self.ask_about(script!("begin_try"), &question, by)?;
         Ok(match said.tried() {
@@ -233,7 +233,7 @@ impl Store for Remote {
         })
     }
 
-    fn succeed(
+    fn record_success(
         &mut self,
         who: &Account,
         rules: Rules<'_>,
@@ -248,7 +248,7 @@ impl Store for Remote {
     }
 
     fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
-        let keys = keys::of_person(&self.hasher.person(&who.person));
+        let keys = keys::of_person(&self.hasher.person(&who.dn));
         let shown = Shown {
             id: self.next_id(),
             guesses: shown,
@@ -257,16 +257,16 @@ impl Store for Remote {
         Ok(())
     }
 
-    fn standing(&mut self, person: &str, by: Deadline) -> Result<Standing, Error> {
+    fn status(&mut self, person: &str, by: Deadline) -> Result<AccountStatus, Error> {
         self.ask_of_person(script!("standing"), person, false, by)
     }
 
-    fn overview(&mut self, by: Deadline) -> Result<Overview, Error> {
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Error> {
         let seen: Seen = self.ask(script!("overview"), &keys::shared(), &(), by)?;
         Ok(seen.read())
     }
 
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<Standing, Error> {
+    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
         self.ask_of_person(script!("unlock"), person, forget, by)
     }
 }

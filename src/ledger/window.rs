@@ -19,14 +19,14 @@ const FULLEST: u32 = u16::MAX as u32;
 /// As long as they fit it is exact. Beyond, two neighbours become one at the later time, so that some
 /// count for longer than they should: never more is allowed than the rules say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub struct SlidingWindow {
     sent: Vec<Sent>,
     most: usize,
     /// The longest time that any rule has counted here, in milliseconds.
     horizon: u64,
 }
 
-impl Log {
+impl SlidingWindow {
     /// Of at most so many entries.
     #[must_use]
     pub const fn new(most: usize) -> Self {

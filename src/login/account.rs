@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use super::{End, Ledger, Login, failed};
+use super::{End, Login, failed};
 use crate::{
     config::a_while,
     deadline::Deadline,
     directory::{Entry, NoPhone},
     failure::{Failure, FailureKind, Stage},
-    ledger::{self, Account, Answer, Refusal, Rules, Slot, Try, Whose},
+    ledger::{self, Account, Attempt, Decision, Ledger, LimitScope, Rejection, Reservation, Rules},
     phone::Phone,
     policy::{self, Exemption, Origin, Traces},
     sms,
@@ -19,7 +19,7 @@ use crate::{
 /// What comes next for somebody whose first factor is proved.
 pub(super) enum Admitted {
     /// An SMS.
-    Sms(Slot),
+    Sms(Reservation),
     /// Nothing.
     Exempt(Exemption),
 }
@@ -28,7 +28,7 @@ pub(super) enum Admitted {
 pub(super) enum Stopped {
     /// The pause between two of one login.
     Paused(Duration),
-    Limited(Refusal),
+    Limited(Rejection),
 }
 
 impl Login<'_> {
@@ -56,19 +56,19 @@ impl Login<'_> {
             caller: request.caller,
             session: request.session,
         });
-        let place = |origin: &Origin| origin.place(request.user, request.service);
+        let key = |origin: &Origin| origin.place(request.user, request.service);
         let longest = "0".repeat(self.settings.code.digits.into());
         let text = self.sms_text(&longest, self.settings.code.lifetime);
         Ok(Account {
             login: request.id,
-            person: entry.person(),
+            dn: entry.person(),
             // It is shown to an administrator: nothing of it moves his cursor.
             name: person.name().escape_debug().to_string(),
             allowed: self.is_allowed(&phone),
             phone,
             numbers,
             password_changed: entry.password_changed().to_owned(),
-            place: self.origin.as_ref().map(place),
+            origin_key: self.origin.as_ref().map(key),
             segments: sms::segments(&text),
         })
     }
@@ -96,9 +96,9 @@ impl Login<'_> {
         }
         let admission = self.ask(|ledger, rules, by| ledger.admit(who, rules, by))?;
         self.tell(who, &admission.new_numbers)?;
-        match admission.answer {
-            Answer::Refused(refusal) => Err(self.refused(refusal)),
-            Answer::Remembered { earned_by } => self
+        match admission.decision {
+            Decision::Rejected(refusal) => Err(self.refused(refusal)),
+            Decision::Remembered { earned_by } => self
                 .origin
                 .as_ref()
                 .and_then(|origin| {
@@ -110,7 +110,7 @@ impl Login<'_> {
                     let detail = "the ledger remembers what it was not asked; please report this";
                     failed(Stage::Ledger, FailureKind::Local, detail)
                 }),
-            Answer::Reserved(slot) => Ok(Admitted::Sms(slot)),
+            Decision::Reserved(slot) => Ok(Admitted::Sms(slot)),
         }
     }
 
@@ -125,7 +125,7 @@ impl Login<'_> {
         if announced.is_empty() {
             return Ok(());
         }
-        self.ask(|ledger, _, by| ledger.told(who, &announced, by))
+        self.ask(|ledger, _, by| ledger.mark_announced(who, &announced, by))
     }
 
     /// How long the next SMS has to wait for the pause after the last one on this handle.
@@ -136,7 +136,7 @@ impl Login<'_> {
     }
 
     /// A slot for a further SMS.
-    pub(super) fn next_slot(&mut self, who: &Account) -> Result<Result<Slot, Stopped>, End> {
+    pub(super) fn next_slot(&mut self, who: &Account) -> Result<Result<Reservation, Stopped>, End> {
         if let Some(pause) = self.pause() {
             return Ok(Err(Stopped::Paused(pause)));
         }
@@ -144,18 +144,18 @@ impl Login<'_> {
         Ok(slot.map_err(Stopped::Limited))
     }
 
-    pub(super) fn begin_try(&mut self, who: &Account) -> Result<Try, End> {
-        let counted = self.ask(|ledger, rules, by| ledger.begin_try(who, rules, by))?;
+    pub(super) fn record_attempt(&mut self, who: &Account) -> Result<Attempt, End> {
+        let counted = self.ask(|ledger, rules, by| ledger.record_attempt(who, rules, by))?;
         counted.map_err(|refusal| self.refused(refusal))
     }
 
     /// The right code clears the count. If that cannot be written down he is let in all the same,
     /// and it stays counted.
-    pub(super) fn succeed(&mut self, who: &Account) {
+    pub(super) fn record_success(&mut self, who: &Account) {
         let tries = self.counts.wrong;
         let mut guesses = 0;
         self.note(|ledger, rules, by| {
-            guesses = ledger.succeed(who, rules, tries, by)?;
+            guesses = ledger.record_success(who, rules, tries, by)?.guesses;
             Ok(())
         });
         self.guesses = guesses;
@@ -175,28 +175,28 @@ impl Login<'_> {
     }
 
     /// An SMS that was surely not sent. If that cannot be written down it stays counted.
-    pub(super) fn give_back(&mut self, who: &Account, slot: Slot) {
-        self.note(|ledger, _, by| ledger.give_back(who, slot, by));
+    pub(super) fn release(&mut self, who: &Account, slot: Reservation) {
+        self.note(|ledger, _, by| ledger.release(who, slot, by));
     }
 
     /// What a refusal of the ledger's means to the person and to the log.
-    pub(super) fn refused(&mut self, refusal: Refusal) -> End {
+    pub(super) fn refused(&mut self, refusal: Rejection) -> End {
         let (denied, wait, detail) = match refusal {
-            Refusal::Locked { wait } => (Denied::Locked, wait, way_of(wait)),
-            Refusal::Limited { wait, whose, rule } => {
-                let whose = match whose {
-                    Whose::Person => "this person (limits.sms)",
-                    Whose::Phone => "this phone (limits.sms)",
-                    Whose::All => "the whole ledger (limits.sms_total)",
+            Rejection::Locked { wait } => (Denied::Locked, wait, way_of(wait)),
+            Rejection::Limited { wait, scope, rule } => {
+                let scope = match scope {
+                    LimitScope::User => "this person (limits.sms)",
+                    LimitScope::Phone => "this phone (limits.sms)",
+                    LimitScope::Total => "the whole ledger (limits.sms_total)",
                 };
-                let detail = format!("{rule} SMS for {whose}; next in {}", a_while(wait));
+                let detail = format!("{rule} SMS for {scope}; next in {}", a_while(wait));
                 (Denied::Limited, Some(wait), detail)
             }
-            Refusal::Prefix => {
+            Rejection::Prefix => {
                 let detail = "no SMS goes to such a number (limits.allowed_prefixes)";
                 (Denied::Prefix, None, detail.to_owned())
             }
-            Refusal::NewPhone { wait } => {
+            Rejection::NewPhone { wait } => {
                 let detail = format!("it counts in {} (policy.new_phone)", a_while(wait));
                 (Denied::NewPhone, Some(wait), detail)
             }
@@ -213,7 +213,7 @@ impl Login<'_> {
     ) -> Result<T, End> {
         let rules = self.rules();
         let answer = question(self.services.ledger, rules, self.patience.deadline());
-        if let Some(error) = self.services.ledger.trouble() {
+        if let Some(error) = self.services.ledger.take_warning() {
             self.services.log.warning(&of_ledger(&error));
         }
         answer.map_err(|error| End::Failed(of_ledger(&error)))
@@ -237,7 +237,7 @@ impl<'a> Login<'a> {
             limits: &settings.limits,
             remember: settings.policy.remember,
             new_phone: settings.policy.new_phone,
-            stands_in: false,
+            is_fallback: false,
         }
     }
 }

@@ -79,7 +79,7 @@ impl Counts {
     }
 
     /// Counts a try as failed. It is taken back if it was right.
-    pub const fn begin_try(&mut self) {
+    pub const fn record_attempt(&mut self) {
         self.wrong = self.wrong.saturating_add(1);
     }
 

@@ -12,7 +12,7 @@ use crate::{
     config::Text,
     deadline::Moment,
     failure::{Failure, FailureKind, Stage},
-    ledger::{Account, Refusal, Slot, Try},
+    ledger::{Account, Attempt, Rejection, Reservation},
     secret::{self, Secret},
     verdict::Denied,
 };
@@ -122,17 +122,17 @@ impl Login<'_> {
         typed: &Typed,
         now: Moment,
     ) -> Result<Result<CodeProof, Code>, End> {
-        self.counts.begin_try();
-        let counted = self.begin_try(who)?;
+        self.counts.record_attempt();
+        let counted = self.record_attempt(who)?;
         match code.check(typed, now) {
             Ok(proof) => {
-                self.succeed(who);
+                self.record_success(who);
                 self.counts.take_back();
                 Ok(Ok(proof))
             }
             Err(Unproved::Wrong(code)) => {
                 let used_up = self.counts.wrong >= self.settings.code.tries;
-                if let Try::Last { wait } = counted {
+                if let Attempt::Locks { wait } = counted {
                     self.detail = Some(way_of(wait));
                     self.wait = wait;
                     if !used_up {
@@ -170,7 +170,7 @@ impl Login<'_> {
         }
         let slot = match self.next_slot(who)? {
             Ok(slot) => slot,
-            Err(Stopped::Paused(wait) | Stopped::Limited(Refusal::Limited { wait, .. })) => {
+            Err(Stopped::Paused(wait) | Stopped::Limited(Rejection::Limited { wait, .. })) => {
                 self.wait = Some(wait);
                 return self.no_code(Said::Wait);
             }
@@ -212,7 +212,7 @@ impl Login<'_> {
     }
 
     /// The first SMS of this login. On a handle that was asked before it counts as a resend.
-    pub(super) fn send_first(&mut self, who: &Account, slot: Slot) -> Result<Code, End> {
+    pub(super) fn send_first(&mut self, who: &Account, slot: Reservation) -> Result<Code, End> {
         let code = self.draw()?;
         self.send(who, &code, slot).map_err(End::Failed)?;
         Ok(code)
@@ -228,7 +228,7 @@ impl Login<'_> {
 
     /// Hands a code to the carrier. It counts before it goes: the host may end at any moment. What
     /// was surely not sent is given back to the ledger.
-    fn send(&mut self, who: &Account, code: &Code, slot: Slot) -> Result<(), Failure> {
+    fn send(&mut self, who: &Account, code: &Code, slot: Reservation) -> Result<(), Failure> {
         self.counts.sms = self.counts.sms.saturating_add(1);
         let now = self.services.clock.now();
         let validity = code.left(now);
@@ -245,7 +245,7 @@ impl Login<'_> {
         if error.may_be_sent {
             self.counts.last_sms = Some(self.services.clock.now());
         } else {
-            self.give_back(who, slot);
+            self.release(who, slot);
         }
         Err(error.failure)
     }

@@ -18,7 +18,7 @@ pub fn counts(bytes: &[u8]) {
     assert!(bytes.is_empty() || written == bytes);
     assert_eq!(Counts::read(&written), Some(counts));
     let before = counts;
-    counts.begin_try();
+    counts.record_attempt();
     assert!(counts.wrong >= before.wrong && counts.wrong > 0);
     counts.take_back();
     assert!(counts.wrong <= before.wrong);

@@ -114,7 +114,7 @@ fn many_hosts_one_count(bench: &Bench) {
     let (code, text, error) = bench.sms_otp(&["--config", config, "status", "fleet-alice"]);
     assert_eq!((code, error.as_str()), (0, ""));
     assert!(
-        text.contains("the fleet's ledger") && text.contains("2 of 2/1h"),
+        text.contains("the shared ledger") && text.contains("2 of 2/1h"),
         "{text}"
     );
 }

@@ -20,12 +20,12 @@ pub fn account(user: u64) -> Account {
     Account {
         allowed: true,
         login: LoginId([0; 4]),
-        person: dn(user),
+        dn: dn(user),
         name: format!("user{user}"),
         numbers: vec![phone.clone()],
         phone,
         password_changed: "20260101000000Z".to_owned(),
-        place: None,
+        origin_key: None,
         segments: 1,
     }
 }
@@ -57,7 +57,7 @@ pub fn limits() -> Limits {
 
 pub fn rules(limits: &Limits) -> Rules<'_> {
     Rules {
-        stands_in: false,
+        is_fallback: false,
         limits,
         remember: None,
         new_phone: Duration::ZERO,

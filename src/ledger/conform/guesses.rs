@@ -4,7 +4,7 @@ use super::*;
 
 /// One person's codes.
 struct Codes<'a> {
-    store: &'a mut dyn Store,
+    store: &'a mut dyn Ledger,
     who: Account,
     limits: Limits,
 }
@@ -14,18 +14,21 @@ impl Codes<'_> {
         Deadline::within(Duration::from_secs(30))
     }
 
-    fn admit(&mut self) -> Answer {
+    fn admit(&mut self) -> Decision {
         let rules = rules(&self.limits, Some(DAY), Duration::ZERO);
         let admission = self.store.admit(&self.who, rules, Self::by());
-        admission.unwrap().answer
+        admission.unwrap().decision
     }
 
     /// A login with so many codes of which none is right, or not the last.
     fn tries(&mut self, number: u32) {
         let rules = rules(&self.limits, Some(DAY), Duration::ZERO);
         for _ in 0..number {
-            let tried = self.store.begin_try(&self.who, rules, Self::by()).unwrap();
-            assert_eq!(tried, Ok(Try::Counted));
+            let tried = self
+                .store
+                .record_attempt(&self.who, rules, Self::by())
+                .unwrap();
+            assert_eq!(tried, Ok(Attempt::Counted));
         }
     }
 
@@ -33,7 +36,9 @@ impl Codes<'_> {
     fn granted(&mut self, tries: u32) -> u32 {
         self.tries(tries);
         let rules = rules(&self.limits, Some(DAY), Duration::ZERO);
-        let success = self.store.succeed(&self.who, rules, tries, Self::by());
+        let success = self
+            .store
+            .record_success(&self.who, rules, tries, Self::by());
         success.unwrap().guesses
     }
 
@@ -45,7 +50,7 @@ impl Codes<'_> {
 }
 
 /// Plays it. The store is new.
-pub fn compare(store: &mut dyn Store, who: Account) {
+pub fn compare(store: &mut dyn Ledger, who: Account) {
     let limits = Limits {
         sms: Vec::new(),
         sms_total: None,
@@ -58,7 +63,7 @@ pub fn compare(store: &mut dyn Store, who: Account) {
     let who = Account {
         allowed: true,
         password_changed: String::new(),
-        place: Some("sshd 192.0.2.7".to_owned()),
+        origin_key: Some("sshd 192.0.2.7".to_owned()),
         ..who
     };
     play(Codes { store, who, limits });
@@ -67,20 +72,20 @@ pub fn compare(store: &mut dyn Store, who: Account) {
 fn play(mut codes: Codes<'_>) {
     // The login that is remembered later: its record is of the time when it was admitted.
     let admitted = codes.admit();
-    assert!(matches!(admitted, Answer::Reserved(_)));
+    assert!(matches!(admitted, Decision::Reserved(_)));
     // Slips of the user's own are no guesses.
     assert_eq!(codes.granted(3), 0);
     codes.tries(2);
     codes.tries(1);
     // An unlock forgives them and hides nothing.
-    let person = codes.who.person.clone();
+    let person = codes.who.dn.clone();
     let before = codes.store.unlock(&person, true, Codes::by()).unwrap();
     assert_eq!(before.failures, 3);
     assert_eq!(codes.granted(2), 3);
     // Nobody has read that: the host was silent.
     assert_eq!(codes.granted(1), 3);
     let remembered = codes.admit();
-    assert!(matches!(remembered, Answer::Remembered { .. }));
+    assert!(matches!(remembered, Decision::Remembered { .. }));
     assert_eq!(codes.granted(1), 3);
     // What is guessed while the text is shown stays.
     codes.tries(1);

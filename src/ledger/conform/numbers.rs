@@ -8,7 +8,7 @@ const LOWER: &str = "+447700900100";
 
 /// One person's logins. Each begins an hour after the one before.
 struct Logins<'a> {
-    store: &'a mut dyn Store,
+    store: &'a mut dyn Ledger,
     pass: &'a dyn Fn(Duration),
     person: &'static str,
     new_phone: Duration,
@@ -46,13 +46,13 @@ impl Logins<'_> {
             .collect();
         Account {
             login: LoginId([1; 4]),
-            person: format!("uid={},dc=example,dc=org", self.person),
+            dn: format!("uid={},dc=example,dc=org", self.person),
             name: self.person.to_owned(),
             phone: numbers[0].clone(),
             numbers,
             allowed: true,
             password_changed: String::new(),
-            place: Some("sshd 192.0.2.7".to_owned()),
+            origin_key: Some("sshd 192.0.2.7".to_owned()),
             segments: 1,
         }
     }
@@ -92,16 +92,16 @@ impl Logins<'_> {
         let admission = self.store.admit(&who, rules, by()).unwrap();
         if logged && !admission.new_numbers.is_empty() {
             let new = &admission.new_numbers;
-            self.store.told(&who, new, by()).unwrap();
+            self.store.mark_announced(&who, new, by()).unwrap();
         }
-        let wait = match admission.answer {
-            Answer::Refused(Refusal::NewPhone { wait }) => Some(wait),
-            Answer::Reserved(_) => None,
+        let wait = match admission.decision {
+            Decision::Rejected(Rejection::NewPhone { wait }) => Some(wait),
+            Decision::Reserved(_) => None,
             other => panic!("{other:?}"),
         };
         if code && wait.is_none() {
-            let _ = self.store.begin_try(&who, rules, by()).unwrap();
-            self.store.succeed(&who, rules, 1, by()).unwrap();
+            let _ = self.store.record_attempt(&who, rules, by()).unwrap();
+            self.store.record_success(&who, rules, 1, by()).unwrap();
         }
         Found {
             announced: admission.new_numbers.len(),
@@ -111,7 +111,7 @@ impl Logins<'_> {
 }
 
 /// Plays them all. The store's clock goes on by `pass` alone.
-pub fn compare(store: &mut dyn Store, pass: impl Fn(Duration)) {
+pub fn compare(store: &mut dyn Ledger, pass: impl Fn(Duration)) {
     let mut person = |person, new_phone, story: fn(&mut Logins<'_>)| {
         story(&mut Logins {
             store: &mut *store,

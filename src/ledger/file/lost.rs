@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     LOST,
-    disk::{Disk, Found},
+    ledger_file::{Found, LedgerFile},
     sector::{self, LENGTH, Name, Reader, Writer},
 };
 use crate::deadline::Deadline;
@@ -22,7 +22,7 @@ const NAME: &Name = b"ledger\0lost\0\0\0\0\0";
 const COURTESY: Duration = Duration::from_millis(50);
 
 /// The count, by a descriptor of its own. What cannot be counted is not: a login does not fail for it.
-pub struct LostLines(pub(super) Disk);
+pub struct LostLines(pub(super) LedgerFile);
 
 impl LostLines {
     /// Counts so many more.
@@ -47,7 +47,7 @@ impl LostLines {
         }
     }
 
-    fn hold(&self) -> Option<super::Held<'_>> {
+    fn hold(&self) -> Option<super::LockGuard<'_>> {
         let by = Deadline::within(COURTESY);
         self.0.hold(LOST, 1, "the count of lost lines", by).ok()
     }

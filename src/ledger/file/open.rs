@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use super::{
     clock::{self, Anchor, Clocks},
-    disk::{Disk, Found},
     fault,
     keys::Keys,
+    ledger_file::{Found, LedgerFile},
     sector::{self, LENGTH, Name, Reader, SIZE, Sector, Writer},
     table,
 };
@@ -37,7 +37,7 @@ pub const ANCHOR: u64 = LENGTH;
 const ATTEMPTS: u32 = 5;
 
 /// Opens the ledger in that folder. On first use both are made.
-pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(Disk, Anchor), Error> {
+pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(LedgerFile, Anchor), Error> {
     let (file, path) = open_in(folder, "ledger", |path| make(path, clocks))?;
     read(file, path)
 }
@@ -140,14 +140,14 @@ fn write_in_place(file: &OwnedFd) {
 }
 
 /// Everything that is not zero. The file that comes back has a lock: it is being made.
-fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<Disk, Error> {
+fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<LedgerFile, Error> {
     let failed = |errno| fault::call(path, "be made", errno);
     let _ = sys::try_lock(&file, 0, 1);
     let mut key = Zeroizing::new([0; 32]);
     SysRng
         .try_fill_bytes(&mut *key)
         .map_err(|_| failed(Errno::AGAIN))?;
-    let disk = Disk::new(file, Keys::new(&key), path.to_owned());
+    let disk = LedgerFile::new(file, Keys::new(&key), path.to_owned());
     let mut header = Writer::new(MAGIC);
     header.number(VERSION, 4);
     header.bytes(&*key);
@@ -157,7 +157,7 @@ fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<Disk, Error> {
     let length = usize::try_from(table::length(1)).map_err(|_| failed(Errno::FBIG))?;
     let written = ANCHOR.saturating_add(LENGTH);
     disk.write(written, &vec![0; length.saturating_sub(2 * SIZE)])?;
-    disk.settle()?;
+    disk.sync()?;
     Ok(disk)
 }
 
@@ -190,13 +190,13 @@ fn clear_up(path: &str) {
 }
 
 /// Reads the header of what was opened.
-fn read(file: OwnedFd, path: String) -> Result<(Disk, Anchor), Error> {
+fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Error> {
     let links = fstat(&file).map_or(1, |stat| stat.st_nlink);
     if links > 1 {
         // Its maker was killed before he could remove the draft's name.
         clear_up(&path);
     }
-    let disk = Disk::new(file, Keys::new(&[0; 32]), path);
+    let disk = LedgerFile::new(file, Keys::new(&[0; 32]), path);
     let mut header = Zeroizing::new([0; SIZE]);
     disk.read(0, &mut *header)?;
     let keys = key(&header, disk.path())?;
@@ -228,7 +228,7 @@ fn key(header: &Sector, path: &str) -> Result<Keys, Error> {
 }
 
 /// What the ledger's time hangs on.
-pub fn anchor(disk: &Disk) -> Result<Anchor, Error> {
+pub fn anchor(disk: &LedgerFile) -> Result<Anchor, Error> {
     let anchor = match disk.sector(ANCHOR)? {
         Found::Whole(sector) if sector::name(&sector) == clock::NAME => Anchor::read(&sector),
         _ => None,

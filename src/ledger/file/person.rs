@@ -15,8 +15,8 @@ use crate::{
     config::Limits,
     id::LoginId,
     ledger::{
-        Account, Refusal, Rules, Standing, Try,
-        window::{Log, millis},
+        Account, AccountStatus, Attempt, Rejection, Rules,
+        window::{SlidingWindow, millis},
     },
     phone::Phone,
 };
@@ -52,7 +52,7 @@ pub struct Person {
     pub has_reference: bool,
     /// Oldest first.
     pub logins: Vec<Remembered>,
-    pub log: Log,
+    pub log: SlidingWindow,
 }
 
 /// A number that is no longer new.
@@ -108,7 +108,7 @@ impl Default for Person {
             numbers: Vec::new(),
             has_reference: false,
             logins: Vec::new(),
-            log: Log::new(PERSON_LOG),
+            log: SlidingWindow::new(PERSON_LOG),
         }
     }
 }
@@ -158,7 +158,7 @@ impl Person {
     }
 
     /// The system log has taken the lines that announce these numbers: they begin to wait.
-    pub fn told(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
+    pub fn mark_announced(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
         let mut begins = false;
         for (number, phone) in current(who, keys) {
             if new.contains(phone) && self.since(number).is_none() {
@@ -211,7 +211,7 @@ impl Person {
 
     /// Another ledger has granted the login by these rules, with this reference set. It has not said
     /// how long those numbers are known there: at least as long as these rules want.
-    pub fn learn(
+    pub fn import_numbers(
         &mut self,
         who: &Account,
         reference: &[Phone],
@@ -268,12 +268,12 @@ impl Person {
 
     /// Too many wrong codes.
     #[must_use]
-    pub fn locked(&self, limits: &Limits, now: u64) -> Option<Refusal> {
+    pub fn locked(&self, limits: &Limits, now: u64) -> Option<Rejection> {
         if self.failures >= limits.disable_after {
-            return Some(Refusal::Locked { wait: None });
+            return Some(Rejection::Locked { wait: None });
         }
         self.lock_left(now)
-            .map(|left| Refusal::Locked { wait: Some(left) })
+            .map(|left| Rejection::Locked { wait: Some(left) })
     }
 
     fn lock_left(&self, now: u64) -> Option<Duration> {
@@ -291,18 +291,18 @@ impl Person {
     }
 
     /// One more wrong code, until it is taken back.
-    pub fn fail(&mut self, name: &str, limits: &Limits, now: u64) -> Try {
+    pub fn fail(&mut self, name: &str, limits: &Limits, now: u64) -> Attempt {
         self.failures = self.failures.saturating_add(1);
         self.guesses = self.guesses.saturating_add(1);
         name.clone_into(&mut self.name);
         let disabled = self.failures >= limits.disable_after;
         let beyond = self.failures.checked_sub(limits.failures);
         if beyond.is_none() && !disabled {
-            return Try::Counted;
+            return Attempt::Counted;
         }
         self.logins.clear();
         let Some(beyond) = beyond else {
-            return Try::Last { wait: None };
+            return Attempt::Locks { wait: None };
         };
         let doubled = 2_u64
             .saturating_pow(beyond)
@@ -310,7 +310,7 @@ impl Person {
         let lock = doubled.min(LONGEST_LOCK);
         self.locked_until = now.saturating_add(lock);
         let wait = (!disabled).then(|| Duration::from_millis(lock));
-        Try::Last { wait }
+        Attempt::Locks { wait }
     }
 
     /// Remembers a login there.
@@ -348,11 +348,11 @@ impl Person {
 
     /// As an administrator sees him.
     #[must_use]
-    pub fn standing(&self, now: u64) -> Standing {
+    pub fn status(&self, now: u64) -> AccountStatus {
         let ago = |at: u64| Duration::from_millis(now.saturating_sub(at));
         let sms = self.log.sent().iter();
         let logins = self.logins.iter().filter(|login| !login.is_over(now));
-        Standing {
+        AccountStatus {
             known: true,
             failures: self.failures,
             locked: self.lock_left(now),

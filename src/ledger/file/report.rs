@@ -1,36 +1,36 @@
 //! The whole ledger, as an administrator sees it.
 #![forbid(unsafe_code)]
 
-use super::{File, row::Row, table::Table, total::Total};
+use super::{FileStore, row::Row, table::Table, total::Total};
 use crate::{
     deadline::Deadline,
-    ledger::{Error, Overview, Suspect},
+    ledger::{Error, FailedAccount, Summary},
 };
 
 /// So many with the most wrong codes are named.
 const MOST_SUSPECTS: usize = 500;
 
-impl File {
+impl FileStore {
     /// Reads every row there is, without any lock.
-    pub(super) fn see_all(&self, by: Deadline) -> Result<Overview, Error> {
+    pub(super) fn see_all(&self, by: Deadline) -> Result<Summary, Error> {
         let now = self.now()?;
         let (sms, segments) = Total(&self.disk).day(now)?;
-        let mut all = Overview {
+        let mut all = Summary {
             sms,
             segments,
             size: Some(self.disk.room()?),
-            ..Overview::default()
+            ..Summary::default()
         };
         let (mut people, mut phones, mut remembered) = (0_u64, 0_u64, 0_u64);
         Table(&self.disk).each(by, |row| match row {
             Row::Phone(_) => phones = phones.saturating_add(1),
             Row::Person(person) => {
-                let standing = person.standing(now);
+                let standing = person.status(now);
                 let logins = u64::try_from(standing.remembered.len()).unwrap_or(u64::MAX);
                 people = people.saturating_add(1);
                 remembered = remembered.saturating_add(logins);
                 if person.failures > 0 {
-                    all.suspects.push(Suspect {
+                    all.failed.push(FailedAccount {
                         name: person.name,
                         failures: standing.failures,
                         locked: standing.locked,
@@ -38,10 +38,10 @@ impl File {
                 }
             }
         })?;
-        all.suspects
-            .sort_by_key(|suspect| std::cmp::Reverse(suspect.failures));
-        all.suspects.truncate(MOST_SUSPECTS);
-        all.people = Some(people);
+        all.failed
+            .sort_by_key(|account| std::cmp::Reverse(account.failures));
+        all.failed.truncate(MOST_SUSPECTS);
+        all.users = Some(people);
         all.phones = Some(phones);
         all.remembered = Some(remembered);
         Ok(all)

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Entry, File, PHONES, fault,
+    Entry, FileStore, PHONES, fault,
     person::Person,
     row::{self, Row},
     sector::Name,
@@ -15,12 +15,12 @@ use crate::{
     config::Rule,
     deadline::Deadline,
     ledger::{
-        Account, Error, Keeper, Refusal, Rules, Slot, Whose,
-        window::{Log, Sent, longest, wait},
+        Account, Backend, Error, LimitScope, Rejection, Reservation, Rules,
+        window::{Sent, SlidingWindow, longest, wait},
     },
 };
 
-impl File {
+impl FileStore {
     /// Reserves an SMS for somebody whose row is ours, within all limits. The total comes first:
     /// who is killed on the way has counted too much, never too little.
     pub(super) fn take(
@@ -30,21 +30,21 @@ impl File {
         person: &mut Person,
         now: u64,
         by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Error> {
         let name = self.disk.keys.phone(who.phone.e164());
         let _held = self.hold(PHONES, &name, "this phone", by)?;
         let mut phone = self.phone(name, person.vouched)?;
         let limits = rules.limits;
         let mut limited = None;
         for rule in &limits.sms {
-            limited = longer(limited, person.log.sent(), Whose::Person, *rule, now);
+            limited = longer(limited, person.log.sent(), LimitScope::User, *rule, now);
         }
         for rule in &limits.sms {
-            limited = longer(limited, phone.row.sent(), Whose::Phone, *rule, now);
+            limited = longer(limited, phone.row.sent(), LimitScope::Phone, *rule, now);
         }
         let total = Total(&self.disk);
         if let Some(rule) = limits.sms_total {
-            limited = longer(limited, &total.sent()?, Whose::All, rule, now);
+            limited = longer(limited, &total.sent()?, LimitScope::Total, rule, now);
         }
         if let Some((_, refusal)) = limited {
             return Ok(Err(refusal));
@@ -63,8 +63,8 @@ impl File {
         let mut reserved = self.reserved.borrow_mut();
         reserved.push(shard);
         let number = u32::try_from(reserved.len()).unwrap_or(u32::MAX);
-        Ok(Ok(Slot {
-            kept_by: Keeper::Host,
+        Ok(Ok(Reservation {
+            backend: Backend::Local,
             at: now,
             number,
         }))
@@ -74,7 +74,7 @@ impl File {
     pub(super) fn put_back(
         &self,
         who: &Account,
-        slot: &Slot,
+        slot: &Reservation,
         person: &mut Person,
         now: u64,
         by: Deadline,
@@ -94,18 +94,20 @@ impl File {
     }
 
     /// Where the total counts it.
-    fn shard(&self, slot: &Slot) -> Option<u64> {
+    fn shard(&self, slot: &Reservation) -> Option<u64> {
         let place = usize::try_from(slot.number.checked_sub(1)?).ok()?;
         self.reserved.borrow().get(place).copied().flatten()
     }
 
     /// Finds a phone. Where it may have been lost, an administrator has to have vouched for whose
     /// it is.
-    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<Log>, Error> {
+    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<SlidingWindow>, Error> {
         let place = Table(&self.disk).find(&name)?;
         let (at, row) = match place.row {
             Some((at, Row::Phone(log))) => (Some(at), log),
-            None if !place.damaged || vouched => (place.remains, Log::new(row::PHONE_LOG)),
+            None if !place.damaged || vouched => {
+                (place.remains, SlidingWindow::new(row::PHONE_LOG))
+            }
             _ => return Err(fault::damaged_row(self.disk.path())),
         };
         Ok(Entry { name, at, row })
@@ -114,19 +116,19 @@ impl File {
 
 /// The refusal that keeps waiting longest, so far and with this rule.
 fn longer(
-    so_far: Option<(u64, Refusal)>,
+    so_far: Option<(u64, Rejection)>,
     sent: &[Sent],
-    whose: Whose,
+    scope: LimitScope,
     rule: Rule,
     now: u64,
-) -> Option<(u64, Refusal)> {
+) -> Option<(u64, Rejection)> {
     let wait = wait(sent, rule, now);
     if wait <= so_far.map_or(0, |(wait, _)| wait) {
         return so_far;
     }
-    let refusal = Refusal::Limited {
+    let refusal = Rejection::Limited {
         wait: Duration::from_millis(wait),
-        whose,
+        scope,
         rule,
     };
     Some((wait, refusal))

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     id::LoginId,
-    ledger::window::{Log, Sent},
+    ledger::window::{Sent, SlidingWindow},
 };
 
 /// Entries of a person's log: with the limits as they come, all that count.
@@ -35,7 +35,7 @@ const LONG_AGO: u64 = 400 * 86_400_000;
 pub enum Row {
     Person(Person),
     /// SMS that went there.
-    Phone(Log),
+    Phone(SlidingWindow),
 }
 
 const PERSON: u64 = 1;
@@ -177,7 +177,7 @@ fn bit(place: usize) -> u8 {
 }
 
 /// A log: its horizon, and its entries.
-pub fn write_log(log: &Log, sector: &mut Writer) {
+pub fn write_log(log: &SlidingWindow, sector: &mut Writer) {
     sector.number(log.horizon(), TIME);
     write_length(log.sent().len(), sector);
     for (at, number) in log.sent() {
@@ -187,7 +187,7 @@ pub fn write_log(log: &Log, sector: &mut Writer) {
 }
 
 /// A log of at most so many entries.
-pub fn read_log(reader: &mut Reader<'_>, most: usize) -> Option<Log> {
+pub fn read_log(reader: &mut Reader<'_>, most: usize) -> Option<SlidingWindow> {
     let horizon = reader.number(TIME)?;
     let mut sent: Vec<Sent> = Vec::new();
     for _ in 0..read_length(reader, most)? {
@@ -195,7 +195,7 @@ pub fn read_log(reader: &mut Reader<'_>, most: usize) -> Option<Log> {
         let number = u32::try_from(reader.number(2)?).ok()?;
         sent.push((at, number));
     }
-    Some(Log::of(sent, most, horizon))
+    Some(SlidingWindow::of(sent, most, horizon))
 }
 
 fn write_length(length: usize, sector: &mut Writer) {

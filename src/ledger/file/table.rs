@@ -9,9 +9,9 @@
 mod tests;
 
 use super::{
-    disk::{Disk, Found as Content, Held},
     fault,
     keys::half,
+    ledger_file::{Found as Content, LedgerFile, LockGuard},
     row::Row,
     sector::{self, LENGTH, Name, SIZE, Sector},
 };
@@ -62,7 +62,7 @@ pub fn bucket(level: u32, name: &Name) -> u64 {
 }
 
 /// The table in an open file.
-pub struct Table<'a>(pub &'a Disk);
+pub struct Table<'a>(pub &'a LedgerFile);
 
 impl Table<'_> {
     /// How many levels there are.
@@ -177,7 +177,7 @@ impl Table<'_> {
     }
 
     /// A row's place, if it is free now that nobody else can write it.
-    fn claim(&self, at: u64, now: u64) -> Result<Option<Held<'_>>, Error> {
+    fn claim(&self, at: u64, now: u64) -> Result<Option<LockGuard<'_>>, Error> {
         let Some(held) = self.0.try_lock(at, LENGTH)? else {
             return Ok(None);
         };

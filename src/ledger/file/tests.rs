@@ -45,15 +45,15 @@ fn a_remembered_login_writes_nothing() {
     let (who, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
     let rules = stage::rules(&limits);
     let first = file.admit(&who, rules, stage::soon()).unwrap();
-    assert!(matches!(first.answer, Answer::Reserved(_)));
-    file.succeed(&who, rules, 1, stage::soon()).unwrap();
+    assert!(matches!(first.decision, Decision::Reserved(_)));
+    file.record_success(&who, rules, 1, stage::soon()).unwrap();
     // But for the anchor of the clock, which is renewed now and then.
     let rows = || std::fs::read(scratch.path()).unwrap().split_off(1024);
     let before = rows();
     time.pass(Duration::from_secs(800));
     let again = file.admit(&who, rules, stage::soon()).unwrap();
     let earned_by = who.login;
-    assert_eq!(again.answer, Answer::Remembered { earned_by });
+    assert_eq!(again.decision, Decision::Remembered { earned_by });
     assert!(before == rows());
 }
 
@@ -85,13 +85,13 @@ fn what_is_answered_is_on_the_disk_and_locks_nobody() {
     let _ = file
         .admit(&who, stage::rules(&limits), stage::soon())
         .unwrap();
-    assert!(file.disk.is_settled());
+    assert!(!file.disk.is_dirty());
     file.disk.write(table::length(1) - 1, &[0]).unwrap();
-    assert!(!file.disk.is_settled());
-    file.disk.settle().unwrap();
-    assert!(file.disk.is_settled());
-    let name = file.disk.keys.person(&who.person);
-    let is_free = |file: &File| {
+    assert!(file.disk.is_dirty());
+    file.disk.sync().unwrap();
+    assert!(!file.disk.is_dirty());
+    let name = file.disk.keys.person(&who.dn);
+    let is_free = |file: &FileStore| {
         file.hold(PEOPLE, &name, "", Deadline::within(Duration::ZERO))
             .is_ok()
     };
@@ -102,7 +102,7 @@ fn what_is_answered_is_on_the_disk_and_locks_nobody() {
     let room =
         std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(scratch.path()).unwrap()) * 512;
     assert!(room > 0);
-    assert_eq!(file.overview(stage::soon()).unwrap().size, Some(room));
+    assert_eq!(file.summary(stage::soon()).unwrap().size, Some(room));
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn nothing_in_the_file_says_who_it_is() {
         assert!(!holds(text), "{text}");
     }
     // While wrong codes are counted against him, an administrator is told his name, and no longer.
-    let _ = file.begin_try(&who, rules, stage::soon()).unwrap();
+    let _ = file.record_attempt(&who, rules, stage::soon()).unwrap();
     assert!(holds("person123") && !holds("uid=person123"));
-    file.succeed(&who, rules, 1, stage::soon()).unwrap();
+    file.record_success(&who, rules, 1, stage::soon()).unwrap();
     assert!(!holds("person123"));
 }
 
@@ -137,7 +137,7 @@ fn a_clock_that_is_set_back_ends_no_lock() {
     for _ in 0..3 {
         let _ = scratch
             .open(&time)
-            .begin_try(&who, rules, stage::soon())
+            .record_attempt(&who, rules, stage::soon())
             .unwrap();
     }
     time.pass(Duration::from_secs(100));
@@ -145,7 +145,7 @@ fn a_clock_that_is_set_back_ends_no_lock() {
         time.0.lock().unwrap().calendar -= back;
         let left = scratch
             .open(&time)
-            .standing(&who.person, stage::soon())
+            .status(&who.dn, stage::soon())
             .unwrap()
             .locked;
         assert_eq!(left, Some(Duration::from_secs(800)));
@@ -157,7 +157,7 @@ fn a_clock_that_is_set_back_ends_no_lock() {
     drop(clocks);
     let left = scratch
         .open(&time)
-        .standing(&who.person, stage::soon())
+        .status(&who.dn, stage::soon())
         .unwrap()
         .locked;
     assert_eq!(left, Some(Duration::from_secs(500)));
@@ -183,21 +183,25 @@ fn a_new_number_is_known_once_it_is_told() {
     assert_eq!(admit(&who, rules).new_numbers, []);
     who.phone = stage::somebody(2).phone;
     who.numbers = vec![who.phone.clone()];
-    let waits = |wait| Answer::Refused(Refusal::NewPhone { wait });
+    let waits = |wait| Decision::Rejected(Rejection::NewPhone { wait });
     for _ in 0..3 {
         let found = admit(&who, rules);
         assert_eq!(found.new_numbers, who.numbers);
-        assert_eq!(found.answer, waits(day));
+        assert_eq!(found.decision, waits(day));
         time.pass(day);
     }
     let mut file = scratch.open(&time);
-    file.told(&who, &who.numbers, stage::soon()).unwrap();
-    assert!(file.disk.is_settled());
+    file.mark_announced(&who, &who.numbers, stage::soon())
+        .unwrap();
+    assert!(!file.disk.is_dirty());
     time.pass(day / 2);
     let found = admit(&who, rules);
-    assert_eq!((found.answer, found.new_numbers), (waits(day / 2), vec![]));
+    assert_eq!(
+        (found.decision, found.new_numbers),
+        (waits(day / 2), vec![])
+    );
     time.pass(day / 2);
-    assert!(matches!(admit(&who, rules).answer, Answer::Reserved(_)));
+    assert!(matches!(admit(&who, rules).decision, Decision::Reserved(_)));
 
     // After 400 days without a login, the numbers are a person's first ones.
     time.pass(day * 402);
@@ -208,22 +212,22 @@ fn a_new_number_is_known_once_it_is_told() {
 
     // A stranger's are new where this ledger stands in, and stay so.
     let rules = Rules {
-        stands_in: true,
+        is_fallback: true,
         ..rules
     };
     let stranger = stage::somebody(7);
     for _ in 0..2 {
         let found = admit(&stranger, rules);
         assert_eq!(
-            (found.answer, found.new_numbers),
+            (found.decision, found.new_numbers),
             (waits(day), stranger.numbers.clone())
         );
     }
-    file.told(&stranger, &stranger.numbers, stage::soon())
+    file.mark_announced(&stranger, &stranger.numbers, stage::soon())
         .unwrap();
     time.pass(day);
     let found = admit(&stranger, rules);
-    assert!(matches!(found.answer, Answer::Reserved(_)) && found.new_numbers.is_empty());
+    assert!(matches!(found.decision, Decision::Reserved(_)) && found.new_numbers.is_empty());
 }
 
 #[test]

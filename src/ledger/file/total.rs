@@ -11,9 +11,8 @@ mod tests;
 use std::time::Duration;
 
 use super::{
-    TURN,
-    disk::{Disk, Found, Held, nap},
-    fault,
+    TURN, fault,
+    ledger_file::{Found, LedgerFile, LockGuard, nap},
     row::{read_log, write_log},
     sector::{LENGTH, Name, Reader, SIZE, Sector, Writer},
 };
@@ -21,8 +20,8 @@ use crate::{
     config::Rule,
     deadline::Deadline,
     ledger::{
-        Error, Refusal, Whose,
-        window::{Log, Sent, millis, wait},
+        Error, LimitScope, Rejection,
+        window::{Sent, SlidingWindow, millis, wait},
     },
     sys,
 };
@@ -49,7 +48,7 @@ const COURTESY: Duration = Duration::from_millis(50);
 /// A part of the count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shard {
-    log: Log,
+    log: SlidingWindow,
     /// SMS and their segments, of the hour `latest` and those before it: an hour's place is its
     /// number by [`HOURS`].
     hours: [(u64, u64); HOURS],
@@ -59,7 +58,7 @@ struct Shard {
 impl Default for Shard {
     fn default() -> Self {
         Self {
-            log: Log::new(SHARD_LOG),
+            log: SlidingWindow::new(SHARD_LOG),
             hours: [(0, 0); HOURS],
             latest: 0,
         }
@@ -147,7 +146,7 @@ impl Shard {
 }
 
 /// The count in an open file.
-pub struct Total<'a>(pub &'a Disk);
+pub struct Total<'a>(pub &'a LedgerFile);
 
 impl Total<'_> {
     /// Counts an SMS for the statistic alone, and returns in which shard. Where nothing is limited, it
@@ -172,7 +171,7 @@ impl Total<'_> {
         segments: u16,
         now: u64,
         by: Deadline,
-    ) -> Result<Result<u64, Refusal>, Error> {
+    ) -> Result<Result<u64, Rejection>, Error> {
         let turn = self.0.hold(TURN, 1, "the total", by.or_within(COURTESY));
         let at = self.count(millis(rule.within), segments, now, by)?;
         let answer = self.sent().map(|sent| wait(&without(sent, now), rule, now));
@@ -182,9 +181,9 @@ impl Total<'_> {
         drop(turn);
         Ok(match answer? {
             0 => Ok(at),
-            wait => Err(Refusal::Limited {
+            wait => Err(Rejection::Limited {
                 wait: Duration::from_millis(wait),
-                whose: Whose::All,
+                scope: LimitScope::Total,
                 rule,
             }),
         })
@@ -244,8 +243,8 @@ impl Total<'_> {
     }
 
     /// Any shard that nobody has.
-    fn any(&self, by: Deadline) -> Result<(Held<'_>, u64, Shard), Error> {
-        let by = by.or_within(super::disk::PATIENCE);
+    fn any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Error> {
+        let by = by.or_within(super::ledger_file::PATIENCE);
         let first = u64::from(sys::chance());
         loop {
             let mut damaged = 0_u64;

@@ -50,7 +50,7 @@ impl Person {
         self.waiting.retain(|number, _| sees(number));
     }
 
-    pub fn told(&mut self, new: &[Phone], now: u64) {
+    pub fn mark_announced(&mut self, new: &[Phone], now: u64) {
         for number in new {
             if self.since(number).is_none() {
                 self.waiting.insert(number.e164().into(), now);
@@ -60,7 +60,13 @@ impl Person {
         self.reference.get_or_insert_default();
     }
 
-    pub fn learn(&mut self, who: &Account, reference: &[Phone], rules: Rules<'_>, now: u64) {
+    pub fn import_numbers(
+        &mut self,
+        who: &Account,
+        reference: &[Phone],
+        rules: Rules<'_>,
+        now: u64,
+    ) {
         let has_waited = now.saturating_sub(millis(rules.new_phone));
         let mut learned = BTreeMap::new();
         for number in reference {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Admission, Answer, Error, Keeper, Overview, Refusal, Rules, Slot, Standing, Success,
-    Suspect, Try, Whose,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, FailedAccount,
+    LimitScope, Rejection, Reservation, Rules, Success, Summary,
     fault::WRITTEN,
     keys::Hasher,
     question::{Question, judged},
@@ -108,25 +108,25 @@ impl From<Odd> for Error {
 
 impl Said {
     /// Why not.
-    pub fn refusal(&self, rules: Rules<'_>) -> Result<Refusal, Odd> {
+    pub fn refusal(&self, rules: Rules<'_>) -> Result<Rejection, Odd> {
         match *self {
-            Self::Locked { wait } => Ok(Refusal::Locked {
+            Self::Locked { wait } => Ok(Rejection::Locked {
                 wait: wait.map(Duration::from_millis),
             }),
-            Self::Prefix => Ok(Refusal::Prefix),
-            Self::NewPhone { wait } => Ok(Refusal::NewPhone {
+            Self::Prefix => Ok(Rejection::Prefix),
+            Self::NewPhone { wait } => Ok(Rejection::NewPhone {
                 wait: Duration::from_millis(wait),
             }),
             Self::Limited { wait, whose, rule } => {
                 let limits = rules.limits;
-                let (whose, rule) = match whose {
-                    Side::Person => (Whose::Person, limits.sms.get(rule)),
-                    Side::Phone => (Whose::Phone, limits.sms.get(rule)),
-                    Side::All => (Whose::All, limits.sms_total.as_ref()),
+                let (scope, rule) = match whose {
+                    Side::Person => (LimitScope::User, limits.sms.get(rule)),
+                    Side::Phone => (LimitScope::Phone, limits.sms.get(rule)),
+                    Side::All => (LimitScope::Total, limits.sms_total.as_ref()),
                 };
-                Ok(Refusal::Limited {
+                Ok(Rejection::Limited {
                     wait: Duration::from_millis(wait),
-                    whose,
+                    scope,
                     rule: *rule.ok_or(Odd)?,
                 })
             }
@@ -134,10 +134,10 @@ impl Said {
         }
     }
 
-    pub fn slot(&self, number: u32) -> Option<Slot> {
+    pub fn slot(&self, number: u32) -> Option<Reservation> {
         match *self {
-            Self::Reserved { at } => Some(Slot {
-                kept_by: Keeper::Fleet,
+            Self::Reserved { at } => Some(Reservation {
+                backend: Backend::Redis,
                 at,
                 number,
             }),
@@ -145,10 +145,10 @@ impl Said {
         }
     }
 
-    pub fn tried(&self) -> Option<Try> {
+    pub fn tried(&self) -> Option<Attempt> {
         match *self {
-            Self::Counted => Some(Try::Counted),
-            Self::Last { wait } => Some(Try::Last {
+            Self::Counted => Some(Attempt::Counted),
+            Self::Last { wait } => Some(Attempt::Locks {
                 wait: wait.map(Duration::from_millis),
             }),
             _ => None,
@@ -185,12 +185,12 @@ impl Admitted {
     pub fn read(self, number: u32, who: &Account, rules: Rules<'_>) -> Result<Admission, Odd> {
         Ok(Admission {
             new_numbers: named(&self.new, who)?,
-            answer: match (self.answer.slot(number), &self.answer) {
-                (Some(slot), _) => Answer::Reserved(slot),
-                (None, Said::Remembered { by, .. }) => Answer::Remembered {
+            decision: match (self.answer.slot(number), &self.answer) {
+                (Some(slot), _) => Decision::Reserved(slot),
+                (None, Said::Remembered { by, .. }) => Decision::Remembered {
                     earned_by: login(by).ok_or(Odd)?,
                 },
-                (None, said) => Answer::Refused(said.refusal(rules)?),
+                (None, said) => Decision::Rejected(said.refusal(rules)?),
             },
         })
     }
@@ -238,9 +238,9 @@ struct Earned {
 }
 
 impl Stands {
-    pub fn read(self) -> Result<Standing, Odd> {
+    pub fn read(self) -> Result<AccountStatus, Odd> {
         let earned = self.remembered.iter();
-        Ok(Standing {
+        Ok(AccountStatus {
             known: self.known,
             failures: self.failures,
             locked: self.locked.map(Duration::from_millis),
@@ -275,19 +275,19 @@ struct Suspected {
 
 impl Seen {
     /// People, phones and remembered logins are not counted: that would be a walk over all keys.
-    pub fn read(self) -> Overview {
+    pub fn read(self) -> Summary {
         let suspects = self.suspects.into_iter();
-        Overview {
+        Summary {
             sms: self.sms,
             segments: self.parts,
-            suspects: suspects
-                .map(|one| Suspect {
+            failed: suspects
+                .map(|one| FailedAccount {
                     name: one.name,
                     failures: one.failures,
                     locked: one.locked.map(Duration::from_millis),
                 })
                 .collect(),
-            ..Overview::default()
+            ..Summary::default()
         }
     }
 }

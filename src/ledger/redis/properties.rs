@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::{
-    Account, Answer, Refusal, Rules,
+    Account, Decision, Rejection, Rules,
     fault::{Asked, Fault},
     message::{Admitted, Said, Seen, Stands},
     resp::{Reply, command, reply},
@@ -77,13 +77,13 @@ fn said(bytes: &[u8]) {
     };
     let who = Account {
         login: LoginId([1, 2, 3, 4]),
-        person: "uid=alice,dc=example,dc=org".to_owned(),
+        dn: "uid=alice,dc=example,dc=org".to_owned(),
         name: "alice".to_owned(),
         phone,
         allowed: true,
         numbers,
         password_changed: String::new(),
-        place: None,
+        origin_key: None,
         segments: 1,
     };
     let limits = limits();
@@ -91,7 +91,7 @@ fn said(bytes: &[u8]) {
         limits: &limits,
         remember: None,
         new_phone: Duration::ZERO,
-        stands_in: false,
+        is_fallback: false,
     };
     let admitted = serde_json::from_slice::<Admitted>(bytes);
     if let Some(Ok(admission)) = admitted.ok().map(|it| it.read(7, &who, rules)) {
@@ -101,12 +101,12 @@ fn said(bytes: &[u8]) {
                 .iter()
                 .all(|new| who.numbers.contains(new))
         );
-        match admission.answer {
-            Answer::Reserved(slot) => assert_eq!(slot.number, 7),
-            Answer::Refused(Refusal::Limited { rule, .. }) => {
+        match admission.decision {
+            Decision::Reserved(slot) => assert_eq!(slot.number, 7),
+            Decision::Rejected(Rejection::Limited { rule, .. }) => {
                 assert!(limits.sms.contains(&rule) || limits.sms_total == Some(rule));
             }
-            Answer::Refused(_) | Answer::Remembered { .. } => {}
+            Decision::Rejected(_) | Decision::Remembered { .. } => {}
         }
     }
     if let Ok(said) = serde_json::from_slice::<Said>(bytes) {

@@ -70,12 +70,12 @@ impl Question {
         let changed = &who.password_changed;
         Self {
             id,
-            person: hasher.person(&who.person),
+            person: hasher.person(&who.dn),
             phone: hasher.phone(&who.phone),
             numbers: judged(who).map(|n| hasher.phone(n)).collect(),
             allowed: who.allowed,
             password: (!changed.is_empty()).then(|| hasher.password(changed)),
-            place: who.place.as_deref().map(|place| hasher.place(place)),
+            place: who.origin_key.as_deref().map(|place| hasher.place(place)),
             login: who.login.to_string(),
             parts: who.segments,
             sms: limits.sms.iter().map(Span::from).collect(),

@@ -17,7 +17,7 @@ use std::{
 
 use lab::redis::Redis;
 
-use super::{Remote, *};
+use super::{RedisStore, *};
 use crate::{
     config::{Limits, RedisSite, Rule, Unreachable},
     id::LoginId,
@@ -53,8 +53,8 @@ fn settled(port: u16) -> config::Redis {
     }
 }
 
-fn remote(server: &Redis) -> Remote {
-    Remote::begin(&settled(server.port())).unwrap()
+fn remote(server: &Redis) -> RedisStore {
+    RedisStore::begin(&settled(server.port())).unwrap()
 }
 
 fn soon() -> Deadline {
@@ -82,7 +82,7 @@ fn rules(limits: &Limits) -> Rules<'_> {
         limits,
         remember: Some(Duration::from_secs(900)),
         new_phone: Duration::ZERO,
-        stands_in: false,
+        is_fallback: false,
     }
 }
 
@@ -91,13 +91,13 @@ fn account(number: u32) -> Account {
     let phone = Phone::read(&format!("+447700900{number:03}"), None).unwrap();
     Account {
         login: LoginId(number.to_be_bytes()),
-        person: format!("uid=alice{number},ou=people,dc=example,dc=org"),
+        dn: format!("uid=alice{number},ou=people,dc=example,dc=org"),
         name: format!("alice{number}"),
         allowed: true,
         phone: phone.clone(),
         numbers: vec![phone],
         password_changed: "20260101000000Z".to_owned(),
-        place: Some("alice sshd 192.0.2.7".to_owned()),
+        origin_key: Some("alice sshd 192.0.2.7".to_owned()),
         segments: 1,
     }
 }

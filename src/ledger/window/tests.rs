@@ -37,7 +37,8 @@ fn history(seed: u64, most: usize) -> u32 {
     let mut dice = Dice(seed);
     let rules = random_rules(&mut dice);
     let longest = rules.iter().map(|rule| millis(rule.within)).max().unwrap();
-    let (mut log, mut list, mut now, mut stricter) = (Log::new(most), Vec::new(), 10_000, 0);
+    let (mut log, mut list, mut now, mut stricter) =
+        (SlidingWindow::new(most), Vec::new(), 10_000, 0);
     for step in 0..400 {
         now += dice.below(200) * dice.below(2);
         let at = format!("seed {seed}, step {step}, most {most}");
@@ -87,7 +88,7 @@ fn an_sms_counts_for_exactly_the_span() {
         most: 1,
         within: Duration::from_millis(100),
     };
-    let mut log = Log::new(3);
+    let mut log = SlidingWindow::new(3);
     log.add(1000, 100);
     assert_eq!(wait(log.sent(), rule, 1000), 100);
     assert_eq!(wait(log.sent(), rule, 1099), 1);
@@ -98,7 +99,7 @@ fn an_sms_counts_for_exactly_the_span() {
 
 #[test]
 fn those_that_became_one_can_be_taken_back_one_by_one() {
-    let mut log = Log::new(2);
+    let mut log = SlidingWindow::new(2);
     for at in [10, 20, 30] {
         log.add(at, 1000);
     }
@@ -110,7 +111,7 @@ fn those_that_became_one_can_be_taken_back_one_by_one() {
 
 #[test]
 fn a_full_entry_loses_nothing() {
-    let mut log = Log::of(vec![(10, FULLEST), (20, FULLEST), (30, 1)], 3, 1000);
+    let mut log = SlidingWindow::of(vec![(10, FULLEST), (20, FULLEST), (30, 1)], 3, 1000);
     log.add(40, 1000);
     assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 2)]);
     log.add(40, 1000);
@@ -128,7 +129,7 @@ fn a_steady_flow_is_not_counted_for_ever() {
             within: Duration::from_millis(days * DAY),
         };
         let longest = millis(rule.within);
-        let (mut log, mut now) = (Log::new(entries), 0);
+        let (mut log, mut now) = (SlidingWindow::new(entries), 0);
         for _ in 0..a_day * days * 6 {
             now += DAY / a_day;
             assert_eq!(wait(log.sent(), rule, now), 0, "{rule}: refused at {now}");
@@ -147,7 +148,7 @@ fn a_steady_flow_is_not_counted_for_ever() {
 /// A clock that stands behind what was counted: its own time is kept, before the others.
 #[test]
 fn an_sms_is_counted_at_its_own_time() {
-    let mut log = Log::new(8);
+    let mut log = SlidingWindow::new(8);
     for at in [20_000, 10_000, 10_000, 20_000, 15_000] {
         log.add(at, 60_000);
     }
@@ -156,7 +157,7 @@ fn an_sms_is_counted_at_its_own_time() {
 
 #[test]
 fn an_entry_that_is_full_is_followed_by_another() {
-    let mut log = Log::of(vec![(10_000, FULLEST - 1)], 8, 60_000);
+    let mut log = SlidingWindow::of(vec![(10_000, FULLEST - 1)], 8, 60_000);
     log.add(10_000, 60_000);
     assert_eq!(log.sent(), [(10_000, FULLEST)]);
     log.add(10_000, 60_000);
@@ -167,7 +168,7 @@ fn an_entry_that_is_full_is_followed_by_another() {
 /// What is full takes nothing more in, though that would cost the least: nothing is lost.
 #[test]
 fn room_is_made_where_there_is_room() {
-    let mut log = Log::of(vec![(10_000, FULLEST), (10_001, 1)], 2, 600_000);
+    let mut log = SlidingWindow::of(vec![(10_000, FULLEST), (10_001, 1)], 2, 600_000);
     log.add(200_001, 600_000);
     assert_eq!(log.sent(), [(10_000, FULLEST), (200_001, 2)]);
 }

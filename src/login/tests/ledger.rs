@@ -124,7 +124,7 @@ fn only_what_was_surely_not_sent_is_given_back() {
         });
         assert_ne!(seen.pam, Pam::Success);
         let by = crate::deadline::Deadline::within(seconds(1));
-        let overview = crate::ledger::Store::overview(&mut ledger.clone(), by).unwrap();
+        let overview = crate::ledger::Ledger::summary(&mut ledger.clone(), by).unwrap();
         assert_eq!(overview.sms, left);
     }
 }
@@ -405,7 +405,7 @@ fn a_login_that_is_killed_hides_no_new_number() {
     ] {
         let ledger = Model::default();
         assert_eq!(login(&ledger, new_phone, &[Do::Code(0)]).reason, "granted");
-        for killed in ["phone changed", "told"] {
+        for killed in ["phone changed", "mark announced"] {
             ledger.pass(seconds(2 * 86400));
             let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 moved(
@@ -450,7 +450,7 @@ fn what_the_log_did_not_take_is_not_announced() {
         };
         let seen = moved(&ledger, told);
         assert_eq!(seen.changed.len(), 1);
-        let told = seen.order.iter().any(|what| what == "told");
+        let told = seen.order.iter().any(|what| what == "mark announced");
         assert_eq!(told, !log_is_full);
         seen.reason
     };
@@ -498,11 +498,11 @@ fn nothing_goes_to_a_number_before_it_is_told() {
     let seen = moved(&ledger, script());
     let after_bind = seen.order.iter().skip_while(|what| *what != "bind");
     let steps: Vec<&str> = after_bind.map(String::as_str).skip(1).take(3).collect();
-    assert_eq!(steps, ["phone changed", "told", "send"]);
+    assert_eq!(steps, ["phone changed", "mark announced", "send"]);
     // Once told, it is not asked about again.
     let seen = moved(&ledger, script());
     assert!(seen.reason == "granted" && seen.changed.is_empty());
-    assert!(!seen.order.iter().any(|what| what == "told"));
+    assert!(!seen.order.iter().any(|what| what == "mark announced"));
 }
 
 #[test]

@@ -28,13 +28,13 @@ fn a_panic_of_anybody_s_is_no_outcome() {
         "known",
         "proved",
         "admit",
-        "trouble",
+        "take warning",
         "send",
         "sent",
         "code",
-        "begin try",
+        "record attempt",
         "reserve",
-        "succeed",
+        "record success",
     ] {
         let ended = catch_unwind(AssertUnwindSafe(|| tell(told(who)).pam));
         assert!(ended.is_err(), "{who}: {ended:?}");

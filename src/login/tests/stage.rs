@@ -15,7 +15,10 @@ use crate::{
     deadline::Deadline,
     directory::{Directory, PasswordProof, Proved, Unproved, Value},
     failure::{Failure, FailureKind, Stage},
-    ledger::{self, Account, Admission, Refusal, Rules, Slot, Store, Try, model::Model},
+    ledger::{
+        self, Account, AccountStatus, Admission, Attempt, Ledger, Rejection, Reservation, Rules,
+        Success, Summary, model::Model,
+    },
     policy::Names,
     prefetch::{self, Permit, Permits},
     secret::Secret,
@@ -335,75 +338,101 @@ impl Ledger for Book<'_> {
 
     fn admit(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, ledger::Error> {
         self.0.turn("admit");
         self.0.asked.set(self.0.asked.get() + 1);
-        self.1.admit(who, rules, by)
+        self.1.admit(account, rules, by)
     }
 
-    fn told(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), ledger::Error> {
-        self.0.turn("told");
-        self.0.note("told");
+    fn mark_announced(
+        &mut self,
+        account: &Account,
+        new: &[Phone],
+        by: Deadline,
+    ) -> Result<(), ledger::Error> {
+        self.0.turn("mark announced");
+        self.0.note("mark announced");
         if let Some(error) = self.2.take() {
             self.1.fail(Some(error));
         }
-        self.1.told(who, new, by)
+        self.1.mark_announced(account, new, by)
     }
 
     fn reserve(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Slot, Refusal>, ledger::Error> {
+    ) -> Result<Result<Reservation, Rejection>, ledger::Error> {
         self.0.turn("reserve");
-        self.1.reserve(who, rules, by)
+        self.1.reserve(account, rules, by)
     }
 
-    fn give_back(&mut self, who: &Account, slot: Slot, by: Deadline) -> Result<(), ledger::Error> {
-        self.0.turn("give back");
-        self.1.give_back(who, slot, by)
-    }
-
-    fn begin_try(
+    fn release(
         &mut self,
-        who: &Account,
+        account: &Account,
+        reservation: Reservation,
+        by: Deadline,
+    ) -> Result<(), ledger::Error> {
+        self.0.turn("release");
+        self.1.release(account, reservation, by)
+    }
+
+    fn record_attempt(
+        &mut self,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Try, Refusal>, ledger::Error> {
-        self.0.turn("begin try");
-        self.1.begin_try(who, rules, by)
+    ) -> Result<Result<Attempt, Rejection>, ledger::Error> {
+        self.0.turn("record attempt");
+        self.1.record_attempt(account, rules, by)
     }
 
-    fn succeed(
+    fn record_success(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
-        tries: u32,
+        attempts: u32,
         by: Deadline,
-    ) -> Result<u32, ledger::Error> {
-        self.0.turn("succeed");
-        let success = self.1.succeed(who, rules, tries, by)?;
-        Ok(success.guesses)
+    ) -> Result<Success, ledger::Error> {
+        self.0.turn("record success");
+        self.1.record_success(account, rules, attempts, by)
     }
 
     fn clear_guesses(
         &mut self,
-        who: &Account,
+        account: &Account,
         shown: u32,
         by: Deadline,
     ) -> Result<(), ledger::Error> {
         self.0.turn("clear guesses");
         self.0.note("clear guesses");
-        self.1.clear_guesses(who, shown, by)
+        self.1.clear_guesses(account, shown, by)
     }
 
-    fn trouble(&mut self) -> Option<ledger::Error> {
-        self.0.turn("trouble");
+    fn take_warning(&mut self) -> Option<ledger::Error> {
+        self.0.turn("take warning");
         None
+    }
+
+    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, ledger::Error> {
+        self.1.status(dn, by)
+    }
+
+    fn summary(&mut self, by: Deadline) -> Result<Summary, ledger::Error> {
+        self.1.summary(by)
+    }
+
+    fn unlock(
+        &mut self,
+        dn: &str,
+        forget: bool,
+        by: Deadline,
+    ) -> Result<AccountStatus, ledger::Error> {
+        self.1.unlock(dn, forget, by)
     }
 }
 

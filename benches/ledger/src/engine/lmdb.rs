@@ -6,7 +6,7 @@ use crate::users::{self, Name, limits};
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, Error, RwTxn, types::Bytes};
 use sms_otp::{
     config::Rule,
-    ledger::window::{Log, longest, millis, wait},
+    ledger::window::{SlidingWindow, longest, millis, wait},
 };
 use std::ops::Range;
 
@@ -76,7 +76,7 @@ impl Lmdb {
             self.all.get(&txn, TOTAL)?.unwrap_or_default(),
             MAX_TOTAL_ENTRIES,
         );
-        let fits = |log: &Log, rule: &Rule| wait(log.sent(), *rule, now) == 0;
+        let fits = |log: &SlidingWindow, rule: &Rule| wait(log.sent(), *rule, now) == 0;
         let mut free = !is_locked(known, limits.disable_after, now);
         for log in [&user, &phone] {
             free &= limits.sms.iter().all(|rule| fits(log, rule));
@@ -123,7 +123,7 @@ fn is_locked(facts: &[u8], disable_after: u32, now: u64) -> bool {
 }
 
 /// Decodes a window: its horizon, then its entries.
-fn decode(bytes: &[u8], max: usize) -> Log {
+fn decode(bytes: &[u8], max: usize) -> SlidingWindow {
     let mut numbers = bytes
         .chunks_exact(8)
         .filter_map(|chunk| Some(u64::from_le_bytes(chunk.try_into().ok()?)));
@@ -135,10 +135,10 @@ fn decode(bytes: &[u8], max: usize) -> Log {
             u32::try_from(entry >> 48).unwrap_or(0),
         )
     });
-    Log::of(sent.collect(), max, horizon)
+    SlidingWindow::of(sent.collect(), max, horizon)
 }
 
-fn encode(log: &Log) -> Vec<u8> {
+fn encode(log: &SlidingWindow) -> Vec<u8> {
     let entries = log
         .sent()
         .iter()

@@ -6,16 +6,16 @@ use crate::probe::until;
 use crate::users::{account, limits, rules};
 use sms_otp::{
     deadline::Deadline,
-    ledger::{Answer, Store, file::File},
+    ledger::{Decision, Ledger, file::FileStore},
 };
 use std::ops::Range;
 use std::time::Duration;
 
-pub struct Own(File);
+pub struct Own(FileStore);
 
 impl Engine for Own {
     fn open(path: &str) -> Self {
-        Self(File::open(path).expect("a ledger"))
+        Self(FileStore::open(path).expect("a ledger"))
     }
 
     /// Adds users who are locked: the ledger creates their rows and reserves no SMS.
@@ -41,10 +41,10 @@ impl Engine for Own {
 }
 
 /// Makes one admission with the default limits.
-pub fn ask(store: &mut impl Store, user: u64) -> Result<bool, String> {
+pub fn ask(store: &mut impl Ledger, user: u64) -> Result<bool, String> {
     let limits = limits();
     let by = Deadline::within(Duration::from_secs(10));
     let admission = store.admit(&account(user), rules(&limits), by);
-    let answer = admission.map_err(|error| error.to_string())?.answer;
-    Ok(matches!(answer, Answer::Reserved(_)))
+    let answer = admission.map_err(|error| error.to_string())?.decision;
+    Ok(matches!(answer, Decision::Reserved(_)))
 }

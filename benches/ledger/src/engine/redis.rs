@@ -4,13 +4,13 @@
 use super::{Engine, own::ask};
 use sms_otp::{
     config::{Redis, RedisSite, Unreachable},
-    ledger::redis::Remote,
+    ledger::redis::RedisStore,
     secret::Secret,
 };
 use std::ops::Range;
 use std::time::Duration;
 
-pub struct RedisLedger(pub Remote);
+pub struct RedisLedger(pub RedisStore);
 
 impl Engine for RedisLedger {
     fn open(port: &str) -> Self {
@@ -25,7 +25,7 @@ impl Engine for RedisLedger {
             timeout: Duration::from_secs(5),
             unreachable: Unreachable::Deny,
         };
-        Self(Remote::new(&settled).expect("a ledger"))
+        Self(RedisStore::new(&settled).expect("a ledger"))
     }
 
     fn fill(&mut self, users: Range<u64>) {

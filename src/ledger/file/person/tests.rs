@@ -21,13 +21,13 @@ fn with(numbers: &[u32]) -> Account {
     let numbers: Vec<Phone> = numbers.iter().map(|last| phone(*last)).collect();
     Account {
         login: LoginId([1; 4]),
-        person: "uid=alice".into(),
+        dn: "uid=alice".into(),
         name: "alice".into(),
         phone: numbers.last().unwrap().clone(),
         numbers,
         allowed: true,
         password_changed: String::new(),
-        place: None,
+        origin_key: None,
         segments: 1,
     }
 }
@@ -66,7 +66,7 @@ const fn waiting(limits: &Limits, new_phone: u64) -> Rules<'_> {
         limits,
         remember: Some(Duration::from_millis(DAY)),
         new_phone: Duration::from_millis(new_phone),
-        stands_in: false,
+        is_fallback: false,
     }
 }
 
@@ -78,7 +78,7 @@ fn of_another_ledger_the_reference_set_is_learned() {
     let mut person = remembering(DAY);
     let who = with(&[122, 123, 124]);
     let day = waiting(&limits, DAY);
-    person.learn(&who, &[phone(124)], day, &keys(), 5 * DAY);
+    person.import_numbers(&who, &[phone(124)], day, &keys(), 5 * DAY);
     assert_eq!(
         known(&person, &[122, 123, 124]),
         [None, None, Some(4 * DAY)]
@@ -91,16 +91,16 @@ fn of_another_ledger_the_reference_set_is_learned() {
     // Another number is another way in: nothing is remembered.
     assert!(person.logins.is_empty());
     // What waits here goes on waiting, and what has waited there has nothing to wait for here.
-    person.told(&who, &[phone(122), phone(123)], &keys(), 6 * DAY);
+    person.mark_announced(&who, &[phone(122), phone(123)], &keys(), 6 * DAY);
     person.remember(HOME, LoginId([2; 4]), DAY);
     let reference = [phone(123), phone(124)];
-    person.learn(&who, &reference, day, &keys(), 6 * DAY + 1);
+    person.import_numbers(&who, &reference, day, &keys(), 6 * DAY + 1);
     let expected = [Some(6 * DAY), Some(5 * DAY + 1), Some(4 * DAY)];
     assert_eq!(known(&person, &[122, 123, 124]), expected);
     assert_eq!(wait(&person, 122, 6 * DAY + 1), DAY - 1);
     assert_eq!(person.logins.len(), 1);
     // What is not in the set there is in none here.
-    person.learn(&with(&[123, 124]), &[phone(124)], day, &keys(), 8 * DAY);
+    person.import_numbers(&with(&[123, 124]), &[phone(124)], day, &keys(), 8 * DAY);
     assert_eq!(
         known(&person, &[122, 123, 124]),
         [None, None, Some(4 * DAY)]
@@ -109,7 +109,7 @@ fn of_another_ledger_the_reference_set_is_learned() {
     // Where nothing waits, nothing has waited: at another service of this host it may have to.
     let mut person = Person::default();
     let allow = waiting(&limits, 0);
-    person.learn(&who, &[phone(123)], allow, &keys(), 5 * DAY);
+    person.import_numbers(&who, &[phone(123)], allow, &keys(), 5 * DAY);
     assert_eq!(known(&person, &[123, 124]), [Some(5 * DAY), None]);
 }
 
@@ -129,10 +129,10 @@ fn a_number_is_new_until_that_is_told_and_then_begins_to_wait() {
     }
     // Only what was told of, and at the first time.
     person.remember(HOME, LoginId([2; 4]), 9 * DAY);
-    person.told(&with(&[123, 124, 125]), &[phone(124)], &keys(), 10 * DAY);
+    person.mark_announced(&with(&[123, 124, 125]), &[phone(124)], &keys(), 10 * DAY);
     assert!(person.logins.is_empty());
     person.remember(HOME, LoginId([2; 4]), 10 * DAY);
-    person.told(&who, &[phone(124)], &keys(), 12 * DAY);
+    person.mark_announced(&who, &[phone(124)], &keys(), 12 * DAY);
     assert_eq!(
         known(&person, &[123, 124, 125]),
         [Some(0), Some(10 * DAY), None]
@@ -157,7 +157,7 @@ fn room_for_a_waiting_number_never_costs_the_reference_set() {
     let others = [11, 12, 13, 14, 15, 16];
     let new = person.meet(&HIM, &with(&others), &keys(), true);
     assert_eq!(new.len(), others.len());
-    person.told(&with(&others), &new, &keys(), DAY);
+    person.mark_announced(&with(&others), &new, &keys(), DAY);
     assert_eq!(person.numbers.len(), MAX_KNOWN);
     assert_eq!(known(&person, &six), [Some(0); NUMBERS]);
     assert_eq!(known(&person, &[15, 16]), [None, Some(DAY)]);

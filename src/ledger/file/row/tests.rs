@@ -13,11 +13,11 @@ fn time(dice: &mut Dice) -> u64 {
     dice.roll() >> 16
 }
 
-fn log(dice: &mut Dice, most: usize) -> Log {
+fn log(dice: &mut Dice, most: usize) -> SlidingWindow {
     let entries = dice.below(most as u64 + 1);
     let sent = (0..entries).map(|_| (time(dice), u32::try_from(dice.below(65_536)).unwrap()));
     let sent = sent.collect();
-    Log::of(sent, most, time(dice))
+    SlidingWindow::of(sent, most, time(dice))
 }
 
 fn person(dice: &mut Dice) -> Person {
@@ -65,7 +65,7 @@ fn a_row_is_read_as_it_was_written() {
 
 #[test]
 fn the_fullest_rows_leave_the_last_byte_alone() {
-    let full = |most| Log::of(vec![(u64::MAX, u32::MAX); most], most, u64::MAX);
+    let full = |most| SlidingWindow::of(vec![(u64::MAX, u32::MAX); most], most, u64::MAX);
     let known = Known {
         number: [255; 8],
         since: u64::MAX,
@@ -109,7 +109,7 @@ fn any_bytes_are_a_row_or_none() {
         if let Some(row) = Row::read(&sector) {
             let _ = row.is_over(dice.roll());
             if let Row::Person(person) = row {
-                let _ = person.standing(dice.roll());
+                let _ = person.status(dice.roll());
             }
         }
     }
@@ -151,7 +151,7 @@ fn only_what_matters_no_more_is_over() {
         LoginId([0; 4]),
         now
     )));
-    let mut phone = Log::new(PHONE_LOG);
+    let mut phone = SlidingWindow::new(PHONE_LOG);
     assert!(Row::Phone(phone.clone()).is_over(now));
     phone.add(now - 10, 20);
     assert!(!Row::Phone(phone.clone()).is_over(now + 9));
@@ -163,7 +163,7 @@ fn somebody_is_known_for_400_days() {
     let day = 86_400_000;
     let row = Row::Person(Person {
         touched: day,
-        log: Log::new(PERSON_LOG),
+        log: SlidingWindow::new(PERSON_LOG),
         ..Person::default()
     });
     assert!(!row.is_over(401 * day));

@@ -6,16 +6,16 @@ use crate::ledger::{
         row::PHONE_LOG,
         tests::stage::{Scratch, Time, soon},
     },
-    window::Log,
+    window::SlidingWindow,
 };
 
-fn name(disk: &Disk, number: u32) -> Name {
+fn name(disk: &LedgerFile, number: u32) -> Name {
     disk.keys.phone(&number.to_string())
 }
 
 /// A phone of that number, which counts until `end`.
 fn row(number: u32, end: u64) -> Row {
-    Row::Phone(Log::of(vec![(0, number)], PHONE_LOG, end))
+    Row::Phone(SlidingWindow::of(vec![(0, number)], PHONE_LOG, end))
 }
 
 fn put(table: &Table<'_>, number: u32, now: u64, end: u64) {

@@ -27,16 +27,16 @@ fn reserved_at_once(scratch: &Scratch, crowd: Vec<Account>, limits: &Limits) -> 
     let answers = thread::scope(|scope| {
         let ask = |who: Account| {
             let answer = scratch.open_really().admit(&who, rules(limits), soon());
-            answer.unwrap().answer
+            answer.unwrap().decision
         };
         let threads: Vec<_> = crowd
             .into_iter()
             .map(|who| scope.spawn(move || ask(who)))
             .collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, Answer>| thread.join().unwrap();
+        let join = |thread: thread::ScopedJoinHandle<'_, Decision>| thread.join().unwrap();
         threads.into_iter().map(join).collect::<Vec<_>>()
     });
-    let is_reserved = |answer: &&Answer| matches!(answer, Answer::Reserved(_));
+    let is_reserved = |answer: &&Decision| matches!(answer, Decision::Reserved(_));
     answers.iter().filter(is_reserved).count()
 }
 
@@ -138,10 +138,10 @@ fn as_a_child() {
     let (Ok(act), Ok(folder)) = (std::env::var(ACT), std::env::var(FOLDER)) else {
         return;
     };
-    let mut file = File::open(&folder).unwrap();
+    let mut file = FileStore::open(&folder).unwrap();
     match act.as_str() {
         "hold" => {
-            let name = file.disk.keys.person(&somebody(1).person);
+            let name = file.disk.keys.person(&somebody(1).dn);
             let phone = file.disk.keys.phone(somebody(1).phone.e164());
             let _person = file.hold(PEOPLE, &name, "", soon()).unwrap();
             let _phone = file.hold(PHONES, &phone, "", soon()).unwrap();
@@ -157,8 +157,8 @@ fn as_a_child() {
             let answer = file
                 .admit(&somebody(1), rules(&limits), soon())
                 .unwrap()
-                .answer;
-            println!("reserved {}", matches!(answer, Answer::Reserved(_)));
+                .decision;
+            println!("reserved {}", matches!(answer, Decision::Reserved(_)));
         }
         "no room" => without_room(&mut file),
         seed => try_on_and_on(&mut file, Dice(seed.parse().unwrap())),
@@ -166,7 +166,7 @@ fn as_a_child() {
 }
 
 /// New people until the file would have to grow beyond what this process may write.
-fn without_room(file: &mut File) {
+fn without_room(file: &mut FileStore) {
     let limits = limits(&[(5, 900)]);
     let most = rustix::process::Rlimit {
         current: Some(table::length(2)),
@@ -184,7 +184,7 @@ fn without_room(file: &mut File) {
         .unwrap();
     // Those who have a row are as well off as ever.
     let _ = file
-        .begin_try(&somebody(1), rules(&limits), soon())
+        .record_attempt(&somebody(1), rules(&limits), soon())
         .unwrap();
     println!(
         "\nrefused after {}: {error}: {}",
@@ -194,14 +194,14 @@ fn without_room(file: &mut File) {
 }
 
 /// Wrong codes of a few people, until somebody kills us; says so of each that is written.
-fn try_on_and_on(file: &mut File, mut dice: Dice) {
+fn try_on_and_on(file: &mut FileStore, mut dice: Dice) {
     let mut limits = limits(&[(100_000, 900)]);
     (limits.failures, limits.disable_after) = (100_000, 100_000);
     loop {
         let who = somebody(u32::try_from(dice.below(6)).unwrap());
         let _ = file.admit(&who, rules(&limits), soon()).unwrap();
-        let _ = file.begin_try(&who, rules(&limits), soon()).unwrap();
-        println!("\ncounted {}", who.person);
+        let _ = file.record_attempt(&who, rules(&limits), soon()).unwrap();
+        println!("\ncounted {}", who.dn);
     }
 }
 
@@ -224,11 +224,11 @@ fn without_room_nobody_is_killed_and_nothing_is_lost() {
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open_really();
     let _ = file
-        .begin_try(&somebody(1), rules(&limits), soon())
+        .record_attempt(&somebody(1), rules(&limits), soon())
         .unwrap();
     let said = child(&scratch, "no room").said();
     assert!(said.contains("cannot be written: File too large"), "{said}");
-    let standing = file.standing(&somebody(1).person, soon()).unwrap();
+    let standing = file.status(&somebody(1).dn, soon()).unwrap();
     assert_eq!(standing.failures, 2);
     // Where there is room again, it goes on.
     for number in 2000..2300 {
@@ -260,7 +260,7 @@ fn who_stands_still_costs_nobody_else() {
         let other = file
             .admit(&somebody(number), rules(&limits), soon())
             .unwrap();
-        assert!(matches!(other.answer, Answer::Reserved(_)), "{number}");
+        assert!(matches!(other.decision, Decision::Reserved(_)), "{number}");
     }
     let same = file
         .admit(&somebody(1), rules(&limits), soon())
@@ -269,7 +269,7 @@ fn who_stands_still_costs_nobody_else() {
 
     drop(holder);
     let same = file.admit(&somebody(1), rules(&limits), soon()).unwrap();
-    assert!(matches!(same.answer, Answer::Reserved(_)));
+    assert!(matches!(same.decision, Decision::Reserved(_)));
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn nothing_is_lost_with_those_who_are_killed() {
         }
         let mut file = scratch.open_really();
         for (person, counted) in &counted {
-            let standing = file.standing(person, soon()).unwrap();
+            let standing = file.status(person, soon()).unwrap();
             assert!(standing.failures >= *counted, "round {round}, {person}");
         }
     }

@@ -104,7 +104,7 @@ fn no_bit_of_header_clock_or_total_turns_unnoticed() {
     assert!(refused.remedy().starts_with("mv "), "{refused}");
     // Without a brake on all, nobody needs it.
     let admission = file.admit(&somebody(2), rules(&limits), soon()).unwrap();
-    assert!(matches!(admission.answer, Answer::Reserved(_)));
+    assert!(matches!(admission.decision, Decision::Reserved(_)));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn locked_and_damaged(bit: u64) -> (Scratch, Account) {
     let mut file = scratch.open_really();
     let _ = file.admit(&who, rules(&limits), soon()).unwrap();
     for _ in 0..3 {
-        let _ = file.begin_try(&who, rules(&limits), soon()).unwrap();
+        let _ = file.record_attempt(&who, rules(&limits), soon()).unwrap();
     }
     assert_eq!(rows(&scratch).len(), 2, "the person and the phone");
     for row in rows(&scratch) {
@@ -167,16 +167,16 @@ fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
             "{bit}: {refused}"
         );
         assert!(
-            file.begin_try(&who, rules(&limits), soon()).is_err(),
+            file.record_attempt(&who, rules(&limits), soon()).is_err(),
             "{bit}"
         );
-        assert!(file.standing(&who.person, soon()).is_err(), "{bit}");
-        assert!(file.overview(soon()).is_ok(), "{bit}");
-        let before = file.unlock(&who.person, false, soon()).unwrap();
+        assert!(file.status(&who.dn, soon()).is_err(), "{bit}");
+        assert!(file.summary(soon()).is_ok(), "{bit}");
+        let before = file.unlock(&who.dn, false, soon()).unwrap();
         assert!(before.known, "{bit}");
         let admission = file.admit(&who, rules(&limits), soon()).unwrap();
-        assert!(matches!(admission.answer, Answer::Reserved(_)), "{bit}");
-        assert_eq!(file.standing(&who.person, soon()).unwrap().sms.len(), 1);
+        assert!(matches!(admission.decision, Decision::Reserved(_)), "{bit}");
+        assert_eq!(file.status(&who.dn, soon()).unwrap().sms.len(), 1);
     }
 }
 
@@ -185,12 +185,12 @@ fn a_damaged_row_is_mended_for_whom_it_names_and_for_nobody_else() {
     let (scratch, who) = locked_and_damaged(30);
     let mut file = scratch.open_really();
     let bucket = |person: &str| table::bucket(0, &file.disk.keys.person(person));
-    let same = |other: &Account| bucket(&other.person) == bucket(&who.person);
+    let same = |other: &Account| bucket(&other.dn) == bucket(&who.dn);
     let neighbour = (2..1000).map(somebody).find(same).unwrap();
-    file.unlock(&neighbour.person, false, soon()).unwrap();
-    assert!(file.standing(&who.person, soon()).is_err());
+    file.unlock(&neighbour.dn, false, soon()).unwrap();
+    assert!(file.status(&who.dn, soon()).is_err());
     assert_eq!(rows(&scratch).len(), 3);
-    file.unlock(&who.person, false, soon()).unwrap();
+    file.unlock(&who.dn, false, soon()).unwrap();
     assert_eq!(rows(&scratch).len(), 3);
 }
 
@@ -207,9 +207,9 @@ fn sms_to_a_phone_that_were_lost_are_vouched_for_by_an_administrator() {
     flip(&scratch, phone + 30);
     let refused = file.admit(&who, rules(&limits), soon()).unwrap_err();
     assert!(refused.remedy().starts_with("sms-otp unlock"), "{refused}");
-    file.unlock(&who.person, false, soon()).unwrap();
+    file.unlock(&who.dn, false, soon()).unwrap();
     let admission = file.admit(&who, rules(&limits), soon()).unwrap();
-    assert!(matches!(admission.answer, Answer::Reserved(_)));
+    assert!(matches!(admission.decision, Decision::Reserved(_)));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_row_counts_only_where_it_was_written() {
     disk.write_all_at(&bytes[start..start + 512], from + 512)
         .unwrap();
     let place = file.disk.sector(from + 512).unwrap();
-    assert!(matches!(place, disk::Found::Damaged(_)));
+    assert!(matches!(place, ledger_file::Found::Damaged(_)));
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn where_nothing_can_be_made_it_says_so() {
         ("var/lib", "write the whole path"),
         ("/dev/null", "set ledger.path to a folder"),
     ] {
-        let error = File::open(folder).err().unwrap();
+        let error = FileStore::open(folder).err().unwrap();
         let remedy_is = error.remedy();
         assert!(
             remedy_is.starts_with(remedy),
@@ -309,16 +309,18 @@ fn a_disk_that_cannot_be_written_refuses_and_forgets_nothing() {
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open(&Time::default());
     let who = somebody(1);
-    let _ = file.begin_try(&who, rules(&limits), soon()).unwrap();
+    let _ = file.record_attempt(&who, rules(&limits), soon()).unwrap();
     // A descriptor that cannot write stands for a disk that cannot.
     let read_only = std::fs::File::open(scratch.path()).unwrap();
     let header = std::fs::read(scratch.path()).unwrap();
     let keys = keys::Keys::new(&header[28..60].try_into().unwrap());
     let path = scratch.path().to_str().unwrap().to_owned();
-    file.disk = disk::Disk::new(read_only.into(), keys, path);
-    let error = file.begin_try(&who, rules(&limits), soon()).unwrap_err();
+    file.disk = ledger_file::LedgerFile::new(read_only.into(), keys, path);
+    let error = file
+        .record_attempt(&who, rules(&limits), soon())
+        .unwrap_err();
     assert!(error.to_string().contains("cannot be"), "{error}");
-    assert_eq!(file.standing(&who.person, soon()).unwrap().failures, 1);
+    assert_eq!(file.status(&who.dn, soon()).unwrap().failures, 1);
 }
 
 #[test]

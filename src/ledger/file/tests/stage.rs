@@ -44,17 +44,17 @@ impl Scratch {
         self.0.join("state/ledger")
     }
 
-    pub fn open(&self, time: &Time) -> File {
-        File::open_by(&self.folder(), Box::new(time.clone())).unwrap()
+    pub fn open(&self, time: &Time) -> FileStore {
+        FileStore::open_by(&self.folder(), Box::new(time.clone())).unwrap()
     }
 
     /// With this machine's own clocks.
-    pub fn open_really(&self) -> File {
-        File::open(&self.folder()).unwrap()
+    pub fn open_really(&self) -> FileStore {
+        FileStore::open(&self.folder()).unwrap()
     }
 
     pub fn error(&self) -> Error {
-        File::open(&self.folder()).err().unwrap()
+        FileStore::open(&self.folder()).err().unwrap()
     }
 }
 
@@ -102,13 +102,13 @@ pub fn somebody(number: u32) -> Account {
     let phone = Phone::read(&format!("+447700900{:03}", number % 1000), None).unwrap();
     Account {
         login: LoginId(number.to_be_bytes()),
-        person: format!("uid=person{number},dc=example,dc=org"),
+        dn: format!("uid=person{number},dc=example,dc=org"),
         name: format!("person{number}"),
         allowed: true,
         numbers: vec![phone.clone()],
         phone,
         password_changed: String::new(),
-        place: Some("sshd 192.0.2.7".into()),
+        origin_key: Some("sshd 192.0.2.7".into()),
         segments: 1,
     }
 }
@@ -134,6 +134,6 @@ pub const fn rules(limits: &Limits) -> Rules<'_> {
         limits,
         remember: Some(Duration::from_secs(900)),
         new_phone: Duration::ZERO,
-        stands_in: false,
+        is_fallback: false,
     }
 }

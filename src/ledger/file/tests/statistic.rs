@@ -23,19 +23,19 @@ fn parts_that_are_locked_refuse_nobody_without_a_limit() {
     let scratch = Scratch::new();
     let time = Time::default();
     let (mut file, other) = (scratch.open(&time), scratch.open(&time));
-    let counted = |file: &mut File| file.overview(soon()).unwrap().sms;
+    let counted = |file: &mut FileStore| file.summary(soon()).unwrap().sms;
     let (free, limited) = (limits(&[(5, 900)]), with_total(500));
     let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
     let held = held.unwrap().unwrap();
     let started = std::time::Instant::now();
     let who = somebody(1);
     let admission = file.admit(&who, rules(&free), soon()).unwrap();
-    let Answer::Reserved(slot) = admission.answer else {
-        panic!("{:?}", admission.answer);
+    let Decision::Reserved(slot) = admission.decision else {
+        panic!("{:?}", admission.decision);
     };
     assert!(file.reserve(&who, rules(&free), soon()).unwrap().is_ok());
-    file.give_back(&who, slot, soon()).unwrap();
-    assert!(started.elapsed() < disk::PATIENCE, "it waited");
+    file.release(&who, slot, soon()).unwrap();
+    assert!(started.elapsed() < ledger_file::PATIENCE, "it waited");
     assert_eq!(counted(&mut file), 0, "the statistic lacks them");
     // With a limit the count decides: nothing goes out that was not counted.
     let error = file.admit(&who, rules(&limited), soon()).unwrap_err();
@@ -54,15 +54,16 @@ fn a_part_that_is_locked_keeps_no_sms_from_being_given_back() {
     let (mut file, other) = (scratch.open(&time), scratch.open(&time));
     let limits = limits(&[(1, 900)]);
     let who = somebody(1);
-    let Answer::Reserved(slot) = file.admit(&who, rules(&limits), soon()).unwrap().answer else {
+    let Decision::Reserved(slot) = file.admit(&who, rules(&limits), soon()).unwrap().decision
+    else {
         panic!("not reserved");
     };
     let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
     let held = held.unwrap().unwrap();
-    file.give_back(&who, slot, soon()).unwrap();
+    file.release(&who, slot, soon()).unwrap();
     drop(held);
     let again = file.admit(&who, rules(&limits), soon()).unwrap();
-    assert!(matches!(again.answer, Answer::Reserved(_)), "{again:?}");
+    assert!(matches!(again.decision, Decision::Reserved(_)), "{again:?}");
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn damaged_parts_refuse_nobody_without_a_limit() {
     let who = somebody(1);
     let free = limits(&[(5, 900)]);
     let admission = file.admit(&who, rules(&free), soon()).unwrap();
-    assert!(matches!(admission.answer, Answer::Reserved(_)));
+    assert!(matches!(admission.decision, Decision::Reserved(_)));
     let error = file.admit(&who, rules(&with_total(500)), soon());
     assert!(error.unwrap_err().to_string().contains("its total"));
 }

@@ -26,18 +26,18 @@ fn a_replica_is_passed_over_and_one_that_became_one_left() {
     let other = Redis::replica_of(&one);
     let mut settled = settled(one.port());
     settled.hosts = hosts([&other, &one]);
-    let mut store = Remote::begin(&settled).unwrap();
-    store.overview(soon()).unwrap();
+    let mut store = RedisStore::begin(&settled).unwrap();
+    store.summary(soon()).unwrap();
 
     // They change places.
     other.ask(&["REPLICAOF", "NO", "ONE"]);
     one.ask(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]);
     let answer = store.admit(&account(1), rules(&limits()), soon()).unwrap();
-    assert!(matches!(answer.answer, Answer::Reserved(_)));
-    assert_eq!(remote(&other).overview(soon()).unwrap().sms, 1);
+    assert!(matches!(answer.decision, Decision::Reserved(_)));
+    assert_eq!(remote(&other).summary(soon()).unwrap().sms, 1);
 
     settled.hosts = hosts([&one]);
-    let answer = Remote::begin(&settled).unwrap().overview(soon());
+    let answer = RedisStore::begin(&settled).unwrap().summary(soon());
     let told = "127.0.0.1:".to_owned() + &one.port().to_string() + ": it is not a master";
     assert_eq!(answer, Err(Error::Outage(told)));
 }
@@ -63,7 +63,10 @@ fn who_takes_over_in_a_moment_is_waited_for() {
         thread::spawn(move || std::io::copy(&mut up, &mut far));
         std::io::copy(&mut down, &mut near)
     });
-    Remote::begin(&settled).unwrap().overview(soon()).unwrap();
+    RedisStore::begin(&settled)
+        .unwrap()
+        .summary(soon())
+        .unwrap();
 }
 
 #[test]
@@ -78,11 +81,13 @@ fn nobody_gains_by_a_failover() {
     };
     settled.hosts = hosts([&sentinel]);
     settled.timeout = Duration::from_secs(1);
-    let mut store = Remote::begin(&settled).unwrap();
+    let mut store = RedisStore::begin(&settled).unwrap();
     // Somebody is locked before.
     let (locked, limits) = (account(99), limits());
     for _ in 0..limits.failures {
-        let _ = store.begin_try(&locked, rules(&limits), soon()).unwrap();
+        let _ = store
+            .record_attempt(&locked, rules(&limits), soon())
+            .unwrap();
     }
 
     let settled = Arc::new(settled);
@@ -108,8 +113,14 @@ fn nobody_gains_by_a_failover() {
     // Scripts are not replicated.
     let asked = replica.ask(&["INFO", "errorstats"]);
     assert!(asked.contains("errorstat_NOSCRIPT:"), "{asked}");
-    let answer = store.admit(&locked, rules(&limits), soon()).unwrap().answer;
-    let is_locked = matches!(answer, Answer::Refused(Refusal::Locked { wait: Some(_) }));
+    let answer = store
+        .admit(&locked, rules(&limits), soon())
+        .unwrap()
+        .decision;
+    let is_locked = matches!(
+        answer,
+        Decision::Rejected(Rejection::Locked { wait: Some(_) })
+    );
     assert!(is_locked, "{answer:?}");
 }
 
@@ -119,11 +130,11 @@ fn reserved_until_after(settled: &config::Redis, killed: &AtomicBool) -> [u32; P
     let mut got = [0; PEOPLE];
     for person in (0..PEOPLE).cycle() {
         let after = killed.load(Ordering::SeqCst);
-        let mut store = Remote::begin(settled).unwrap();
+        let mut store = RedisStore::begin(settled).unwrap();
         let who = account(u32::try_from(person).unwrap());
         match store.admit(&who, rules(&limits), soon()) {
             Ok(admission) => {
-                if matches!(admission.answer, Answer::Reserved(_)) {
+                if matches!(admission.decision, Decision::Reserved(_)) {
                     got[person] += 1;
                 }
                 if after && person == PEOPLE - 1 {
@@ -147,7 +158,7 @@ fn sentinels_that_know_nothing() {
         master: "other".to_owned(),
         ports: vec![master.port()],
     };
-    let answer = Remote::begin(&settled).unwrap().overview(soon());
+    let answer = RedisStore::begin(&settled).unwrap().summary(soon());
     assert!(is_outage(&answer), "{answer:?}");
 }
 
@@ -161,7 +172,7 @@ fn nobody_sends_us_to_another_port() {
         master: "lab".to_owned(),
         ports: vec![other.port()],
     };
-    let answer = Remote::begin(&settled).unwrap().overview(soon());
+    let answer = RedisStore::begin(&settled).unwrap().summary(soon());
     let Err(Error::Refused { what, .. }) = answer else {
         panic!("{answer:?}");
     };
@@ -188,7 +199,7 @@ fn sentinels_with_a_password() {
         ports: vec![port],
     };
     settled.login = Some((None, Secret::new("right".to_owned())));
-    let overview = Remote::begin(&settled).unwrap().overview(soon());
+    let overview = RedisStore::begin(&settled).unwrap().summary(soon());
     assert_eq!(overview.unwrap().segments, 8);
 }
 
@@ -212,13 +223,13 @@ fn a_cluster_is_followed_to_our_slot() {
     let settled: Vec<_> = nodes.iter().map(|node| in_cluster(node, &nodes)).collect();
     let mut stores: Vec<_> = settled
         .iter()
-        .map(|settled| Remote::begin(settled).unwrap())
+        .map(|settled| RedisStore::begin(settled).unwrap())
         .collect();
     for (number, store) in (0..).zip(&mut stores) {
         let admission = store.admit(&account(number), rules(&limits), soon());
-        assert!(matches!(admission.unwrap().answer, Answer::Reserved(_)));
-        assert_eq!(store.overview(soon()).unwrap().sms, u64::from(number) + 1);
-        let _ = store.begin_try(&account(number), rules(&limits), soon());
+        assert!(matches!(admission.unwrap().decision, Decision::Reserved(_)));
+        assert_eq!(store.summary(soon()).unwrap().sms, u64::from(number) + 1);
+        let _ = store.record_attempt(&account(number), rules(&limits), soon());
     }
 
     // The slot moves while we are connected.
@@ -246,13 +257,13 @@ fn a_cluster_is_followed_to_our_slot() {
         ]);
     }
     // All that is asked about is there, but not yet theirs.
-    let asked = stores[0].overview(soon()).unwrap();
+    let asked = stores[0].summary(soon()).unwrap();
     assert_eq!(asked.sms, 3);
     for node in &nodes {
         node.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &to_id]);
     }
     for store in &mut stores {
-        assert_eq!(store.overview(soon()).unwrap().sms, 3);
+        assert_eq!(store.summary(soon()).unwrap().sms, 3);
     }
     assert!(
         from.ask(&["INFO", "commandstats"])

@@ -23,9 +23,9 @@ impl Attacker {
         }
     }
 
-    fn store(&self) -> Remote {
+    fn store(&self) -> RedisStore {
         let password = Secret::new("obviously-fake".to_owned());
-        Remote::begin(&config::Redis {
+        RedisStore::begin(&config::Redis {
             login: Some((Some("otp".to_owned()), password)),
             ..settled(self.server.port())
         })
@@ -45,7 +45,7 @@ impl Attacker {
     /// A person's key and the fields of remembered logins in it. (Keys are listed by the server's
     /// administrator: the user would have to guess them.)
     fn places(&self, hasher: &Hasher, who: &Account) -> (String, Vec<(String, String)>) {
-        let person = hasher.person(&who.person);
+        let person = hasher.person(&who.dn);
         let key = format!("pam_sms_otp:{{otp}}:person:{person}");
         let flat = self.ask(&["HGETALL", &key]);
         let lines: Vec<&str> = flat.lines().collect();
@@ -74,23 +74,23 @@ fn many() -> Limits {
     limits
 }
 
-fn is_remembered(store: &mut Remote, who: &Account) -> bool {
+fn is_remembered(store: &mut RedisStore, who: &Account) -> bool {
     let limits = many();
     let admission = store.admit(who, rules_for_an_hour(&limits), soon());
-    match admission.unwrap().answer {
-        Answer::Remembered { .. } => true,
-        Answer::Reserved(_) => false,
-        Answer::Refused(refusal) => panic!("{refusal:?}"),
+    match admission.unwrap().decision {
+        Decision::Remembered { .. } => true,
+        Decision::Reserved(_) => false,
+        Decision::Rejected(refusal) => panic!("{refusal:?}"),
     }
 }
 
 /// Logs in with a code, and leaves a record behind.
-fn earn(store: &mut Remote, who: &Account) {
+fn earn(store: &mut RedisStore, who: &Account) {
     let limits = many();
     let rules = rules_for_an_hour(&limits);
     let admission = store.admit(who, rules, soon()).unwrap();
-    assert!(matches!(admission.answer, Answer::Reserved(_)));
-    store.succeed(who, rules, 1, soon()).unwrap();
+    assert!(matches!(admission.decision, Decision::Reserved(_)));
+    store.record_success(who, rules, 1, soon()).unwrap();
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn nobody_without_the_key_makes_or_changes_a_record() {
     let hasher = Hasher::new(&settled(1).key);
     let (alice, bob) = (account(1), account(2));
     let mut elsewhere = alice.clone();
-    elsewhere.place = Some("alice sshd 198.51.100.7".to_owned());
+    elsewhere.origin_key = Some("alice sshd 198.51.100.7".to_owned());
     earn(&mut store, &alice);
     assert!(is_remembered(&mut store, &alice));
     let (key, places) = attacker.places(&hasher, &alice);
@@ -127,7 +127,7 @@ fn nobody_without_the_key_makes_or_changes_a_record() {
     // Moved to another place, and to another person who comes from the same one.
     let place = format!(
         "place:{}",
-        hasher.place(elsewhere.place.as_deref().unwrap())
+        hasher.place(elsewhere.origin_key.as_deref().unwrap())
     );
     attacker.put(&key, &place, genuine);
     assert!(!is_remembered(&mut store, &elsewhere));
@@ -206,7 +206,7 @@ fn a_kept_copy_of_a_young_record_can_be_put_back() {
     earn(&mut store, &who);
     let (key, places) = attacker.places(&hasher, &who);
     let (field, genuine) = &places[0];
-    store.unlock(&who.person, true, soon()).unwrap();
+    store.unlock(&who.dn, true, soon()).unwrap();
     assert!(!is_remembered(&mut store, &who));
     attacker.put(&key, field, genuine);
     assert!(is_remembered(&mut store, &who));
@@ -221,7 +221,7 @@ fn a_server_cannot_say_so_either() {
     let role = b"*1\r\n$6\r\nmaster\r\n".to_vec();
     let port = hostile::says(vec![role, said.clone(), said]);
     let limits = many();
-    let mut store = Remote::begin(&settled(port)).unwrap();
+    let mut store = RedisStore::begin(&settled(port)).unwrap();
     let answer = store.admit(&account(1), rules_for_an_hour(&limits), soon());
     assert!(matches!(answer, Err(Error::Refused { .. })), "{answer:?}");
 }

@@ -42,17 +42,17 @@ fn at_maxclients_it_refuses_in_clear_and_under_tls() {
                  without its server";
     for (settled, text) in [(&clear, "max number of clients reached"), (&tls, early)] {
         let clients = [client(&server), client(&server)];
-        let (what, remedy) = refused(Remote::begin(settled).unwrap().overview(soon()));
+        let (what, remedy) = refused(RedisStore::begin(settled).unwrap().summary(soon()));
         assert!(what.ends_with(text), "{what}");
         assert!(remedy.contains("maxclients"), "{remedy}");
         // What was refused ahead may be over when it is needed.
-        let mut store = Remote::begin(settled).unwrap();
+        let mut store = RedisStore::begin(settled).unwrap();
         std::thread::sleep(Duration::from_millis(200));
         drop(clients);
         server.until("room for a client", || {
             server.ask(&["PING"]).contains("PONG")
         });
-        let answer = store.overview(soon());
+        let answer = store.summary(soon());
         assert_eq!(answer.is_ok(), settled.tls, "{answer:?}");
     }
 }
@@ -66,13 +66,13 @@ fn whoever_closes_before_tls_refuses() {
             tls: true,
             ..settled(listener.port())
         };
-        let (what, _) = refused(Remote::begin(&tls).unwrap().overview(soon()));
+        let (what, _) = refused(RedisStore::begin(&tls).unwrap().summary(soon()));
         assert!(what.contains("before TLS"), "{manner:?}: {what}");
     }
     // In clear nobody can tell it from a server that has gone.
     let listener = Listener::start(Manner::Closes);
-    let answer = Remote::begin(&settled(listener.port()))
+    let answer = RedisStore::begin(&settled(listener.port()))
         .unwrap()
-        .overview(soon());
+        .summary(soon());
     assert!(is_outage(&answer), "{answer:?}");
 }

@@ -32,8 +32,8 @@ fn hasty(port: u16) -> config::Redis {
     }
 }
 
-fn overview(settled: &config::Redis) -> Result<Overview, Error> {
-    Remote::begin(settled)?.overview(soon())
+fn summary(settled: &config::Redis) -> Result<Summary, Error> {
+    RedisStore::begin(settled)?.summary(soon())
 }
 
 /// Answers each request that comes with the next of these, then nothing.
@@ -58,7 +58,7 @@ fn role() -> Vec<u8> {
 #[test]
 fn nobody_there_or_nobody_who_answers() {
     let refused = Refused::new();
-    assert!(is_outage(&overview(&hasty(refused.port()))));
+    assert!(is_outage(&summary(&hasty(refused.port()))));
     for manner in [
         Manner::Silent,
         Manner::Closes,
@@ -68,7 +68,7 @@ fn nobody_there_or_nobody_who_answers() {
     ] {
         let listener = Listener::start(manner);
         let began = Instant::now();
-        let answer = overview(&hasty(listener.port()));
+        let answer = summary(&hasty(listener.port()));
         assert!(is_outage(&answer), "{manner:?}: {answer:?}");
         assert!(began.elapsed() < LONG, "{manner:?}");
     }
@@ -84,7 +84,7 @@ fn the_next_host_is_not_kept_waiting() {
     let here = "127.0.0.1".to_owned();
     settled.hosts.insert(0, (here.clone(), silent.port()));
     settled.hosts.insert(1, (here, refused.port()));
-    assert!(overview(&settled).is_ok());
+    assert!(summary(&settled).is_ok());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn answers_that_are_none() {
     ] {
         // Instead of the first answer, and of the second.
         for replies in [vec![answer.clone()], vec![role(), answer.clone()]] {
-            let told = overview(&hasty(says(replies)));
+            let told = summary(&hasty(says(replies)));
             let begins = String::from_utf8_lossy(&answer[..9]).into_owned();
             assert!(is_outage(&told), "{begins}: {told:?}");
         }
@@ -112,7 +112,7 @@ fn answers_that_are_none() {
         "$-1\r\n",
         "*0\r\n",
     ] {
-        let told = overview(&hasty(says(vec![role(), answer.into()])));
+        let told = summary(&hasty(says(vec![role(), answer.into()])));
         assert!(
             matches!(told, Err(Error::Refused { .. } | Error::Outage(_))),
             "{told:?}"
@@ -125,16 +125,16 @@ fn answers_that_are_none() {
 fn answers_to_nothing_that_was_asked() {
     let forged = "$21\r\n{\"sms\":77,\"parts\":77}\r\n";
     let port = says(vec![[role(), forged.into()].concat(), forged.into()]);
-    let told = overview(&hasty(port));
+    let told = summary(&hasty(port));
     assert!(is_outage(&told), "{told:?}");
-    let told = overview(&hasty(says(vec![role(), forged.into()])));
+    let told = summary(&hasty(says(vec![role(), forged.into()])));
     assert_eq!(told.unwrap().sms, 77);
 }
 
 #[test]
 fn connecting_begins_before_anything_is_asked() {
     let listener = Listener::start(Manner::Silent);
-    let store = Remote::begin(&settled(listener.port())).unwrap();
+    let store = RedisStore::begin(&settled(listener.port())).unwrap();
     let until = Instant::now() + LONG;
     while listener.taken() == 0 {
         assert!(Instant::now() < until);
@@ -159,7 +159,7 @@ fn without_tls_nobody_leads_us_away() {
         let mut settled = settled(says(vec![reply.into()]));
         settled.site = site;
         settled.hosts.push(("127.0.0.1".to_owned(), 6379));
-        let (what, remedy) = refused(overview(&settled));
+        let (what, remedy) = refused(summary(&settled));
         assert!(
             what.contains("192.0.2.1") && remedy.contains("rediss://"),
             "{what}"
@@ -180,17 +180,17 @@ fn tls_and_certificates() {
     let mut settled = settled(server.tls_port());
     settled.tls = true;
     settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
-    assert_eq!(overview(&settled), Ok(Overview::default()));
+    assert_eq!(summary(&settled), Ok(Summary::default()));
     settled.hosts = vec![("localhost".to_owned(), server.tls_port())];
-    assert_eq!(overview(&settled), Ok(Overview::default()));
+    assert_eq!(summary(&settled), Ok(Summary::default()));
 
     // The plain port, and TLS's in the clear.
     settled.hosts = vec![("127.0.0.1".to_owned(), server.port())];
-    assert!(is_outage(&overview(&settled)));
-    assert!(is_outage(&overview(&super::settled(server.tls_port()))));
+    assert!(is_outage(&summary(&settled)));
+    assert!(is_outage(&summary(&super::settled(server.tls_port()))));
 
     settled.ca_file = Some(b"no certificate".as_slice().into());
-    assert!(matches!(overview(&settled), Err(Error::Local { .. })));
+    assert!(matches!(summary(&settled), Err(Error::Local { .. })));
 
     settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
     for (identity, words) in [
@@ -200,7 +200,7 @@ fn tls_and_certificates() {
     ] {
         let server = start(identity);
         settled.hosts = vec![("127.0.0.1".to_owned(), server.tls_port())];
-        let (what, remedy) = refused(overview(&settled));
+        let (what, remedy) = refused(summary(&settled));
         assert!(remedy.contains(words), "{identity:?}: {what}: {remedy}");
     }
 }
@@ -215,9 +215,9 @@ fn a_connection_that_has_died_is_replaced() {
         let answer = store
             .admit(&account(1), rules(&limits), soon())
             .unwrap()
-            .answer;
-        assert!(matches!(answer, Answer::Reserved(_)), "{answer:?}");
-        assert_eq!(store.overview(soon()).unwrap().sms, taken);
+            .decision;
+        assert!(matches!(answer, Decision::Reserved(_)), "{answer:?}");
+        assert_eq!(store.summary(soon()).unwrap().sms, taken);
     }
 }
 
@@ -255,31 +255,33 @@ fn lossy(server: u16) -> (u16, Arc<AtomicU32>) {
 fn an_answer_that_was_lost_counts_nothing_twice() {
     let server = Redis::start();
     let (port, cuts) = lossy(server.port());
-    let mut store = Remote::begin(&settled(port)).unwrap();
+    let mut store = RedisStore::begin(&settled(port)).unwrap();
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
-    store.overview(soon()).unwrap();
+    store.summary(soon()).unwrap();
 
     cuts.store(1, Ordering::SeqCst);
     let _ = store.admit(&who, rules, soon()).unwrap();
     cuts.store(1, Ordering::SeqCst);
     let slot = store.reserve(&who, rules, soon()).unwrap().unwrap();
-    assert_eq!(store.overview(soon()).unwrap().sms, 2);
+    assert_eq!(store.summary(soon()).unwrap().sms, 2);
     cuts.store(1, Ordering::SeqCst);
-    store.give_back(&who, slot, soon()).unwrap();
-    assert_eq!(store.overview(soon()).unwrap().sms, 1);
+    store.release(&who, slot, soon()).unwrap();
+    assert_eq!(store.summary(soon()).unwrap().sms, 1);
     cuts.store(1, Ordering::SeqCst);
-    store.told(&who, &[account(2).phone], soon()).unwrap();
-    assert_eq!(store.standing(&who.person, soon()).unwrap().numbers, 2);
+    store
+        .mark_announced(&who, &[account(2).phone], soon())
+        .unwrap();
+    assert_eq!(store.status(&who.dn, soon()).unwrap().numbers, 2);
     cuts.store(1, Ordering::SeqCst);
-    let tried = store.begin_try(&who, rules, soon()).unwrap();
-    assert_eq!(tried, Ok(Try::Counted));
-    assert_eq!(store.standing(&who.person, soon()).unwrap().failures, 1);
+    let tried = store.record_attempt(&who, rules, soon()).unwrap();
+    assert_eq!(tried, Ok(Attempt::Counted));
+    assert_eq!(store.status(&who.dn, soon()).unwrap().failures, 1);
     assert_eq!(cuts.load(Ordering::SeqCst), 0);
 
     // Lost again and again, it is given up.
     cuts.store(100, Ordering::SeqCst);
-    assert!(is_outage(&store.succeed(&who, rules, 1, soon())));
+    assert!(is_outage(&store.record_success(&who, rules, 1, soon())));
 }
 
 /// Between us and a server; once told, it passes nothing more on the first connection, and does not
@@ -316,17 +318,17 @@ fn a_connection_that_was_forgotten_on_its_way_is_replaced() {
     for grows_old in [true, false] {
         let (port, forgets) = forgetful(server.port());
         let timeout = Duration::from_secs(1);
-        let mut store = Remote::begin(&config::Redis {
+        let mut store = RedisStore::begin(&config::Redis {
             timeout,
             ..settled(port)
         })
         .unwrap();
-        store.overview(soon()).unwrap();
+        store.summary(soon()).unwrap();
         forgets.store(true, Ordering::SeqCst);
         if grows_old {
             store.line.grow_old();
         }
-        let answer = store.overview(soon());
+        let answer = store.summary(soon());
         // One that was used just now is not forgotten: its server is slow, and asked no more.
         assert_eq!(answer.is_ok(), grows_old, "{answer:?}");
         if let Err(error) = answer {
@@ -339,19 +341,19 @@ fn a_connection_that_was_forgotten_on_its_way_is_replaced() {
 #[test]
 fn a_server_that_stands_still() {
     let server = Redis::start();
-    let mut store = Remote::begin(&hasty(server.port())).unwrap();
-    store.overview(soon()).unwrap();
+    let mut store = RedisStore::begin(&hasty(server.port())).unwrap();
+    store.summary(soon()).unwrap();
     server.signal(Signal::STOP);
     let began = Instant::now();
     let admitted = store.admit(&account(1), rules(&limits()), soon());
-    let overview = store.overview(soon());
+    let overview = store.summary(soon());
     let took = began.elapsed();
     server.signal(Signal::CONT);
     assert!(is_outage(&admitted), "{admitted:?}");
     assert!(is_outage(&overview), "{overview:?}");
     assert!(took < LONG, "{took:?}");
     // Nobody takes the late answer for another one's.
-    assert_eq!(store.standing("nobody", soon()), Ok(Standing::default()));
+    assert_eq!(store.status("nobody", soon()), Ok(AccountStatus::default()));
 }
 
 #[test]
@@ -359,6 +361,6 @@ fn a_deadline_that_is_over() {
     let server = Redis::start();
     let mut store = remote(&server);
     let over = Deadline::within(Duration::ZERO);
-    assert!(is_outage(&store.overview(over)));
-    assert!(store.overview(soon()).is_ok());
+    assert!(is_outage(&store.summary(over)));
+    assert!(store.summary(soon()).is_ok());
 }

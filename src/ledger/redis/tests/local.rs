@@ -23,21 +23,21 @@ fn it_is_asked_and_when_it_is_gone_out_of_reach() {
     };
     let limits = limits();
     // Begun ahead, and when it is first needed.
-    let mut store = Remote::begin(&settled).unwrap();
+    let mut store = RedisStore::begin(&settled).unwrap();
     let admitted = store.admit(&account(1), rules(&limits), soon()).unwrap();
-    assert!(matches!(admitted.answer, Answer::Reserved(_)));
-    let mut later = Remote::new(&settled).unwrap();
-    assert_eq!(later.overview(soon()).unwrap().sms, 1);
+    assert!(matches!(admitted.decision, Decision::Reserved(_)));
+    let mut later = RedisStore::new(&settled).unwrap();
+    assert_eq!(later.summary(soon()).unwrap().sms, 1);
 
     server.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    assert_eq!(store.overview(soon()).unwrap().sms, 1);
+    assert_eq!(store.summary(soon()).unwrap().sms, 1);
     server.ask(&["CONFIG", "SET", "maxclients", "1"]);
     // Whether it closes before the question is written or after it.
     for _ in 0..100 {
-        let (what, _) = refused(Remote::new(&settled).unwrap().overview(soon()));
+        let (what, _) = refused(RedisStore::new(&settled).unwrap().summary(soon()));
         assert!(what.ends_with("max number of clients reached"), "{what}");
     }
     drop(server);
-    let answer = Remote::new(&settled).unwrap().overview(soon());
+    let answer = RedisStore::new(&settled).unwrap().summary(soon());
     assert!(is_outage(&answer), "{answer:?}");
 }

@@ -32,22 +32,22 @@ fn user(name: &str, password: &str) -> link::Login {
 
 /// Everything there is to ask, and everything that any of it may lead to.
 fn everything(settled: &config::Redis, number: u32) -> Result<(), Error> {
-    let mut store = Remote::begin(settled)?;
+    let mut store = RedisStore::begin(settled)?;
     let limits = limits();
     let rules = rules(&limits);
     let who = account(number);
     let _ = store.admit(&who, rules, soon())?;
-    store.told(&who, &[account(number + 1).phone], soon())?;
+    store.mark_announced(&who, &[account(number + 1).phone], soon())?;
     if let Ok(slot) = store.reserve(&who, rules, soon())? {
-        store.give_back(&who, slot, soon())?;
+        store.release(&who, slot, soon())?;
     }
-    let _ = store.begin_try(&who, rules, soon())?;
-    store.succeed(&who, rules, 1, soon())?;
+    let _ = store.record_attempt(&who, rules, soon())?;
+    store.record_success(&who, rules, 1, soon())?;
     store.clear_guesses(&who, 1, soon())?;
-    let _ = store.begin_try(&who, rules, soon())?;
-    store.standing(&who.person, soon())?;
-    store.overview(soon())?;
-    store.unlock(&who.person, true, soon())?;
+    let _ = store.record_attempt(&who, rules, soon())?;
+    store.status(&who.dn, soon())?;
+    store.summary(soon())?;
+    store.unlock(&who.dn, true, soon())?;
     Ok(())
 }
 

@@ -72,11 +72,13 @@ impl Carrier {
 
 /// What a login asks: before the SMS, before the code is compared, and after it.
 fn login(settled: &config::Redis, number: u32) -> Result<(), Error> {
-    let mut store = Remote::begin(settled)?;
+    let mut store = RedisStore::begin(settled)?;
     let (who, limits) = (account(number), limits());
     let _ = store.admit(&who, rules(&limits), soon())?;
-    let _ = store.begin_try(&who, rules(&limits), soon())?;
-    store.succeed(&who, rules(&limits), 1, soon()).map(drop)
+    let _ = store.record_attempt(&who, rules(&limits), soon())?;
+    store
+        .record_success(&who, rules(&limits), 1, soon())
+        .map(drop)
 }
 
 /// How often the server was asked so.
@@ -114,7 +116,7 @@ fn scripts_that_the_server_has_lost_are_sent_again() {
     for counted in 1..=3 {
         let _ = store.admit(&who, rules(&limits), soon()).unwrap();
         server.ask(&["SCRIPT", "FLUSH"]);
-        assert_eq!(store.overview(soon()).unwrap().sms, counted);
+        assert_eq!(store.summary(soon()).unwrap().sms, counted);
         server.ask(&["SCRIPT", "FLUSH"]);
     }
 }
@@ -131,15 +133,15 @@ fn an_answer_that_is_lost_on_the_way_counts_nothing_twice() {
         server.ask(&["SCRIPT", "FLUSH"]);
         carrier.reset();
         carrier.lost.store(lost, Ordering::SeqCst);
-        let mut store = Remote::begin(&settled(port)).unwrap();
+        let mut store = RedisStore::begin(&settled(port)).unwrap();
         let admitted = store.admit(&who, rules(&limits), soon()).or_else(|_| {
             // Without ROLE there was no connection yet.
             assert_eq!(lost, 1);
             store.admit(&who, rules(&limits), soon())
         });
-        assert!(matches!(admitted.unwrap().answer, Answer::Reserved(_)));
+        assert!(matches!(admitted.unwrap().decision, Decision::Reserved(_)));
         assert!(carrier.answers.load(Ordering::SeqCst) > lost);
-        assert_eq!(store.overview(soon()).unwrap().sms, 1, "{lost}");
+        assert_eq!(store.summary(soon()).unwrap().sms, 1, "{lost}");
     }
 }
 

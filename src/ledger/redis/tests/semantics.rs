@@ -49,11 +49,11 @@ fn guesses_of_others_are_counted_until_they_are_shown() {
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
     for _ in 0..2 {
-        let _ = store.begin_try(&who, rules, soon()).unwrap();
+        let _ = store.record_attempt(&who, rules, soon()).unwrap();
     }
     // One is left of what was played.
     for expected in [3, 3] {
-        let success = store.succeed(&who, rules, 0, soon()).unwrap();
+        let success = store.record_success(&who, rules, 0, soon()).unwrap();
         assert_eq!(success.guesses, expected);
         store.requests -= 1;
     }
@@ -63,7 +63,7 @@ fn guesses_of_others_are_counted_until_they_are_shown() {
         store.requests -= 1;
     }
     store.requests += 1;
-    let success = store.succeed(&who, rules, 0, soon()).unwrap();
+    let success = store.record_success(&who, rules, 0, soon()).unwrap();
     assert_eq!(success.guesses, 2);
 }
 
@@ -72,8 +72,8 @@ fn by_the_servers_own_clock() {
     let server = Redis::start();
     let mut store = remote(&server);
     let (who, limits) = (account(1), limits());
-    let answer = store.admit(&who, rules(&limits), soon()).unwrap().answer;
-    let Answer::Reserved(slot) = answer else {
+    let answer = store.admit(&who, rules(&limits), soon()).unwrap().decision;
+    let Decision::Reserved(slot) = answer else {
         panic!("{answer:?}");
     };
     let calendar = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -92,13 +92,13 @@ fn parallel_logins_take_exactly_what_is_allowed() {
             let mut store = remote(&server);
             thread::spawn(move || {
                 let answer = store.admit(&account(1), rules(&limits()), soon());
-                matches!(answer.unwrap().answer, Answer::Reserved(_))
+                matches!(answer.unwrap().decision, Decision::Reserved(_))
             })
         })
         .collect();
     let reserved = logins.into_iter().map(|login| login.join().unwrap());
     assert_eq!(reserved.filter(|reserved| *reserved).count(), 5);
-    assert_eq!(remote(&server).overview(soon()).unwrap().sms, 5);
+    assert_eq!(remote(&server).summary(soon()).unwrap().sms, 5);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn no_guess_more_than_allowed_however_many_at_once() {
             let mut store = remote(&server);
             thread::spawn(move || {
                 store
-                    .begin_try(&account(1), rules(&limits()), soon())
+                    .record_attempt(&account(1), rules(&limits()), soon())
                     .unwrap()
             })
         })
@@ -125,7 +125,7 @@ fn the_same_request_counts_once() {
     let mut store = remote(&server);
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
-    let twice = |store: &mut Remote| store.requests -= 1;
+    let twice = |store: &mut RedisStore| store.requests -= 1;
 
     let one = store.admit(&who, rules, soon()).unwrap();
     twice(&mut store);
@@ -133,18 +133,18 @@ fn the_same_request_counts_once() {
     let one = store.reserve(&who, rules, soon()).unwrap().unwrap();
     twice(&mut store);
     assert_eq!(store.reserve(&who, rules, soon()).unwrap(), Ok(one.clone()));
-    assert_eq!(store.standing(&who.person, soon()).unwrap().sms.len(), 2);
+    assert_eq!(store.status(&who.dn, soon()).unwrap().sms.len(), 2);
 
     let gives_back = one.clone();
-    store.give_back(&who, one, soon()).unwrap();
-    store.give_back(&who, gives_back, soon()).unwrap();
-    assert_eq!(store.overview(soon()).unwrap().sms, 1);
+    store.release(&who, one, soon()).unwrap();
+    store.release(&who, gives_back, soon()).unwrap();
+    assert_eq!(store.summary(soon()).unwrap().sms, 1);
 
     for counted in 1..=2 {
         for _ in 0..3 {
-            let tried = store.begin_try(&who, rules, soon()).unwrap();
-            assert_eq!(tried, Ok(Try::Counted));
-            let standing = store.standing(&who.person, soon()).unwrap();
+            let tried = store.record_attempt(&who, rules, soon()).unwrap();
+            assert_eq!(tried, Ok(Attempt::Counted));
+            let standing = store.status(&who.dn, soon()).unwrap();
             assert_eq!(standing.failures, counted);
             twice(&mut store);
         }
@@ -152,23 +152,23 @@ fn the_same_request_counts_once() {
     }
     // The one that locks is told so again, and not that it is locked out.
     for _ in 0..3 {
-        let tried = store.begin_try(&who, rules, soon()).unwrap();
+        let tried = store.record_attempt(&who, rules, soon()).unwrap();
         let wait = Some(limits.lock);
-        assert_eq!(tried, Ok(Try::Last { wait }));
+        assert_eq!(tried, Ok(Attempt::Locks { wait }));
         twice(&mut store);
     }
     store.requests += 1;
-    let standing = store.standing(&who.person, soon()).unwrap();
+    let standing = store.status(&who.dn, soon()).unwrap();
     assert_eq!(standing.failures, 3);
-    store.unlock(&who.person, false, soon()).unwrap();
+    store.unlock(&who.dn, false, soon()).unwrap();
 
     // What was counted after a success stays counted.
-    store.succeed(&who, rules, 1, soon()).unwrap();
+    store.record_success(&who, rules, 1, soon()).unwrap();
     let succeeded = store.requests;
-    let _ = store.begin_try(&who, rules, soon()).unwrap().unwrap();
+    let _ = store.record_attempt(&who, rules, soon()).unwrap().unwrap();
     store.requests = succeeded - 1;
-    store.succeed(&who, rules, 1, soon()).unwrap();
-    assert_eq!(store.standing(&who.person, soon()).unwrap().failures, 1);
+    store.record_success(&who, rules, 1, soon()).unwrap();
+    assert_eq!(store.status(&who.dn, soon()).unwrap().failures, 1);
 }
 
 /// A number is new to each request, and to one that comes twice, until it is told that this was logged;
@@ -194,32 +194,35 @@ fn a_new_number_is_known_once_it_is_told() {
         ..rules(&limits)
     };
     who.phone = other.clone();
-    let waits = |wait| Answer::Refused(Refusal::NewPhone { wait });
+    let waits = |wait| Decision::Rejected(Rejection::NewPhone { wait });
     for request in 0..4 {
         let admission = store.admit(&who, rules, soon()).unwrap();
         assert_eq!(admission.new_numbers, std::slice::from_ref(&other));
-        assert_eq!(admission.answer, waits(day));
+        assert_eq!(admission.decision, waits(day));
         pass(day);
         if request < 2 {
             store.requests -= 1;
         }
     }
-    let known = |store: &mut Remote| store.standing(&who.person, soon()).unwrap().numbers;
+    let known = |store: &mut RedisStore| store.status(&who.dn, soon()).unwrap().numbers;
     assert_eq!(known(&mut store), 1);
     store
-        .told(&who, std::slice::from_ref(&other), soon())
+        .mark_announced(&who, std::slice::from_ref(&other), soon())
         .unwrap();
     assert_eq!(known(&mut store), 2);
     pass(day / 2);
     // Told again, because the answer was lost or by another login.
     store
-        .told(&who, std::slice::from_ref(&other), soon())
+        .mark_announced(&who, std::slice::from_ref(&other), soon())
         .unwrap();
     let later = store.admit(&who, rules, soon()).unwrap();
-    assert_eq!((later.answer, later.new_numbers), (waits(day / 2), vec![]));
+    assert_eq!(
+        (later.decision, later.new_numbers),
+        (waits(day / 2), vec![])
+    );
     pass(day / 2);
     let later = store.admit(&who, rules, soon()).unwrap();
-    assert!(matches!(later.answer, Answer::Reserved(_)));
+    assert!(matches!(later.decision, Decision::Reserved(_)));
 }
 
 /// After a failover the clock may be behind: what it remembers of later was not earned there yet.
@@ -232,7 +235,7 @@ fn a_login_of_a_time_that_is_still_to_come_is_not_remembered() {
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
     let _ = store.admit(&who, rules, soon()).unwrap();
-    store.succeed(&who, rules, 1, soon()).unwrap();
+    store.record_success(&who, rules, 1, soon()).unwrap();
     let span = 900_000;
     for (now, is_in) in [
         (START - 1, false),
@@ -242,8 +245,8 @@ fn a_login_of_a_time_that_is_still_to_come_is_not_remembered() {
         (START + span, false),
     ] {
         clock.store(now, Ordering::Relaxed);
-        let answer = store.admit(&who, rules, soon()).unwrap().answer;
-        let remembered = matches!(answer, Answer::Remembered { .. });
+        let answer = store.admit(&who, rules, soon()).unwrap().decision;
+        let remembered = matches!(answer, Decision::Remembered { .. });
         assert_eq!(remembered, is_in, "{answer:?}");
     }
 }
@@ -260,12 +263,16 @@ fn what_is_kept_of_one_person_is_bounded() {
     who.numbers = (0..130).map(|number| account(number).phone).collect();
     who.numbers[0] = mine.clone();
     for number in 0..130 {
-        who.place = Some(format!("from {number}"));
+        who.origin_key = Some(format!("from {number}"));
         let admission = store.admit(&who, rules(&limits), soon()).unwrap();
-        store.told(&who, &admission.new_numbers, soon()).unwrap();
-        store.succeed(&who, rules(&limits), 1, soon()).unwrap();
+        store
+            .mark_announced(&who, &admission.new_numbers, soon())
+            .unwrap();
+        store
+            .record_success(&who, rules(&limits), 1, soon())
+            .unwrap();
     }
-    let standing = store.standing(&who.person, soon()).unwrap();
+    let standing = store.status(&who.dn, soon()).unwrap();
     assert_eq!(standing.numbers, 100);
     who.numbers.reverse();
     let admission = store.admit(&who, rules(&limits), soon()).unwrap();
@@ -274,9 +281,11 @@ fn what_is_kept_of_one_person_is_bounded() {
     for number in 200..400 {
         who.numbers = (number..number + 2).map(|n| account(n).phone).collect();
         let admission = store.admit(&who, rules(&limits), soon()).unwrap();
-        store.told(&who, &admission.new_numbers, soon()).unwrap();
+        store
+            .mark_announced(&who, &admission.new_numbers, soon())
+            .unwrap();
     }
-    let standing = store.standing(&who.person, soon()).unwrap();
+    let standing = store.status(&who.dn, soon()).unwrap();
     assert_eq!(standing.numbers, 102);
     who.numbers = vec![mine];
     let admission = store.admit(&who, rules(&limits), soon()).unwrap();
@@ -284,10 +293,12 @@ fn what_is_kept_of_one_person_is_bounded() {
 
     // The clock has stood at most for a moment, so which of the places went is open.
     for number in 0..100 {
-        who.place = Some(format!("then from {number}"));
-        store.succeed(&who, rules(&limits), 1, soon()).unwrap();
+        who.origin_key = Some(format!("then from {number}"));
+        store
+            .record_success(&who, rules(&limits), 1, soon())
+            .unwrap();
     }
-    let standing = store.standing(&who.person, soon()).unwrap();
+    let standing = store.status(&who.dn, soon()).unwrap();
     assert_eq!(standing.remembered.len(), 64);
 }
 
@@ -315,7 +326,7 @@ fn what_is_kept_expires_and_says_nobodys_name_or_number() {
         lives.unwrap()
     };
     let _ = store.admit(&who, rules, soon()).unwrap();
-    store.succeed(&who, rules, 1, soon()).unwrap();
+    store.record_success(&who, rules, 1, soon()).unwrap();
     let day = 86_400;
     for (name, days) in [
         ("person:*", 400),
@@ -335,13 +346,13 @@ fn what_is_kept_expires_and_says_nobodys_name_or_number() {
         assert!(!kept.contains(secret), "{secret} in {kept}");
     }
 
-    let _ = store.begin_try(&who, rules, soon()).unwrap();
+    let _ = store.record_attempt(&who, rules, soon()).unwrap();
     assert_eq!(lives("person:*"), -1);
     assert!(everything().contains("alice1"));
-    store.unlock(&who.person, true, soon()).unwrap();
+    store.unlock(&who.dn, true, soon()).unwrap();
     assert!(lives("person:*") > 0);
     assert!(!everything().contains("alice"));
-    assert_eq!(store.overview(soon()).unwrap().suspects, []);
+    assert_eq!(store.summary(soon()).unwrap().failed, []);
 
     // A hash of the usual size stays compact.
     let key = server.ask(&["KEYS", "pam_sms_otp:{otp}:person:*"]);

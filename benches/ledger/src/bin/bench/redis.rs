@@ -7,7 +7,7 @@ use lab::redis::Redis;
 use ledger_bench::engine::{Engine, redis::RedisLedger};
 use ledger_bench::users::{account, limits, rules};
 use sms_otp::deadline::Deadline;
-use sms_otp::ledger::{Answer as Admitted, Store};
+use sms_otp::ledger::{Decision, Ledger};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -80,30 +80,30 @@ fn trips(server: u16) -> [(&'static str, u32); 3] {
     let [admit, begin, succeed] = login(&mut store, 999, count);
     [
         ("`admit`: before the prompt for the code", admit),
-        ("`begin_try`: before the code is compared", begin),
-        ("`succeed`: after the right code", succeed),
+        ("`record_attempt`: before the code is compared", begin),
+        ("`record_success`: after the right code", succeed),
     ]
 }
 
 /// Runs the steps of one login; returns the result of `count` after each.
-fn login(store: &mut impl Store, user: u64, count: impl Fn() -> u32) -> [u32; 3] {
+fn login(store: &mut impl Ledger, user: u64, count: impl Fn() -> u32) -> [u32; 3] {
     let by = Deadline::within(Duration::from_secs(30));
     let (limits, account) = (limits(), account(user));
     let admission = store
         .admit(&account, rules(&limits), by)
         .expect("an answer");
     assert!(
-        matches!(admission.answer, Admitted::Reserved(_)),
+        matches!(admission.decision, Decision::Reserved(_)),
         "{admission:?}"
     );
     let admit = count();
     store
-        .begin_try(&account, rules(&limits), by)
+        .record_attempt(&account, rules(&limits), by)
         .expect("an answer")
         .expect("an attempt");
     let begin = count();
     store
-        .succeed(&account, rules(&limits), 1, by)
+        .record_success(&account, rules(&limits), 1, by)
         .expect("an answer");
     [admit, begin, count()]
 }

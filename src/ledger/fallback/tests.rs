@@ -3,7 +3,7 @@ use crate::{
     config::{Limits, Rule},
     deadline::Reading,
     id::LoginId,
-    ledger::{Refusal, model::Model},
+    ledger::{Rejection, model::Model},
     phone::Phone,
 };
 
@@ -17,16 +17,16 @@ fn seen(late: u64, long: u64) -> Standstill {
     std::iter::once(reading).collect()
 }
 
-fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> Books {
-    Books {
-        fleet: Some(Ok(Box::new(fleet.clone()))),
-        own: Ok(Box::new(own.clone())),
-        lost: None,
-        stands_in: false,
-        passes: false,
-        own_guesses: 0,
+fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> FallbackStore {
+    FallbackStore {
+        shared: Some(Ok(Box::new(fleet.clone()))),
+        local: Ok(Box::new(own.clone())),
+        lost_lines: None,
+        is_fallback: false,
+        is_admitted: false,
+        local_guesses: 0,
         unreachable,
-        trouble: None,
+        warning: None,
         standstill: Box::new(Standstill::default),
     }
 }
@@ -35,13 +35,13 @@ fn account() -> Account {
     let phone = Phone::read("+44 7700 900123", None).unwrap();
     Account {
         login: LoginId([1; 4]),
-        person: "uid=alice".into(),
+        dn: "uid=alice".into(),
         name: "alice".into(),
         numbers: vec![phone.clone()],
         allowed: true,
         phone,
         password_changed: String::new(),
-        place: None,
+        origin_key: None,
         segments: 1,
     }
 }
@@ -66,12 +66,12 @@ const fn rules(limits: &Limits) -> Rules<'_> {
         limits,
         remember: None,
         new_phone: Duration::ZERO,
-        stands_in: false,
+        is_fallback: false,
     }
 }
 
 fn is_reserved(admission: &Admission) -> bool {
-    matches!(admission.answer, Answer::Reserved(_))
+    matches!(admission.decision, Decision::Reserved(_))
 }
 
 #[test]
@@ -81,14 +81,14 @@ fn out_of_reach_this_hosts_own_counts_by_itself_and_says_so() {
     let by = Deadline::within(Duration::from_secs(5));
     let mut books = books(&fleet, &own, Unreachable::Local);
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
-    assert_eq!(books.trouble(), None);
+    assert_eq!(books.take_warning(), None);
     fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
-    assert!(matches!(books.trouble(), Some(Error::Outage(_))));
+    assert!(matches!(books.take_warning(), Some(Error::Outage(_))));
     // And that is the end of the fleet's for this login, so that nothing is counted by halves.
     fleet.fail(None);
     assert!(!is_reserved(&books.admit(&account(), rules, by).unwrap()));
-    assert_eq!(books.trouble(), None);
+    assert_eq!(books.take_warning(), None);
 }
 
 #[test]
@@ -107,11 +107,8 @@ fn with_deny_nobody_else_is_asked() {
     };
     fleet.fail(Some(refused.clone()));
     let mut lenient = books(&fleet, &own, Unreachable::Local);
-    assert_eq!(
-        lenient.ask(by, |store, _| store.begin_try(&account(), rules, by)),
-        Err(refused)
-    );
-    assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
+    assert_eq!(lenient.record_attempt(&account(), rules, by), Err(refused));
+    assert_eq!(own.clone().summary(by).unwrap().users, Some(0));
 }
 
 #[test]
@@ -128,8 +125,8 @@ fn whom_it_has_never_seen_waits_where_new_numbers_wait() {
     fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
     let stranger = books.admit(&account(), rules, by).unwrap();
     assert!(matches!(
-        stranger.answer,
-        Answer::Refused(Refusal::NewPhone { .. })
+        stranger.decision,
+        Decision::Rejected(Rejection::NewPhone { .. })
     ));
     assert_eq!(stranger.new_numbers.len(), 1);
 }
@@ -152,21 +149,21 @@ const OLD: &str = "+44 7700 900123";
 const NEW: &str = "+44 7700 900199";
 
 /// So long this number waits, and whether it is new.
-fn wait(books: &mut Books, who: &Account, rules: Rules<'_>) -> (Option<Duration>, usize) {
+fn wait(books: &mut FallbackStore, who: &Account, rules: Rules<'_>) -> (Option<Duration>, usize) {
     let by = Deadline::within(Duration::from_secs(5));
     let admission = books.admit(who, rules, by).unwrap();
-    let wait = match admission.answer {
-        Answer::Refused(Refusal::NewPhone { wait }) => Some(wait),
+    let wait = match admission.decision {
+        Decision::Rejected(Rejection::NewPhone { wait }) => Some(wait),
         _ => None,
     };
     (wait, admission.new_numbers.len())
 }
 
 /// A login that is granted.
-fn grant(books: &mut Books, who: &Account, rules: Rules<'_>) {
+fn grant(books: &mut FallbackStore, who: &Account, rules: Rules<'_>) {
     let by = Deadline::within(Duration::from_secs(5));
     assert_eq!(wait(books, who, rules), (None, 0));
-    books.succeed(who, rules, 0, by).unwrap();
+    books.record_success(who, rules, 0, by).unwrap();
 }
 
 /// Two hosts of a fleet, whose clocks stand at an hour and go on together.
@@ -201,7 +198,7 @@ fn what_another_host_has_learnt_does_not_count_as_old_here() {
     let both = with(&[OLD, NEW]);
     let mut first = host(&one);
     assert_eq!(wait(&mut first, &both, rules), (None, 1));
-    first.told(&both, &both.numbers[1..], by).unwrap();
+    first.mark_announced(&both, &both.numbers[1..], by).unwrap();
     for ledger in [&fleet, &one, &other] {
         ledger.pass(HOUR);
     }
@@ -239,7 +236,9 @@ fn what_the_fleets_forgets_is_forgotten_here() {
     let announce = || {
         let mut announcing = login();
         assert_eq!(wait(&mut announcing, &both, rules), (None, 1));
-        announcing.told(&both, &both.numbers[1..], by).unwrap();
+        announcing
+            .mark_announced(&both, &both.numbers[1..], by)
+            .unwrap();
         pass(2 * DAY);
     };
     grant(&mut login(), &with(&[OLD]), rules);
@@ -288,7 +287,10 @@ fn an_untold_number_is_new_to_both_ledgers() {
         let _ = wait(&mut login, &with(&[NEW]), rules);
         own.fail(Some(out_of_reach()));
         let number = &with(&[NEW]).numbers;
-        assert_eq!(login.told(&with(&[NEW]), number, by), Err(out_of_reach()));
+        assert_eq!(
+            login.mark_announced(&with(&[NEW]), number, by),
+            Err(out_of_reach())
+        );
         own.fail(None);
         fleet.fail(None);
     }
@@ -313,17 +315,20 @@ fn out_of_reach_in_between_this_hosts_own_is_told() {
     let mut lenient = login(Unreachable::Local);
     assert_eq!(wait(&mut lenient, &new, rules), (None, 1));
     fleet.fail(Some(out_of_reach()));
-    assert_eq!(denying.told(&new, &new.numbers, by), Err(out_of_reach()));
-    lenient.told(&new, &new.numbers, by).unwrap();
-    assert!(matches!(lenient.trouble(), Some(Error::Outage(_))));
+    assert_eq!(
+        denying.mark_announced(&new, &new.numbers, by),
+        Err(out_of_reach())
+    );
+    lenient.mark_announced(&new, &new.numbers, by).unwrap();
+    assert!(matches!(lenient.take_warning(), Some(Error::Outage(_))));
     assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
     fleet.fail(None);
     let mut back = login(Unreachable::Local);
     assert_eq!(wait(&mut back, &new, rules), (None, 1));
     // That its own cannot be told keeps nobody out: the fleet's decides.
     own.fail(Some(out_of_reach()));
-    back.told(&new, &new.numbers, by).unwrap();
-    assert!(back.trouble().is_some());
+    back.mark_announced(&new, &new.numbers, by).unwrap();
+    assert!(back.take_warning().is_some());
     assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
 }
 
@@ -342,15 +347,20 @@ fn guesses_of_both_ledgers_are_shown() {
     let guess = || {
         let mut guessing = login(Unreachable::Local);
         let _ = guessing.admit(&account(), rules, by).unwrap();
-        let tried = guessing.ask(by, |store, _| store.begin_try(&account(), rules, by));
-        assert_eq!(tried, Ok(Ok(crate::ledger::Try::Counted)));
+        let tried = guessing.record_attempt(&account(), rules, by);
+        assert_eq!(tried, Ok(Ok(crate::ledger::Attempt::Counted)));
     };
     guess();
     guess();
     fleet.fail(Some(out_of_reach()));
     guess();
     fleet.fail(None);
-    let succeed = |books: &mut Books| books.succeed(&account(), rules, 0, by).unwrap();
+    let succeed = |books: &mut FallbackStore| {
+        books
+            .record_success(&account(), rules, 0, by)
+            .unwrap()
+            .guesses
+    };
     // With deny this host's own ledger has no part in it.
     assert_eq!(succeed(&mut login(Unreachable::Deny)), 2);
     let mut granted = login(Unreachable::Local);
@@ -371,29 +381,29 @@ fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
     let folder = std::env::temp_dir().join(format!("sms-otp-books-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir(&folder).unwrap();
-    let own = File::open(folder.join("state").to_str().unwrap_or_default());
+    let own = FileStore::open(folder.join("state").to_str().unwrap_or_default());
     let mut books = books(&fleet, &Model::default(), Unreachable::Local);
-    books.own = own.map(kept);
+    books.local = own.map(boxed);
     let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
-    let numbers = |books: &mut Books, who: &Account| {
-        let own = opened(&mut books.own).unwrap();
-        own.standing(&who.person, by).unwrap().numbers
+    let numbers = |books: &mut FallbackStore, who: &Account| {
+        let own = opened(&mut books.local).unwrap();
+        own.status(&who.dn, by).unwrap().numbers
     };
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
     assert_eq!(numbers(&mut books, &account()), 0);
-    books.succeed(&account(), rules, 0, by).unwrap();
+    books.record_success(&account(), rules, 0, by).unwrap();
     assert_eq!(numbers(&mut books, &account()), 1);
     let bob = Account {
-        person: "uid=bob".into(),
+        dn: "uid=bob".into(),
         ..account()
     };
     // The same phone: the limit of one SMS holds for it, too.
     assert!(!is_reserved(&books.admit(&bob, rules, by).unwrap()));
     assert_eq!(numbers(&mut books, &bob), 0);
-    books.told(&bob, &bob.numbers, by).unwrap();
+    books.mark_announced(&bob, &bob.numbers, by).unwrap();
     assert_eq!(numbers(&mut books, &bob), 0);
-    assert_eq!(books.trouble(), None);
+    assert_eq!(books.take_warning(), None);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -407,7 +417,7 @@ fn whoever_stops_this_process_does_not_choose_the_ledger() {
     books.standstill = Box::new(|| seen(0, 2000));
     let error = books.admit(&account(), rules, by).unwrap_err();
     assert!(matches!(error, Error::Local { .. }), "{error}");
-    assert_eq!(own.clone().overview(by).unwrap().people, Some(0));
+    assert_eq!(own.clone().summary(by).unwrap().users, Some(0));
 }
 
 #[test]
@@ -438,7 +448,7 @@ fn who_has_used_up_his_time_does_not_choose_the_ledger() {
     let mut books = books(&fleet, &own, Unreachable::Local);
     let error = books.admit(&account(), rules(&limits), over).unwrap_err();
     assert!(matches!(error, Error::Outage(_)), "{error}");
-    assert_eq!(books.trouble(), None);
+    assert_eq!(books.take_warning(), None);
     let by = Deadline::within(Duration::from_secs(5));
     assert!(is_reserved(
         &books.admit(&account(), rules(&limits), by).unwrap()

@@ -30,13 +30,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 const LOOKS: u32 = 10;
 
 /// The open file.
-pub struct Disk {
+pub struct LedgerFile {
     file: OwnedFd,
     pub keys: Keys,
     /// For words.
     path: String,
     /// Whether something was written that may not be on the disk yet.
-    unsettled: Cell<bool>,
+    dirty: Cell<bool>,
 }
 
 /// What stands in a sector.
@@ -48,26 +48,26 @@ pub enum Found {
 
 /// A lock, until it is dropped.
 #[must_use]
-pub struct Held<'a> {
-    disk: &'a Disk,
+pub struct LockGuard<'a> {
+    disk: &'a LedgerFile,
     start: u64,
     length: u64,
 }
 
-impl Drop for Held<'_> {
+impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
         sys::unlock(&self.disk.file, self.start, self.length);
     }
 }
 
-impl Disk {
+impl LedgerFile {
     /// The same open file once more: locks are shared, what is not on the disk yet is not.
     pub fn try_clone(&self) -> Option<Self> {
         Some(Self {
             file: self.file.try_clone().ok()?,
             keys: self.keys.clone(),
             path: self.path.clone(),
-            unsettled: Cell::new(false),
+            dirty: Cell::new(false),
         })
     }
 
@@ -77,7 +77,7 @@ impl Disk {
             file,
             keys,
             path,
-            unsettled: Cell::new(false),
+            dirty: Cell::new(false),
         }
     }
 
@@ -142,13 +142,13 @@ impl Disk {
             if self.data_from(at)? != Some(at) {
                 return Err(self.failed("be written", Errno::FBIG));
             }
-            self.unsettled.set(true);
+            self.dirty.set(true);
             return sys::write_mapped(&self.file, at, bytes).map_err(|error| {
                 let errno = Errno::from_io_error(&error).unwrap_or(Errno::FBIG);
                 self.failed("be written", errno)
             });
         }
-        self.unsettled.set(true);
+        self.dirty.set(true);
         loop {
             match pwritev(&self.file, &[IoSlice::new(bytes)], at) {
                 Ok(written) if written == bytes.len() => return Ok(()),
@@ -166,17 +166,17 @@ impl Disk {
         self.write(at, &sector)
     }
 
-    /// Whether nothing was written that may not be on the disk yet.
-    pub fn is_settled(&self) -> bool {
-        !self.unsettled.get()
+    /// Whether something was written that may not be on the disk yet.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.get()
     }
 
     /// Whatever was written is on the disk from here on. Nobody else waits for it: it comes after
     /// the locks.
-    pub fn settle(&self) -> Result<(), Error> {
-        if self.unsettled.get() {
+    pub fn sync(&self) -> Result<(), Error> {
+        if self.dirty.get() {
             fdatasync(&self.file).map_err(|errno| self.failed("be written", errno))?;
-            self.unsettled.set(false);
+            self.dirty.set(false);
         }
         Ok(())
     }
@@ -220,12 +220,12 @@ impl Disk {
     }
 
     /// Locks a stretch, if nobody has.
-    pub fn try_lock(&self, start: u64, length: u64) -> Result<Option<Held<'_>>, Error> {
+    pub fn try_lock(&self, start: u64, length: u64) -> Result<Option<LockGuard<'_>>, Error> {
         let locked = sys::try_lock(&self.file, start, length).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOLCK);
             self.failed("be locked", errno)
         })?;
-        Ok(locked.then_some(Held {
+        Ok(locked.then_some(LockGuard {
             disk: self,
             start,
             length,
@@ -239,7 +239,7 @@ impl Disk {
         length: u64,
         whose: &str,
         by: Deadline,
-    ) -> Result<Held<'_>, Error> {
+    ) -> Result<LockGuard<'_>, Error> {
         let by = by.or_within(PATIENCE);
         let mut pause = PAUSE;
         loop {
