@@ -173,7 +173,7 @@ impl<'a> History<'a> {
         match (expected.decision, found.decision) {
             (Decision::Reserved(one), Decision::Reserved(other)) => self.took(who, one, other),
             (Decision::Rejected(one), Decision::Rejected(other)) => {
-                self.same_refusal(one, other, at)
+                self.same_refusal(one, other, at);
             }
             (one, other) => assert_eq!(one, other, "{at}"),
         }

@@ -27,7 +27,6 @@ const PICTURE: &[(&str, &[&str])] = &[
             "ledger",
             "sms",
             "auth_log",
-            "phone",
             "config",
             // What is to be read before the walls are up.
             "net",
