@@ -12,16 +12,15 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod socket;
+mod cursor;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::CStr;
 
-pub use socket::check_socket;
+use cursor::{Name, PathCursor, TooLong};
 
-/// The maximum length of a path, in bytes.
-pub const PATH_MAX: usize = 4096;
+pub use cursor::PATH_MAX;
 
 /// The maximum number of symbolic links in one path, as in the kernel (`path_resolution(7)`).
 const MAX_LINKS: u32 = 40;
@@ -118,6 +117,12 @@ pub enum Reason {
     },
 }
 
+impl From<TooLong> for Reason {
+    fn from(TooLong: TooLong) -> Self {
+        Self::TooLong
+    }
+}
+
 impl From<Errno> for Reason {
     fn from(errno: Errno) -> Self {
         Self::Syscall(errno)
@@ -147,6 +152,7 @@ const S_IFMT: u32 = 0o170_000;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
 const S_IFLNK: u32 = 0o120_000;
+const S_IFSOCK: u32 = 0o140_000;
 const STICKY: u32 = 0o1000;
 
 /// Resolves `path` and opens its file, if only root and the effective user `host` of the host process
@@ -160,54 +166,170 @@ pub fn open<S: Syscalls>(
     host: u32,
     kind: Kind,
 ) -> Result<Found<S::Fd>, Refusal> {
-    let mut cursor = PathCursor::new(path.to_bytes())?;
-    resolve(syscalls, &mut cursor, host, kind).map_err(|reason| Refusal {
-        reason,
-        at: cursor.resolved,
+    let walk = Walk {
+        syscalls,
+        host,
+        is_server: None,
+    };
+    walk.resolve(path, |end| match end {
+        Some(end) if end.stat.mode & S_IFMT == S_IFREG => {
+            open_file(syscalls, &end.directory, &end.name, host, kind)
+        }
+        _ => Err(Reason::NotAFile),
     })
 }
 
-/// Resolves what is left of the path. After an error, `cursor` has the position.
-fn resolve<S: Syscalls>(
+/// Resolves `path` and checks that only its server could have created the local socket. A server creates
+/// its socket itself, so the directory of the socket and the socket may also be owned by one user for
+/// which `is_server` is true. Others may write to the socket, which is how they connect, but not to a
+/// directory in which it, or a directory on the path to it, could be missing.
+///
+/// # Errors
+/// The first component that is refused.
+pub fn check_socket<S: Syscalls>(
     syscalls: &S,
-    cursor: &mut PathCursor,
+    path: &CStr,
     host: u32,
-    kind: Kind,
-) -> Result<Found<S::Fd>, Reason> {
-    let mut directory = syscalls.open_root()?;
-    check(syscalls.stat(&directory)?, host, true)?;
-    let mut links = 0_u32;
-    // If there is no further component, the path ends in a directory.
-    while let Some(name) = cursor.next()? {
-        let component = syscalls.open_path(&directory, name.as_c_str())?;
-        let stat = syscalls.stat(&component)?;
-        match stat.mode & S_IFMT {
-            S_IFDIR => {
-                check(stat, host, true)?;
-                directory = component;
+    is_server: impl Fn(u32) -> bool,
+) -> Result<(), Refusal> {
+    let walk = Walk {
+        syscalls,
+        host,
+        is_server: Some(&is_server),
+    };
+    walk.resolve(path, |end| match end {
+        Some(end) if end.stat.mode & S_IFMT == S_IFSOCK => check(
+            Stat {
+                mode: 0,
+                ..end.stat
+            },
+            host,
+            false,
+        ),
+        _ => Err(Reason::NotASocket),
+    })
+}
+
+/// The resolution of one path.
+struct Walk<'a, S> {
+    syscalls: &'a S,
+    /// This user and root may own each component.
+    host: u32,
+    /// For a socket: which users may own it and its directory.
+    is_server: Option<&'a dyn Fn(u32) -> bool>,
+}
+
+/// A directory, open and checked.
+struct Directory<Fd> {
+    fd: Fd,
+    stat: Stat,
+}
+
+/// The last component of a path, neither a directory nor a link. Not checked yet.
+struct End<Fd> {
+    directory: Fd,
+    name: Name,
+    /// Its status; the owner is `host` if it belongs to the server of a socket.
+    stat: Stat,
+}
+
+impl<S: Syscalls> Walk<'_, S> {
+    /// Resolves the path and passes its end to `accept`; `None` if it is a directory.
+    fn resolve<T>(
+        &self,
+        path: &CStr,
+        accept: impl FnOnce(Option<End<S::Fd>>) -> Result<T, Reason>,
+    ) -> Result<T, Refusal> {
+        let refused = |at| move |reason| Refusal { reason, at };
+        let path = path.to_bytes();
+        if path.first() != Some(&b'/') {
+            return Err(refused(0)(Reason::Relative));
+        }
+        let mut cursor = PathCursor::new(path).map_err(|TooLong| refused(0)(Reason::TooLong))?;
+        let end = self.walk(&mut cursor);
+        end.and_then(accept).map_err(refused(cursor.resolved))
+    }
+
+    /// Resolves what is left of the path. After an error, `cursor` has the position.
+    fn walk(&self, cursor: &mut PathCursor) -> Result<Option<End<S::Fd>>, Reason> {
+        let mut directory = self.root()?;
+        let mut links = 0_u32;
+        loop {
+            let at = cursor.resolved;
+            let Some(name) = cursor.next()? else {
+                return Ok(None);
+            };
+            let component = self.syscalls.open_path(&directory.fd, name.as_c_str());
+            if cursor.is_at_end() || component.is_err() {
+                self.check_creation(directory.stat)
+                    .inspect_err(|_| cursor.resolved = at)?;
             }
-            S_IFLNK => {
-                // The mode of a link has no meaning (always 0777); its owner chose its target.
-                check(Stat { mode: 0, ..stat }, host, false)?;
-                links = links.saturating_add(1);
-                if links > MAX_LINKS {
-                    return Err(Reason::TooLong);
+            let component = component?;
+            let actual = self.syscalls.stat(&component)?;
+            let stat = self.attributed(directory.stat, actual);
+            match stat.mode & S_IFMT {
+                S_IFDIR => {
+                    check(stat, self.host, true)?;
+                    directory = Directory {
+                        fd: component,
+                        stat: actual,
+                    };
                 }
-                let mut target = [0; PATH_MAX];
-                let length = syscalls.read_link(&component, &mut target)?;
-                if cursor.follow(target.get(..length).unwrap_or_default())? {
-                    directory = syscalls.open_root()?;
+                S_IFLNK => {
+                    // The mode of a link has no meaning (always 0777); its owner chose its target.
+                    check(Stat { mode: 0, ..stat }, self.host, false)?;
+                    links = links.saturating_add(1);
+                    if links > MAX_LINKS {
+                        return Err(Reason::TooLong);
+                    }
+                    let mut target = [0; PATH_MAX];
+                    let length = self.syscalls.read_link(&component, &mut target)?;
+                    if cursor.follow(target.get(..length).unwrap_or_default())? {
+                        directory = self.root()?;
+                    }
+                }
+                _ if !cursor.is_at_end() => return Err(Reason::NotADirectory),
+                _ => {
+                    return Ok(Some(End {
+                        directory: directory.fd,
+                        name,
+                        stat,
+                    }));
                 }
             }
-            _ if !cursor.is_at_end() => return Err(Reason::NotADirectory),
-            S_IFREG => {
-                drop(component);
-                return open_file(syscalls, &directory, &name, host, kind);
-            }
-            _ => break,
         }
     }
-    Err(Reason::NotAFile)
+
+    fn root(&self) -> Result<Directory<S::Fd>, Reason> {
+        let fd = self.syscalls.open_root()?;
+        let stat = self.syscalls.stat(&fd)?;
+        check(stat, self.host, true)?;
+        Ok(Directory { fd, stat })
+    }
+
+    /// Checks that others could not create a component in a directory. Needed for sockets: the sticky bit
+    /// protects existing files only, and while the server is down, others could create its socket.
+    fn check_creation(&self, directory: Stat) -> Result<(), Reason> {
+        if self.is_server.is_some() && directory.mode & 0o022 != 0 {
+            let mode = directory.mode & 0o7777;
+            return Err(Reason::Writable { mode });
+        }
+        Ok(())
+    }
+
+    /// The status of a component, with the owner `host` if it belongs to the server of a socket: in a
+    /// directory to which only root, `host` or the server itself can write.
+    fn attributed(&self, directory: Stat, stat: Stat) -> Stat {
+        let is_server = self.is_server.is_some_and(|is_server| is_server(stat.uid));
+        let is_safe =
+            [0, self.host, stat.uid].contains(&directory.uid) && directory.mode & 0o022 == 0;
+        let uid = if is_server && is_safe {
+            self.host
+        } else {
+            stat.uid
+        };
+        Stat { uid, ..stat }
+    }
 }
 
 /// Opens the file and checks what was opened, which may differ from what was there before.
@@ -260,114 +382,5 @@ pub fn check_secret(stat: Stat) -> Result<(), Reason> {
         Err(Reason::Readable {
             mode: stat.mode & 0o7777,
         })
-    }
-}
-
-/// What is left of a path, with the targets of symbolic links inserted in front.
-struct PathCursor {
-    /// The remaining path, at the end of the buffer.
-    buffer: [u8; PATH_MAX],
-    start: usize,
-    /// The length of the path as given.
-    given: usize,
-    /// The bytes at the end of the buffer that belong to the path as given.
-    given_left: usize,
-    /// The bytes of the path as given that are resolved.
-    resolved: usize,
-}
-
-/// One component of a path, NUL-terminated.
-struct Name([u8; 256], usize);
-
-impl Name {
-    fn as_c_str(&self) -> &CStr {
-        self.0
-            .get(..=self.1)
-            .and_then(|bytes| CStr::from_bytes_with_nul(bytes).ok())
-            .unwrap_or(c".")
-    }
-}
-
-impl PathCursor {
-    fn new(path: &[u8]) -> Result<Self, Refusal> {
-        if path.first() != Some(&b'/') {
-            return Err(Refusal {
-                reason: Reason::Relative,
-                at: 0,
-            });
-        }
-        let mut cursor = Self {
-            buffer: [0; PATH_MAX],
-            start: PATH_MAX,
-            given: path.len(),
-            given_left: path.len(),
-            resolved: 0,
-        };
-        let inserted = cursor.insert(path);
-        inserted.map_err(|reason| Refusal { reason, at: 0 })?;
-        Ok(cursor)
-    }
-
-    /// Inserts bytes in front of what is left.
-    fn insert(&mut self, bytes: &[u8]) -> Result<(), Reason> {
-        let start = self.start.checked_sub(bytes.len()).ok_or(Reason::TooLong)?;
-        self.buffer
-            .get_mut(start..self.start)
-            .ok_or(Reason::TooLong)?
-            .copy_from_slice(bytes);
-        self.start = start;
-        Ok(())
-    }
-
-    fn remaining(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
-    }
-
-    fn is_at_end(&self) -> bool {
-        self.remaining().is_empty()
-    }
-
-    /// Takes the next component. A slash after the last component is kept: that component must then
-    /// be a directory (`path_resolution(7)`).
-    fn next(&mut self) -> Result<Option<Name>, Reason> {
-        let is_slash = |byte: &&u8| **byte == b'/';
-        let slashes = self.remaining().iter().take_while(is_slash).count();
-        self.skip(slashes);
-        let length = self
-            .remaining()
-            .iter()
-            .take_while(|byte| !is_slash(byte))
-            .count();
-        if length == 0 {
-            return Ok(None);
-        }
-        let mut name = Name([0; 256], length);
-        name.0
-            .get_mut(..length)
-            .filter(|_| length < 256)
-            .ok_or(Reason::TooLong)?
-            .copy_from_slice(self.remaining().get(..length).unwrap_or_default());
-        self.skip(length);
-        Ok(Some(name))
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        self.start = self.start.saturating_add(bytes).min(PATH_MAX);
-        // The path as given is at the end of the buffer; only bytes of it count as resolved.
-        let remaining = PATH_MAX.saturating_sub(self.start);
-        self.given_left = self.given_left.min(remaining);
-        self.resolved = self.given.saturating_sub(self.given_left);
-    }
-
-    /// Continues with the target of a link. Returns whether it is absolute.
-    fn follow(&mut self, target: &[u8]) -> Result<bool, Reason> {
-        if target.is_empty() || target.len() >= PATH_MAX {
-            return Err(Reason::TooLong);
-        }
-        if !self.is_at_end() {
-            self.insert(b"/")?;
-        }
-        self.insert(target)?;
-        Ok(target.first() == Some(&b'/'))
     }
 }

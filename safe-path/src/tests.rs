@@ -8,7 +8,7 @@ use std::{
 use super::*;
 
 const HOST: u32 = 33;
-const STRANGER: u32 = 1000;
+const OTHER: u32 = 1000;
 
 /// Absolute paths and their nodes; a link has a target.
 #[derive(Default)]
@@ -146,19 +146,19 @@ fn links_are_followed_and_checked() {
         .symlink("/etc/absolute", "/etc/a/f", 0)
         .symlink("/etc/relative", "a/f", HOST)
         .symlink("/etc/up", "../etc/a/f", 0)
-        .symlink("/etc/folder", "a", 0)
+        .symlink("/etc/directory", "a", 0)
         .symlink("/etc/slash", "a/", 0)
         .symlink("/etc/twice", "relative", 0)
-        .symlink("/etc/foreign", "/etc/a/f", STRANGER)
+        .symlink("/etc/foreign", "/etc/a/f", OTHER)
         .symlink("/etc/nowhere", "/etc/none", 0);
     for path in [
         "/etc/absolute",
         "/etc/relative",
         "/etc/up",
-        "/etc/folder/f",
+        "/etc/directory/f",
         "/etc/slash/f",
         "/etc/twice",
-        "/etc/folder/../absolute",
+        "/etc/directory/../absolute",
     ] {
         assert_eq!(
             files.open(path, Kind::Plain).as_deref(),
@@ -166,12 +166,12 @@ fn links_are_followed_and_checked() {
             "{path}"
         );
     }
-    assert_eq!(files.refused("/etc/foreign"), (owner(STRANGER), 12));
+    assert_eq!(files.refused("/etc/foreign"), (owner(OTHER), 12));
     assert_eq!(
         files.refused("/etc/nowhere"),
         (Reason::Syscall(Errno(2)), 12)
     );
-    assert_eq!(files.refused("/etc/folder"), (Reason::NotAFile, 11));
+    assert_eq!(files.refused("/etc/directory"), (Reason::NotAFile, 14));
 }
 
 #[test]
@@ -247,18 +247,15 @@ fn every_directory_is_checked() {
         .file("/etc/group/f", 0o644, 0)
         .directory("/etc/sticky", 0o1777, 0)
         .file("/etc/sticky/f", 0o644, 0)
-        .file("/etc/sticky/theirs", 0o644, STRANGER)
-        .directory("/etc/theirs", 0o755, STRANGER)
+        .file("/etc/sticky/theirs", 0o644, OTHER)
+        .directory("/etc/theirs", 0o755, OTHER)
         .file("/etc/theirs/f", 0o644, 0);
     assert_eq!(files.refused("/etc/group/f"), (writable(0o775), 10));
     assert!(files.open("/etc/sticky/f", Kind::Plain).is_ok());
-    assert_eq!(files.refused("/etc/sticky/theirs"), (owner(STRANGER), 18));
-    assert_eq!(files.refused("/etc/theirs/f"), (owner(STRANGER), 11));
-    // Leaving such a folder again does not make up for having been in it.
-    assert_eq!(
-        files.refused("/etc/theirs/../sticky/f"),
-        (owner(STRANGER), 11)
-    );
+    assert_eq!(files.refused("/etc/sticky/theirs"), (owner(OTHER), 18));
+    assert_eq!(files.refused("/etc/theirs/f"), (owner(OTHER), 11));
+    // Leaving such a directory with .. does not undo that the path leads through it.
+    assert_eq!(files.refused("/etc/theirs/../sticky/f"), (owner(OTHER), 11));
 }
 
 #[test]
@@ -272,7 +269,7 @@ fn the_file_is_checked() {
     let mut files = Memory::new()
         .file("/etc/group", 0o664, 0)
         .file("/etc/sticky", 0o1646, 0)
-        .file("/etc/theirs", 0o600, STRANGER)
+        .file("/etc/theirs", 0o600, OTHER)
         .put("/etc/fifo", node(0o010_000, 0o600, 0), None)
         .put("/etc/device", node(0o020_000, 0o600, 0), None)
         .file("/etc/swapped", 0o600, 0)
@@ -282,14 +279,14 @@ fn the_file_is_checked() {
         .insert("/etc/swapped".into(), node(0o010_000, 0o600, 0));
     files
         .swapped
-        .insert("/etc/given".into(), node(S_IFREG, 0o600, STRANGER));
+        .insert("/etc/given".into(), node(S_IFREG, 0o600, OTHER));
     assert_eq!(files.refused("/etc/group").0, writable(0o664));
     assert_eq!(files.refused("/etc/sticky").0, writable(0o1646));
-    assert_eq!(files.refused("/etc/theirs").0, owner(STRANGER));
+    assert_eq!(files.refused("/etc/theirs").0, owner(OTHER));
     assert_eq!(files.refused("/etc/fifo").0, Reason::NotAFile);
     assert_eq!(files.refused("/etc/device").0, Reason::NotAFile);
     assert_eq!(files.refused("/etc/swapped").0, Reason::NotAFile);
-    assert_eq!(files.refused("/etc/given").0, owner(STRANGER));
+    assert_eq!(files.refused("/etc/given").0, owner(OTHER));
 }
 
 #[test]
@@ -330,9 +327,7 @@ fn only_its_server_could_have_created_a_socket() {
             .directory("/run", 0o755, 0)
             .directory("/run/r", mode, uid)
     };
-    let socket = |memory: Memory, uid| {
-        memory.put("/run/r/s", node(crate::socket::S_IFSOCK, 0o777, uid), None)
-    };
+    let socket = |memory: Memory, uid| memory.put("/run/r/s", node(S_IFSOCK, 0o777, uid), None);
     let check = |memory: &Memory, path: &str| {
         let path = CString::new(path).unwrap();
         check_socket(memory, &path, HOST, |uid| (100..110).contains(&uid))
@@ -346,8 +341,8 @@ fn only_its_server_could_have_created_a_socket() {
         (0o2755, 106, 106, Ok(())),
         (0o755, 106, 0, Ok(())),
         (0o755, 106, 107, owner(107)),
-        (0o755, 0, STRANGER, owner(STRANGER)),
-        (0o755, STRANGER, STRANGER, owner(STRANGER)),
+        (0o755, 0, OTHER, owner(OTHER)),
+        (0o755, OTHER, OTHER, owner(OTHER)),
         // While the server is down, every user could create its socket.
         (0o1777, 0, 0, Err(writable(0o1777))),
         (0o1777, 0, 106, Err(writable(0o1777))),
@@ -361,7 +356,7 @@ fn only_its_server_could_have_created_a_socket() {
     let memory = directory(Memory::new(), 0o755, 0)
         .directory("/tmp", 0o1777, 0)
         .directory("/tmp/r", 0o755, 0)
-        .put("/tmp/r/s", node(crate::socket::S_IFSOCK, 0o777, 0), None);
+        .put("/tmp/r/s", node(S_IFSOCK, 0o777, 0), None);
     assert_eq!(check(&memory, "/tmp/r/s"), Ok(()));
     for path in ["/tmp/s", "/tmp/none/s"] {
         let given = CString::new(path).unwrap();
@@ -372,11 +367,11 @@ fn only_its_server_could_have_created_a_socket() {
     let memory = directory(Memory::new(), 0o755, 106)
         .file("/run/r/s", 0o600, 106)
         .symlink("/run/l", "/run/r", 0)
-        .symlink("/run/m", "/run/r", STRANGER);
+        .symlink("/run/m", "/run/r", OTHER);
     for path in ["/run/r/s", "/run/r", "/run/l/s"] {
         assert_eq!(check(&memory, path), Err(Reason::NotASocket), "{path}");
     }
-    assert_eq!(check(&memory, "/run/m/s"), owner(STRANGER));
+    assert_eq!(check(&memory, "/run/m/s"), owner(OTHER));
     assert_eq!(check(&memory, "/run/r/s/x"), Err(Reason::NotADirectory));
     assert_eq!(check(&memory, "run/r/s"), Err(Reason::Relative));
     assert_eq!(
