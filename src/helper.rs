@@ -45,14 +45,14 @@ static PANIC: Mutex<Option<(String, u32)>> = Mutex::new(None);
 /// Runs one login for the module at the other end of descriptor 3.
 #[must_use]
 pub fn run() -> ExitCode {
-    let wire = match sys::wire() {
+    let wire = match sys::module_socket() {
         Ok(wire) => wire,
         Err(why) => {
             eprintln!("sms-otp-helper: {why}: this program is started by pam_sms_otp.so");
             return ExitCode::from(2);
         }
     };
-    let settled = sys::settle();
+    let settled = sys::init_process();
     let remote = Arc::new(Remote::new(wire));
     let Some(message) = remote.receive(Duration::from_millis(protocol::FIRST_WAIT_MS.into()))
     else {
@@ -75,7 +75,7 @@ pub fn run() -> ExitCode {
     };
     remote.send(&FromHelper::Verdict(verdict), Duration::ZERO);
     // Nothing of this process is needed any more, and a thread may still be in a name look-up.
-    sys::leave();
+    sys::exit_now();
 }
 
 /// From the request to what PAM is told. `None`: it ended in a panic, which is on the log.
@@ -191,19 +191,19 @@ impl Open {
             ledger: FallbackStore::open(&settings.ledger, Box::new(deadline::standstill)),
             // Without the file nothing is opened ahead, and the ledger says what is wrong there.
             permits: Permits::new(ledger::permits(&settings.ledger).ok()),
-            session: sys::session(request.pid),
+            session: sys::terminal_session(request.pid),
         }
     }
 }
 
 /// Puts the walls up around this process, while its first thread is the only one.
 fn wall_in(settings: &Settings, watch: Watch, log: &AuthLog) -> Result<(), String> {
-    let walls = sys::Walls::survey(settings.ports())?;
-    if let Some(missing) = walls.news() {
+    let sandbox = sys::Sandbox::probe(settings.ports())?;
+    if let Some(missing) = sandbox.unreported() {
         log.sandbox(&missing);
     }
     watch.rest()?;
-    walls.raise()
+    sandbox.enforce()
 }
 
 /// The request's texts, as far as they may be read as text.
@@ -314,7 +314,7 @@ fn conclude(
     if is_delayed(&ended, code) {
         let refuse_after = settings.password.refuse_after;
         let now = Moment::now();
-        let leaves = login::leaves(ended.asked_at, now, refuse_after, sys::chance());
+        let leaves = login::leaves(ended.asked_at, now, refuse_after, sys::random());
         std::thread::sleep(leaves.since(now));
     }
     if let Some(text) = &ended.notice {

@@ -21,6 +21,7 @@ mod neighbour;
 mod prefetch;
 mod races;
 mod refused;
+pub mod sandbox;
 mod stacks;
 mod standstill;
 mod syscalls;
@@ -28,7 +29,6 @@ mod timing;
 mod trap;
 mod untraceable;
 mod variables;
-pub mod walls;
 mod words;
 mod written;
 
@@ -68,7 +68,7 @@ pub fn cases() -> Vec<Case> {
         timing::CASES,
         untraceable::CASES,
         variables::CASES,
-        walls::CASES,
+        sandbox::CASES,
         words::CASES,
         written::CASES,
     ]

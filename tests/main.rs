@@ -34,12 +34,12 @@ fn main() -> ExitCode {
         lab::pamhost::child::main();
         return ExitCode::SUCCESS;
     }
-    if std::env::args().nth(1).as_deref() == Some(hostile::walls::behind::FLAG) {
-        hostile::walls::behind::main(&std::env::args().skip(2).collect::<Vec<_>>());
+    if std::env::args().nth(1).as_deref() == Some(hostile::sandbox::confined::FLAG) {
+        hostile::sandbox::confined::main(&std::env::args().skip(2).collect::<Vec<_>>());
         return ExitCode::SUCCESS;
     }
-    if std::env::args().nth(1).as_deref() == Some(hostile::walls::names::FLAG) {
-        hostile::walls::names::main();
+    if std::env::args().nth(1).as_deref() == Some(hostile::sandbox::names::FLAG) {
+        hostile::sandbox::names::main();
         return ExitCode::SUCCESS;
     }
     if std::env::args().nth(1).as_deref() == Some(lab::tracer::FLAG) {

@@ -3,7 +3,7 @@
 
 /// It carries secrets.
 #[global_allocator]
-static HEAP: sms_otp::sys::Forgetful = sms_otp::sys::Forgetful;
+static HEAP: sms_otp::sys::ZeroizingAllocator = sms_otp::sys::ZeroizingAllocator;
 
 fn main() -> std::process::ExitCode {
     sms_otp::helper::run()

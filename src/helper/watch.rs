@@ -18,7 +18,7 @@ use crate::{auth_log::AuthLog, sys};
 /// go on either.
 fn watch(remote: &Remote, rest: &OwnedFd, log: &OnceLock<AuthLog>) {
     if !rests(log, || remote.wait_for_end(rest)) {
-        sys::leave();
+        sys::exit_now();
     }
 }
 

@@ -1,50 +1,48 @@
-//! A heap that forgets: what is given back is wiped first.
+//! A heap allocator that wipes memory before it is freed.
 //!
-//! Our own secrets wipe themselves. Those who carry them for us do not: the LDAP library's requests,
-//! TLS records, the parser of the settings, each buffer that grew. With this heap none of it outlives
-//! its use, whoever had it.
+//! The types of this project wipe their secrets themselves; libraries do not: LDAP requests, TLS records,
+//! the settings parser, each buffer that grew. With this allocator no secret remains in freed memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's heap, wiped on the way back. A program says that it is its own:
-/// `#[global_allocator]`.
+/// The system allocator, with `dealloc` wiping first. A program selects it with `#[global_allocator]`.
 #[derive(Debug)]
-pub struct Forgetful;
+pub struct ZeroizingAllocator;
 
-// SAFETY: every call goes on to the system's heap as it came, and the room that is wiped is the
-// caller's until it is given back. Growing is left to the trait: new room, a copy, and `dealloc`.
-unsafe impl GlobalAlloc for Forgetful {
+// SAFETY: every call is passed on unchanged, and memory is wiped before it is freed. `realloc` is that of
+// the trait: `alloc`, a copy, and `dealloc`.
+unsafe impl GlobalAlloc for ZeroizingAllocator {
     /// # Safety
-    /// As the trait says.
+    /// As in the trait.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc(layout) }
     }
 
     /// # Safety
-    /// As the trait says.
+    /// As in the trait.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     /// # Safety
-    /// As the trait says.
-    unsafe fn dealloc(&self, room: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise: `room` is as large and nobody's any more. A plain write before
-        // a `free` would be left out by the compiler; this call is not (explicit_bzero(3)).
+    /// As in the trait.
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: guaranteed by the caller: `memory` has this layout and is no longer used. The compiler
+        // may remove plain writes before a `free`, but not this call (explicit_bzero(3)).
         unsafe {
-            libc::explicit_bzero(room.cast(), layout.size());
-            System.dealloc(room, layout);
+            libc::explicit_bzero(memory.cast(), layout.size());
+            System.dealloc(memory, layout);
         }
     }
 }
 
-/// Keeps one heap for all threads. glibc would give each thread one of its own, with pages that nobody
-/// has touched yet, for the little memory that a login needs. To be called before the first thread.
-pub fn one_heap() {
+/// Makes all threads share one arena of glibc. With one arena per thread, each thread would touch new pages
+/// for the little memory that a login needs. Called before the first thread is started.
+pub(super) fn use_one_arena() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: two numbers (mallopt(3)). No other thread runs yet.
+    // SAFETY: two numbers (mallopt(3)), and no other thread runs yet.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }

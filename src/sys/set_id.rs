@@ -1,19 +1,19 @@
-//! Whether this process was started from a set-user-id or set-group-id file.
+//! Detects a helper that was installed set-user-id or set-group-id.
 
-/// Judged by the ids alone: `AT_SECURE` is also set where SELinux or AppArmor gives the helper a
-/// domain of its own.
-pub fn is_set_id() -> bool {
+/// Whether the process was started from a set-user-id or set-group-id file. Compares the ids; `AT_SECURE`
+/// is also set by a domain transition of SELinux or AppArmor.
+pub(super) fn is_set_id() -> bool {
     let (users, groups) = ids();
     differ(users, groups)
 }
 
-/// The real, effective and saved user and group ids of this process.
+/// Returns the real, effective and saved user and group ids of this process.
 fn ids() -> ([libc::uid_t; 3], [libc::gid_t; 3]) {
-    // Unequal, so that a call that fails refuses.
+    // Unequal, so that a failed call counts as set-id.
     let (mut users, mut groups) = ([0, 1, 2], [0, 1, 2]);
     let ([real, effective, saved], [real_group, effective_group, saved_group]) =
         (&mut users, &mut groups);
-    // SAFETY: three valid places each; the calls fail for invalid places only (getresuid(2)).
+    // SAFETY: three valid addresses each; the calls fail for invalid addresses only (getresuid(2)).
     unsafe {
         libc::getresuid(real, effective, saved);
         libc::getresgid(real_group, effective_group, saved_group);
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn set_id_is_judged_by_all_six_ids() {
+    fn set_id_is_detected_by_each_of_the_six_ids() {
         assert!(!differ([1000; 3], [100; 3]));
         assert!(!differ([0; 3], [0; 3]));
         for at in 0..3 {

@@ -131,7 +131,7 @@ fn run_down_only(_: &Bench) {
                 .filter(|line| line.contains("sms_otp::"))
             {
                 // Besides its heap.
-                let line = line.replace("sms_otp::sys::Forgetful", "");
+                let line = line.replace("sms_otp::sys::ZeroizingAllocator", "");
                 let wanted = format!("sms_otp::{room}::");
                 let fine = !line.contains("sms_otp::") || line.contains(&wanted);
                 assert!(fine, "{path} looks past its room: {line}");

@@ -261,7 +261,7 @@ impl LedgerFile {
 
 /// Half so long to one and a half times so long: those who wait do not come back together.
 pub fn nap(pause: Duration, by: Deadline) {
-    let chance = sys::chance().checked_rem(1000).unwrap_or(0);
+    let chance = sys::random().checked_rem(1000).unwrap_or(0);
     let pause = pause.saturating_mul(chance.saturating_add(500));
     deadline::sleep(pause.checked_div(1000).unwrap_or_default().min(by.left()));
 }

@@ -114,7 +114,7 @@ fn make_folder(folder: &str, path: &str) -> Result<(), Error> {
 /// once one is second, and nobody ever sees half of one.
 fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Error> {
     let failed = |errno| fault::call(path, "be made", errno);
-    let draft = format!("{path}.new-{:08x}{:08x}", sys::chance(), sys::chance());
+    let draft = format!("{path}.new-{:08x}{:08x}", sys::random(), sys::random());
     let how = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = open(&draft, how, Mode::RUSR | Mode::WUSR).map_err(failed)?;
     write_in_place(&file);

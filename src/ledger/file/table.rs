@@ -163,7 +163,7 @@ impl Table<'_> {
     /// although nobody comes to clear up.
     pub fn sweep(&self, now: u64) -> Result<(), Error> {
         let buckets = length(self.levels()?).saturating_sub(START) / BUCKET;
-        let chosen = u64::from(sys::chance()).checked_rem(buckets).unwrap_or(0);
+        let chosen = u64::from(sys::random()).checked_rem(buckets).unwrap_or(0);
         let bucket = START.saturating_add(chosen.saturating_mul(BUCKET));
         for (at, old) in self.read_bucket(bucket)? {
             if sector::is_empty(&old) || !self.is_free(at, &old, now) {

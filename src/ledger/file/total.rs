@@ -245,7 +245,7 @@ impl Total<'_> {
     /// Any shard that nobody has.
     fn any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Error> {
         let by = by.or_within(super::ledger_file::PATIENCE);
-        let first = u64::from(sys::chance());
+        let first = u64::from(sys::random());
         loop {
             let mut damaged = 0_u64;
             for step in 0..SHARDS {

@@ -1,15 +1,15 @@
-//! Which calls: by what an attacker would want them for.
+//! The system calls that the filter treats specially, by what an attacker could use them for.
 
 use libc::c_long;
 
-/// The helper never makes them, nor does a name service: whoever does has taken it over.
-pub const EVIL: &[c_long] = &[
-    // Another program.
+/// Neither the helper nor a name service makes these calls, so a process that makes one is compromised.
+pub(super) const KILL_SYSCALLS: &[c_long] = &[
+    // Execute another program.
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_memfd_create,
     MEMFD_SECRET,
-    // Other processes: read, written, traced, signalled.
+    // Read, write, trace or signal other processes.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
@@ -23,7 +23,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_tkill,
     libc::SYS_rt_sigqueueinfo,
     libc::SYS_rt_tgsigqueueinfo,
-    // Somebody else.
+    // Change ids, capabilities or the session.
     libc::SYS_setuid,
     libc::SYS_setgid,
     libc::SYS_setreuid,
@@ -36,7 +36,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_capset,
     libc::SYS_setsid,
     libc::SYS_setpgid,
-    // The kernel.
+    // Change or inspect the kernel.
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
@@ -57,7 +57,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_vhangup,
     libc::SYS_personality,
     libc::SYS_lookup_dcookie,
-    // Its keys, its clocks, its names.
+    // Keys, clocks and names of the machine.
     libc::SYS_keyctl,
     libc::SYS_add_key,
     libc::SYS_request_key,
@@ -67,7 +67,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_adjtimex,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
-    // Another view of the machine.
+    // Namespaces and mounts.
     libc::SYS_unshare,
     libc::SYS_setns,
     libc::SYS_chroot,
@@ -81,7 +81,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_fsconfig,
     libc::SYS_fspick,
     libc::SYS_mount_setattr,
-    // Files by other ways than their path, and all that changes a folder.
+    // Access files without a path, and change directories and attributes.
     libc::SYS_open_by_handle_at,
     libc::SYS_name_to_handle_at,
     libc::SYS_fanotify_init,
@@ -108,7 +108,7 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_removexattr,
     libc::SYS_lremovexattr,
     libc::SYS_fremovexattr,
-    // What processes of one user share without a file.
+    // IPC of System V and POSIX.
     #[cfg(not(target_arch = "x86"))]
     libc::SYS_shmget,
     #[cfg(not(target_arch = "x86"))]
@@ -138,12 +138,12 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_msgrcv,
     libc::SYS_mq_open,
     libc::SYS_mq_unlink,
-    // A server.
+    // Act as a server.
     libc::SYS_listen,
     libc::SYS_accept4,
     #[cfg(not(any(target_arch = "s390x", target_arch = "x86")))]
     libc::SYS_accept,
-    // By their older names, where a processor has them.
+    // Older calls, which only some architectures have.
     #[cfg(target_arch = "x86_64")]
     libc::SYS_fork,
     #[cfg(target_arch = "x86_64")]
@@ -186,19 +186,19 @@ pub const EVIL: &[c_long] = &[
     libc::SYS_futimesat,
 ];
 
-/// From 424 (Linux 5.1) on a call has the same number on each of the processors that the filter knows;
-/// libc has names for these on some of them.
+/// From 424 (Linux 5.1) on, a call has the same number on all architectures that the filter supports; libc
+/// defines these on some of them only.
 const QUOTACTL_FD: c_long = 443;
 const MEMFD_SECRET: c_long = 447;
 const FCHMODAT2: c_long = 452;
 
-/// Calls that came after Linux 6.12, `setxattrat(2)` first. Nobody has judged them: to whoever makes
-/// one it is a call that this kernel does not have.
-pub const NEWER: c_long = 463;
+/// The first call that was added after Linux 6.12 (`setxattrat(2)`). From here on calls fail with ENOSYS,
+/// because their effects are not known.
+pub(super) const FIRST_UNKNOWN: c_long = 463;
 
-/// A library may try them, and knows another way.
-pub const ALWAYS_REFUSED: &[(c_long, i32)] = &[
-    // Their flags lie in memory, where a filter does not see them.
+/// Calls that a library may try, and that fail with an error for which it has a fallback.
+pub(super) const ALWAYS_REFUSED: &[(c_long, i32)] = &[
+    // Their flags are in memory, which a filter cannot read.
     (libc::SYS_clone3, libc::ENOSYS),
     (libc::SYS_openat2, libc::ENOSYS),
     (libc::SYS_seccomp, libc::EPERM),
@@ -214,25 +214,25 @@ pub const ALWAYS_REFUSED: &[(c_long, i32)] = &[
     (libc::SYS_creat, libc::EACCES),
 ];
 
-pub const PROTECT: &[c_long] = &[
+pub(super) const PROTECT: &[c_long] = &[
     libc::SYS_mprotect,
     #[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
     libc::SYS_pkey_mprotect,
 ];
 
 #[cfg(not(target_arch = "arm"))]
-pub const MMAP: c_long = libc::SYS_mmap;
+pub(super) const MMAP: c_long = libc::SYS_mmap;
 #[cfg(target_arch = "arm")]
-pub const MMAP: c_long = libc::SYS_mmap2;
+pub(super) const MMAP: c_long = libc::SYS_mmap2;
 
-/// With flags as the second argument.
-pub const OPEN: &[c_long] = &[
+/// Calls with flags as the second argument.
+pub(super) const OPEN: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_open,
 ];
 
 /// Calls that take an `fcntl` command as the second argument.
-pub const FCNTL: &[c_long] = &[
+pub(super) const FCNTL: &[c_long] = &[
     libc::SYS_fcntl,
     #[cfg(any(target_arch = "arm", target_arch = "x86"))]
     libc::SYS_fcntl64,
@@ -241,10 +241,10 @@ pub const FCNTL: &[c_long] = &[
 /// `fcntl(2)` commands by which a descriptor sends signals to a process of the caller's choice:
 /// F_SETOWN, F_SETSIG and F_SETOWN_EX (asm-generic/fcntl.h; equal on all processors that the filter
 /// knows). Landlock restricts that only since Linux 6.12.
-pub const SIGNAL_OWNER_FCNTL: &[u32] = &[8, 10, 15];
+pub(super) const SIGNAL_OWNER_FCNTL: &[u32] = &[8, 10, 15];
 
 /// `ioctl(2)` requests that do the same: FIOSETOWN and SIOCSPGRP (asm-generic/sockios.h), and FIOASYNC.
-pub const SIGNAL_OWNER_IOCTL: &[u32] = &[0x8901, 0x8902, FIOASYNC];
+pub(super) const SIGNAL_OWNER_IOCTL: &[u32] = &[0x8901, 0x8902, FIOASYNC];
 
 /// asm-generic/ioctls.h, and where it differs: arch/powerpc/include/uapi/asm/ioctls.h.
 const FIOASYNC: u32 = if cfg!(target_arch = "powerpc64") {

@@ -1,45 +1,45 @@
-//! Finds a call among many by halves. The kernel walks through a new filter once for each number that
-//! there is, and compiles it, so a filter of few comparisons on each path is cheaper to set up.
+//! Finds a system call in a list by binary search. The kernel evaluates a new filter once for each system
+//! call number and compiles it, so a filter with short paths is cheaper to install.
 #![forbid(unsafe_code)]
 
 use libc::c_long;
 
-use super::{IF_AT_LEAST, KILL, Program, low};
+use super::program::{IF_AT_LEAST, KILL, Program, low};
 
-/// Where a comparison leads.
+/// The target of a comparison.
 #[derive(Clone, Copy)]
 enum Target {
-    /// Another comparison, by its place.
+    /// Another comparison, by its index.
     Node(usize),
-    /// One of the calls.
+    /// The call is in the list.
     Kill,
-    /// None of them.
+    /// The call is not in the list.
     Pass,
 }
 
-/// A comparison: at least this number, or less.
+/// A comparison with a number.
 struct Node {
     number: u32,
     at_least: Target,
     less: Target,
 }
 
-/// Ends the process at one of these calls, and goes on at any other. The call's number is loaded.
-pub fn kill(program: &mut Program, calls: &[c_long]) -> Result<(), String> {
+/// Kills the process at one of these calls, and continues at any other. The number of the call is loaded.
+pub(super) fn kill(program: &mut Program, calls: &[c_long]) -> Result<(), String> {
     let bounds = bounds(calls);
     let mut nodes = Vec::new();
     let Target::Node(_) = search(&mut nodes, &bounds, 0, bounds.len()) else {
         return Ok(());
     };
-    for (place, node) in nodes.iter().enumerate() {
-        let behind = place.saturating_add(1);
+    for (index, node) in nodes.iter().enumerate() {
+        let next = index.saturating_add(1);
         let jump = |target| {
             let to = match target {
                 Target::Node(to) => to,
                 Target::Kill => nodes.len(),
                 Target::Pass => nodes.len().saturating_add(1),
             };
-            to.checked_sub(behind)
+            to.checked_sub(next)
                 .and_then(|steps| u8::try_from(steps).ok())
                 .ok_or("seccomp: a jump is too long")
         };
@@ -50,8 +50,8 @@ pub fn kill(program: &mut Program, calls: &[c_long]) -> Result<(), String> {
     Ok(())
 }
 
-/// The numbers, in order, at which the verdict changes: the first of each run of calls, and the one
-/// behind its last.
+/// Returns the numbers, in order, at which the verdict changes: the first of each run of consecutive
+/// numbers, and the one after its last.
 fn bounds(calls: &[c_long]) -> Vec<u32> {
     let mut numbers: Vec<u32> = calls.iter().map(|number| low(*number)).collect();
     numbers.sort_unstable();
@@ -68,10 +68,11 @@ fn bounds(calls: &[c_long]) -> Vec<u32> {
     bounds
 }
 
-/// The tree for the runs from `first` to `last`: run 0 is below all bounds, and the odd ones are killed.
+/// Builds the tree for the intervals from `first` to `last`: interval 0 is below all bounds, and the odd
+/// ones are in the list.
 fn search(nodes: &mut Vec<Node>, bounds: &[u32], first: usize, last: usize) -> Target {
     let middle = first.midpoint(last.saturating_add(1));
-    let Some(number) = middle.checked_sub(1).and_then(|place| bounds.get(place)) else {
+    let Some(number) = middle.checked_sub(1).and_then(|index| bounds.get(index)) else {
         return Target::Pass;
     };
     if first == last {
@@ -81,7 +82,7 @@ fn search(nodes: &mut Vec<Node>, bounds: &[u32], first: usize, last: usize) -> T
             Target::Kill
         };
     }
-    let place = nodes.len();
+    let index = nodes.len();
     nodes.push(Node {
         number: *number,
         at_least: Target::Pass,
@@ -89,35 +90,35 @@ fn search(nodes: &mut Vec<Node>, bounds: &[u32], first: usize, last: usize) -> T
     });
     let less = search(nodes, bounds, first, middle.saturating_sub(1));
     let at_least = search(nodes, bounds, middle, last);
-    if let Some(node) = nodes.get_mut(place) {
+    if let Some(node) = nodes.get_mut(index) {
         (node.at_least, node.less) = (at_least, less);
     }
-    Target::Node(place)
+    Target::Node(index)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::lists::EVIL, *};
+    use super::{super::lists::KILL_SYSCALLS, *};
 
-    /// Whether the filter ends the process at this number.
+    /// Whether the filter kills the process at this number.
     fn kills(program: &Program, number: u32) -> bool {
-        let mut place = 0;
+        let mut index = 0;
         loop {
-            let Some(step) = program.0.get(place) else {
+            let Some(step) = program.0.get(index) else {
                 return false;
             };
             if step.code != IF_AT_LEAST {
                 return step.k == KILL;
             }
             let jump = if number >= step.k { step.jt } else { step.jf };
-            place += 1 + usize::from(jump);
+            index += 1 + usize::from(jump);
         }
     }
 
     #[test]
-    fn it_kills_these_calls_and_no_others() {
+    fn the_filter_kills_at_exactly_the_listed_calls() {
         let lists: [&[c_long]; 7] = [
-            EVIL,
+            KILL_SYSCALLS,
             &[],
             &[0],
             &[5],
@@ -129,8 +130,8 @@ mod tests {
             let mut program = Program::default();
             kill(&mut program, calls).unwrap();
             for number in 0..1000 {
-                let wanted = calls.contains(&c_long::from(number));
-                assert_eq!(kills(&program, number), wanted, "{number} of {calls:?}");
+                let expected = calls.contains(&c_long::from(number));
+                assert_eq!(kills(&program, number), expected, "{number} of {calls:?}");
             }
         }
     }

@@ -1,7 +1,7 @@
-//! A process behind the helper's walls, which tries one thing and says how it went.
+//! A process in the helper's sandbox that makes one attempt and prints the result.
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
-use sms_otp::sys::Walls;
+use sms_otp::sys::Sandbox;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -9,33 +9,33 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// The first argument that makes this program such a process. Behind it: what to try, the port that
-/// is settled, and a path or a name for it.
-pub const FLAG: &str = "--behind-walls";
+/// The first argument that makes this program such a process. It is followed by the attempt, the allowed
+/// port, and a path or name for the attempt.
+pub const FLAG: &str = "--in-sandbox";
 
 pub fn main(words: &[String]) {
     let [what, port, with] = words else {
         panic!("{FLAG} WHAT PORT WITH");
     };
     let port = port.parse().expect("a port");
-    // Of the helper's first acts only this: the others would close what is said here.
-    sms_otp::sys::limits();
-    let raise = || Walls::survey(vec![port]).and_then(Walls::raise);
+    // Not all of `init_process`, which would close stdout.
+    sms_otp::sys::set_limits();
+    let enter = || Sandbox::probe(vec![port]).and_then(Sandbox::enforce);
     if what == "another-thread" {
         let _idle = std::thread::spawn(|| std::thread::sleep(Duration::from_secs(60)));
-        let error = raise().expect_err("walls around one thread of two");
+        let error = enter().expect_err("a sandbox for one thread of two");
         println!("{error}");
         return;
     }
-    raise().expect("walls");
-    // In a thread of its own, as most of the helper's work is.
+    enter().expect("the sandbox");
+    // In another thread, as most work of the helper.
     let (what, with) = (what.clone(), with.clone());
-    let tried = std::thread::spawn(move || attempt(&what, port, &with)).join();
-    println!("{}", told(tried.expect("an attempt")));
+    let result = std::thread::spawn(move || attempt(&what, port, &with)).join();
+    println!("{}", error_name(result.expect("an attempt")));
 }
 
-fn told(tried: io::Result<()>) -> String {
-    match tried {
+fn error_name(result: io::Result<()>) -> String {
+    match result {
         Ok(()) => "done".to_owned(),
         Err(error) => match error.raw_os_error() {
             Some(libc::EACCES) => "EACCES".to_owned(),
@@ -59,21 +59,21 @@ fn attempt(what: &str, port: u16, with: &str) -> io::Result<()> {
         "spawn" => Command::new(with).status().map(drop),
         "connect" => TcpStream::connect(("127.0.0.1", port)).map(drop),
         "connect-elsewhere" => {
-            let elsewhere: SocketAddr = with.parse().expect("an address");
-            TcpStream::connect(elsewhere).map(drop)
+            let address: SocketAddr = with.parse().expect("an address");
+            TcpStream::connect(address).map(drop)
         }
         "multipath" => {
-            let elsewhere: SocketAddr = with.parse().expect("an address");
+            let address: SocketAddr = with.parse().expect("an address");
             let multipath = rustix::net::Protocol::from_raw(262.try_into().expect("a number"));
             let socket =
                 rustix::net::socket(AddressFamily::INET, SocketType::STREAM, Some(multipath))?;
-            Ok(rustix::net::connect(&socket, &elsewhere)?)
+            Ok(rustix::net::connect(&socket, &address)?)
         }
         "fast-open" => {
-            let elsewhere: SocketAddr = with.parse().expect("an address");
+            let address: SocketAddr = with.parse().expect("an address");
             let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
             let fast = rustix::net::SendFlags::from_bits_retain(0x2000_0000);
-            rustix::net::sendto(&socket, b"out", fast, &elsewhere)?;
+            rustix::net::sendto(&socket, b"out", fast, &address)?;
             Ok(())
         }
         "bind" => TcpListener::bind("127.0.0.1:0").map(drop),
@@ -94,7 +94,7 @@ fn attempt(what: &str, port: u16, with: &str) -> io::Result<()> {
         }
         "socket" => socket(Path::new(with)),
         "memory" => {
-            // More than any reply may be: it dies small.
+            // More than the memory limit.
             let mut all = Vec::new();
             for _ in 0..1024 {
                 all.push(vec![1_u8; 1 << 20]);
@@ -113,7 +113,7 @@ fn socket(path: &Path) -> io::Result<()> {
 
 const F_SETOWN: usize = 8;
 
-/// System calls by their names, with arguments that are harmless should they get through.
+/// Makes a system call, with arguments that have no effect if it is allowed.
 fn raw(call: &str) -> io::Result<()> {
     let nothing = 0_usize;
     let page = 4096_usize;
@@ -143,12 +143,12 @@ fn raw(call: &str) -> io::Result<()> {
             libc::SYS_kill,
             [std::os::unix::process::parent_id() as usize, 0, 0, 0, 0, 0],
         ),
-        // Standard input would signal this process' parent.
-        "own-a-descriptor" => {
+        // Standard input would signal the parent of this process.
+        "signal-by-fcntl" => {
             let owner = std::os::unix::process::parent_id() as usize;
             (libc::SYS_fcntl, [0, F_SETOWN, owner, 0, 0, 0])
         }
-        "own-a-socket" => (libc::SYS_ioctl, [0, 0x8901, 0, 0, 0, 0]),
+        "signal-by-ioctl" => (libc::SYS_ioctl, [0, 0x8901, 0, 0, 0, 0]),
         "kill-self" => (libc::SYS_kill, [std::process::id() as usize, 0, 0, 0, 0, 0]),
         "fork" => (libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0, 0]),
         "clone3" => (libc::SYS_clone3, [nothing; 6]),
@@ -185,10 +185,10 @@ fn raw(call: &str) -> io::Result<()> {
             [0, page, write | execute, private, usize::MAX, 0],
         ),
         "make-executable" => (libc::SYS_mprotect, [0, page, execute, 0, 0, 0]),
-        other => panic!("nothing is called {other}"),
+        other => panic!("unknown attempt {other}"),
     };
     let [one, two, three, four, five, six] = arguments;
-    // SAFETY: no call of these gets a pointer but null; mappings are new, at the kernel's own place.
+    // SAFETY: all pointers are null, and new mappings are placed by the kernel.
     if unsafe { libc::syscall(number, one, two, three, four, five, six) } < 0 {
         return Err(io::Error::last_os_error());
     }

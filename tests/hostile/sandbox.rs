@@ -1,7 +1,7 @@
-//! The helper's walls: they stand in every login, each is run into, and one that cannot stand refuses
-//! the login.
+//! The sandbox of the helper: it confines every thread, each layer denies what it should, and a layer that
+//! fails refuses the login.
 
-pub mod behind;
+pub mod confined;
 pub mod names;
 
 use crate::Case;
@@ -21,27 +21,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub const CASES: &[Case] = &[
-    ("hostile::walls::stand_in_every_login", stand_in_every_login),
-    ("hostile::walls::are_run_into", are_run_into),
     (
-        "hostile::walls::one_that_is_missing_is_said_once",
-        one_that_is_missing_is_said_once,
+        "hostile::sandbox::every_thread_is_confined",
+        every_thread_is_confined,
+    ),
+    ("hostile::sandbox::each_layer_denies", each_layer_denies),
+    (
+        "hostile::sandbox::a_missing_layer_is_reported_once",
+        a_missing_layer_is_reported_once,
     ),
     (
-        "hostile::walls::one_that_does_not_stand_refuses",
-        one_that_does_not_stand_refuses,
+        "hostile::sandbox::a_failed_layer_refuses_the_login",
+        a_failed_layer_refuses_the_login,
     ),
     (
-        "hostile::walls::an_own_user_is_nobody_else",
-        an_own_user_is_nobody_else,
+        "hostile::sandbox::a_user_with_privileges_is_refused",
+        a_user_with_privileges_is_refused,
     ),
 ];
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-/// What the kernel says of each thread of a helper that waits for the code.
-fn standing(login: &Login) -> Vec<BTreeMap<String, String>> {
-    let mut seen = Vec::new();
+/// `/proc/PID/status` of each thread of a helper that waits for the code.
+fn confinement(login: &Login) -> Vec<BTreeMap<String, String>> {
+    let mut found = Vec::new();
     let (transcript, _) = login.run_with(2, |message| {
         if message.text.ends_with("Password: ") {
             return crate::module::PASSWORD.into();
@@ -49,13 +52,13 @@ fn standing(login: &Login) -> Vec<BTreeMap<String, String>> {
         let [helper] = login.helpers()[..] else {
             panic!("one helper at the prompt");
         };
-        seen = threads(helper);
+        found = threads(helper);
         let sms = login.arrived();
         sms.last().expect("an SMS").code().into()
     });
     assert_eq!(transcript.codes(), [code::SUCCESS], "{transcript:?}");
-    assert!(seen.len() >= 2, "the one that watches the host, too");
-    seen
+    assert!(found.len() >= 2, "the thread that watches the host too");
+    found
 }
 
 fn threads(helper: Pid) -> Vec<BTreeMap<String, String>> {
@@ -77,8 +80,8 @@ fn threads(helper: Pid) -> Vec<BTreeMap<String, String>> {
     .collect()
 }
 
-/// What every thread has in common, whoever the helper is.
-const BARE: [(&str, &str); 8] = [
+/// The values of every thread, with each user.
+const CONFINED: [(&str, &str); 8] = [
     ("Groups", ""),
     ("CapInh", "0000000000000000"),
     ("CapPrm", "0000000000000000"),
@@ -89,27 +92,27 @@ const BARE: [(&str, &str); 8] = [
     ("Seccomp", "2"),
 ];
 
-fn stand_in_every_login(bench: &Bench) {
+fn every_thread_is_confined(bench: &Bench) {
     if bench.without_world().is_some() {
-        return; // Root alone sees which process is whose helper.
+        return; // Only root can find the helper of a host process.
     }
-    let ada = someone(bench, "walls-ada");
-    let login = Login::new(bench, "walls").of(&ada).own_helper();
+    let ada = someone(bench, "sandbox-ada");
+    let login = Login::new(bench, "sandbox").of(&ada).own_helper();
     let own = "990 990 990 990";
-    for thread in standing(&login) {
-        for (name, value) in BARE.into_iter().chain([("Uid", own), ("Gid", own)]) {
+    for thread in confinement(&login) {
+        for (name, value) in CONFINED.into_iter().chain([("Uid", own), ("Gid", own)]) {
             assert_eq!(thread[name], value, "{name} of {}", thread["Name"]);
         }
     }
 }
 
-fn one_that_is_missing_is_said_once(bench: &Bench) {
+fn a_missing_layer_is_reported_once(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
-    let ben = someone(bench, "walls-ben");
-    let login = Login::new(bench, "walls-user").of(&ben).own_helper();
-    // A machine that has just started, and no such user on it.
+    let ben = someone(bench, "sandbox-ben");
+    let login = Login::new(bench, "sandbox-user").of(&ben).own_helper();
+    // As after a boot, on a machine without the user pam_sms_otp.
     let accounts = login.folder.join("passwd");
     let all = std::fs::read_to_string("/etc/passwd").expect("our /etc/passwd");
     let others = all.lines().filter(|line| !line.starts_with("pam_sms_otp:"));
@@ -123,8 +126,8 @@ fn one_that_is_missing_is_said_once(bench: &Bench) {
         "{mount} -t tmpfs run /run && {mount} --bind {} /etc/passwd && exec \"$@\"",
         accounts.display()
     );
-    let login = login.host(|host| apart(host, &script));
-    let said = "sandbox user=?";
+    let login = login.host(|host| in_mount_namespace(host, &script));
+    let reported = "sandbox user=?";
     let twice = |login: Login<'_>| {
         let login =
             login.host(|host| host.steps(&[Step::Authenticate, Step::Restart, Step::Authenticate]));
@@ -134,13 +137,13 @@ fn one_that_is_missing_is_said_once(bench: &Bench) {
             &Seen::new(
                 &[code::SUCCESS, code::SUCCESS],
                 &[ASKS, SENT, ASKS, SENT],
-                &[said, "sent", "granted", "sent", "granted"],
+                &[reported, "sent", "granted", "sent", "granted"],
                 2,
             ),
         );
     };
-    for thread in standing(&login) {
-        for (name, value) in BARE
+    for thread in confinement(&login) {
+        for (name, value) in CONFINED
             .into_iter()
             .chain([("Uid", "0 0 0 0"), ("Gid", "0 0 0 0")])
         {
@@ -150,7 +153,7 @@ fn one_that_is_missing_is_said_once(bench: &Bench) {
     twice(login);
 }
 
-/// The machine's accounts, with this line in the place of the helper's own user.
+/// The accounts of the machine, with this line in place of the helper's user.
 fn accounts(login: &Login, own: &str) -> PathBuf {
     let path = login.folder.join("passwd");
     let all = std::fs::read_to_string("/etc/passwd").expect("our /etc/passwd");
@@ -160,7 +163,7 @@ fn accounts(login: &Login, own: &str) -> PathBuf {
     path
 }
 
-fn apart(host: lab::pamhost::PamHost, script: &str) -> lab::pamhost::PamHost {
+fn in_mount_namespace(host: lab::pamhost::PamHost, script: &str) -> lab::pamhost::PamHost {
     let unshare = program("unshare").display().to_string();
     let sh = program("sh").display().to_string();
     host.through(&[
@@ -174,13 +177,13 @@ fn apart(host: lab::pamhost::PamHost, script: &str) -> lab::pamhost::PamHost {
     ])
 }
 
-/// The kernel says no to one call of the helper's: what is missing there is passed over, everything
-/// else refuses the login.
-fn one_that_does_not_stand_refuses(bench: &Bench) {
+/// One system call of the helper fails: with an error for a missing layer the login continues, with each
+/// other error it is refused.
+fn a_failed_layer_refuses_the_login(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
-    let cyd = someone(bench, "walls-cyd");
+    let cyd = someone(bench, "sandbox-cyd");
     let refused = Seen::new(
         &[code::SERVICE_ERR],
         &[],
@@ -194,8 +197,8 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
         1,
     );
     let passed = Seen::granted();
-    // A machine that has just started says what its kernel lacks, if that can be asked.
-    let old = landlock() < OTHERS;
+    // As after a boot: the layers that the kernel lacks are reported, if that can be determined.
+    let old = landlock() < SCOPES;
     let (refused_later, passed) = if old {
         let log = ["sandbox user=?", "failed user=? stage=helper reason=local"];
         (
@@ -205,8 +208,8 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
     } else {
         (refused.clone(), passed)
     };
-    let login = Login::new(bench, "walls-fail").of(&cyd);
-    for (call, errno, want) in [
+    let login = Login::new(bench, "sandbox-fail").of(&cyd);
+    for (call, errno, expected) in [
         ("landlock_create_ruleset", "ENOSYS", &granted),
         ("landlock_create_ruleset", "EOPNOTSUPP", &granted),
         ("landlock_create_ruleset", "EPERM", &refused),
@@ -218,14 +221,14 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
         ("seccomp", "ENOSYS", &granted),
         ("seccomp", "EPERM:when=1", &refused),
         ("seccomp", "ENOMEM:when=3", &refused_later),
-        // The helper's own are `hostile::syscalls::no_helper_without_its_ids`: strace counts by process, and
-        // the intermediate process makes these calls first.
+        // Those of the helper are tested by `hostile::syscalls::no_helper_without_its_ids`: strace counts
+        // by process, and the intermediate process makes these calls first.
         ("setresuid", "EAGAIN", &refused),
         ("setresgid", "EPERM", &refused),
         ("setgroups", "EPERM", &refused),
         ("capset", "EPERM", &refused_later),
         ("unshare", "EINVAL", &refused_later),
-        // A container forbids that question, and /proc has the answer.
+        // As in a container that forbids the call; the number of threads is then read from /proc.
         ("unshare", "EPERM", &passed),
     ] {
         let injected = format!("inject={call}:error={errno}");
@@ -236,29 +239,29 @@ fn one_that_does_not_stand_refuses(bench: &Bench) {
             "{mount} -t tmpfs run /run && exec {strace} {} trace={call} -e {injected} \"$@\"",
             trace.join(" ")
         );
-        let login = Login::new(bench, "walls-fail")
+        let login = Login::new(bench, "sandbox-fail")
             .of(&cyd)
-            .host(|host| apart(host, &script));
-        login.sees(&injected, &IN, want);
+            .host(|host| in_mount_namespace(host, &script));
+        login.sees(&injected, &IN, expected);
     }
-    // And nobody's fault remains.
+    // No failure has a later effect.
     login.sees("afterwards", &IN, &Seen::granted());
 }
 
-fn an_own_user_is_nobody_else(bench: &Bench) {
+fn a_user_with_privileges_is_refused(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
-    let dee = someone(bench, "walls-dee");
+    let dee = someone(bench, "sandbox-dee");
     for ids in ["0:0", "65534:65534", "990:0"] {
-        let login = Login::new(bench, "walls-own").of(&dee);
+        let login = Login::new(bench, "sandbox-own").of(&dee);
         let accounts = accounts(&login, &format!("pam_sms_otp:x:{ids}::/:/bin/false\n"));
         let mount = program("mount").display().to_string();
         let script = format!(
             "{mount} --bind {} /etc/passwd && exec \"$@\"",
             accounts.display()
         );
-        let login = login.host(|host| apart(host, &script));
+        let login = login.host(|host| in_mount_namespace(host, &script));
         let line = "failed user=? stage=helper reason=local";
         login.sees(ids, &IN, &Seen::new(&[code::SERVICE_ERR], &[], &[line], 0));
         assert!(
@@ -268,71 +271,74 @@ fn an_own_user_is_nobody_else(bench: &Bench) {
     }
 }
 
-/// How an attempt ended: what it said, or the signal that ended it.
-fn behind(what: &str, port: u16, with: &str) -> String {
+/// Makes one attempt in the sandbox, and returns its output or the signal that ended it.
+fn attempt(what: &str, port: u16, with: &str) -> String {
     let output = Command::new(this_program())
-        .args([behind::FLAG, what, &port.to_string(), with])
+        .args([confined::FLAG, what, &port.to_string(), with])
         .output()
         .expect("this program");
     if let Some(signal) = output.status.signal() {
         return format!("signal {signal}");
     }
-    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(!said.is_empty(), "{what}: {complaint}");
-    said
+    let result = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!result.is_empty(), "{what}: {errors}");
+    result
 }
 
 const KILLED: &str = "signal 31";
 
-/// The first versions of Landlock with walls around files, TCP ports, and other processes.
+/// The first versions of Landlock that restrict files, TCP ports, and signals and abstract sockets.
 const FILES: i64 = 1;
 const PORTS: i64 = 4;
-const OTHERS: i64 = 6;
+const SCOPES: i64 = 6;
 
-/// Whether this kernel has the wall around what is tried. One that it lacks is said in the log
-/// (`one_that_is_missing_is_said_once`), and here.
-fn has_the_wall(what: &str) -> bool {
+/// Whether this kernel has the layer for an attempt. A missing one is reported in the log
+/// (`a_missing_layer_is_reported_once`) and here.
+fn has_layer(what: &str) -> bool {
     let since = match what {
         "read" | "list" | "write" | "create" => FILES,
         "connect-elsewhere" | "bind" => PORTS,
-        "abstract" => OTHERS,
+        "abstract" => SCOPES,
         _ => return true,
     };
     let has = landlock() >= since;
     if !has {
         eprintln!(
-            "skipped: {what} behind the walls (Landlock {}, not {since})",
+            "skipped: {what} in the sandbox (Landlock {}, not {since})",
             landlock()
         );
     }
     has
 }
 
-fn are_run_into(bench: &Bench) {
+fn each_layer_denies(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
-    let settled = TcpListener::bind("127.0.0.1:0").expect("a server");
-    let port = settled.local_addr().expect("its port").port();
+    let configured = TcpListener::bind("127.0.0.1:0").expect("a server");
+    let port = configured.local_addr().expect("its port").port();
     let other = TcpListener::bind("127.0.0.1:0").expect("another server");
     let other = other.local_addr().expect("its address").to_string();
-    let socket = UnixListener::bind("/run/walls-behind").expect("a socket");
-    rustix::fs::chmod("/run/walls-behind", rustix::fs::Mode::from_raw_mode(0o666))
-        .expect("for everybody");
+    let socket = UnixListener::bind("/run/sandbox-socket").expect("a socket");
+    rustix::fs::chmod(
+        "/run/sandbox-socket",
+        rustix::fs::Mode::from_raw_mode(0o666),
+    )
+    .expect("its mode");
     let true_ = program("true").display().to_string();
-    let abstract_name = format!("walls-{}", std::process::id());
+    let abstract_name = format!("sandbox-{}", std::process::id());
     let name = <SocketAddr as SocketAddrExt>::from_abstract_name(&abstract_name).expect("a name");
     let listening = UnixListener::bind_addr(&name).expect("an abstract socket");
 
-    for (what, with, want) in [
-        // What name services and the login itself need.
+    for (what, with, expected) in [
+        // Needed by name services and the login itself.
         ("read", "/etc/passwd", "done"),
         ("list", "/usr/share", "done"),
         ("connect", "", "done"),
         ("datagram", "", "done"),
         ("name", "localhost", "done"),
-        ("socket", "/run/walls-behind", "done"),
+        ("socket", "/run/sandbox-socket", "done"),
         ("kill-self", "", "done"),
         ("connect-elsewhere", "127.0.0.1:53", "ECONNREFUSED"),
         // Files.
@@ -350,14 +356,14 @@ fn are_run_into(bench: &Bench) {
         ("list", "/opt", "EACCES"),
         ("list", "/srv", "EACCES"),
         ("write", "/etc/passwd", "EACCES"),
-        ("create", "/run/walls-created", "EACCES"),
-        ("create", "/dev/shm/walls-created", "EACCES"),
+        ("create", "/run/sandbox-created", "EACCES"),
+        ("create", "/dev/shm/sandbox-created", "EACCES"),
         ("unlink", "", KILLED),
         ("rename", "", KILLED),
         ("chmod", "", KILLED),
         ("fchmodat2", "", KILLED),
         ("setxattrat", "", "ENOSYS"),
-        // Places.
+        // Sockets.
         ("connect-elsewhere", &other, "EACCES"),
         ("bind", "", "EACCES"),
         ("abstract", &abstract_name, "EPERM"),
@@ -371,15 +377,15 @@ fn are_run_into(bench: &Bench) {
         ("fork", "", KILLED),
         ("clone3", "", "ENOSYS"),
         ("kill-parent", "", KILLED),
-        ("own-a-descriptor", "", "EPERM"),
-        ("own-a-socket", "", "EPERM"),
+        ("signal-by-fcntl", "", "EPERM"),
+        ("signal-by-ioctl", "", "EPERM"),
         ("ptrace", "", KILLED),
         ("process_vm_readv", "", KILLED),
         ("memfd_create", "", KILLED),
         ("execute-memory", "", "EACCES"),
         ("write-and-execute", "", "EACCES"),
         ("make-executable", "", "EACCES"),
-        // Becoming somebody, leaving, loosening.
+        // Change of ids, namespaces, the sandbox and the kernel.
         ("setuid", "", KILLED),
         ("setresuid", "", KILLED),
         ("capset", "", KILLED),
@@ -393,20 +399,20 @@ fn are_run_into(bench: &Bench) {
         ("dumpable", "", "EPERM"),
         ("limit", "", "EPERM"),
         ("openat2", "", "ENOSYS"),
-        // A reply of a gigabyte dies small: out of memory, std aborts.
+        // A reply of a gigabyte: an allocation fails and aborts the process.
         ("memory", "", "signal 6"),
         (
             "another-thread",
             "",
-            "another thread was running before the walls were up",
+            "another thread is running outside of the sandbox",
         ),
     ] {
-        if has_the_wall(what) {
-            assert_eq!(behind(what, port, with), want, "{what} {with}");
+        if has_layer(what) {
+            assert_eq!(attempt(what, port, with), expected, "{what} {with}");
         }
     }
     if cfg!(target_arch = "x86_64") {
-        assert_eq!(behind("x32", port, ""), KILLED);
+        assert_eq!(attempt("x32", port, ""), KILLED);
     }
     drop((socket, listening));
 }

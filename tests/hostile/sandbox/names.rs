@@ -1,5 +1,5 @@
-//! A name server that says of every name that it is 127.0.0.9, for roots that have no other. Of names
-//! that begin with `long.` it says so by TCP only.
+//! A name server that resolves every name to 127.0.0.9, for root file systems without another one. It
+//! answers for names that begin with `long.` over TCP only.
 
 use lab::nameserver;
 use std::io::{Read, Write};
@@ -9,8 +9,10 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 pub const FLAG: &str = "--serve-names";
 
 pub fn main() {
-    let datagrams = UdpSocket::bind("127.0.0.1:53").expect("port 53 of a network of our own");
-    let streams = TcpListener::bind("127.0.0.1:53").expect("port 53 of a network of our own");
+    let datagrams =
+        UdpSocket::bind("127.0.0.1:53").expect("port 53 of a private network namespace");
+    let streams =
+        TcpListener::bind("127.0.0.1:53").expect("port 53 of a private network namespace");
     println!("serving");
     std::thread::spawn(move || {
         for stream in streams.incoming().flatten() {
@@ -22,16 +24,14 @@ pub fn main() {
                 let answer = answer(&question, true);
                 let length = u16::try_from(answer.len()).expect("a short answer");
                 let message = [&length.to_be_bytes(), &*answer].concat();
-                stream.write_all(&message).expect("somebody who listens");
+                stream.write_all(&message).expect("a client");
             }
         }
     });
     let mut question = [0; 512];
     while let Ok((length, from)) = datagrams.recv_from(&mut question) {
         let answer = answer(&question[..length], false);
-        datagrams
-            .send_to(&answer, from)
-            .expect("somebody who listens");
+        datagrams.send_to(&answer, from).expect("a client");
     }
 }
 
