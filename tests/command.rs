@@ -21,7 +21,7 @@ pub fn cases() -> Vec<Case> {
             the_helper_is_started_by_the_module,
         ),
         ("command::status_and_unlock", status_and_unlock),
-        ("command::people_who_are_not_root", people_who_are_not_root),
+        ("command::users_who_are_not_root", users_who_are_not_root),
     ]
 }
 
@@ -154,7 +154,7 @@ fn status_and_unlock(bench: &Bench) {
     assert!(!text.contains(PASSWORD));
 }
 
-fn people_who_are_not_root(bench: &Bench) {
+fn users_who_are_not_root(bench: &Bench) {
     if bench.without_world().is_some() {
         return; // Then we are one of them, and the settings are ours.
     }

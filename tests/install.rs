@@ -11,7 +11,7 @@ use std::process::Command;
 
 pub fn cases() -> Vec<Case> {
     vec![(
-        "install::puts_all_in_its_place_and_takes_it_away",
+        "install::installs_and_removes_everything",
         puts_all_in_its_place,
     )]
 }

@@ -1,7 +1,6 @@
-//! Every stage of a login, and every fault that it can have: each row is a login that ends in the PAM
-//! code and the reason of the design, in time, with the SMS that had to go out and no other, and
-//! with nothing left in the host. No row lets anybody in, but those that hit what comes after the right
-//! code.
+//! Every stage of a login with every fault that it can have. Each row is a login that ends with the right PAM code
+//! and reason, in time, with exactly the expected SMS, and with nothing left in the host. No row is granted, except
+//! for faults after the right code.
 
 mod carrier;
 mod directory;
@@ -30,22 +29,22 @@ pub const CASES: &[Case] = &[
         every_stage_and_every_fault,
     ),
     (
-        "hostile::faults::a_host_that_is_killed_at_any_stage_leaves_nobody",
-        killed::a_host_that_is_killed_at_any_stage_leaves_nobody,
+        "hostile::faults::a_host_that_is_killed_at_any_stage_leaves_no_process",
+        killed::a_host_that_is_killed_at_any_stage_leaves_no_process,
     ),
 ];
 
-/// They mostly wait.
+/// The rows mostly wait.
 const WORKERS: usize = 8;
 
-/// How long the stage in question may take by its own time-out, or else by the login's deadline.
+/// The time that the stage may take by its own timeout, or else by the login's deadline.
 const STEP: &str = "2500ms";
 const DEADLINE: &str = "3s";
 
-/// Longer than any row may take, on a machine that does much else: bounds that hang are minutes.
+/// An upper bound for each row on a busy machine; a wait without a bound would take minutes.
 const LONG: Duration = Duration::from_secs(12);
 
-/// A login that was spoilt, and who does it when somebody is in between.
+/// A login with a fault, and the proxy that causes it, if one is needed.
 pub struct Spoilt<'b> {
     login: Login<'b>,
     middle: Option<Middle>,
@@ -61,7 +60,7 @@ impl<'b> From<Login<'b>> for Spoilt<'b> {
 }
 
 impl Spoilt<'_> {
-    /// With a short time-out, where the fault needs one to end.
+    /// With a short timeout, where the fault ends by one.
     pub fn within(self, key: &str, fault: &Fault) -> Self {
         if takes_time(fault) {
             self.text(key, STEP)
@@ -84,12 +83,12 @@ pub struct Row<'b> {
     fault: String,
     says: Vec<Say>,
     want: Seen,
-    /// Nobody can be known, because nobody can be looked up.
+    /// No name is known, because name lookups fail.
     is_nameless: bool,
     spoil: Spoil<'b>,
 }
 
-/// What somebody in between can do in every protocol.
+/// What a proxy on the network can do with every protocol.
 pub fn transport() -> Vec<Fault> {
     vec![
         Fault::Silent,
@@ -102,28 +101,28 @@ pub fn transport() -> Vec<Fault> {
     ]
 }
 
-/// Whether only time can end it. Whatever else happens must be noticed at once, however long a server may
-/// take to answer.
+/// Whether only a timeout can end it. Everything else must be detected at once, regardless of the server's
+/// timeout.
 pub fn takes_time(fault: &Fault) -> bool {
     matches!(fault, Fault::Silent | Fault::Lost | Fault::Drip(_))
 }
 
-/// The two of them that are as good as the rest.
+/// The two that represent the others.
 pub fn slow() -> [Fault; 2] {
     [Fault::Silent, Fault::Drip(Duration::from_millis(400))]
 }
 
-/// What becomes of a login that is refused by this machine, whatever else is seen.
+/// The result of a login with a local failure.
 pub const LOCAL: i32 = code::SERVICE_ERR;
 pub const OUTAGE: i32 = code::AUTHINFO_UNAVAIL;
 
 /// The stage after the right code.
 pub const RECORD: &str = "ledger: record";
 
-/// One who works through the table, with people of his own.
+/// A worker that runs rows of the table, with its own users.
 struct Worker {
     case: &'static str,
-    /// Nobody on this machine knows the one; for the other everything begins ahead.
+    /// One user is unknown on this machine; for the other everything is prefetched.
     strange: Someone,
     known: Option<Someone>,
 }
@@ -149,7 +148,7 @@ impl Worker {
         };
         let asked = login.requests();
         let what = format!("{}: {}", row.stage, row.fault);
-        // Behind the right code nothing is left to be refused.
+        // After the right code there is nothing left to refuse.
         let may = row.stage == RECORD;
         assert!(may || want.codes() != [code::SUCCESS], "{what}");
         let seen = catch_unwind(AssertUnwindSafe(|| login.sees(&what, &row.says, &want)));
@@ -194,7 +193,7 @@ fn every_stage_and_every_fault(bench: &Bench) {
                         if !torture() && (at % 2 == 1) != is_known {
                             continue;
                         }
-                        // The others go on, so that one run tells all that is wrong.
+                        // The others continue, so that one run reports all failures.
                         let ran = catch_unwind(AssertUnwindSafe(|| {
                             worker.run(bench, row, is_known);
                         }));

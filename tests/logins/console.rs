@@ -17,8 +17,8 @@ pub const CASES: &[Case] = &[
         answers_that_are_no_code_end_it,
     ),
     (
-        "logins::console::people_need_the_directory_root_does_not",
-        people_need_the_directory_root_does_not,
+        "logins::console::root_does_not_need_the_directory",
+        root_does_not_need_the_directory,
     ),
     (
         "logins::console::a_local_password_alone_opens_nothing",
@@ -116,7 +116,7 @@ fn answers_that_are_no_code_end_it(bench: &Bench) {
     assert_eq!(alice.sms(bench), 1);
 }
 
-fn people_need_the_directory_root_does_not(bench: &Bench) {
+fn root_does_not_need_the_directory(bench: &Bench) {
     let alice = Somebody::new(bench, "con-outage");
     bench.world().password("root", ROOT);
     // Port 9 (discard) has had no server for a long time.

@@ -12,8 +12,8 @@ pub const CASES: &[Case] = &[
     ("logins::ssh_gone::at_the_password", at_the_password),
     ("logins::ssh_gone::at_the_code", at_the_code),
     (
-        "logins::ssh_gone::when_sshd_s_time_is_up",
-        when_sshd_s_time_is_up,
+        "logins::ssh_gone::when_login_grace_time_is_over",
+        when_login_grace_time_is_over,
     ),
 ];
 
@@ -78,7 +78,7 @@ fn at_the_code(bench: &Bench) {
 
 /// sshd_config(5), LoginGraceTime: sshd ends the login from a signal handler, whatever PAM does just then.
 /// The client notices at the next Enter only.
-fn when_sshd_s_time_is_up(bench: &Bench) {
+fn when_login_grace_time_is_over(bench: &Bench) {
     let alice = Somebody::new(bench, "gone-grace");
     let (_stack, sshd, helper) = sshd(bench, "sshd-gone-grace", &["LoginGraceTime 4"]);
     let mut expected = Vec::new();

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "logins::ssh_password::opens_and_says_every_prompt",
-        opens_and_says_every_prompt,
+        "logins::ssh_password::opens_and_shows_every_prompt",
+        opens_and_shows_every_prompt,
     ),
     (
         "logins::ssh_password::wrong_codes_end_it",
@@ -37,28 +37,28 @@ pub const CASES: &[Case] = &[
         wrong_password_or_name_sends_nothing,
     ),
     (
-        "logins::ssh_password::whom_sshd_refuses_is_asked_in_vain",
-        whom_sshd_refuses_is_asked_in_vain,
+        "logins::ssh_password::users_that_sshd_refuses_are_not_looked_up",
+        users_that_sshd_refuses_are_not_looked_up,
     ),
     (
-        "logins::ssh_password::the_variant_lets_local_accounts_in",
-        the_variant_lets_local_accounts_in,
+        "logins::ssh_password::the_variant_admits_local_accounts",
+        the_variant_admits_local_accounts,
     ),
     (
         "logins::ssh_password::an_askpass_program_gets_one_sms",
         an_askpass_program_gets_one_sms,
     ),
     (
-        "logins::ssh_password::grace_logins_say_how_many_are_left",
-        grace_logins_say_how_many_are_left,
+        "logins::ssh_password::grace_logins_show_how_many_are_left",
+        grace_logins_show_how_many_are_left,
     ),
     (
         "logins::ssh_password::wrong_codes_of_others_are_shown",
         wrong_codes_of_others_are_shown,
     ),
     (
-        "logins::ssh_password::a_client_of_one_password_fails_cleanly",
-        a_client_of_one_password_fails_cleanly,
+        "logins::ssh_password::a_client_with_one_password_fails_cleanly",
+        a_client_with_one_password_fails_cleanly,
     ),
 ];
 
@@ -106,7 +106,7 @@ pub fn ended(mut terminal: Pty) -> String {
     terminal.screen()
 }
 
-fn opens_and_says_every_prompt(bench: &Bench) {
+fn opens_and_shows_every_prompt(bench: &Bench) {
     let alice = Somebody::new(bench, "ssh-prompts");
     let (_stack, sshd) = sshd_with(bench, "sshd", steps::shared(bench), &[]);
     let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
@@ -269,7 +269,7 @@ fn wrong_password_or_name_sends_nothing(bench: &Bench) {
     assert_eq!(alice.sms(bench), 0);
 }
 
-fn whom_sshd_refuses_is_asked_in_vain(bench: &Bench) {
+fn users_that_sshd_refuses_are_not_looked_up(bench: &Bench) {
     // On the machine and in the directory, with the right password; but not through this sshd.
     let barred = Somebody::new(bench, "ssh-barred");
     // In the directory only: sshd knows no such user.
@@ -313,7 +313,7 @@ fn whom_sshd_refuses_is_asked_in_vain(bench: &Bench) {
     assert_eq!(bench.twilio().sms_to(&number).len(), 0);
 }
 
-fn the_variant_lets_local_accounts_in(bench: &Bench) {
+fn the_variant_admits_local_accounts(bench: &Bench) {
     let local = User::new("ssh-local").password(steps::LOCAL);
     bench.world().add(&local);
     let alice = Somebody::with_local_password(bench, "ssh-both");
@@ -375,7 +375,7 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
     }
 }
 
-fn grace_logins_say_how_many_are_left(bench: &Bench) {
+fn grace_logins_show_how_many_are_left(bench: &Bench) {
     let name = "ssh-grace";
     let number = bench.number();
     bench.world().add(&User::new(name));
@@ -438,7 +438,7 @@ fn wrong_codes_of_others_are_shown(bench: &Bench) {
 }
 
 /// `PasswordAuthentication yes`: the one password answers the first prompt, and nobody the second.
-fn a_client_of_one_password_fails_cleanly(bench: &Bench) {
+fn a_client_with_one_password_fails_cleanly(bench: &Bench) {
     let alice = Somebody::new(bench, "ssh-onepass");
     let text = steps::shipped(bench, STACK, steps::shared(bench));
     let _stack = Service::hold(bench, "sshd-onepass", &text);

@@ -22,8 +22,8 @@ pub const CASES: &[Case] = &[
         without_its_sample_the_login_shell_needs_no_code,
     ),
     (
-        "logins::sudo::a_prompt_of_its_own_replaces_ours_unless_sudoers_forbids_it",
-        a_prompt_of_its_own_replaces_ours_unless_sudoers_forbids_it,
+        "logins::sudo::its_own_prompt_replaces_ours_unless_sudoers_forbids_it",
+        its_own_prompt_replaces_ours_unless_sudoers_forbids_it,
     ),
     (
         "logins::sudo::a_wrong_password_is_asked_for_again",
@@ -48,13 +48,13 @@ pub const CASES: &[Case] = &[
     ),
     ("logins::sudo::ctrl_c_ends_it", ctrl_c_ends_it),
     (
-        "logins::sudo::is_not_asked_again_for_a_while",
-        is_not_asked_again_for_a_while,
+        "logins::sudo::does_not_ask_again_within_the_timeout",
+        does_not_ask_again_within_the_timeout,
     ),
     ("logins::sudo::after_pam_unix", after_pam_unix),
     (
-        "logins::sudo::the_variant_lets_local_accounts_in",
-        the_variant_lets_local_accounts_in,
+        "logins::sudo::the_variant_admits_local_accounts",
+        the_variant_admits_local_accounts,
     ),
 ];
 
@@ -156,7 +156,7 @@ fn without_its_sample_the_login_shell_needs_no_code(bench: &Bench) {
 }
 
 /// `-p`, as Ansible and installers pass it.
-fn a_prompt_of_its_own_replaces_ours_unless_sudoers_forbids_it(bench: &Bench) {
+fn its_own_prompt_replaces_ours_unless_sudoers_forbids_it(bench: &Bench) {
     let _stack = Service::shipped(bench, "sudo");
     let alice = Somebody::new(bench, "sudo-prompt");
     alice.may_sudo("");
@@ -366,7 +366,7 @@ fn ctrl_c_ends_it(bench: &Bench) {
     assert_eq!(alice.sms(bench), 1);
 }
 
-fn is_not_asked_again_for_a_while(bench: &Bench) {
+fn does_not_ask_again_within_the_timeout(bench: &Bench) {
     let alice = Somebody::new(bench, "sudo-again");
     alice.may_sudo("Defaults:sudo-again timestamp_timeout=5");
     let _stack = Service::shipped(bench, "sudo");
@@ -395,7 +395,7 @@ fn after_pam_unix(bench: &Bench) {
     told(bench, alice.name(), &["sent", "granted"]);
 }
 
-fn the_variant_lets_local_accounts_in(bench: &Bench) {
+fn the_variant_admits_local_accounts(bench: &Bench) {
     let alice = Somebody::with_local_password(bench, "sudo-both");
     alice.may_sudo("");
     let local = User::new("sudo-local").password(steps::LOCAL);

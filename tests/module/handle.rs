@@ -1,4 +1,4 @@
-//! Several asks on one PAM handle, as sudo and login make them.
+//! Several calls on one PAM handle, as sudo and login make them.
 
 use super::login::{
     ASKS, GUESSES, Login, NO_CODE, NOT_SENT, PASSWORD, SENT, STOPPED, Say, Seen, TOO_MANY,
@@ -16,37 +16,34 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "module::handle::used_up_tries_are_remembered",
-        used_up_tries_are_remembered,
+        "module::handle::exhausted_tries_are_remembered",
+        exhausted_tries_are_remembered,
     ),
     (
         "module::handle::an_outage_is_remembered",
         an_outage_is_remembered,
     ),
     (
-        "module::handle::each_name_has_its_own_past",
-        each_name_has_its_own_past,
+        "module::handle::each_name_has_its_own_history",
+        each_name_has_its_own_history,
     ),
     (
-        "module::handle::a_name_changed_in_mid_login_opens_nothing",
-        a_name_changed_in_mid_login_opens_nothing,
+        "module::handle::a_name_that_changes_during_the_login_is_refused",
+        a_name_that_changes_during_the_login_is_refused,
     ),
     (
-        "module::handle::tries_and_answers_are_counted_on",
-        tries_and_answers_are_counted_on,
+        "module::handle::tries_and_answers_add_up",
+        tries_and_answers_add_up,
     ),
-    ("module::handle::sms_are_counted_on", sms_are_counted_on),
-    (
-        "module::handle::waiting_is_counted_on",
-        waiting_is_counted_on,
-    ),
+    ("module::handle::sms_add_up", sms_add_up),
+    ("module::handle::waiting_adds_up", waiting_adds_up),
     (
         "module::handle::a_helper_without_a_verdict_is_remembered",
         a_helper_without_a_verdict_is_remembered,
     ),
     (
-        "module::handle::a_program_that_is_no_helper_is_an_error",
-        a_program_that_is_no_helper_is_an_error,
+        "module::handle::a_program_that_is_not_a_helper_is_an_error",
+        a_program_that_is_not_a_helper_is_an_error,
     ),
 ];
 
@@ -58,10 +55,10 @@ const ONE_LEFT: &str = ">Wrong code, 1 try left. Verification code: ";
 const NOT_A_CODE: &str = ">That is not a 6-digit code. Verification code: ";
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 const ABANDONED: &str = "denied first=password reason=abandoned";
-/// An answer from memory takes no helper.
+/// A remembered result starts no helper.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
-fn used_up_tries_are_remembered(bench: &Bench) {
+fn exhausted_tries_are_remembered(bench: &Bench) {
     let al = someone(bench, "used-al");
     let steps = [ASK, ASK, Step::Restart, ASK];
     let login = Login::new(bench, "used")
@@ -112,7 +109,7 @@ fn an_outage_is_remembered(bench: &Bench) {
         &[Password],
         &Seen::new(&codes, &[ASKS, NOT_SENT], &[line], 0),
     );
-    // What is wrong here is tried again.
+    // A local failure is tried again.
     let ours = login().text("ldap.bind_password", "wrong");
     let line = "failed user=? stage=directory reason=refused";
     ours.sees(
@@ -122,7 +119,7 @@ fn an_outage_is_remembered(bench: &Bench) {
     );
 }
 
-fn each_name_has_its_own_past(bench: &Bench) {
+fn each_name_has_its_own_history(bench: &Bench) {
     let cy = someone(bench, "past-cy");
     // The two share a phone.
     let di = Person::new("past-di").password(PASSWORD).phone(&cy.number);
@@ -134,7 +131,7 @@ fn each_name_has_its_own_past(bench: &Bench) {
         ASK,
         name("past-cy"),
         ASK,
-        name("past-nobody"),
+        name("past-unknown"),
         ASK,
     ];
     let login = Login::new(bench, "past")
@@ -165,8 +162,8 @@ fn each_name_has_its_own_past(bench: &Bench) {
     );
 }
 
-/// CVE-2024-9313: one person proves himself, and another one is let in.
-fn a_name_changed_in_mid_login_opens_nothing(bench: &Bench) {
+/// CVE-2024-9313: one user authenticates, and another user is admitted.
+fn a_name_that_changes_during_the_login_is_refused(bench: &Bench) {
     let jo = someone(bench, "renamed-jo");
     let kit = Person::new("renamed-kit")
         .password(PASSWORD)
@@ -182,12 +179,12 @@ fn a_name_changed_in_mid_login_opens_nothing(bench: &Bench) {
         let at_the_password = [PasswordOfAnother(another), Code];
         login().sees("while the password is typed", &at_the_password, &before_it);
     }
-    // Set to what it was, nothing has changed.
+    // Set to the same value, nothing has changed.
     let same = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &["sent", "granted"], 1);
     login().sees("the same", &[Password, CodeOfAnother("renamed-jo")], &same);
 }
 
-fn tries_and_answers_are_counted_on(bench: &Bench) {
+fn tries_and_answers_add_up(bench: &Bench) {
     let ed = someone(bench, "counts-ed");
     let login = Login::new(bench, "counts")
         .of(&ed)
@@ -229,7 +226,7 @@ fn tries_and_answers_are_counted_on(bench: &Bench) {
     );
 }
 
-fn sms_are_counted_on(bench: &Bench) {
+fn sms_add_up(bench: &Bench) {
     let flo = someone(bench, "sms-flo");
     let login = Login::new(bench, "sms")
         .of(&flo)
@@ -285,7 +282,7 @@ fn sms_are_counted_on(bench: &Bench) {
     assert!(seen.results[1].1 < AT_ONCE);
 }
 
-fn waiting_is_counted_on(bench: &Bench) {
+fn waiting_adds_up(bench: &Bench) {
     let gil = someone(bench, "waits-gil");
     let busy = Answers::Busy(RetryAfter::Text("3"));
     bench
@@ -295,7 +292,7 @@ fn waiting_is_counted_on(bench: &Bench) {
         .of(&gil)
         .text("deadline", "5s")
         .host(|host| host.steps(&[ASK, ASK]));
-    // Once there is time for what Twilio asks for, twice there is not.
+    // There is time for Twilio's Retry-After once, and not twice.
     login.sees(
         "three seconds of five",
         &[Password, HangUp, Password],
@@ -337,7 +334,7 @@ fn a_helper_without_a_verdict_is_remembered(bench: &Bench) {
     assert!(login.helpers().is_empty());
 }
 
-fn a_program_that_is_no_helper_is_an_error(bench: &Bench) {
+fn a_program_that_is_not_a_helper_is_an_error(bench: &Bench) {
     let ivy = someone(bench, "none-ivy");
     let login = Login::new(bench, "none")
         .of(&ivy)

@@ -1,4 +1,4 @@
-//! Logins that go well, whoever asks for the password.
+//! Logins that are granted, for each source of the password.
 
 use super::login::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, someone};
 use crate::Case;
@@ -24,24 +24,24 @@ pub const CASES: &[Case] = &[
         the_password_is_left_for_the_next_module,
     ),
     (
-        "module::happy::ssh_and_stack_prove_the_first_factor",
-        ssh_and_stack_prove_the_first_factor,
+        "module::happy::ssh_and_stack_provide_the_first_factor",
+        ssh_and_stack_provide_the_first_factor,
     ),
     (
-        "module::happy::the_nearer_source_wins",
-        the_nearer_source_wins,
+        "module::happy::the_more_specific_source_wins",
+        the_more_specific_source_wins,
     ),
     (
-        "module::happy::the_other_hooks_stay_out",
-        the_other_hooks_stay_out,
+        "module::happy::the_other_hooks_return_ignore",
+        the_other_hooks_return_ignore,
     ),
     (
-        "module::happy::debug_tells_more_and_no_secret",
-        debug_tells_more_and_no_secret,
+        "module::happy::debug_logs_steps_and_no_secret",
+        debug_logs_steps_and_no_secret,
     ),
 ];
 
-/// `pam_unix` asks first; it knows nobody here and leaves what was typed.
+/// `pam_unix` asks first; it has no such user and leaves what was typed.
 const AFTER_UNIX: &str = "auth optional pam_unix.so nodelay\nauth required {}\n";
 
 fn password_and_code_open(bench: &Bench) {
@@ -64,7 +64,7 @@ fn password_and_code_open(bench: &Bench) {
     );
 }
 
-fn debug_tells_more_and_no_secret(bench: &Bench) {
+fn debug_logs_steps_and_no_secret(bench: &Bench) {
     let dora = someone(bench, "debug-dora");
     let login = Login::new(bench, "debug").of(&dora).arguments("debug");
     let (seen, _) = login.run(&[Say::Password, Say::Code], 3);
@@ -123,7 +123,7 @@ fn the_password_is_left_for_the_next_module(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
-    // The same, as a stack for local accounts shows it.
+    // The same in a stack for local accounts.
     bench
         .world()
         .add(&User::new("leaves-eva").password(PASSWORD));
@@ -134,7 +134,7 @@ fn the_password_is_left_for_the_next_module(bench: &Bench) {
     login.sees("in", &[Say::Password, Say::Code], &Seen::granted());
 }
 
-fn ssh_and_stack_prove_the_first_factor(bench: &Bench) {
+fn ssh_and_stack_provide_the_first_factor(bench: &Bench) {
     let fay = someone(bench, "first-fay");
     let none = Seen::at_once(code::AUTH_ERR, "denied user=? reason=no-first-factor");
     let key = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n";
@@ -177,12 +177,12 @@ fn ssh_and_stack_prove_the_first_factor(bench: &Bench) {
         ),
         ("stack", None, &Seen::granted_by_code()),
     ];
-    for (source, told, want) in rows {
+    for (source, ssh_auth_info, want) in rows {
         let login = Login::new(bench, "first")
             .of(&fay)
             .text("password.source", source)
-            .host(|host| match told {
-                Some(told) => host.pam_env(told),
+            .host(|host| match ssh_auth_info {
+                Some(ssh_auth_info) => host.pam_env(ssh_auth_info),
                 None => host,
             });
         let asked = want != &&Seen::granted_by_code();
@@ -190,13 +190,13 @@ fn ssh_and_stack_prove_the_first_factor(bench: &Bench) {
         login.sees(
             &format!(
                 "{source} {:?}",
-                told.map(|told| &told[..told.len().min(60)])
+                ssh_auth_info.map(|ssh_auth_info| &ssh_auth_info[..ssh_auth_info.len().min(60)])
             ),
             &says[usize::from(!asked)..],
             want,
         );
     }
-    // What the host's own environment says counts for nothing.
+    // The host's own environment is not used.
     let login = Login::new(bench, "first")
         .of(&fay)
         .text("password.source", "ssh")
@@ -204,7 +204,7 @@ fn ssh_and_stack_prove_the_first_factor(bench: &Bench) {
     login.sees("environment", &[], &none);
 }
 
-fn the_nearer_source_wins(bench: &Bench) {
+fn the_more_specific_source_wins(bench: &Bench) {
     let gus = someone(bench, "nearer-gus");
     let own = "service.nearer.password.source";
     // [password], [service.nearer], the argument; whether a password is asked for.
@@ -236,7 +236,7 @@ fn the_nearer_source_wins(bench: &Bench) {
     }
 }
 
-fn the_other_hooks_stay_out(bench: &Bench) {
+fn the_other_hooks_return_ignore(bench: &Bench) {
     let ida = someone(bench, "hooks-ida");
     let all = "auth required {}\naccount required {}\nsession required {}\npassword required {}\n";
     let steps = [
@@ -247,7 +247,7 @@ fn the_other_hooks_stay_out(bench: &Bench) {
         Step::CloseSession,
         Step::ChangePassword,
     ];
-    // A stack in which everybody ignores the question is refused by libpam (PAM_PERM_DENIED).
+    // libpam refuses a stack in which every module returns PAM_IGNORE (PAM_PERM_DENIED).
     let denied = 6;
     let mut codes = vec![code::SUCCESS, code::SUCCESS];
     codes.extend([denied; 4]);
@@ -260,7 +260,7 @@ fn the_other_hooks_stay_out(bench: &Bench) {
         &[Say::Password, Say::Code],
         &Seen::new(&codes, &[ASKS, SENT], GRANTED, 1),
     );
-    // Beside a module that has an opinion, ours changes nothing.
+    // Beside a module that decides, ours changes nothing.
     let beside = "auth required {}\naccount required {}\naccount required pam_permit.so\n\
                   session required {}\nsession required pam_permit.so\n\
                   password required {}\npassword required pam_permit.so\n";

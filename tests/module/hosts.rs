@@ -1,5 +1,5 @@
-//! Hosts of every kind: they ignore or reap children, are ordinary users, come with a hostile
-//! environment or without a system log.
+//! Different hosts: they ignore or reap children, run as ordinary users, with a hostile environment or
+//! without a system log.
 
 use super::ledger::with_ledger;
 use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
@@ -35,12 +35,12 @@ pub const CASES: &[Case] = &[
         a_helper_with_at_secure_and_equal_ids_logs_in,
     ),
     (
-        "module::hosts::the_environment_counts_for_nothing",
-        the_environment_counts_for_nothing,
+        "module::hosts::the_environment_is_not_used",
+        the_environment_is_not_used,
     ),
     (
-        "module::hosts::low_limits_are_the_host_s_own",
-        low_limits_are_the_host_s_own,
+        "module::hosts::low_limits_do_not_reach_the_helper",
+        low_limits_do_not_reach_the_helper,
     ),
     (
         "module::hosts::a_login_needs_no_system_log",
@@ -63,9 +63,9 @@ fn children_may_be_ignored_or_reaped(bench: &Bench) {
     }
 }
 
-/// A host that has children of its own counts the signals of their ends, and one that waits for all of
-/// them (`wait(-1)`) at the prompt, as vsftpd does, would wait for ever. PID 1 and subreapers inherit the
-/// children of their children.
+/// A host with children of its own counts their SIGCHLDs, and a host that waits for all of them (`wait(-1)`) at
+/// the prompt, as vsftpd does, would wait for ever. PID 1 and subreapers inherit the children of their
+/// children.
 fn no_child_is_seen_by_the_host(bench: &Bench) {
     let ann = someone(bench, "unseen-ann");
     for how in ["count", "wait"] {
@@ -83,8 +83,7 @@ fn no_child_is_seen_by_the_host(bench: &Bench) {
     }
 }
 
-/// A login that is granted, one that is denied, one that is abandoned and one without a helper; none of
-/// them leaves or shows a child.
+/// A granted, a denied and an abandoned login, and one without a helper: none of them leaves or shows a child.
 fn each_end<'b>(
     bench: &'b Bench,
     case: &'static str,
@@ -141,11 +140,11 @@ fn an_ordinary_user_may_be_the_host(bench: &Bench) {
             .tag("host")
             .host(|host| host.run_as(bench.world(), &account))
     };
-    login(account.uid).sees("his own settings", &IN, &Seen::granted());
+    login(account.uid).sees("the host's own settings", &IN, &Seen::granted());
     let line = "failed stage=settings reason=bad-settings";
     let refused = Seen::at_once(code::SERVICE_ERR, line);
-    login(other.uid).sees("somebody else's settings", &IN, &refused);
-    login(0).sees("root's settings, which he cannot read", &IN, &refused);
+    login(other.uid).sees("another user's settings", &IN, &refused);
+    login(0).sees("root's settings, which the user cannot read", &IN, &refused);
 }
 
 /// A login whose host is an ordinary user with a helper of their own.
@@ -164,8 +163,8 @@ fn ordinary<'b>(bench: &'b Bench, case: &'static str, name: &'static str) -> Log
         .own_helper()
 }
 
-/// A user who may start it gains nothing by a mistaken chmod: the helper sees that it has more rights
-/// than its host process, and exits.
+/// A mistaken chmod gives nothing to a user who may start the helper: it detects that it has more rights than
+/// its host process, and exits.
 fn a_helper_with_the_set_user_id_bit_refuses(bench: &Bench) {
     if bench.without_world().is_some() {
         return; // Only root can give it root's rights.
@@ -219,7 +218,7 @@ fn at_secure(process: Pid) -> bool {
         .any(|pair| word(&pair[..WORD]) == 23 && word(&pair[WORD..]) != 0)
 }
 
-fn the_environment_counts_for_nothing(bench: &Bench) {
+fn the_environment_is_not_used(bench: &Bench) {
     let dot = someone(bench, "env-dot");
     let attacker = Listener::start(Manner::Closes);
     let proxy = format!("http://127.0.0.1:{}", attacker.port());
@@ -258,7 +257,7 @@ fn the_environment_counts_for_nothing(bench: &Bench) {
         }
     };
     hosted(&other, None).sees("another CA", &IN, &Seen::granted());
-    // A CA that only the environment names is not believed.
+    // A CA that only the environment names is not trusted.
     let line = "failed stage=twilio reason=refused";
     let untrusted = Seen::new(&[code::SERVICE_ERR], &[ASKS, NOT_SENT], &[line], 0);
     hosted(&ca, Some("twilio.ca_file")).sees("Twilio", &IN, &untrusted);
@@ -268,10 +267,10 @@ fn the_environment_counts_for_nothing(bench: &Bench) {
     assert_eq!(attacker.taken(), 0);
 }
 
-fn low_limits_are_the_host_s_own(bench: &Bench) {
+fn low_limits_do_not_reach_the_helper(bench: &Bench) {
     let eli = someone(bench, "limit-eli");
     let login = || Login::new(bench, "limit").of(&eli);
-    // Who may write no file cannot begin a ledger; what is there already, everybody goes on with.
+    // With RLIMIT_FSIZE 0 no ledger can be created; an existing one continues to work.
     login().sees("before", &IN, &Seen::granted());
     for (what, resource, value) in [
         ("file size", Resource::Fsize, 0),
@@ -296,7 +295,7 @@ fn a_login_needs_no_system_log(bench: &Bench) {
     // Lines that are lost are counted in the ledger, for the next login that has one.
     let login = with_ledger(bench, "log", &fay);
     let unheard = login.folder.join("unheard");
-    // A log that nobody reads takes so many lines, and then no more.
+    // A log without a reader accepts some lines, and then no more.
     let socket = UnixDatagram::bind(&unheard).expect("a socket");
     let filler = UnixDatagram::unbound().expect("a socket");
     filler.set_nonblocking(true).expect("not blocking");

@@ -1,26 +1,26 @@
-//! The PAM host does what hosts do, seen through stacks of libpam's own modules.
+//! The test's PAM host behaves as hosts do: checked with stacks of libpam's own modules.
 
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::{Answer, PamHost, SILENT, Step, Style, code};
 
 pub const CASES: &[Case] = &[
-    ("module::lab_itself::codes_come_through", codes_come_through),
+    ("module::lab_itself::codes_are_returned", codes_are_returned),
     (
         "module::lab_itself::every_step_is_taken",
         every_step_is_taken,
     ),
     (
-        "module::lab_itself::the_conversation_is_seen",
-        the_conversation_is_seen,
+        "module::lab_itself::the_conversation_is_recorded",
+        the_conversation_is_recorded,
     ),
     (
-        "module::lab_itself::what_is_left_behind_is_seen",
-        what_is_left_behind_is_seen,
+        "module::lab_itself::leftovers_are_detected",
+        leftovers_are_detected,
     ),
 ];
 
-fn codes_come_through(bench: &Bench) {
+fn codes_are_returned(bench: &Bench) {
     let folder = bench.folder("codes");
     for (module, wanted) in [
         ("pam_permit.so", code::SUCCESS),
@@ -28,7 +28,7 @@ fn codes_come_through(bench: &Bench) {
     ] {
         bench.stack(&folder, "one", &format!("auth required {module}\n"));
         let seen = PamHost::new("one", Some(&folder))
-            .user("nobody-here")
+            .user("not-here")
             .run_with(&[]);
         assert_eq!(seen.codes(), [wanted], "{module}");
         assert_eq!(seen.before.changes(&seen.after), Vec::<String>::new());
@@ -43,7 +43,7 @@ fn every_step_is_taken(bench: &Bench) {
     bench.stack(&folder, "all", &lines.concat());
     let steps = [
         Step::Authenticate,
-        Step::User("somebody-else".to_owned()),
+        Step::User("another-user".to_owned()),
         Step::Authenticate,
         Step::Credentials,
         Step::Account,
@@ -51,18 +51,18 @@ fn every_step_is_taken(bench: &Bench) {
         Step::CloseSession,
     ];
     let host = PamHost::new("all", Some(&folder))
-        .user("somebody")
+        .user("first-user")
         .steps(&steps);
     let seen = host.clone().run_with(&[]);
     assert_eq!(seen.codes(), [code::SUCCESS; 6]);
-    assert_eq!(seen.user.as_deref(), Some("somebody-else"));
+    assert_eq!(seen.user.as_deref(), Some("another-user"));
     let again = [Step::Authenticate, Step::Restart, Step::Authenticate];
     assert_eq!(host.steps(&again).run_with(&[]).codes(), [code::SUCCESS; 2]);
 }
 
-fn the_conversation_is_seen(bench: &Bench) {
+fn the_conversation_is_recorded(bench: &Bench) {
     let folder = bench.folder("conversation");
-    // pam_unix asks for a password whether it knows the user or not; pam_echo says a text.
+    // pam_unix asks for a password for unknown users, too; pam_echo shows a text.
     bench.stack(&folder, "asks", "auth required pam_unix.so\n");
     let said = folder.join("text");
     lab::scratch::write(&said, 0o644, "hello\n");
@@ -72,7 +72,7 @@ fn the_conversation_is_seen(bench: &Bench) {
         &format!("auth optional pam_echo.so file={}\n", said.display()),
     );
 
-    let host = PamHost::new("asks", Some(&folder)).user("nobody-here");
+    let host = PamHost::new("asks", Some(&folder)).user("not-here");
     for answer in [
         Answer::from("x"),
         Answer::Bytes(vec![0xff; 3000]),
@@ -86,16 +86,16 @@ fn the_conversation_is_seen(bench: &Bench) {
     assert_eq!(host.run_with(&[Answer::HangUp]).messages.len(), 1);
     assert_eq!(host.run_with(&[Answer::Die]).killed_by, Some(9));
 
-    let says = PamHost::new("says", Some(&folder)).user("nobody-here");
+    let says = PamHost::new("says", Some(&folder)).user("not-here");
     assert_eq!(says.run_with(&[]).texts(), ["hello"]);
     assert!(says.flags(SILENT).run_with(&[]).texts().is_empty());
 }
 
-fn what_is_left_behind_is_seen(bench: &Bench) {
+fn leftovers_are_detected(bench: &Bench) {
     let folder = bench.folder("left");
     bench.stack(&folder, "env", "auth required pam_permit.so\n");
     let host = PamHost::new("env", Some(&folder))
-        .user("nobody-here")
+        .user("not-here")
         .env("MARK", "1");
     let seen = host.run_with(&[]);
     assert_eq!(seen.before.fact("variable MARK"), Some("1"));

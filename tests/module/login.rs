@@ -1,13 +1,16 @@
-//! One login through the module, and everything that an outsider sees of it, put together.
+//! One login through the module, and everything that is visible of it from outside.
 
+mod lines;
 mod people;
 mod seen;
+mod typed;
 
 pub use people::{Someone, known, someone, with_outage};
 pub use seen::{
     ASKS, BAD_NUMBER, GRANTED, GUESSES, LATER, NEW_PHONE, NO_CODE, NOT_SENT, NOT_VERIFIED,
     PASSWORD_EXPIRED, RESENT, SENT, STOPPED, Seen, TOO_MANY,
 };
+pub use typed::Say;
 
 use crate::skipped::skip;
 use lab::bench::Bench;
@@ -16,59 +19,24 @@ use lab::pamhost::{Answer, At, Message, PamHost, Transcript};
 use lab::process::program;
 use lab::processes;
 use lab::settings::Settings;
-use lab::twilio::{Sms, Twilio, another};
+use lab::twilio::{Sms, Twilio};
 use rustix::process::Pid;
-use seen::NO_LOG;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-/// Everybody's password.
+/// The password of all test users.
 pub const PASSWORD: &str = "correct horse, battery";
 
-/// What a person types at a prompt.
-#[derive(Clone, Copy, Debug)]
-pub enum Say {
-    /// The right password.
-    Password,
-    /// The code of the newest SMS.
-    Code,
-    /// The code of the first SMS of this run.
-    FirstCode,
-    /// The code of the newest SMS, as it is read aloud.
-    SpacedCode,
-    /// As many digits as a code has, and not those.
-    WrongCode,
-    /// Nothing, after so many seconds.
-    NothingAfter(u64),
-    /// The right password, when the helper has been killed.
-    KilledHelper,
-    Text(&'static str),
-    Bytes(&'static [u8]),
-    /// One letter so many times.
-    Long(usize),
-    /// The code of the newest SMS, typed after so many seconds.
-    CodeAfter(u64),
-    Null,
-    HangUp,
-    Die,
-    /// The right password, and the application has set this `PAM_USER`.
-    PasswordOfAnother(&'static str),
-    /// The code of the newest SMS, and the application has set this `PAM_USER`.
-    CodeOfAnother(&'static str),
-}
-
-/// Copies a program by another process. In this one a fork of somebody else's could hold the copy open
-/// for writing, and what is so cannot be executed.
+/// Copies a program in another process. In this one a concurrent fork could hold the copy open for
+/// writing, and execve(2) then fails with ETXTBSY.
 pub fn copy_program(from: &Path, to: &Path) {
     let status = Command::new("cp").arg(from).arg(to).status();
     assert!(status.is_ok_and(|status| status.success()));
     lab::scratch::set_mode(to, 0o755);
 }
 
-/// A PAM service with settings of its own, and who comes to it. The case's name is the service's, so
-/// that its lines can be told from others in the log.
+/// A PAM service with its own settings, and the user who logs in. The name of the case is the name of the
+/// service, which identifies its log lines.
 pub struct Login<'b> {
     pub bench: &'b Bench,
     pub case: &'static str,
@@ -80,7 +48,7 @@ pub struct Login<'b> {
     host: PamHost,
     twilio: &'b Twilio,
     tag: Option<&'static str>,
-    /// The host's number where it runs, if it is another there.
+    /// The host's process id in its own PID namespace, if it has one.
     pid: Option<u32>,
     rhost: Option<&'static str>,
     user: String,
@@ -91,10 +59,10 @@ pub struct Login<'b> {
 }
 
 impl<'b> Login<'b> {
-    /// Settings that work and do not wait, and a stack of our module alone.
+    /// Settings that work without delays, and a stack of our module alone.
     pub fn new(bench: &'b Bench, case: &'static str) -> Self {
         let folder = bench.folder(case);
-        // libpam logs that there is none, each time.
+        // Without one libpam logs that it is missing, each time.
         bench.stack(&folder, "other", "auth required pam_deny.so\n");
         Self {
             bench,
@@ -121,7 +89,7 @@ impl<'b> Login<'b> {
         }
     }
 
-    /// Who comes.
+    /// The user who logs in.
     pub fn of(self, someone: &Someone) -> Self {
         self.user(someone.person.uid()).number(&someone.number)
     }
@@ -138,7 +106,7 @@ impl<'b> Login<'b> {
         self
     }
 
-    /// By a stand-in of his own.
+    /// With its own stand-in for Twilio.
     pub fn through(mut self, twilio: &'b Twilio) -> Self {
         self.twilio = twilio;
         self.text("twilio.api_url", &twilio.url())
@@ -159,13 +127,13 @@ impl<'b> Login<'b> {
         self
     }
 
-    /// What stands behind `config=` and `helper=`.
+    /// The values of `config=` and `helper=`.
     pub fn arguments(mut self, arguments: &str) -> Self {
         arguments.clone_into(&mut self.arguments);
         self
     }
 
-    /// The stack; `{}` stands for our module's line.
+    /// The stack; `{}` is replaced by our module's line.
     pub fn stack(mut self, stack: &'static str) -> Self {
         self.stack = stack;
         self
@@ -182,13 +150,13 @@ impl<'b> Login<'b> {
         self
     }
 
-    /// Where the person comes from.
+    /// The address of the client.
     pub fn rhost(mut self, rhost: &'static str) -> Self {
         self.rhost = Some(rhost);
         self.host(|host| host.item("rhost", rhost))
     }
 
-    /// The name that the host's program has.
+    /// The name of the host program.
     pub fn tag(mut self, tag: &'static str) -> Self {
         self.tag = Some(tag);
         self
@@ -207,7 +175,7 @@ impl<'b> Login<'b> {
         self.text("code.lifetime", &format!("{seconds}s"))
     }
 
-    /// What the SMS says, with `{}` for the code; otherwise it is the standard text.
+    /// The text of the SMS, with `{}` for the code; otherwise the standard text.
     pub fn sms(mut self, text: &str) -> Self {
         self.sms = Some(text.to_owned());
         self
@@ -232,7 +200,7 @@ impl<'b> Login<'b> {
         self.folder.join("own-helper")
     }
 
-    /// The processes that run it now as a helper. Root alone may look.
+    /// The processes that run it now as a helper. Only root can see them.
     pub fn helpers(&self) -> Vec<Pid> {
         if self.bench.without_world().is_some() {
             skip("only a root with CAP_SYS_PTRACE sees which process is whose helper");
@@ -254,7 +222,7 @@ impl<'b> Login<'b> {
         self.bench.product().line(&self.config())
     }
 
-    /// Runs it and compares all that is seen.
+    /// Runs it and compares everything visible.
     pub fn sees(&self, what: &str, says: &[Say], want: &Seen) -> Transcript {
         let (transcript, seen) = self.run(says, want.log.len());
         assert_eq!(&seen, want, "{}: {what}", self.case);
@@ -271,7 +239,7 @@ impl<'b> Login<'b> {
         })
     }
 
-    /// The same, where somebody sees each prompt and answers it.
+    /// The same; a closure answers each prompt.
     pub fn run_with(
         &self,
         lines: usize,
@@ -280,7 +248,7 @@ impl<'b> Login<'b> {
         self.run_watched(lines, person, |_, _| {})
     }
 
-    /// The same, where somebody looks at the host whenever it waits.
+    /// The same; a closure inspects the host whenever it waits.
     pub fn run_watched(
         &self,
         lines: usize,
@@ -315,20 +283,20 @@ impl<'b> Login<'b> {
                 .iter()
                 .map(|message| self.shown(message, &logins))
                 .collect(),
-            log: lines.iter().map(|line| self.told(line)).collect(),
+            log: lines.iter().map(|line| self.brief(line)).collect(),
             sms: sms.len(),
             unread: self.bench.without_world().is_some(),
         };
         (transcript, seen)
     }
 
-    /// Runs it and judges nothing: for whoever makes the host's items what no host would.
+    /// Runs it and checks nothing: for hosts with unusual items.
     pub fn transcript(&self, person: impl FnMut(&Message) -> Answer) -> Transcript {
         self.set_up();
         self.watched(person, |_, _| {})
     }
 
-    /// The same when settings and stack are written, where somebody looks at the host.
+    /// The same with settings and stack written already; a closure inspects the host.
     pub fn watched(
         &self,
         person: impl FnMut(&Message) -> Answer,
@@ -357,8 +325,7 @@ impl<'b> Login<'b> {
         self.bench.stack(&self.folder, self.case, &stack);
     }
 
-    /// Many at once, each a host and a helper of its own, and the same answers to each: what PAM
-    /// was told, in no order.
+    /// Many at once, each with its own host and helper, and the same answers: the PAM codes, in no order.
     pub fn storm(&self, many: usize, answer: impl Fn(&Message) -> Answer + Sync) -> Vec<i32> {
         self.set_up();
         std::thread::scope(|scope| {
@@ -369,67 +336,6 @@ impl<'b> Login<'b> {
                 .map(|login| login.join().expect("a login"));
             codes.collect()
         })
-    }
-
-    /// The newest line of this service, as it was written.
-    pub fn newest_line(&self) -> String {
-        let lines = self.readable();
-        lines.last().expect("a line").message.clone()
-    }
-
-    /// The newest lines of this service, taken apart.
-    pub fn newest_lines(&self, number: usize) -> Vec<Line> {
-        let mut lines = self.readable();
-        lines.split_off(lines.len() - number)
-    }
-
-    /// A field of that line.
-    pub fn newest_field(&self, name: &str) -> String {
-        let lines = self.readable();
-        let field = lines.last().expect("a line").field(name);
-        field.unwrap_or_else(|| panic!("no {name}=")).to_owned()
-    }
-
-    fn answer(&self, say: Say, arrived: usize) -> Answer {
-        let newest = || {
-            let sms = self.arrived();
-            let sms = sms.get(arrived..).and_then(<[Sms]>::last);
-            sms.unwrap_or_else(|| panic!("{}: no SMS to {}", self.case, self.number))
-                .code()
-        };
-        match say {
-            Say::Password => PASSWORD.into(),
-            Say::Code => newest().into(),
-            Say::FirstCode => self.arrived()[arrived].code().into(),
-            Say::SpacedCode => {
-                let code = newest();
-                format!(" {} - {} ", &code[..3], &code[3..]).into()
-            }
-            Say::NothingAfter(seconds) => {
-                std::thread::sleep(Duration::from_secs(seconds));
-                "".into()
-            }
-            Say::KilledHelper => {
-                for pid in self.helpers() {
-                    rustix::process::kill_process(pid, rustix::process::Signal::KILL)
-                        .expect("the helper is there");
-                }
-                PASSWORD.into()
-            }
-            Say::WrongCode => another(&newest()).into(),
-            Say::Text(text) => text.into(),
-            Say::Bytes(bytes) => Answer::Bytes(bytes.to_vec()),
-            Say::Long(length) => "x".repeat(length).into(),
-            Say::CodeAfter(seconds) => {
-                std::thread::sleep(Duration::from_secs(seconds));
-                newest().into()
-            }
-            Say::Null => Answer::Null,
-            Say::HangUp => Answer::HangUp,
-            Say::Die => Answer::Die,
-            Say::PasswordOfAnother(name) => Answer::Renamed(name.to_owned(), PASSWORD.to_owned()),
-            Say::CodeOfAnother(name) => Answer::Renamed(name.to_owned(), newest()),
-        }
     }
 
     /// Every SMS that reached this login's phone.
@@ -443,46 +349,5 @@ impl<'b> Login<'b> {
         let asked = |body: &[u8]| String::from_utf8_lossy(body).contains(number);
         let requests = self.twilio.requests();
         requests.iter().filter(|post| asked(&post.body)).count()
-    }
-
-    /// The lines of this service so far, for a case that needs them.
-    fn readable(&self) -> Vec<Line> {
-        if self.bench.without_world().is_some() {
-            skip(NO_LOG);
-        }
-        self.logged()
-    }
-
-    /// The lines of this service so far.
-    fn logged(&self) -> Vec<Line> {
-        if self.bench.without_world().is_some() {
-            return Vec::new();
-        }
-        let head = format!("pam_sms_otp({}:auth): ", self.case);
-        let mut lines = self.bench.world().log().lines_that_begin(&head);
-        // What libpam itself says in the name of whoever asked.
-        lines.retain(|line| !line.message.ends_with(": conversation failed"));
-        lines
-    }
-
-    /// The lines, when there are so many and all that was written is read.
-    fn settle(&self, wanted: usize) -> Vec<Line> {
-        if self.bench.without_world().is_some() {
-            return Vec::new();
-        }
-        let until = Instant::now() + Duration::from_secs(5);
-        while self.logged().len() < wanted && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let mark = format!("the end of {} at {until:?}", self.case);
-        let socket = UnixDatagram::unbound().expect("a socket");
-        socket
-            .send_to(mark.as_bytes(), "/dev/log")
-            .expect("our /dev/log");
-        self.bench
-            .world()
-            .log()
-            .wait_for(&[&mark], Duration::from_secs(10));
-        self.logged()
     }
 }

@@ -1,4 +1,4 @@
-//! Who is to prove himself, and how long a refusal takes.
+//! Which user has to authenticate, and how long a refusal takes.
 
 use super::login::{
     ASKS, GUESSES, Login, NOT_SENT, NOT_VERIFIED, SENT, Say, Seen, TOO_MANY, someone,
@@ -13,24 +13,24 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "module::policy::the_caller_proves_himself",
-        the_caller_proves_himself,
+        "module::policy::the_caller_authenticates",
+        the_caller_authenticates,
     ),
     (
-        "module::policy::a_caller_who_is_nobody_is_refused",
-        a_caller_who_is_nobody_is_refused,
+        "module::policy::an_unknown_caller_is_refused",
+        an_unknown_caller_is_refused,
     ),
     (
-        "module::policy::refusals_leave_after_the_same_time",
-        refusals_leave_after_the_same_time,
+        "module::policy::refusals_return_after_the_same_time",
+        refusals_return_after_the_same_time,
     ),
     (
-        "module::policy::what_is_wrong_here_leaves_at_once",
-        what_is_wrong_here_leaves_at_once,
+        "module::policy::local_failures_return_at_once",
+        local_failures_return_at_once,
     ),
 ];
 
-/// As su has it: the target's password was proved, the caller's phone is asked.
+/// As in su: the stack verified the target's password, and the code goes to the caller's phone.
 fn su<'b>(bench: &'b Bench, service: &'static str, target: &str, caller: &Account) -> Login<'b> {
     Login::new(bench, service)
         .user(target)
@@ -39,7 +39,7 @@ fn su<'b>(bench: &'b Bench, service: &'static str, target: &str, caller: &Accoun
         .host(|host| host.setuid_for(caller))
 }
 
-fn the_caller_proves_himself(bench: &Bench) {
+fn the_caller_authenticates(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
@@ -80,7 +80,7 @@ fn the_caller_proves_himself(bench: &Bench) {
         );
     }
     assert!(bench.twilio().sms_to(&leo.number).is_empty());
-    // The environment names nobody.
+    // The environment is not used.
     let login = su(bench, "caller", "root", &account)
         .number(&kai.number)
         .host(|host| {
@@ -92,7 +92,7 @@ fn the_caller_proves_himself(bench: &Bench) {
     assert_eq!(seen.codes(), [code::SUCCESS]);
 }
 
-fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
+fn an_unknown_caller_is_refused(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
@@ -106,14 +106,14 @@ fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
         home: mia.home.clone(),
     };
     let system = "denied reason=system-user";
-    let told = "denied caller=caller-mia first=stack reason=no-such-user";
-    // The target's password was proved when the directory is asked: then the person is told.
+    let line = "denied caller=caller-mia first=stack reason=no-such-user";
+    // The stack has verified a password, so the refusal has a text.
     let rows = [
         (
             "not in the directory",
             mia.clone(),
             &[NOT_VERIFIED][..],
-            told,
+            line,
         ),
         ("root", other(0), &[], system),
         ("daemon", other(1), &[], system),
@@ -128,7 +128,7 @@ fn a_caller_who_is_nobody_is_refused(bench: &Bench) {
     }
 }
 
-/// A refusal that could tell names or passwords apart.
+/// A refusal that could reveal a name or a password.
 struct Refusal {
     what: &'static str,
     user: &'static str,
@@ -162,7 +162,7 @@ const JUNK: &[Say] = &[Say::Text("\u{8}\n\r\u{7f}INCORRECT")];
 
 #[rustfmt::skip]
 const REFUSALS: [Refusal; 10] = [
-    row("time-unknown", "time-nobody", TYPED, code::USER_UNKNOWN, "no-such-user"),
+    row("time-unknown", "time-no-entry", TYPED, code::USER_UNKNOWN, "no-such-user"),
     row("time-system", "daemon", TYPED, code::USER_UNKNOWN, "system-user"),
     row("time-wrong", NED, &[Say::Text("wrong")], code::AUTH_ERR, "wrong-password"),
     row("time-empty", NED, &[Say::Text("")], code::AUTH_ERR, "wrong-password"),
@@ -183,12 +183,12 @@ const REFUSALS: [Refusal; 10] = [
     },
 ];
 
-fn refusals_leave_after_the_same_time(bench: &Bench) {
+fn refusals_return_after_the_same_time(bench: &Bench) {
     someone(bench, NED);
     someone(bench, "time-two");
     let second = Person::new("time-two").bind_answers(0, "");
     bench.slapd().add(&second);
-    // Each only waits: they wait together.
+    // They only wait, so they run at the same time.
     let times: Vec<(&str, u128)> = std::thread::scope(|scope| {
         let threads: Vec<_> = REFUSALS
             .iter()
@@ -197,7 +197,7 @@ fn refusals_leave_after_the_same_time(bench: &Bench) {
         let ended = threads.into_iter().map(|t| t.join().expect("no panic"));
         ended.flatten().collect()
     });
-    // Two seconds, give or take a quarter; on top of it what a busy machine takes.
+    // Two seconds, plus or minus a quarter, and the delays of a busy machine.
     for (what, millis) in &times {
         assert!((1500..=4000).contains(millis), "{what}: {millis} ms");
     }
@@ -206,7 +206,7 @@ fn refusals_leave_after_the_same_time(bench: &Bench) {
     assert!(spread.is_some_and(|millis| millis > 50), "{spread:?}");
 }
 
-/// Three of these, one after the other: how many milliseconds each took.
+/// Three of these, one after the other: the milliseconds of each.
 fn samples(bench: &Bench, row: &Refusal) -> [(&'static str, u128); 3] {
     let login = Login::new(bench, row.what)
         .user(row.user)
@@ -226,7 +226,7 @@ fn samples(bench: &Bench, row: &Refusal) -> [(&'static str, u128); 3] {
     samples
 }
 
-fn what_is_wrong_here_leaves_at_once(bench: &Bench) {
+fn local_failures_return_at_once(bench: &Bench) {
     let oli = someone(bench, "once-oli");
     let dead = Refused::new();
     let login = || {

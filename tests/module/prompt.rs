@@ -1,4 +1,4 @@
-//! The code prompt: what may be typed there, and what becomes of it.
+//! The code prompt: what may be typed, and the result.
 
 use super::login::{ASKS, GUESSES, Login, NO_CODE, RESENT, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
@@ -12,20 +12,20 @@ pub const CASES: &[Case] = &[
         wrong_codes_are_counted,
     ),
     (
-        "module::prompt::nothing_asks_for_the_same_code_again",
-        nothing_asks_for_the_same_code_again,
+        "module::prompt::an_empty_answer_sends_the_same_code_again",
+        an_empty_answer_sends_the_same_code_again,
     ),
     (
-        "module::prompt::a_resend_that_fails_is_said_so",
-        a_resend_that_fails_is_said_so,
+        "module::prompt::a_failed_resend_is_shown",
+        a_failed_resend_is_shown,
     ),
     (
-        "module::prompt::what_is_no_code_is_no_try",
-        what_is_no_code_is_no_try,
+        "module::prompt::input_that_is_not_a_code_is_not_a_try",
+        input_that_is_not_a_code_is_not_a_try,
     ),
     (
-        "module::prompt::hanging_up_after_the_sms_is_noted",
-        hanging_up_after_the_sms_is_noted,
+        "module::prompt::disconnecting_after_the_sms_is_logged",
+        disconnecting_after_the_sms_is_logged,
     ),
     (
         "module::prompt::an_expired_code_is_replaced_once",
@@ -49,7 +49,7 @@ const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 const ENDED: &str = "denied first=password reason=no-code";
 const ABANDONED: &str = "denied first=password reason=abandoned";
 
-/// What is typed after the password, and what is seen then.
+/// What is typed after the password, and what is visible then.
 type Row<'a> = (&'a str, &'a [Say], i32, &'a [&'a str], &'a [&'a str], usize);
 
 fn all(login: &Login, rows: &[Row]) {
@@ -97,7 +97,7 @@ fn wrong_codes_are_counted(bench: &Bench) {
     assert_eq!(bench.slapd().binds(&ann.person.dn()), 3);
 }
 
-fn nothing_asks_for_the_same_code_again(bench: &Bench) {
+fn an_empty_answer_sends_the_same_code_again(bench: &Bench) {
     let bob = someone(bench, "resend-bob");
     let login = Login::new(bench, "resend").of(&bob);
     let nothing = Text("");
@@ -154,7 +154,7 @@ fn nothing_asks_for_the_same_code_again(bench: &Bench) {
     all(&login, rows);
     let codes: Vec<String> = login.arrived().iter().map(lab::twilio::Sms::code).collect();
     assert_eq!(codes[0], codes[1]);
-    // It may wait at Twilio for as long as the code lives, and no longer.
+    // Twilio may delay it for the lifetime of the code, and no longer.
     let rows: &[Row] = &[(
         "later",
         &[Say::NothingAfter(2), Code],
@@ -181,7 +181,7 @@ fn nothing_asks_for_the_same_code_again(bench: &Bench) {
     all(&none, rows);
 }
 
-fn a_resend_that_fails_is_said_so(bench: &Bench) {
+fn a_failed_resend_is_shown(bench: &Bench) {
     let cat = someone(bench, "unsent-cat");
     let refused = Answers::Refused {
         http: 500,
@@ -204,7 +204,7 @@ fn a_resend_that_fails_is_said_so(bench: &Bench) {
     all(&login, rows);
 }
 
-fn what_is_no_code_is_no_try(bench: &Bench) {
+fn input_that_is_not_a_code_is_not_a_try(bench: &Bench) {
     let dan = someone(bench, "no-code-dan");
     let login = Login::new(bench, "no-code").of(&dan);
     let ends: &[&str] = &[SENT, NOT_A_CODE, NOT_A_CODE, NO_CODE];
@@ -298,7 +298,7 @@ fn what_is_no_code_is_no_try(bench: &Bench) {
     all(&login, rows);
 }
 
-fn hanging_up_after_the_sms_is_noted(bench: &Bench) {
+fn disconnecting_after_the_sms_is_logged(bench: &Bench) {
     let eve = someone(bench, "hang-eve");
     let login = Login::new(bench, "hang").of(&eve);
     let log: &[&str] = &["sent", ABANDONED];
@@ -328,7 +328,7 @@ fn an_expired_code_is_replaced_once(bench: &Bench) {
         .set("code.resends", "1");
     let rows: &[Row] = &[(
         "twice too late",
-        // The right code, too late, is no try; a new one comes; too late again is the end.
+        // The right code after its lifetime is not a try and is replaced; the second time it ends the login.
         &[Say::CodeAfter(6), Say::CodeAfter(6)],
         code::MAXTRIES,
         &[SENT, EXPIRED, "!The code has expired. (login LOGIN)"],

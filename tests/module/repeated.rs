@@ -1,5 +1,5 @@
 //! What is kept between the calls on one PAM handle: the pause between two SMS, and that a code prompt
-//! was shown. And which hosts are told of an outage.
+//! was shown; and in which hosts an outage is returned as one.
 
 use super::login::{ASKS, LATER, Login, NOT_SENT, SENT, Say, Seen, someone, with_outage};
 use crate::Case;
@@ -26,7 +26,7 @@ const ASK: Step = Step::Authenticate;
 const ABANDONED: &str = "denied first=password reason=abandoned";
 const LIMITED: &str = "denied first=password reason=limited";
 const OUTAGE: &str = "failed stage=directory reason=outage";
-/// An answer from memory takes no helper.
+/// A remembered result starts no helper.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
 fn name(name: &str) -> Step {
@@ -65,7 +65,7 @@ fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
     let cy = someone(bench, "shown-cy");
     with_outage(bench, "shown-down");
     let down = "shown-down";
-    // It is one past for all names of a handle, and a new handle has none.
+    // The history belongs to the handle, for all names; a new handle has none.
     let steps = [
         name(down),
         ASK,
@@ -98,7 +98,7 @@ fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
         ),
     );
     assert!(seen.results[2].1 < AT_ONCE, "it is remembered");
-    // Within one call: the code expires while Twilio is away.
+    // Within one call: the code expires while Twilio cannot be reached.
     let twilio = "failed stage=twilio reason=outage";
     let gone = Login::new(bench, "shown")
         .of(&cy)
@@ -145,7 +145,7 @@ fn an_outage_in_a_setuid_host_is_a_service_error(bench: &Bench) {
     );
     let other = login("setuid-other", "2s").host(|host| host.setuid_for(&caller));
     let seen = other.sees("another user's", &[Password], &want(code::SERVICE_ERR));
-    // It is delayed and remembered as an outage is.
+    // It is delayed and remembered like an outage.
     assert!(seen.results[0].1 >= Duration::from_millis(1500));
     assert!(seen.results[1].1 < AT_ONCE);
 }

@@ -1,4 +1,4 @@
-//! The servers that the table's logins go to, good ones and bad ones.
+//! The servers of the table's logins, working and failing ones.
 
 use super::{Row, Spoil};
 use crate::module::{Login, Say, Seen, someone};
@@ -23,19 +23,19 @@ pub struct Ground<'b> {
     pub redis: Redis,
     /// Knows where that one is.
     pub sentinel: Redis,
-    /// Any server of TLS shows its certificate before a word of its own protocol.
+    /// Any TLS server shows its certificate before its own protocol begins.
     pub untrusted: Vec<(Identity, Twilio)>,
-    /// For what is said before TLS.
+    /// For messages before TLS.
     pub untrusted_directory: Slapd,
-    /// Nobody listens.
+    /// No server listens.
     pub refused: Refused,
-    /// Nobody answers.
+    /// The server accepts and never answers.
     pub full: Full,
 }
 
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
-/// How many there are: each has a first person of its own.
+/// The number of workers: each has its own first user.
 static GROUNDS: AtomicU32 = AtomicU32::new(0);
 
 impl<'b> Ground<'b> {
@@ -54,14 +54,14 @@ impl<'b> Ground<'b> {
             refused: Refused::new(),
             full: Full::new(),
         };
-        // From now on the server has the scripts: no login needs a turn more for one.
+        // From now on the server has the scripts: no login needs another round trip for one.
         let number = GROUNDS.fetch_add(1, Ordering::Relaxed);
         let name: &'static str = format!("faults-first-{number}").leak();
         let first = Login::new(bench, name).of(&someone(bench, name));
         let url = format!("redis://127.0.0.1:{}", ground.redis.port());
         let says = [Say::Password, Say::Code];
         ground
-            .fleet(first, &url)
+            .shared_ledger(first, &url)
             .sees("the first", &says, &Seen::granted());
         ground
     }
@@ -70,8 +70,8 @@ impl<'b> Ground<'b> {
         self.bench.certs().ca().display().to_string()
     }
 
-    /// A login whose fleet has its ledger there, and that ends when it is out of reach.
-    pub fn fleet(&self, login: Login<'b>, url: &str) -> Login<'b> {
+    /// A login with a shared ledger there, which is refused when that cannot be reached.
+    pub fn shared_ledger(&self, login: Login<'b>, url: &str) -> Login<'b> {
         let key = login.folder.join("key");
         lab::scratch::write(&key, 0o600, KEY);
         login

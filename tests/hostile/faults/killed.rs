@@ -1,4 +1,4 @@
-//! The host is killed while its helper waits for somebody: at each stage that can be waited at.
+//! The host is killed while its helper waits, at each stage with a wait.
 
 use super::directory;
 use super::ground::Ground;
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A helper hears at once that its host has gone; this is for a machine that does much else.
+/// A helper detects at once that its host has ended; this bound is for a busy machine.
 const MOMENT: Duration = Duration::from_secs(3);
 
-pub fn a_host_that_is_killed_at_any_stage_leaves_nobody(bench: &Bench) {
+pub fn a_host_that_is_killed_at_any_stage_leaves_no_process(bench: &Bench) {
     let ground = Ground::new(bench);
     let silent = format!("{:?}", Fault::Silent);
     let by_deadline = format!("{silent}, by deadline");
@@ -60,7 +60,7 @@ impl Worker {
             .unwrap_or(&self.strange);
         let spoilt = (row.spoil)(Login::new(bench, self.case).of(who).own_helper());
         let what = format!("{}: {}", row.stage, row.fault);
-        // No time-out of ours may end it first.
+        // No timeout may end it first.
         let mut login = spoilt.login;
         for key in ["ldap.timeout", "twilio.timeout"] {
             login = login.text(key, "60s");
@@ -75,7 +75,7 @@ impl Worker {
                 if let Some(middle) = &middle {
                     assert!(middle.wait(Duration::from_secs(20)), "{what}");
                 } else {
-                    // Who swallows packets cannot say that he has got one.
+                    // A server that drops packets cannot report that it received one.
                     let until = Instant::now() + Duration::from_secs(20);
                     while login.helpers().is_empty() && Instant::now() < until {
                         thread::sleep(Duration::from_millis(5));
@@ -95,7 +95,7 @@ impl Worker {
     }
 }
 
-/// Kills the parent's parent of the one helper there is.
+/// Kills the host: the parent of the helper's parent.
 fn kill_host(login: &Login, what: &str) {
     let helpers = login.helpers();
     let [helper] = helpers[..] else {

@@ -1,4 +1,4 @@
-//! The fleet's ledger, and this host's own.
+//! The shared ledger, and this host's own.
 
 use super::ground::{Ground, row};
 use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
@@ -15,14 +15,13 @@ fn unsent(code: i32, reason: &str) -> Seen {
     Seen::new(&[code], &[ASKS, NOT_SENT], &[&line], 0)
 }
 
-/// After one. An outage, too, is a service error then: the user has seen a code prompt.
+/// After one. An outage is a service error as well then: the user has seen a code prompt.
 fn sent(reason: &str) -> Seen {
     let line = format!("failed stage=ledger reason={reason}");
     Seen::new(&[LOCAL], &[ASKS, SENT, NOT_SENT], &["sent", &line], 1)
 }
 
-/// The right code was typed and was compared: only that it was cannot be written down. The try stays
-/// counted.
+/// The right code was typed and compared; only the success cannot be recorded. The try stays counted.
 fn recorded(reason: &str) -> Seen {
     let line = format!("failed stage=ledger reason={reason}");
     Seen::new(
@@ -33,7 +32,7 @@ fn recorded(reason: &str) -> Seen {
     )
 }
 
-/// Turns of a talk with Redis in the clear.
+/// Round trips with Redis without TLS.
 const ROLE: usize = 1;
 const ADMIT: usize = 2;
 const TRY: usize = 3;
@@ -54,7 +53,7 @@ fn between<'b>(
     let middle = Middle::start(real, turn, fault.clone());
     let url = format!("{scheme}://127.0.0.1:{}", middle.port());
     Spoilt {
-        login: ground.fleet(login, &url),
+        login: ground.shared_ledger(login, &url),
         middle: Some(middle),
     }
 }
@@ -78,7 +77,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             let (what, want) = (format!("{what} {scheme}"), unsent(OUTAGE, "outage"));
             rows.push(row("ledger: connect", what, &IN, &want, move |login| {
                 ground
-                    .fleet(login, &url)
+                    .shared_ledger(login, &url)
                     .text("ledger.timeout", STEP)
                     .into()
             }));
@@ -109,7 +108,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             format!("{identity:?}"),
             &IN,
             &want,
-            move |login| ground.fleet(login, &url).into(),
+            move |login| ground.shared_ledger(login, &url).into(),
         ));
     }
     rows
@@ -169,7 +168,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     rows
 }
 
-/// Whoever is asked where the ledger is.
+/// A Sentinel or cluster node that is asked where the ledger is.
 fn sentinel<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let said = |text: &str| {
         let bytes = text.replace('\n', "\r\n").into_bytes();
@@ -190,7 +189,7 @@ fn sentinel<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             })
         })
         .collect();
-    // Nobody is led to a port that the settings do not name.
+    // No server can redirect to a port that the settings do not name.
     let elsewhere = said("*2\n$9\n127.0.0.1\n$1\n9\n").1;
     let refused = unsent(LOCAL, "refused");
     rows.push(row(
@@ -208,12 +207,14 @@ fn before_the_sentinel<'b>(ground: &'b Ground<'b>, login: Login<'b>, fault: &Fau
     let (at, master) = (middle.port(), ground.redis.port());
     let url = format!("redis+sentinel://127.0.0.1:{at}/lab:{master}");
     Spoilt {
-        login: ground.fleet(login, &url).text("ledger.timeout", STEP),
+        login: ground
+            .shared_ledger(login, &url)
+            .text("ledger.timeout", STEP),
         middle: Some(middle),
     }
 }
 
-/// What is done below this host's own ledger.
+/// Faults of this host's own ledger.
 type Spoil = fn(&Path);
 
 fn own<'b>() -> Vec<Row<'b>> {
@@ -230,7 +231,7 @@ fn own<'b>() -> Vec<Row<'b>> {
         ("a file in place of its folder", |path| {
             lab::scratch::write(path, 0o600, "");
         }),
-        ("a folder of somebody else's", |path| {
+        ("a folder of another user", |path| {
             std::fs::create_dir(path).expect("a folder");
             std::os::unix::fs::chown(path, Some(4711), Some(4711)).expect("root may chown");
         }),
@@ -242,7 +243,7 @@ fn own<'b>() -> Vec<Row<'b>> {
             inside(path, b"#!/bin/sh\n");
         }),
         ("a sector of zeros", |path| inside(path, &[0; 4096])),
-        ("a pipe that nobody writes", |path| {
+        ("a pipe without a writer", |path| {
             std::fs::create_dir(path).expect("a folder");
             lab::scratch::set_mode(path, 0o700);
             fifo(&path.join("ledger"));
@@ -267,7 +268,7 @@ fn own<'b>() -> Vec<Row<'b>> {
     rows
 }
 
-/// A disk of its own, in the tests' private machine.
+/// A separate disk in the tests' private machine.
 fn disk(path: &Path) {
     std::fs::create_dir(path).expect("a folder");
     mount(&["-t", "tmpfs", "-o", "size=64k,mode=0700", "lab"], path);
@@ -284,7 +285,7 @@ fn fill(path: &Path) {
     while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
 }
 
-/// A place that no other row has.
+/// A path that no other row uses.
 pub fn fresh(login: &Login) -> std::path::PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static SERIAL: AtomicU32 = AtomicU32::new(0);

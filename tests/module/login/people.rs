@@ -1,17 +1,17 @@
-//! Who comes.
+//! Users of the directory and of this machine.
 
 use super::PASSWORD;
 use lab::bench::Bench;
 use lab::slapd::Person;
 use lab::world::User;
 
-/// Somebody with an entry in the directory and a phone.
+/// A user with an entry in the directory and a phone.
 pub struct Someone {
     pub person: Person,
     pub number: String,
 }
 
-/// Adds a person with the password and a verified phone of his own.
+/// Adds a user with the password and their own verified phone.
 pub fn someone(bench: &Bench, name: &str) -> Someone {
     let number = bench.number();
     let person = Person::new(name).password(PASSWORD).phone(&number);
@@ -19,8 +19,8 @@ pub fn someone(bench: &Bench, name: &str) -> Someone {
     Someone { person, number }
 }
 
-/// The same with an account on this machine, so that things are begun for him ahead. `None`: the
-/// machine's accounts are not ours.
+/// The same with an account on this machine, so that connections are prefetched. `None`: the machine's
+/// accounts are not ours.
 pub fn known(bench: &Bench, name: &str) -> Option<Someone> {
     bench.without_world().is_none().then(|| {
         bench.world().add(&User::new(name));
@@ -28,7 +28,7 @@ pub fn known(bench: &Bench, name: &str) -> Option<Someone> {
     })
 }
 
-/// Adds a person whose bind meets a directory that is busy.
+/// Adds a user whose bind is answered with `busy`.
 pub fn with_outage(bench: &Bench, name: &str) {
     let person = Person::new(name)
         .bind_answers(51, "")

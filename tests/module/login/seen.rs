@@ -1,4 +1,4 @@
-//! What an outsider sees of a login: codes, screen, log and SMS, brought into a form that can be compared.
+//! What is visible of a login from outside: codes, screen, log and SMS, in a form that can be compared.
 
 use super::{Login, PASSWORD};
 use crate::skipped::skip;
@@ -8,7 +8,7 @@ use lab::slapd::Slapd;
 use lab::twilio::Sms;
 use std::collections::BTreeSet;
 
-/// What stands on screen. A sign tells how: `*` a prompt whose answer is hidden, `>` a prompt whose
+/// A text on the screen, with a sign in front: `*` a prompt whose answer is hidden, `>` a prompt whose
 /// answer is shown, `!` an error, `-` a text. A masked number is `PHONE`, a login's number `LOGIN`.
 pub const ASKS: &str = "*Password: ";
 pub const SENT: &str = ">Code sent to PHONE. Verification code: ";
@@ -24,31 +24,31 @@ pub const NEW_PHONE: &str =
     "!Your new phone number cannot be used yet. Ask your administrator. (login LOGIN)";
 pub const PASSWORD_EXPIRED: &str =
     "!Your password has expired. Change it, then log in again. (login LOGIN)";
-/// How long it is stands where `WAIT` is.
+/// `WAIT` is replaced by the duration.
 pub const LATER: &str = "!Too many codes. Try again in WAIT. (login LOGIN)";
 /// After three wrong codes in other logins.
 pub const GUESSES: &str = "-3 wrong codes were entered since your last login.";
 pub const TOO_MANY: &str = "!Too many wrong codes. (login LOGIN)";
 
-/// The lines of a login that went well.
+/// The lines of a granted login.
 pub const GRANTED: &[&str] = &["sent", "granted"];
 
-/// What an outsider sees of a run.
+/// What is visible of a run from outside.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// What PAM was told, for each step that has a code.
+    /// The PAM code of each step that has one.
     pub(super) codes: Vec<i32>,
     pub(super) screen: Vec<String>,
-    /// Event and fields of each line, without those that every line has. `user=?` stands where the
+    /// Event and fields of each line, without those that every line has. `user=?` is kept where the
     /// name was not written.
     pub(super) log: Vec<String>,
     /// How many SMS arrived.
     pub(super) sms: usize,
-    /// Whether the log is another machine's, and so not ours to read: then any is as good.
+    /// Whether the log belongs to the real machine and is not read: then any log is accepted.
     pub(super) unread: bool,
 }
 
-/// Why a case that judges lines of the log is skipped.
+/// Why a case that checks log lines is skipped.
 pub(super) const NO_LOG: &str = "without a private machine the system's log is not ours to read";
 
 impl PartialEq for Seen {
@@ -72,17 +72,17 @@ impl Seen {
         }
     }
 
-    /// Password, SMS, code, in.
+    /// Password, SMS, code, granted.
     pub fn granted() -> Self {
         Self::new(&[code::SUCCESS], &[ASKS, SENT], GRANTED, 1)
     }
 
-    /// In, without being asked for a password.
+    /// Granted, without a password prompt.
     pub fn granted_by_code() -> Self {
         Self::new(&[code::SUCCESS], &[SENT], GRANTED, 1)
     }
 
-    /// Refused after the password prompt, with this line and no word.
+    /// Refused after the password prompt, with this line and without a text.
     pub fn refused(code: i32, line: &str) -> Self {
         Self::new(&[code], &[ASKS], &[line], 0)
     }
@@ -92,7 +92,7 @@ impl Seen {
         Self::new(&[code], &[], &[line], 0)
     }
 
-    /// Refused after the right password, with a last word, before any SMS.
+    /// Refused after the right password, with a text, before any SMS.
     pub fn unsent(code: i32, text: &str, line: &str) -> Self {
         Self::new(&[code], &[ASKS, text], &[line], 0)
     }
@@ -129,7 +129,7 @@ impl Seen {
 }
 
 impl Login<'_> {
-    /// What has to be so in every login.
+    /// What is true of every login.
     pub(super) fn judge(&self, seen: &Transcript, lines: &[Line], sms: &[Sms]) {
         let case = self.case;
         assert_eq!(seen.stray, "", "{case}: stray output");
@@ -156,7 +156,7 @@ impl Login<'_> {
             assert_eq!(line.severity, severity, "{case}: {raw}");
             assert_eq!(line.tag, self.tag.unwrap_or(&program), "{case}: {raw}");
             assert_eq!(line.field("rhost"), self.rhost, "{case}: {raw}");
-            // The module's own line goes through syslog(3), whose pid is for the host to ask for.
+            // The module's own line goes through syslog(3), where the host decides whether a pid is logged.
             let own = line.field("stage") == Some("helper");
             assert!(
                 line.pid == self.pid.or(Some(seen.pid)) || own && line.pid.is_none(),
@@ -172,7 +172,7 @@ impl Login<'_> {
                     "{case}: {secret} in {raw}"
                 );
             }
-            // As a word: a login's or a message's own number may hold the same digits.
+            // As a whole word: a login's or a message's number may contain the same digits.
             let mut words = raw.split(|c: char| !c.is_ascii_alphanumeric());
             assert!(!words.any(|word| codes.contains(word)), "{case}: {raw}");
         }
@@ -214,7 +214,7 @@ impl Login<'_> {
             text = format!("{before}{again}WAIT{}", &rest[end..]);
         }
         if self.bench.without_world().is_some() {
-            // Without a log nobody knows which number it is.
+            // Without a log the number is not known.
             if let Some((before, rest)) = text.split_once("(login ") {
                 let end = rest.find(')').unwrap_or(rest.len());
                 text = format!("{before}(login LOGIN{}", &rest[end..]);
@@ -223,9 +223,9 @@ impl Login<'_> {
         format!("{sign}{text}")
     }
 
-    /// A line without what every line has: the module's name, login, user, rhost, and what differs
+    /// A line without the parts that every line has (the module's name, login, user, rhost) and without what differs
     /// each time.
-    pub(super) fn told(&self, line: &Line) -> String {
+    pub(super) fn brief(&self, line: &Line) -> String {
         let case = self.case;
         let login = line.field("login").unwrap_or_default();
         let hex = login.len() == 8 && login.bytes().all(|b| b.is_ascii_hexdigit());
