@@ -11,7 +11,7 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use crate::{
     config::{self, Settings},
-    deadline::{Deadline, Standstill},
+    deadline::Deadline,
     ledger::{self, Backend, FallbackStore},
     sys,
 };
@@ -162,7 +162,7 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<(Option<String>, Verb), 
 
 /// The ledgers. Whoever is root may stop this process as he likes.
 fn books(settings: &Settings) -> FallbackStore {
-    FallbackStore::open(&settings.ledger, Box::new(Standstill::default))
+    FallbackStore::open(&settings.ledger)
 }
 
 /// The settings that hold for no service in particular.

@@ -8,11 +8,9 @@
     reason = "this is the room that reads the clock"
 )]
 
-mod pulse;
-mod standstill;
+mod wait;
 
-pub use pulse::{Duty, OnDuty, Rest, hear, in_turns, receive, sleep, standstill, turn, turned};
-pub use standstill::{Reading, Standstill};
+pub use wait::{Late, Wait};
 
 use std::time::Duration;
 
@@ -73,6 +71,12 @@ impl Deadline {
     #[must_use]
     pub fn or_within(self, while_: Duration) -> Self {
         self.min(Self::within(while_))
+    }
+
+    /// This deadline and a while later.
+    #[must_use]
+    pub const fn extended(self, while_: Duration) -> Self {
+        Self(self.0.after(while_))
     }
 
     /// What is left, down to nothing.

@@ -1,12 +1,11 @@
 //! One login's process: request in, settings read, rooms opened, story told, verdict out.
 #![forbid(unsafe_code)]
 
+mod host_watcher;
 mod remote;
 mod rooms;
 #[cfg(test)]
 mod tests;
-mod watch;
-mod work;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,7 +19,7 @@ use protocol::{Code as Pam, FromHelper, Header, Verdict};
 use crate::{
     auth_log::{AuthLog, LogContext, LoginEvents},
     config::{self, Settings},
-    deadline::{self, Moment},
+    deadline::Moment,
     directory::Client,
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
@@ -34,7 +33,6 @@ use crate::{
 };
 use remote::Remote;
 use rooms::{Host, Wall};
-use watch::Watch;
 
 /// What the module may have to wait beyond all deadlines: for a loaded machine.
 const SLACK: Duration = Duration::from_secs(5);
@@ -113,16 +111,14 @@ fn serve(
 ) -> (Pam, Counts) {
     let started = Moment::now();
     let texts = Texts::of(request);
-    let watch = settled.and_then(|()| Watch::begin(remote, shared));
     let log = shared.get_or_init(|| open_log(request, &texts, remote));
     let Some(counts) = Counts::read(request.counts) else {
         let failed = helper_fault("the module sent counts that are none");
         return fail(log, failed, Counts::default());
     };
-    let watch = match watch {
-        Ok(watch) => watch,
-        Err(why) => return fail(log, local(why), counts),
-    };
+    if let Err(why) = settled {
+        return fail(log, local(why), counts);
+    }
     let mut host = Host::look_up(request.user);
     if host.is_known() {
         log.mark_known();
@@ -137,25 +133,22 @@ fn serve(
     if let Some(lost) = open.ledger.take_lost_lines() {
         log.count_lost(Box::new(lost));
     }
-    if let Err(why) = wall_in(&settings, watch, log).and_then(|()| Watch::begin(remote, shared)) {
+    if let Err(why) = wall_in(&settings, log).and_then(|()| host_watcher::start(remote, shared)) {
         return fail(log, local(why), counts);
     }
-    let _duty = remote.begin();
     let mut ended = tell(
         request, &texts, &settings, counts, remote, log, &host, open, started,
     );
-    let forgiven = forgiven(&ended.outcome, remote.stood_still_at_work());
-    ended.counts.forgive(counts, forgiven);
-    conclude(ended, &settings, remote, log)
+    ended.counts.waited = waited(counts, &ended);
+    conclude(&ended, &settings, remote, log)
 }
 
-/// The part of a login's waiting that does not count on its handle. A caller can make what fails on this
-/// machine take long; if that counted, it would leave no time for the servers in a later login of the
-/// handle, and that would be an outage.
-fn forgiven(outcome: &Outcome, stood_still: Duration) -> Duration {
-    match outcome {
-        Outcome::Failed(failed) if failed.kind == FailureKind::Local => Duration::MAX,
-        _ => stood_still,
+/// How long the user has waited on this handle. A caller can make what fails on this machine take long. If
+/// that time counted, none would be left for the servers in a later login, and that would be an outage.
+fn waited(before: Counts, ended: &Ended) -> Duration {
+    match &ended.outcome {
+        Outcome::Failed(failed) if failed.kind == FailureKind::Local => before.waited,
+        _ => ended.counts.waited,
     }
 }
 
@@ -188,7 +181,7 @@ impl Open {
             net::take_system_roots();
         }
         Self {
-            ledger: FallbackStore::open(&settings.ledger, Box::new(deadline::standstill)),
+            ledger: FallbackStore::open(&settings.ledger),
             // Without the file nothing is opened ahead, and the ledger says what is wrong there.
             permits: Permits::new(ledger::permits(&settings.ledger).ok()),
             session: sys::terminal_session(request.pid),
@@ -197,12 +190,11 @@ impl Open {
 }
 
 /// Puts the walls up around this process, while its first thread is the only one.
-fn wall_in(settings: &Settings, watch: Watch, log: &AuthLog) -> Result<(), String> {
+fn wall_in(settings: &Settings, log: &AuthLog) -> Result<(), String> {
     let sandbox = sys::Sandbox::probe(settings.ports())?;
     if let Some(missing) = sandbox.unreported() {
         log.sandbox(&missing);
     }
-    watch.rest()?;
     sandbox.enforce()
 }
 
@@ -289,15 +281,7 @@ fn tell(
 }
 
 /// The last line, the last words, and the time at which a refusal leaves.
-fn conclude(
-    mut ended: Ended,
-    settings: &Settings,
-    remote: &Remote,
-    log: &AuthLog,
-) -> (Pam, Counts) {
-    if let Outcome::Failed(failed) = &mut ended.outcome {
-        remote.blame_this_machine(failed, shortest_wait(settings));
-    }
+fn conclude(ended: &Ended, settings: &Settings, remote: &Remote, log: &AuthLog) -> (Pam, Counts) {
     match &ended.outcome {
         Outcome::Granted(granted) => match granted.exemption() {
             None => log.granted(),
@@ -311,7 +295,7 @@ fn conclude(
         Outcome::Failed(failed) => log.failed(failed),
     }
     let code = ended.outcome.pam();
-    if is_delayed(&ended, code) {
+    if is_delayed(ended, code) {
         let refuse_after = settings.password.refuse_after;
         let now = Moment::now();
         let leaves = login::leaves(ended.asked_at, now, refuse_after, sys::random());
@@ -349,14 +333,6 @@ fn longest_wait(settings: &Settings) -> Duration {
         .deadline
         .saturating_add(refusal)
         .saturating_add(SLACK)
-}
-
-/// The shortest time-out that a standstill could bring about.
-fn shortest_wait(settings: &Settings) -> Duration {
-    let redis = settings.ledger.redis.as_ref();
-    let ledger = redis.map_or(Duration::MAX, |redis| redis.timeout);
-    let servers = settings.ldap.timeout.min(settings.twilio.timeout);
-    settings.deadline.min(servers).min(ledger)
 }
 
 fn fail(log: &AuthLog, failed: Failure, counts: Counts) -> (Pam, Counts) {

@@ -8,6 +8,7 @@
 mod dial;
 pub mod http;
 mod line;
+mod ready;
 mod resolve;
 mod roots;
 mod stream;
@@ -19,7 +20,10 @@ use std::{fmt, io};
 
 use rustix::io::Errno;
 
-use crate::failure::{FailureKind, Stage};
+use crate::{
+    deadline::Late,
+    failure::{FailureKind, Stage},
+};
 
 #[cfg(test)]
 pub(crate) use resolve::BOTH;
@@ -45,6 +49,8 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// A wait ended much later than its end: this process did not run meanwhile.
+    Late(String),
     /// Something is wrong on this machine: CA file unreadable, no descriptors, no threads.
     Local(String),
 }
@@ -61,6 +67,7 @@ impl fmt::Display for Error {
         let (Self::Outage(what)
         | Self::ClosedEarly(what)
         | Self::Refused { what, .. }
+        | Self::Late(what)
         | Self::Local(what)) = self;
         f.write_str(what)
     }
@@ -74,7 +81,7 @@ impl Error {
     pub const fn is_outage(&self) -> bool {
         match self {
             Self::Outage(_) | Self::ClosedEarly(_) => true,
-            Self::Refused { .. } | Self::Local(_) => false,
+            Self::Refused { .. } | Self::Late(_) | Self::Local(_) => false,
         }
     }
 
@@ -86,6 +93,7 @@ impl Error {
                 (FailureKind::Outage, what, remedies.outage)
             }
             Self::Refused { what, remedy } => (FailureKind::Refused, what, remedy),
+            Self::Late(what) => (FailureKind::Local, what, Late::REMEDY),
             Self::Local(what) => (FailureKind::Local, what, remedies.local),
         };
         crate::failure::Failure::new(stage, kind, what, remedy)
@@ -93,9 +101,13 @@ impl Error {
 
     /// What an input or output error with this peer means; on a stream under TLS too.
     pub(crate) fn io(place: &str, error: &io::Error) -> Self {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-        if let Some(error) = inner {
-            return tls::classify(place, error);
+        if let Some(inner) = error.get_ref() {
+            if let Some(late) = inner.downcast_ref::<Late>() {
+                return Self::Late(format!("{place}: {late}"));
+            }
+            if let Some(error) = inner.downcast_ref() {
+                return tls::classify(place, error);
+            }
         }
         if is_local(error) {
             return Self::Local(format!("{place}: {error}"));

@@ -7,18 +7,16 @@
 
 use std::{
     os::fd::OwnedFd,
+    panic::resume_unwind,
     sync::{
         Arc,
-        mpsc::{Receiver, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread::{Builder, JoinHandle},
     time::Duration,
 };
 
-use crate::{
-    deadline::{self, Deadline, Duty},
-    sys,
-};
+use crate::{deadline::Deadline, sys};
 
 /// How long unused connections stay open while the user does not answer the prompt.
 pub(crate) const MAX_IDLE: Duration = Duration::from_secs(15);
@@ -49,9 +47,9 @@ impl<T: Send + 'static> Prefetch<T> {
         open: impl FnOnce() -> T + Send + 'static,
     ) -> Option<Self> {
         let (sender, result) = sync_channel(1);
-        let (duty, permit_of_thread) = (Duty::begin(), permit.clone());
+        let permit_of_thread = permit.clone();
         let run = move || {
-            let (_duty, _permit) = (duty.take_up(), permit_of_thread);
+            let _permit = permit_of_thread;
             // An error means that the value is not wanted any more: it is dropped.
             let _ = sender.send(open());
         };
@@ -77,7 +75,14 @@ impl<T: Send + 'static> Prefetch<T> {
     /// # Panics
     /// If the thread panicked: the panic belongs to the same login.
     pub(crate) fn take(self, by: Deadline) -> Option<T> {
-        deadline::hear(&self.result, self.thread, by)
+        match self.result.recv_timeout(by.left()) {
+            Ok(value) => Some(value),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => match self.thread.join() {
+                Err(panic) => resume_unwind(panic),
+                Ok(()) => None,
+            },
+        }
     }
 
     /// Whether the thread has ended.

@@ -23,7 +23,7 @@ mod races;
 mod refused;
 pub mod sandbox;
 mod stacks;
-mod standstill;
+mod stopped;
 mod syscalls;
 mod timing;
 mod trap;
@@ -63,7 +63,7 @@ pub fn cases() -> Vec<Case> {
         races::CASES,
         refused::CASES,
         stacks::CASES,
-        standstill::CASES,
+        stopped::CASES,
         syscalls::CASES,
         timing::CASES,
         untraceable::CASES,

@@ -18,10 +18,7 @@ use rustix::{
 };
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
-use crate::{
-    deadline::{self, Deadline},
-    sys,
-};
+use crate::{deadline::Deadline, sys};
 
 /// Longer than any line, so that a stream receives each line in one write.
 const BUFFER: usize = 64 * 1024;
@@ -129,18 +126,19 @@ impl Socket {
         };
         let mut sockets = vec![room];
         sockets.extend(module.map(|module| PollFd::new(module, PollFlags::RDHUP)));
-        let ready = deadline::in_turns(by, |turn| {
-            let turn = Timespec::try_from(turn.max(Duration::from_millis(1))).ok()?;
-            match poll(&mut sockets, Some(&turn)) {
-                Ok(0) | Err(Errno::INTR) => None,
-                Ok(_) => Some(true),
-                Err(_) => Some(false),
+        let is_ready = loop {
+            let left = Timespec::try_from(by.left().max(Duration::from_millis(1)));
+            match poll(&mut sockets, Some(&left.unwrap_or_default())) {
+                Ok(0) if by.is_over() => break false,
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => break true,
+                Err(_) => break false,
             }
-        });
+        };
         let is_module_connected = sockets
             .get(1)
             .is_none_or(|module| module.revents().is_empty());
-        ready == Some(true) && is_module_connected
+        is_ready && is_module_connected
     }
 
     /// Drops the rest of a pending line: connects again.

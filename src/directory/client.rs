@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Directory, Entry, Found, Proved, Unproved, failures, ldap::Ldap};
 use crate::{
     config,
-    deadline::{Deadline, Moment},
+    deadline::{Deadline, Moment, Wait},
     failure::Failure,
     id::LoginId,
     prefetch::{Permit, Prefetch},
@@ -118,10 +118,12 @@ impl Search {
         if let Some(result) = self.result.take_ready() {
             return Ok(result.if_usable(Moment::now()));
         }
-        let by = Deadline::within(by.left().saturating_add(GRACE_TIME));
-        self.result
-            .take(by)
-            .ok_or_else(|| failures::outage("the deadline passed before the directory answered"))
+        let by = by.extended(GRACE_TIME);
+        let wait = Wait::until(by);
+        self.result.take(by).ok_or_else(|| {
+            let failure = failures::outage("the deadline passed before the directory answered");
+            failures::unless_late(failure, wait)
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use super::{password_policy::Cause, result_code as code, sanitize, validate::Violation};
 use crate::{
+    deadline::{Late, Wait},
     failure::{Failure, FailureKind, Stage},
     net::{self, Remedies},
 };
@@ -64,6 +65,19 @@ pub fn local_socket(server: &str, error: &io::Error) -> Failure {
 
 pub fn timed_out(server: &str, step: &str) -> Failure {
     outage(format!("{server}: {step} timed out"))
+}
+
+/// A failure of a step that had this time. It is no outage if this process did not run meanwhile.
+pub fn unless_late(failure: Failure, wait: Wait) -> Failure {
+    match wait.late() {
+        Some(late) if failure.kind == FailureKind::Outage => Failure {
+            kind: FailureKind::Local,
+            what: format!("{}; {late}", failure.what),
+            remedy: Late::REMEDY.into(),
+            ..failure
+        },
+        _ => failure,
+    }
 }
 
 pub fn no_time_left() -> Failure {

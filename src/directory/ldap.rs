@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{self, LdapUri, Security},
-    deadline::Deadline,
+    deadline::{Deadline, Wait},
     failure::Failure,
     id::LoginId,
     net::{self, Pace, Reached},
@@ -87,6 +87,7 @@ impl Ldap {
         let mut lookups = net::Lookups::begin(hosts);
         let limit = net::lookup_limit(settings.timeout, by);
         let user = settings.search_name(user);
+        let wait = Wait::until(by);
         let mut failures = Vec::new();
         let mut remaining = u32::try_from(settings.uris.len()).unwrap_or(u32::MAX);
         while let Some((at, addresses)) = lookups.next(limit).filter(|_| !by.is_over()) {
@@ -106,7 +107,7 @@ impl Ldap {
                 Err(ServerFailure::Final(failure)) => return Err(failure),
             }
         }
-        Err(failover::combine(failures))
+        Err(failures::unless_late(failover::combine(failures), wait))
     }
 
     /// Queries one server. If its name has several addresses they are tried in turn, for there may be
@@ -200,7 +201,7 @@ impl Ldap {
         }
         if by.is_over() {
             // The directory would count a bind whose result is not waited for.
-            return Err(failures::no_time_left().into());
+            return Err(failures::unless_late(failures::no_time_left(), Wait::until(by)).into());
         }
         let mut session = self.session.take().ok_or_else(|| {
             failures::local("no open connection to the server that holds the entry")

@@ -1,7 +1,7 @@
 //! One connection to one server, and the two requests that are sent on it.
 #![forbid(unsafe_code)]
 
-use std::{future::Future, io, net::TcpStream, os::unix::net::UnixStream, pin::pin, sync::Arc};
+use std::{future::Future, io, net::TcpStream, os::unix::net::UnixStream, sync::Arc};
 
 use ldap3::{
     DerefAliases, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchOptions,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{LdapUri, Security},
-    deadline,
+    deadline::Wait,
     failure::Failure,
     net::{self, Pace},
 };
@@ -38,16 +38,11 @@ async fn within<T>(
     step: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let by = pace.step();
-    let mut step = pin!(step);
-    loop {
-        let result = tokio::time::timeout(deadline::turn(by), step.as_mut()).await;
-        deadline::turned();
-        match result {
-            Ok(result) => return result,
-            Err(_) if by.is_over() => return Err(failures::timed_out(server, what)),
-            Err(_) => {}
-        }
-    }
+    let wait = Wait::until(by);
+    let result = tokio::time::timeout(by.left(), step).await;
+    result
+        .unwrap_or_else(|_| Err(failures::timed_out(server, what)))
+        .map_err(|failure| failures::unless_late(failure, wait))
 }
 
 /// An open connection without TLS.

@@ -4,7 +4,7 @@
 use std::{
     os::fd::OwnedFd,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -18,19 +18,14 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use super::work::Work;
 use crate::{
-    deadline::{Deadline, Duty, OnDuty, Rest},
-    failure::{Failure, FailureKind},
+    deadline::Deadline,
     login::{Conversation, PromptReply},
 };
 
 /// Nobody sits at one prompt for longer. The host mostly gives up before (`LoginGraceTime`,
 /// sudo's `passwd_timeout`), and a code dies sooner.
 const LONGEST_PROMPT: Duration = Duration::from_secs(3600);
-
-/// How often the wire's end is looked at, beside being told: it is told at once.
-const TICK: Duration = Duration::from_millis(100);
 
 /// How often in a row the wire may fail without its end being there, and the pause between.
 const FAILURES: u32 = 100;
@@ -39,20 +34,11 @@ const BREATH: Duration = Duration::from_millis(10);
 /// What is done once when no answer has come after so long.
 type Idle<'a> = (Duration, &'a mut dyn FnMut());
 
-/// Why nobody watches any more.
-pub enum End {
-    /// The module is gone.
-    Gone,
-    /// It was asked for.
-    Rest,
-}
-
 /// The module's end of the wire.
 pub struct Remote {
     wire: Arc<OwnedFd>,
     /// What the module may have to wait after an answer, in milliseconds.
     wait: AtomicU64,
-    work: Mutex<Work>,
 }
 
 impl Remote {
@@ -60,7 +46,6 @@ impl Remote {
         Self {
             wire: Arc::new(wire),
             wait: AtomicU64::new(protocol::FIRST_WAIT_MS.into()),
-            work: Mutex::new(Work::begin()),
         }
     }
 
@@ -110,53 +95,10 @@ impl Remote {
         Some(buffer)
     }
 
-    /// The login's work begins: from now on this thread is waited for.
-    pub fn begin(&self) -> OnDuty {
-        *self.work() = Work::begin();
-        Duty::begin().take_up()
-    }
-
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns when the module is gone, or `rest` is to be taken.
-    pub fn wait_for_end(&self, rest: &OwnedFd) -> End {
-        loop {
-            let mut ends = [
-                PollFd::new(&self.wire, PollFlags::RDHUP),
-                PollFd::new(rest, PollFlags::IN),
-            ];
-            if wait(&mut ends, Deadline::within(TICK)).is_some() {
-                let [wire, _] = ends;
-                return if wire.revents().is_empty() {
-                    End::Rest
-                } else {
-                    End::Gone
-                };
-            }
-        }
-    }
-
-    /// An outage is what others are to blame for. A caller who can stop this process or one of its
-    /// threads (in a control group of his own, say) can let every deadline pass without any of them
-    /// being slow, and administrators write `authinfo_unavail=ignore`: so that counts as a fault of
-    /// this machine. No time-out is shorter than `shortest`.
-    pub fn blame_this_machine(&self, failed: &mut Failure, shortest: Duration) {
-        let stood_still = self.work().brought_about(shortest);
-        if let (FailureKind::Outage, Some(stood_still)) = (failed.kind, stood_still) {
-            failed.kind = FailureKind::Local;
-            failed.what = format!(
-                "this process stood still for {} ms (stopped, or the machine overloaded or asleep), then: {}",
-                stood_still.as_millis(),
-                failed.what
-            );
-        }
-    }
-
-    /// How long this process stood still while the person waited for it.
-    pub fn stood_still_at_work(&self) -> Duration {
-        self.work().late()
+    /// Waits until the module is gone.
+    pub fn wait_for_end(&self) {
+        let mut ends = [PollFd::new(&self.wire, PollFlags::RDHUP)];
+        while wait(&mut ends, Deadline::within(LONGEST_PROMPT)).is_none() {}
     }
 
     /// Whether an answer has come, or the module has gone.
@@ -168,16 +110,12 @@ impl Remote {
     fn ask(&self, style: Style, prompt: &str, idle: Option<Idle<'_>>) -> PromptReply {
         let wait = Duration::from_millis(self.wait.load(Ordering::Relaxed));
         self.send(&FromHelper::Prompt(style, prompt), wait);
-        self.work().rest();
-        let rest = Rest::begin();
         if let Some((after, act)) = idle {
             if !self.is_answered_within(after) {
                 act();
             }
         }
         let message = self.receive(LONGEST_PROMPT);
-        drop(rest);
-        self.work().resume();
         let Some(message) = message else {
             return PromptReply::Disconnected;
         };

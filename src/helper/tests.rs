@@ -1,12 +1,16 @@
 //! What becomes of a panic in a login's process.
 #![forbid(unsafe_code)]
 
-use std::{os::unix::net::UnixDatagram, panic::panic_any, sync::OnceLock};
+use std::{os::unix::net::UnixDatagram, panic::panic_any, sync::OnceLock, time::Duration};
 
-use super::{caught, remote::End, watch::rests};
+use super::{caught, host_watcher::watch};
 use crate::{
     auth_log::{AuthLog, LogContext},
+    deadline::Moment,
+    failure::{Failure, FailureKind, Stage},
     id::LoginId,
+    login::{Counts, Ended},
+    verdict::Outcome,
 };
 
 /// A payload that is not done with when it has been caught.
@@ -63,26 +67,38 @@ fn a_panic_leaves_no_verdict() {
     assert_eq!(caught::<()>(&OnceLock::new(), || panic!("{CODE}")), None);
 }
 
-/// A login that nobody watches does not go on.
+/// After it the process ends: a login without this thread does not go on.
 #[test]
-fn a_panic_in_the_watch_is_its_end() {
+fn a_panic_while_watching_the_host_is_logged() {
     let (log, lines) = log();
-    assert!(rests(&log, || End::Rest));
-    assert!(!rests(&log, || panic!("the clock, and {CODE}")));
+    watch(&log, || panic!("the clock, and {CODE}"));
     told_once(&lines);
-    assert!(!rests(&log, || panic_any(Again)));
+    watch(&log, || panic_any(Again));
     assert!(lines.recv(&mut [0; 1]).is_err());
-    assert!(!rests(&OnceLock::new(), || End::Gone));
+    watch(&OnceLock::new(), || ());
 }
 
 /// Time that was spent on what fails on this machine leaves a later login its whole deadline.
 #[test]
 fn a_local_failure_uses_up_no_time_of_the_handle() {
-    let failed =
-        |kind| super::Outcome::Failed(super::Failure::new(super::Stage::Ledger, kind, "", ""));
-    let second = super::Duration::from_secs(1);
-    let forgiven = |kind| super::forgiven(&failed(kind), second);
-    assert_eq!(forgiven(super::FailureKind::Local), super::Duration::MAX);
-    assert_eq!(forgiven(super::FailureKind::Outage), second);
-    assert_eq!(forgiven(super::FailureKind::Helper), second);
+    let counts = |seconds| Counts {
+        waited: Duration::from_secs(seconds),
+        ..Counts::default()
+    };
+    let waited = |kind| {
+        let outcome = Outcome::Failed(Failure::new(Stage::Ledger, kind, "", ""));
+        let ended = Ended {
+            outcome,
+            first: None,
+            detail: None,
+            text: None,
+            notice: None,
+            asked_at: Moment::at(Duration::ZERO),
+            counts: counts(7),
+        };
+        super::waited(counts(2), &ended)
+    };
+    assert_eq!(waited(FailureKind::Local), Duration::from_secs(2));
+    assert_eq!(waited(FailureKind::Outage), Duration::from_secs(7));
+    assert_eq!(waited(FailureKind::Helper), Duration::from_secs(7));
 }

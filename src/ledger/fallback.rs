@@ -4,26 +4,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use super::{
     Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, Ledger, LostLines,
     Rejection, Reservation, Rules, Success, Summary, file::FileStore, redis::RedisStore,
 };
 use crate::{
     config::{self, Unreachable},
-    deadline::{Deadline, Moment, Standstill},
+    deadline::Deadline,
     phone::Phone,
     prefetch::Permit,
 };
-
-/// So long a standstill, and such a part of the time that a question took, change nothing.
-const FORGIVEN: Duration = Duration::from_secs(1);
-const SHARE: u32 = 4;
-
-/// No time-out is as short (the shortest is 100 ms, and half of it for an idle connection): a
-/// question that fails within this time was refused by others, however busy this machine is.
-const QUICK: Duration = Duration::from_millis(40);
 
 /// A ledger, or why it could not be opened. A login that ends before it needs the ledger does not fail
 /// for that.
@@ -43,13 +33,12 @@ pub struct FallbackStore {
     local_guesses: u32,
     unreachable: Unreachable,
     warning: Option<Error>,
-    standstill: Box<dyn Fn() -> Standstill>,
 }
 
 impl FallbackStore {
     /// Opens the files that a ledger needs, and makes no connection.
     #[must_use]
-    pub fn open(settings: &config::Ledger, standstill: Box<dyn Fn() -> Standstill>) -> Self {
+    pub fn open(settings: &config::Ledger) -> Self {
         let redis = settings.redis.as_ref();
         let unreachable = redis.map_or(Unreachable::Local, |redis| redis.unreachable);
         let mut lost_lines = None;
@@ -72,7 +61,6 @@ impl FallbackStore {
             local_guesses: 0,
             unreachable,
             warning: None,
-            standstill,
         }
     }
 
@@ -117,14 +105,11 @@ impl FallbackStore {
         question: impl Fn(&mut dyn Ledger, bool) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if let Some(shared) = &mut self.shared {
-            let (began, before) = (Moment::now(), (self.standstill)());
             match opened(shared).and_then(|shared| question(shared, false)) {
                 Err(Error::Outage(what)) if by.is_over() => {
                     return Err(Error::Outage(format!("{what} (this login's time is up)")));
                 }
                 Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
-                    let after = (self.standstill)();
-                    blame(&what, &before, &after, Moment::now().since(began))?;
                     let what = format!("{what}; this host's ledger is used for this login");
                     self.warning = Some(Error::Outage(what));
                     self.shared = None;
@@ -262,29 +247,6 @@ impl Ledger for FallbackStore {
     fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
         self.ask(by, |ledger, _| ledger.unlock(dn, forget, by))
     }
-}
-
-/// A caller who can stop or starve this process (in a control group of his own, say) could bring
-/// about any time-out, and so choose the ledger that knows less of him.
-/// A long standstill counts whenever in this login it was: it may have been the deadline that passed
-/// meanwhile. Small pieces count by their share of the question's own time.
-fn blame(what: &str, before: &Standstill, after: &Standstill, took: Duration) -> Result<(), Error> {
-    let (late, long) = (
-        after.late_since(before),
-        after.long_since(&Standstill::default()),
-    );
-    let little = late <= FORGIVEN && late.saturating_mul(SHARE) <= took;
-    if long <= FORGIVEN && (took <= QUICK || little) {
-        return Ok(());
-    }
-    let late = late.max(long);
-    Err(Error::Local {
-        what: format!(
-            "this process stood still for {} ms, then: {what}",
-            late.as_millis()
-        ),
-        remedy: "find out what stopped it, or what this machine is so busy with".into(),
-    })
 }
 
 fn boxed(ledger: impl Ledger + 'static) -> Box<dyn Ledger> {

@@ -63,15 +63,6 @@ impl Counts {
             .collect()
     }
 
-    /// Takes back what of the waiting was for this process to stand still, in the login that began
-    /// with `before`: else whoever stops it in one login would leave no time for the servers in the
-    /// next, and that would be an outage.
-    pub const fn forgive(&mut self, before: Self, stood_still: Duration) {
-        let waited = self.waited.saturating_sub(before.waited);
-        let waited = waited.saturating_sub(stood_still);
-        self.waited = before.waited.saturating_add(waited);
-    }
-
     /// Whether another SMS may go out: one, and the resends.
     #[must_use]
     pub const fn may_send(self, resends: u32) -> bool {
@@ -111,20 +102,6 @@ mod tests {
         assert_eq!(Counts::read(&counts.write()), Some(counts));
         assert_eq!(Counts::read(b""), Some(Counts::default()));
         assert!(counts.write().len() <= protocol::MAX_COUNTS);
-    }
-
-    #[test]
-    fn a_standstill_is_no_waiting() {
-        let seconds = Duration::from_secs;
-        let waited = |so_far| Counts {
-            waited: seconds(so_far),
-            ..Counts::default()
-        };
-        for (before, after, stood_still, kept) in [(1, 6, 4, 2), (1, 6, 0, 6), (1, 6, 9, 1)] {
-            let mut counts = waited(after);
-            counts.forgive(waited(before), seconds(stood_still));
-            assert_eq!(counts, waited(kept));
-        }
     }
 
     #[test]

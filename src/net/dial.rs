@@ -4,13 +4,13 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     time::Duration,
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType,
@@ -18,8 +18,11 @@ use rustix::{
     },
 };
 
-use super::{Addresses, Error, printable};
-use crate::deadline::{self, Deadline, Moment};
+use super::{
+    Addresses, Error, printable,
+    ready::{expired, failed, wait_until_ready},
+};
+use crate::deadline::{Deadline, Moment, Wait};
 
 /// How long reaching somebody may take.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +91,7 @@ pub fn dial<T, F: Failure>(
         let share = |of: Duration| of.checked_div(still).unwrap_or_default();
         let soon = share(connecting).min(share(pace.by.left()));
         let began = Moment::now();
-        let connected = connect(address, Deadline::within(soon));
+        let connected = connect(address, pace.by.or_within(soon));
         connecting = connecting.saturating_sub(Moment::now().since(began));
         still = still.saturating_sub(1);
         let parts = if still > 0 { 2 } else { 1 };
@@ -117,8 +120,9 @@ pub fn dial<T, F: Failure>(
 }
 
 fn connect(address: &SocketAddr, by: Deadline) -> io::Result<TcpStream> {
+    let wait = Wait::until(by);
     if by.is_over() {
-        return Err(io::ErrorKind::TimedOut.into());
+        return Err(expired(wait));
     }
     let family = if address.is_ipv4() {
         AddressFamily::INET
@@ -128,26 +132,16 @@ fn connect(address: &SocketAddr, by: Deadline) -> io::Result<TcpStream> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     match rustix::net::connect(&socket, address) {
-        Err(Errno::INPROGRESS) => connected(&socket, by)?,
+        Err(Errno::INPROGRESS) => {
+            wait_until_ready(&socket, PollFlags::OUT, by, wait)?;
+            socket_error(&socket)?.map_err(|errno| failed(wait, errno.into()))?;
+        }
         other => other?,
     }
     let tcp = TcpStream::from(socket);
     tcp.set_nonblocking(false)?;
     tcp.set_nodelay(true)?;
     Ok(tcp)
-}
-
-/// Waits for it, in turns: `TcpStream::connect_timeout` would not be heard of meanwhile.
-fn connected(socket: &OwnedFd, by: Deadline) -> Result<(), Errno> {
-    let answered = deadline::in_turns(by, |turn| {
-        let turn = Timespec::try_from(turn).unwrap_or_default();
-        match poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&turn)) {
-            Ok(0) | Err(Errno::INTR) => None,
-            other => Some(other),
-        }
-    });
-    answered.unwrap_or(Err(Errno::TIMEDOUT))?;
-    socket_error(socket)?
 }
 
 /// Which of them it is, where that has to be said.
@@ -182,21 +176,21 @@ fn is_no_such_loopback(address: &SocketAddr, error: &io::Error) -> bool {
 /// Opens a connection to a local socket.
 pub fn dial_unix(path: &Path, by: Deadline) -> Result<UnixStream, Error> {
     let place = printable(&path.display().to_string());
-    connect_unix(path, by).map_err(|errno| match errno {
-        // unix(7): the backlog stayed full for as long as SO_SNDTIMEO allowed. The server is there, and
-        // any local user who may connect can fill it.
-        Errno::AGAIN | Errno::TIMEDOUT => {
-            Error::ClosedEarly(format!("{place}: accepts no more connections"))
-        }
+    connect_unix(path, by).map_err(|error| match Errno::from_io_error(&error) {
         // A path that is no socket's is a wrong setting; one that is missing a server that is down.
-        Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::LOOP => {
+        Some(errno @ (Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::LOOP)) => {
             Error::Local(format!("{place}: {errno}"))
         }
-        other => Error::io(&place, &other.into()),
+        // unix(7): the backlog stayed full for as long as SO_SNDTIMEO allowed. The server is there, and
+        // any local user who may connect can fill it.
+        _ if error.kind() == io::ErrorKind::TimedOut => {
+            Error::ClosedEarly(format!("{place}: accepts no more connections"))
+        }
+        _ => Error::io(&place, &error),
     })
 }
 
-fn connect_unix(path: &Path, by: Deadline) -> Result<UnixStream, Errno> {
+fn connect_unix(path: &Path, by: Deadline) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
@@ -204,17 +198,19 @@ fn connect_unix(path: &Path, by: Deadline) -> Result<UnixStream, Errno> {
         SocketFlags::CLOEXEC,
         None,
     )?;
-    let connected = deadline::in_turns(by, |turn| {
-        if turn.is_zero() {
-            return None;
+    let wait = Wait::until(by);
+    loop {
+        let left = by.left();
+        // A socket timeout of zero would be none.
+        if left.is_zero() {
+            return Err(expired(wait));
         }
-        let timed = set_socket_timeout(&socket, Timeout::Send, Some(turn));
-        match timed.and_then(|()| rustix::net::connect(&socket, &address)) {
-            Err(Errno::INTR | Errno::AGAIN) => None,
-            done => Some(done),
+        set_socket_timeout(&socket, Timeout::Send, Some(left))?;
+        match rustix::net::connect(&socket, &address) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            done => break done?,
         }
-    });
-    connected.unwrap_or(Err(Errno::TIMEDOUT))?;
+    }
     set_socket_timeout(&socket, Timeout::Send, None)?;
     Ok(UnixStream::from(socket))
 }

@@ -4,19 +4,19 @@
 use std::{
     io::{self, IoSlice, Read, Write},
     os::fd::OwnedFd,
-    time::Duration,
 };
 
 use rustix::{
+    event::PollFlags,
     io::Errno,
-    net::{
-        RecvFlags, SendAncillaryBuffer, SendFlags,
-        sockopt::{Timeout, set_socket_timeout},
-    },
+    net::{RecvFlags, SendAncillaryBuffer, SendFlags},
 };
 
-use super::Error;
-use crate::deadline::{self, Deadline};
+use super::{
+    Error,
+    ready::{expired, failed, wait_until_ready},
+};
+use crate::deadline::{Deadline, Wait};
 
 /// What may come in on one connection. A handshake and an answer are some ten kilobytes; whoever
 /// sends without end shall cost no more than this.
@@ -84,8 +84,8 @@ impl Line {
 
 /// A line with the deadline of what is being done on it.
 ///
-/// The socket's timeout is set to what is left before *each* system call, so that a peer that
-/// sends a byte a second cannot stretch it.
+/// Each read and write waits at most until the deadline, so that a peer that sends a byte a second cannot
+/// extend it.
 pub(super) struct Timed<'a> {
     line: &'a mut Line,
     by: Deadline,
@@ -96,35 +96,17 @@ impl Read for Timed<'_> {
         if self.line.received >= MOST_RECEIVED {
             return Err(io::Error::other("sends without end"));
         }
-        let socket = &self.line.socket;
-        let some = in_time(self.by, |turn| {
-            set_socket_timeout(socket, Timeout::Recv, Some(turn))?;
-            let (some, _) = rustix::net::recv(socket, &mut *into, RecvFlags::empty())?;
-            Ok(some)
-        })?;
-        self.line.received = self.line.received.saturating_add(some);
-        Ok(some)
+        let wait = Wait::until(self.by);
+        loop {
+            wait_until_ready(&self.line.socket, PollFlags::IN, self.by, wait)?;
+            match self.line.arrived().read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // The peer may have closed the connection because this process did not run.
+                Ok(0) if wait.late().is_some() => return Err(expired(wait)),
+                done => return done.map_err(|error| failed(wait, error)),
+            }
+        }
     }
-}
-
-/// Tries it in turns of the time that is left.
-fn in_time<T>(by: Deadline, mut attempt: impl FnMut(Duration) -> io::Result<T>) -> io::Result<T> {
-    let done = deadline::in_turns(by, |turn| {
-        // A socket's timeout of nothing would be none.
-        if turn.is_zero() {
-            return None;
-        }
-        match attempt(turn) {
-            Err(error) if is_to_be_tried_again(error.kind()) => None,
-            done => Some(done),
-        }
-    });
-    done.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
-}
-
-/// `WouldBlock`: the turn is over.
-const fn is_to_be_tried_again(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// What has come in on a line. Where that is nothing it says so (`WouldBlock`) and does not wait.
@@ -159,14 +141,23 @@ impl Write for Timed<'_> {
     /// `MSG_NOSIGNAL`, so that no process dies of a peer that has gone.
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = &self.line.socket;
-        let some = in_time(self.by, |turn| {
-            set_socket_timeout(socket, Timeout::Send, Some(turn))?;
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let wait = Wait::until(self.by);
+        loop {
+            if self.by.is_over() {
+                return Err(expired(wait));
+            }
             let mut nothing = SendAncillaryBuffer::default();
-            let sent = rustix::net::sendmsg(socket, pieces, &mut nothing, SendFlags::NOSIGNAL);
-            Ok(sent?)
-        })?;
-        self.line.sent = self.line.sent.saturating_add(some);
-        Ok(some)
+            match rustix::net::sendmsg(socket, pieces, &mut nothing, flags) {
+                Ok(some) => {
+                    self.line.sent = self.line.sent.saturating_add(some);
+                    return Ok(some);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => wait_until_ready(socket, PollFlags::OUT, self.by, wait)?,
+                Err(errno) => return Err(failed(wait, errno.into())),
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{Error, place, printable};
-use crate::deadline::{self, Deadline};
+use crate::deadline::{Deadline, Wait};
 
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 16;
@@ -49,7 +49,7 @@ pub(crate) const BOTH: &str = "both.test";
 #[must_use]
 pub fn lookup_limit(timeout: Duration, by: Deadline) -> Deadline {
     let part = by.left().checked_div(PARTS).unwrap_or_default();
-    Deadline::within(timeout.saturating_add(EXTRA).min(part))
+    by.or_within(timeout.saturating_add(EXTRA).min(part))
 }
 
 /// A deadline for what is opened while the user types, when that of the login does not run: long
@@ -110,19 +110,21 @@ impl Lookups {
     /// but a server whose name is known does not wait for one whose name is not. `None`: all have been
     /// handed out.
     pub fn next(&mut self, limit: Deadline) -> Option<(usize, Result<Addresses, Error>)> {
+        let wait = Wait::until(limit);
         let (first, lookup) = self.remaining().next()?;
         wait_for(limit.min(self.head_start), || {
             lookup.is_known().then_some(())
         });
         let next = self.wait(limit).unwrap_or(first);
         let lookup = self.lookups.get_mut(next).and_then(Option::take)?;
-        Some((next, lookup.end()))
+        Some((next, lookup.end(wait)))
     }
 
     /// Waits until one of the lookups has ended, where another thread tries the servers.
     pub fn wait_for_one(&self, limit: Deadline) -> Result<(), Error> {
+        let wait = Wait::until(limit);
         match (self.wait(limit), self.remaining().next()) {
-            (None, Some((_, lookup))) => Err(lookup.timed_out()),
+            (None, Some((_, lookup))) => Err(lookup.timed_out(wait)),
             (Some(_), _) | (_, None) => Ok(()),
         }
     }
@@ -182,8 +184,9 @@ impl Lookup {
 
     /// Waits for its result.
     pub fn wait(self, limit: Deadline) -> Result<Addresses, Error> {
+        let wait = Wait::until(limit);
         wait_for(limit, || self.is_known().then_some(()));
-        self.end()
+        self.end(wait)
     }
 
     fn is_known(&self) -> bool {
@@ -194,15 +197,15 @@ impl Lookup {
     }
 
     /// Its result. One that is not known by now took too long.
-    fn end(self) -> Result<Addresses, Error> {
+    fn end(self, wait: Wait) -> Result<Addresses, Error> {
         let answer = match &self.state {
             State::Known(answer) => answer.clone(),
             State::Asked(query) => match query.answer.get() {
                 Some(answer) => answer.clone(),
-                None => Err(self.timed_out()),
+                None => Err(self.timed_out(wait)),
             },
         };
-        let found = answer?.into_iter();
+        let found = answer.map_err(|error| self.judge(error, wait))?.into_iter();
         Ok(Addresses {
             found: found.map(|ip| SocketAddr::new(ip, self.port)).collect(),
             host: self.host,
@@ -210,9 +213,22 @@ impl Lookup {
         })
     }
 
-    fn timed_out(&self) -> Error {
+    fn timed_out(&self, wait: Wait) -> Error {
         let host = printable(&self.host);
-        Error::Outage(format!("name lookup of {host} timed out"))
+        self.judge(
+            Error::Outage(format!("name lookup of {host} timed out")),
+            wait,
+        )
+    }
+
+    /// The C library's own timeouts pass too while this process does not run.
+    fn judge(&self, error: Error, wait: Wait) -> Error {
+        match (error, wait.late()) {
+            (Error::Outage(_), Some(late)) => {
+                Error::Late(format!("name lookup of {}: {late}", printable(&self.host)))
+            }
+            (error, _) => error,
+        }
     }
 }
 
@@ -255,15 +271,16 @@ fn running() -> MutexGuard<'static, Vec<Arc<Query>>> {
 
 /// Waits until it is there, or the time is over.
 fn wait_for<T>(by: Deadline, is_there: impl Fn() -> Option<T>) -> Option<T> {
-    deadline::in_turns(by, |turn| {
-        // An answer is written down under this lock: none is missed.
-        let guard = running();
-        is_there().or_else(|| {
-            let waited = ANSWERED.wait_timeout(guard, turn);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
-            is_there()
-        })
-    })
+    // An answer is stored under this lock: none is missed.
+    let mut guard = running();
+    loop {
+        let (found, left) = (is_there(), by.left());
+        if found.is_some() || left.is_zero() {
+            return found;
+        }
+        let waited = ANSWERED.wait_timeout(guard, left);
+        (guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    }
 }
 
 impl Query {

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Carrier, SendError, Sent};
 use crate::{
     config::{self, Sender},
-    deadline::{self, Deadline, Moment},
+    deadline::{Deadline, Moment, Wait},
     failure::{Failure, FailureKind, Stage},
     net::{
         self, Remedies,
@@ -72,6 +72,7 @@ impl Twilio {
     ) -> Result<Sent, SendError> {
         let began = Moment::now();
         let end = Deadline::at(began.after(valid));
+        let lifetime = Wait::until(end);
         let opened = preconnect.map(|it| it.opened(self.endpoint.timeout, by));
         let mut opened = opened.transpose().map_err(connect_failed)?.flatten();
         let mut limited = None;
@@ -88,7 +89,7 @@ impl Twilio {
             // Connecting and waiting have used up a part of it.
             let valid = end.left();
             if valid.is_zero() {
-                return Err(limited.unwrap_or_else(expired_while_connecting));
+                return Err(limited.unwrap_or_else(|| expired_while_connecting(lifetime)));
             }
             let form = request::form(to, &self.sender, body, valid);
             let post = Post {
@@ -113,7 +114,7 @@ impl Twilio {
             let is_limited = error.failure.kind == FailureKind::Limited;
             match response::retry_after(&reply).filter(|_| is_limited) {
                 Some(wait) if repeats < MAX_REPEATS && wait < by.min(end).left() => {
-                    deadline::sleep(wait);
+                    std::thread::sleep(wait);
                     repeats = repeats.saturating_add(1);
                     limited = Some(error);
                 }
@@ -155,7 +156,10 @@ impl Carrier for Twilio {
 }
 
 /// The code expired before there was a connection.
-fn expired_while_connecting() -> SendError {
+fn expired_while_connecting(lifetime: Wait) -> SendError {
+    if let Some(late) = lifetime.late() {
+        return connect_failed(net::Error::Late(format!("connecting to Twilio: {late}")));
+    }
     SendError::not_sent(Failure::new(
         Stage::Twilio,
         FailureKind::Outage,

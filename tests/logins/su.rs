@@ -23,7 +23,10 @@ pub const CASES: &[Case] = &[
         a_caller_who_is_not_in_the_directory,
     ),
     ("logins::su::a_caller_of_the_system", a_caller_of_the_system),
-    ("logins::su::the_final_message_is_shown", last_words_are_seen),
+    (
+        "logins::su::the_final_message_is_shown",
+        last_words_are_seen,
+    ),
     ("logins::su::in_a_login_shell", in_a_login_shell),
     ("logins::su::root_is_not_asked", root_is_not_asked),
     ("logins::su::ctrl_c_ends_it", ctrl_c_ends_it),

@@ -1,21 +1,12 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
     config::{Limits, Rule},
-    deadline::Reading,
     id::LoginId,
     ledger::{Rejection, model::Model},
     phone::Phone,
 };
-
-/// In milliseconds.
-fn seen(late: u64, long: u64) -> Standstill {
-    let ms = Duration::from_millis;
-    let reading = Reading {
-        late: ms(late),
-        long: ms(long),
-    };
-    std::iter::once(reading).collect()
-}
 
 fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> FallbackStore {
     FallbackStore {
@@ -27,7 +18,6 @@ fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> FallbackStore 
         local_guesses: 0,
         unreachable,
         warning: None,
-        standstill: Box::new(Standstill::default),
     }
 }
 
@@ -405,39 +395,6 @@ fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
     assert_eq!(numbers(&mut books, &bob), 0);
     assert_eq!(books.take_warning(), None);
     std::fs::remove_dir_all(&folder).unwrap();
-}
-
-#[test]
-fn whoever_stops_this_process_does_not_choose_the_ledger() {
-    let (fleet, own, limits) = (Model::default(), Model::default(), limits());
-    let rules = rules(&limits);
-    let by = Deadline::within(Duration::from_secs(5));
-    fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
-    let mut books = books(&fleet, &own, Unreachable::Local);
-    books.standstill = Box::new(|| seen(0, 2000));
-    let error = books.admit(&account(), rules, by).unwrap_err();
-    assert!(matches!(error, Error::Local { .. }), "{error}");
-    assert_eq!(own.clone().summary(by).unwrap().users, Some(0));
-}
-
-#[test]
-fn a_standstill_counts_by_its_share_and_a_quick_refusal_is_others() {
-    let ms = Duration::from_millis;
-    for (late, long, took, is_others) in [
-        (0, 0, 2000, true),
-        (400, 0, 2000, true),
-        // Chopped into pieces, none of which is long.
-        (700, 0, 2000, false),
-        (1900, 1900, 2000, false),
-        // On a busy machine, by somebody who refuses the connection.
-        (30, 0, 1, true),
-        (30, 0, 60, false),
-        // The deadline passed before the question was put.
-        (0, 30_000, 0, false),
-    ] {
-        let judged = blame("", &seen(50, 0), &seen(50 + late, long), ms(took));
-        assert_eq!(judged.is_ok(), is_others, "{late} {long} {took}");
-    }
 }
 
 #[test]

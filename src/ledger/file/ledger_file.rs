@@ -2,7 +2,7 @@
 //! for words.
 #![forbid(unsafe_code)]
 
-use std::{cell::Cell, io::IoSlice, os::fd::OwnedFd, time::Duration};
+use std::{cell::Cell, io::IoSlice, os::fd::OwnedFd, thread, time::Duration};
 
 use rustix::{
     fs::{SeekFrom, fdatasync, fstat, seek},
@@ -15,11 +15,7 @@ use super::{
     keys::Keys,
     sector::{self, SIZE, Sector},
 };
-use crate::{
-    deadline::{self, Deadline},
-    ledger::Error,
-    sys,
-};
+use crate::{deadline::Deadline, ledger::Error, sys};
 
 /// Nobody has a lock for longer than a read and a write take, but for somebody who stands still.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
@@ -195,7 +191,7 @@ impl LedgerFile {
             if alone.is_some() {
                 break;
             }
-            deadline::sleep(pause);
+            thread::sleep(pause);
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
         Ok(found)
@@ -263,5 +259,5 @@ impl LedgerFile {
 pub fn nap(pause: Duration, by: Deadline) {
     let chance = sys::random().checked_rem(1000).unwrap_or(0);
     let pause = pause.saturating_mul(chance.saturating_add(500));
-    deadline::sleep(pause.checked_div(1000).unwrap_or_default().min(by.left()));
+    thread::sleep(pause.checked_div(1000).unwrap_or_default().min(by.left()));
 }

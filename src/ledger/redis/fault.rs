@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Error;
-use crate::net;
+use crate::{deadline::Late, net};
 
 /// Why one exchange failed.
 #[derive(Debug, PartialEq, Eq)]
@@ -175,6 +175,10 @@ impl From<net::Error> for Error {
             net::Error::Refused { what, remedy } => Self::Refused {
                 what,
                 remedy: remedy.to_owned(),
+            },
+            net::Error::Late(what) => Self::Local {
+                what,
+                remedy: Late::REMEDY.to_owned(),
             },
             net::Error::Local(what) => Self::Local {
                 what,

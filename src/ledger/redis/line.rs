@@ -1,12 +1,7 @@
 //! The connection: begun ahead, replaced when it has died, sent on by a cluster.
 #![forbid(unsafe_code)]
 
-use std::{
-    mem,
-    sync::{Arc, mpsc},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{mem, sync::Arc, time::Duration};
 
 use zeroize::Zeroizing;
 
@@ -19,13 +14,10 @@ use super::{
     site::Site,
 };
 use crate::{
-    deadline::{self, Deadline, Duty},
+    deadline::{Deadline, Wait},
     net::{self, Lookups},
-    prefetch::Permit,
+    prefetch::{Permit, Prefetch},
 };
-
-/// Stack of the thread that connects. Explicit, because `RUST_MIN_STACK` would otherwise have a say.
-const STACK: usize = 512 * 1024;
 
 /// A connection that was used within this time has hardly been forgotten on its way. People need
 /// longer than this for their codes, and NAT and firewalls some minutes to forget.
@@ -51,12 +43,7 @@ pub struct Line {
 }
 
 enum State {
-    Coming(
-        Lookups,
-        mpsc::Receiver<Result<Link, Error>>,
-        JoinHandle<()>,
-        Permit,
-    ),
+    Coming(Lookups, Prefetch<Result<Link, Error>>),
     Open(Link),
     Closed,
 }
@@ -75,24 +62,16 @@ impl Line {
     /// the site's timeout after the name lookup, whether somebody waits for it or not.
     /// Without a thread the first question connects.
     pub fn begin(&mut self, permit: Permit) {
-        let (done, coming) = mpsc::sync_channel(1);
-        let (lookups, duty) = (self.site.look_up(), Duty::begin());
-        let permitted = permit.clone();
+        let lookups = self.site.look_up();
         let connect = {
             let (site, lookups) = (Arc::clone(&self.site), lookups.clone());
             move || {
-                let (_duty, _permit) = (duty.take_up(), permitted);
                 let by = net::prefetch_deadline(site.timeout);
-                // Nobody may be there any more to hear it.
-                let _ = done.send(site.open(lookups, by));
+                site.open(lookups, by)
             }
         };
-        let thread = thread::Builder::new()
-            .name("ledger".to_owned())
-            .stack_size(STACK)
-            .spawn(connect);
-        if let Ok(thread) = thread {
-            self.state = State::Coming(lookups, coming, thread, permit);
+        if let Some(coming) = Prefetch::begin("ledger", permit, connect) {
+            self.state = State::Coming(lookups, coming);
         }
     }
 
@@ -116,19 +95,19 @@ impl Line {
         match mem::replace(&mut self.state, State::Closed) {
             State::Open(link) => Ok(link),
             State::Closed => self.site.open(self.site.look_up(), by),
-            State::Coming(lookups, coming, thread, _permit) => {
-                let late = || Error::Outage("the ledger: connecting took too long".to_owned());
+            State::Coming(lookups, coming) => {
                 // What lay there already may be over by now.
-                let is_old = coming.try_recv();
-                match is_old {
-                    Ok(Err(_)) => self.site.open(self.site.look_up(), by),
-                    Ok(link) => link,
-                    Err(_) => {
+                match coming.take_ready() {
+                    Some(Err(_)) => self.site.open(self.site.look_up(), by),
+                    Some(link) => link,
+                    None => {
                         let limit = net::lookup_limit(self.site.timeout, by);
                         lookups.wait_for_one(limit)?;
                         // The thread keeps its own time, which does not run during lookups.
                         let soon = limit.left().saturating_add(self.site.timeout);
-                        deadline::hear(&coming, thread, by.or_within(soon)).ok_or_else(late)?
+                        let by = by.or_within(soon);
+                        let wait = Wait::until(by);
+                        coming.take(by).ok_or_else(|| took_too_long(wait))?
                     }
                 }
             }
@@ -210,6 +189,13 @@ impl Line {
             *command = call.whole();
         }
         answer(link, &commands, by.or_within(self.site.timeout))
+    }
+}
+
+fn took_too_long(wait: Wait) -> Error {
+    match wait.late() {
+        Some(late) => net::Error::Late(format!("the ledger: {late}")).into(),
+        None => Error::Outage("the ledger: connecting took too long".to_owned()),
     }
 }
 

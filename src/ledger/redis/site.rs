@@ -1,7 +1,7 @@
 //! Which server to ask, and the way to it.
 #![forbid(unsafe_code)]
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, thread, time::Duration};
 
 use rustls::ClientConfig;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{self, RedisSite},
-    deadline::{self, Deadline},
+    deadline::Deadline,
     net::{self, Addresses, Lookup, Lookups},
 };
 
@@ -106,7 +106,7 @@ impl Site {
             && matches!(told, Error::Outage(_))
             && left.min(end.left()) > BREATH
         {
-            deadline::sleep(BREATH);
+            thread::sleep(BREATH);
             left = left.saturating_sub(BREATH);
             for (at, to_go) in known.iter().zip((1..=known.len()).rev()) {
                 match self.by_way_of(at, &mut left, to_go, end) {

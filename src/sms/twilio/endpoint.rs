@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     config::{self, ApiUrl, Proxy},
-    deadline::{self, Deadline},
+    deadline::Deadline,
     net::{
         self, Lookup,
         http::{Connection, Server},
@@ -70,7 +70,7 @@ impl Endpoint {
         let retry_until = by.or_within(self.timeout);
         match self.open_once(self.look_up(), by) {
             Err(error) if error.is_outage() && retry_until.left() > RETRY_PAUSE => {
-                deadline::sleep(RETRY_PAUSE);
+                std::thread::sleep(RETRY_PAUSE);
                 self.open_once(self.look_up(), by)
             }
             other => other,

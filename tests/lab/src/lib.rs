@@ -19,7 +19,6 @@
 //! | [`pamhost`] | a PAM application that does as it is told |
 //! | [`impostor`] | a helper that misbehaves on the wire |
 //! | [`driven`] | the real helper, whose host is the test |
-//! | [`frozen`] | one thread of a process, stopped |
 //! | [`tracer`] | what makes one of a login's system calls fail |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`vsftpd`] | a real vsftpd |
@@ -46,7 +45,6 @@
 pub mod bench;
 pub mod certs;
 pub mod driven;
-pub mod frozen;
 pub mod impostor;
 pub mod interrupt;
 pub mod ldap;

@@ -18,7 +18,7 @@ fn kind(error: &Error) -> &'static str {
     match error {
         Error::Outage(_) | Error::ClosedEarly(_) => "outage",
         Error::Refused { .. } => "refused",
-        Error::Local(_) => "local",
+        Error::Late(_) | Error::Local(_) => "local",
     }
 }
 
@@ -114,7 +114,7 @@ fn no_name_of_a_librarys_type_is_told() {
         let told = classify("x", &error);
         let remedy = match &told {
             Error::Refused { remedy, .. } => remedy,
-            Error::Outage(_) | Error::ClosedEarly(_) | Error::Local(_) => "",
+            Error::Outage(_) | Error::ClosedEarly(_) | Error::Late(_) | Error::Local(_) => "",
         };
         let text = format!("{told}: {remedy}");
         let is_camel = |word: &str| {
