@@ -9,6 +9,9 @@ mod entry;
 mod failover;
 mod failures;
 pub mod ldap;
+#[cfg(test)]
+#[path = "../tests/support/ldap_server.rs"]
+mod ldap_server;
 mod password_policy;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
@@ -18,8 +21,6 @@ mod result_code;
 mod sanitize;
 mod service_account;
 mod session;
-#[cfg(test)]
-mod stage;
 #[cfg(test)]
 mod tests;
 mod validate;

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_one_after_the_other() {
+    fn elements_are_read_in_order() {
         let mut elements = Elements::of(&[0x02, 1, 5, 0x04, 2, b'h', b'i']);
         assert!(elements.is_next(INTEGER));
         assert_eq!(elements.number(INTEGER), Ok(5));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_whatever_make_it_panic() {
+    fn no_bytes_cause_a_panic() {
         // Every prefix and every single-byte change of something that is valid.
         let valid = [
             0x30, 0x82, 0, 9, 0x02, 1, 5, 0x04, 4, b'a', b'b', b'c', b'd',

@@ -1,18 +1,18 @@
-//! Whole exchanges with a stand-in, byte by byte.
+//! Whole exchanges with a fake server, byte by byte.
 #![forbid(unsafe_code)]
 
-mod ahead;
+mod background;
+mod binding;
 mod finding;
 mod hostile;
-mod proving;
-mod securing;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     Entry, Found, Unproved,
     ldap::Ldap,
-    stage::{Asked, BIND, Play, SEARCH, entry},
+    ldap_server::{BIND, Request, Response, SEARCH, entry},
 };
 use crate::{
     config,
@@ -26,11 +26,11 @@ const LOGIN: LoginId = LoginId([0x7f, 0x3a, 0x9c, 0x21]);
 const PASSWORD: &str = "correct horse";
 const ALICE: &str = "uid=alice,ou=people,dc=example,dc=org";
 
-fn soon() -> Deadline {
+fn in_time() -> Deadline {
     Deadline::within(Duration::from_secs(10))
 }
 
-/// Alice's entry, with a verified number.
+/// The entry of Alice, with a verified number.
 fn alice() -> Vec<u8> {
     let attributes: [(&str, &[&[u8]]); 2] = [
         ("phoneNumberVerified", &[b"TRUE"]),
@@ -39,19 +39,21 @@ fn alice() -> Vec<u8> {
     entry(ALICE, &attributes)
 }
 
-/// A directory that holds Alice, and lets everybody bind.
-fn good(asked: &Asked) -> Play {
-    match asked.operation {
-        SEARCH => asked.found(&[alice()]),
-        _ => asked.answer(0),
+/// Has the entry of Alice, and accepts every bind.
+fn good(request: &Request) -> Response {
+    match request.operation {
+        SEARCH => request.entries(&[alice()]),
+        _ => request.result(0),
     }
 }
 
-/// One that answers her own bind otherwise.
-fn with_bind(play: impl Fn(&Asked) -> Play + Send + Sync) -> impl Fn(&Asked) -> Play + Send + Sync {
-    move |asked| match asked.operation {
-        BIND if asked.credentials().0 == ALICE => play(asked),
-        _ => good(asked),
+/// As [`good`], with another response to the bind as Alice.
+fn with_bind(
+    response: impl Fn(&Request) -> Response + Send + Sync,
+) -> impl Fn(&Request) -> Response + Send + Sync {
+    move |request| match request.operation {
+        BIND if request.credentials().0 == ALICE => response(request),
+        _ => good(request),
     }
 }
 
@@ -60,17 +62,17 @@ fn opened(settings: &config::Ldap) -> Result<Ldap, Failure> {
 }
 
 fn find(settings: &config::Ldap) -> Result<Found, Failure> {
-    opened(settings)?.find("alice", soon())
+    opened(settings)?.find("alice", in_time())
 }
 
-/// A whole first factor.
+/// Finds Alice and verifies this password.
 fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, Unproved> {
     let mut ldap = opened(settings)?;
-    let Found::One(entry) = ldap.find("alice", soon())? else {
+    let Found::One(entry) = ldap.find("alice", in_time())? else {
         panic!("not one entry");
     };
     let password = Secret::new(password.to_owned());
-    let proved = ldap.prove(&entry, &password, LOGIN, soon())?;
+    let proved = ldap.prove(&entry, &password, LOGIN, in_time())?;
     Ok(proved.proof.login())
 }
 

@@ -11,8 +11,12 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    crypto::CryptoProvider,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 
 /// What a server does with one connection after the TLS handshake.
 #[derive(Debug, Clone)]
@@ -253,17 +257,35 @@ impl TestCa {
         self.issue(name, 2001)
     }
 
+    /// Creates a server that demands a client certificate of this CA.
+    pub fn demanding(&self, name: &str) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap())
+            .unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        self.issue_with(name, 4000, verifier.build().unwrap())
+    }
+
     fn issue(&self, name: &str, until: i32) -> Arc<ServerConfig> {
+        self.issue_with(name, until, WebPkiClientVerifier::no_client_auth())
+    }
+
+    fn issue_with(
+        &self,
+        name: &str,
+        until: i32,
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(
                 vec![leaf.der().clone()],
                 PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
@@ -271,4 +293,8 @@ impl TestCa {
             .unwrap();
         Arc::new(config)
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -3,7 +3,7 @@ use super::*;
 const ALICE: &str = "uid=alice,ou=people,dc=example,dc=org";
 
 #[test]
-fn however_it_is_written_it_is_one_person() {
+fn all_spellings_of_a_dn_are_one_user() {
     for dn in [
         "UID=ALICE,OU=People,DC=Example,DC=ORG",
         "uid = alice , ou = people , dc=example,dc=org ",
@@ -48,7 +48,7 @@ fn however_it_is_written_it_is_one_person() {
 }
 
 #[test]
-fn two_entries_are_never_one() {
+fn different_entries_never_have_one_form() {
     let names = [
         ALICE,
         "uid=bob,ou=people,dc=example,dc=org",
@@ -103,7 +103,7 @@ fn two_entries_are_never_one() {
 }
 
 #[test]
-fn what_is_no_dn_is_marked_and_stays() {
+fn a_text_that_is_not_a_dn_is_marked() {
     for (dn, expected) in [
         ("", "?"),
         ("Alice", "?alice"),
@@ -235,7 +235,7 @@ impl Draw {
 }
 
 #[test]
-fn every_way_to_write_a_name_has_one_form_and_no_other_name_has_it() {
+fn each_name_has_one_form_of_its_own() {
     let mut draw = Draw(0x5eed_0003);
     let mut known = std::collections::BTreeMap::new();
     for _ in 0..20_000 {
@@ -252,7 +252,7 @@ fn every_way_to_write_a_name_has_one_form_and_no_other_name_has_it() {
 }
 
 #[test]
-fn any_text_has_a_form_and_the_form_is_its_own() {
+fn the_form_of_a_form_is_itself() {
     const PIECES: &[&str] = &[
         "uid", "cn", "2.5.4.3", "=", ",", "+", "\\", "#", "04", "01", "61", "a", "A", " ", "\"",
         ";", "?", "\0", "\u{e9}", "\u{130}", "\u{1e9e}", "\u{2003}", "\\20", "\\ff", "\\c3",

@@ -6,39 +6,39 @@ use crate::{
     config::{LdapUri, Security},
     directory::{
         ber::{BOOLEAN, ENUMERATED, Elements, INTEGER, OCTETS, SEQUENCE},
-        stage::{Stage, message, result, settings, tlv, with_service},
+        ldap_server::{FakeDirectory, message, result, settings, settings_with_bind, tlv},
     },
 };
 
-/// A server with one answer to every search.
-fn searched(code: u8, entries: usize) -> Stage {
-    Stage::new(move |asked| match asked.operation {
+/// A server with one response to every search.
+fn search_result(code: u8, entries: usize) -> FakeDirectory {
+    FakeDirectory::new(move |request| match request.operation {
         SEARCH => {
             let mut bytes = Vec::new();
             for _ in 0..entries {
-                bytes.extend(message(asked.id, &alice(), b""));
+                bytes.extend(message(request.id, &alice(), b""));
             }
-            bytes.extend(message(asked.id, &result(0x65, code, "why"), b""));
-            Play::Say(bytes)
+            bytes.extend(message(request.id, &result(0x65, code, "why"), b""));
+            Response::Send(bytes)
         }
-        _ => asked.answer(0),
+        _ => request.result(0),
     })
 }
 
 #[test]
-fn an_anonymous_search_asks_for_what_is_needed() {
-    let stage = Stage::new(good);
-    let settings = settings(vec![stage.uri()]);
+fn an_anonymous_search_requests_the_needed_attributes() {
+    let server = FakeDirectory::new(good);
+    let settings = settings(vec![server.uri()]);
     let Found::One(entry) = find(&settings).unwrap() else {
         panic!("not one");
     };
     assert_eq!(entry.dn, ALICE);
     assert_eq!(entry.phone(&settings).unwrap().e164(), "+12025550142");
-    assert_eq!(stage.operations(), [SEARCH], "no bind");
+    assert_eq!(server.operations(), [SEARCH], "no bind");
 
-    let asked = stage.asked.lock().unwrap()[0].clone();
-    assert!(asked.controls.is_empty());
-    let mut parts = Elements::of(&asked.body);
+    let request = server.requests.lock().unwrap()[0].clone();
+    assert!(request.controls.is_empty());
+    let mut parts = Elements::of(&request.body);
     assert_eq!(parts.text(OCTETS), Ok("ou=people,dc=example,dc=org"));
     assert_eq!(parts.number(ENUMERATED), Ok(2), "subtree");
     assert_eq!(parts.number(ENUMERATED), Ok(0), "never dereference");
@@ -68,19 +68,19 @@ fn an_anonymous_search_asks_for_what_is_needed() {
 }
 
 #[test]
-fn the_entry_says_whose_it_is_and_when_the_password_was_changed() {
-    let stage = Stage::new(|asked| {
+fn the_entry_has_its_dn_and_the_time_of_the_password_change() {
+    let server = FakeDirectory::new(|request| {
         let attributes: [(&str, &[&[u8]]); 3] = [
             ("phoneNumberVerified", &[b"TRUE"]),
             ("mobile", &[b"+1 202 555 0142"]),
             ("pwdChangedTime", &[b"20261001120000Z"]),
         ];
-        asked.found(&[entry(
+        request.entries(&[entry(
             "UID=Alice, OU=People, DC=Example, DC=Org",
             &attributes,
         )])
     });
-    let settings = settings(vec![stage.uri()]);
+    let settings = settings(vec![server.uri()]);
     let Found::One(entry) = find(&settings).unwrap() else {
         panic!("not one");
     };
@@ -90,12 +90,12 @@ fn the_entry_says_whose_it_is_and_when_the_password_was_changed() {
 
 #[test]
 fn the_service_account_binds_first() {
-    let stage = Stage::new(good);
-    let settings = with_service(vec![stage.uri()]);
+    let server = FakeDirectory::new(good);
+    let settings = settings_with_bind(vec![server.uri()]);
     assert!(matches!(find(&settings), Ok(Found::One(_))));
-    assert_eq!(stage.operations(), [BIND, SEARCH]);
-    let asked = stage.asked.lock().unwrap()[0].clone();
-    let (dn, password) = asked.credentials();
+    assert_eq!(server.operations(), [BIND, SEARCH]);
+    let request = server.requests.lock().unwrap()[0].clone();
+    let (dn, password) = request.credentials();
     assert_eq!(
         (dn.as_str(), password.as_str()),
         ("cn=pam,dc=example,dc=org", "service secret")
@@ -103,13 +103,13 @@ fn the_service_account_binds_first() {
 }
 
 #[test]
-fn hostile_names_arrive_as_values() {
+fn special_characters_in_names_are_sent_as_values() {
     for name in ["*", "*)(uid=*", "jos\u{e9}", "\\2a", "a\0b"] {
-        let stage = Stage::new(|asked| asked.found(&[]));
-        let settings = settings(vec![stage.uri()]);
-        let found = opened(&settings).unwrap().find(name, soon());
+        let server = FakeDirectory::new(|request| request.entries(&[]));
+        let settings = settings(vec![server.uri()]);
+        let found = opened(&settings).unwrap().find(name, in_time());
         assert_eq!(found, Ok(Found::None));
-        let body = stage.asked.lock().unwrap()[0].body.clone();
+        let body = server.requests.lock().unwrap()[0].body.clone();
         let equality = tlv(0xa3, &[tlv(4, b"uid"), tlv(4, name.as_bytes())].concat());
         assert!(
             body.windows(equality.len()).any(|part| part == equality),
@@ -119,36 +119,44 @@ fn hostile_names_arrive_as_values() {
 }
 
 #[test]
-fn nobody_and_several() {
-    assert_eq!(find(&settings(vec![searched(0, 0).uri()])), Ok(Found::None));
+fn no_entry_and_several_entries() {
+    assert_eq!(
+        find(&settings(vec![search_result(0, 0).uri()])),
+        Ok(Found::None)
+    );
     for (code, entries) in [(0, 2), (4, 2), (0, 9), (51, 2)] {
-        let stage = searched(code, entries);
-        assert_eq!(find(&settings(vec![stage.uri()])), Ok(Found::Several));
+        let server = search_result(code, entries);
+        assert_eq!(find(&settings(vec![server.uri()])), Ok(Found::Several));
     }
-    let stage = Stage::new(good);
-    let settings = settings(vec![stage.uri()]);
-    let found = opened(&settings).unwrap().find("", soon());
+    let server = FakeDirectory::new(good);
+    let settings = settings(vec![server.uri()]);
+    let found = opened(&settings).unwrap().find("", in_time());
     assert_eq!(found, Ok(Found::None));
-    assert!(stage.operations().is_empty(), "nobody has no name");
+    assert!(
+        server.operations().is_empty(),
+        "an empty name is never searched for"
+    );
 }
 
 #[test]
-fn references_are_no_entries_and_nobody_follows_them() {
-    let stage = Stage::new(|asked| {
+fn references_are_not_entries_and_not_followed() {
+    let server = FakeDirectory::new(|request| {
         let reference = tlv(0x73, &tlv(4, b"ldap://127.0.0.1:1/dc=example,dc=org"));
         let found = [reference.clone(), alice(), reference];
-        asked.found(&found)
+        request.entries(&found)
     });
     assert!(matches!(
-        find(&settings(vec![stage.uri()])),
+        find(&settings(vec![server.uri()])),
         Ok(Found::One(_))
     ));
-    let stage = Stage::new(|asked| asked.found(&[tlv(0x73, &tlv(4, b"ldap://127.0.0.1:1/"))]));
-    assert_eq!(find(&settings(vec![stage.uri()])), Ok(Found::Elsewhere));
+    let server = FakeDirectory::new(|request| {
+        request.entries(&[tlv(0x73, &tlv(4, b"ldap://127.0.0.1:1/"))])
+    });
+    assert_eq!(find(&settings(vec![server.uri()])), Ok(Found::Elsewhere));
 }
 
 #[test]
-fn a_definite_answer_ends_the_search() {
+fn a_final_result_ends_the_search() {
     for (code, entries) in [
         (1, 0),
         (4, 0),
@@ -159,7 +167,7 @@ fn a_definite_answer_ends_the_search() {
         (50, 0),
         (80, 1),
     ] {
-        let (first, second) = (searched(code, entries), Stage::new(good));
+        let (first, second) = (search_result(code, entries), FakeDirectory::new(good));
         let found = find(&settings(vec![first.uri(), second.uri()]));
         assert!(is_refused(&found), "{code}: {found:?}");
         assert!(second.operations().is_empty());
@@ -168,9 +176,9 @@ fn a_definite_answer_ends_the_search() {
         assert!(error.what.ends_with(": why"), "{error:?}");
     }
     for code in [49, 48, 50, 53, 32, 8] {
-        let first = Stage::new(move |asked| asked.answer(code));
-        let second = Stage::new(good);
-        let found = find(&with_service(vec![first.uri(), second.uri()]));
+        let first = FakeDirectory::new(move |request| request.result(code));
+        let second = FakeDirectory::new(good);
+        let found = find(&settings_with_bind(vec![first.uri(), second.uri()]));
         assert!(is_refused(&found), "{code}: {found:?}");
         let words = if code == 8 { "ldaps://" } else { "bind_dn" };
         assert!(found.unwrap_err().remedy.contains(words), "{code}");
@@ -190,29 +198,32 @@ fn an_outage_leads_to_the_next_server() {
         }
     };
     let mut firsts = vec![closed, LdapUri::Unix("/nonexistent/ldapi".into())];
-    let mut stages = Vec::new();
+    let mut servers = Vec::new();
     for code in [3, 51, 52] {
-        stages.push(Stage::new(move |asked| asked.answer(code)));
-        stages.push(searched(code, 1));
+        servers.push(FakeDirectory::new(move |request| request.result(code)));
+        servers.push(search_result(code, 1));
     }
-    stages.push(Stage::new(|_| Play::SayAndCut(vec![])));
-    stages.push(Stage::new(|_| Play::SayAndCut(vec![0x30])));
-    stages.push(Stage::new(|_| {
-        Play::Say(b"HTTP/1.1 400 Bad Request\r\n".to_vec())
+    servers.push(FakeDirectory::new(|_| Response::SendAndClose(vec![])));
+    servers.push(FakeDirectory::new(|_| Response::SendAndClose(vec![0x30])));
+    servers.push(FakeDirectory::new(|_| {
+        Response::Send(b"HTTP/1.1 400 Bad Request\r\n".to_vec())
     }));
-    firsts.extend(stages.iter().map(Stage::uri));
+    firsts.extend(servers.iter().map(FakeDirectory::uri));
     for first in firsts {
-        let alone = find(&with_service(vec![first.clone()]));
+        let alone = find(&settings_with_bind(vec![first.clone()]));
         assert!(is_outage(&alone), "{alone:?}");
-        let second = Stage::new(good);
-        let found = find(&with_service(vec![first, second.uri()]));
+        let second = FakeDirectory::new(good);
+        let found = find(&settings_with_bind(vec![first, second.uri()]));
         assert!(matches!(found, Ok(Found::One(_))), "{found:?}");
     }
 }
 
 #[test]
-fn a_silent_server_costs_its_own_share_of_the_time() {
-    let (silent, second) = (Stage::new(|_| Play::Silence), Stage::new(good));
+fn a_silent_server_uses_only_its_share_of_the_time() {
+    let (silent, second) = (
+        FakeDirectory::new(|_| Response::Silence),
+        FakeDirectory::new(good),
+    );
     let mut settings = settings(vec![silent.uri(), second.uri()]);
     let start = Moment::now();
     let mut ldap = opened(&settings).unwrap();
@@ -242,27 +253,27 @@ fn a_silent_server_costs_its_own_share_of_the_time() {
 }
 
 #[test]
-fn no_time_left_asks_nobody() {
-    let stage = Stage::new(good);
-    let settings = settings(vec![stage.uri()]);
+fn no_server_is_asked_after_the_deadline() {
+    let server = FakeDirectory::new(good);
+    let settings = settings(vec![server.uri()]);
     let found = opened(&settings)
         .unwrap()
         .find("alice", Deadline::within(Duration::ZERO));
     assert!(is_outage(&found), "{found:?}");
-    assert!(stage.operations().is_empty());
+    assert!(server.operations().is_empty());
 }
 
 #[test]
-fn an_entry_under_whose_name_nobody_can_bind_is_refused() {
-    for dn in ["", " ", "nonsense"] {
-        let stage = Stage::new(move |asked| asked.found(&[entry(dn, &[])]));
-        let found = find(&settings(vec![stage.uri()]));
+fn an_entry_with_an_unusable_dn_is_refused() {
+    for dn in ["", " ", "no name"] {
+        let server = FakeDirectory::new(move |request| request.entries(&[entry(dn, &[])]));
+        let found = find(&settings(vec![server.uri()]));
         assert!(is_refused(&found), "{dn:?}: {found:?}");
     }
 }
 
 #[test]
-fn settings_that_would_let_in_anybody_are_refused() {
+fn insecure_settings_are_refused() {
     let pattern = |filter: &str| config::Ldap {
         filter: filter.to_owned(),
         ..settings(vec![])
@@ -286,16 +297,16 @@ fn settings_that_would_let_in_anybody_are_refused() {
 }
 
 #[test]
-fn what_was_typed_for_a_name_is_not_repeated() {
-    let stage = Stage::new(|asked| {
-        Play::Say(message(
-            asked.id,
+fn the_typed_name_is_not_repeated() {
+    let server = FakeDirectory::new(|request| {
+        Response::Send(message(
+            request.id,
             &result(0x65, 32, "no uid=Hunter2hunter2 here"),
             b"",
         ))
     });
-    let settings = settings(vec![stage.uri()]);
-    let found = opened(&settings).unwrap().find("hunter2hunter2", soon());
+    let settings = settings(vec![server.uri()]);
+    let found = opened(&settings).unwrap().find("hunter2hunter2", in_time());
     assert!(is_refused(&found));
     assert!(
         !format!("{found:?}").to_lowercase().contains("hunter2"),
@@ -303,31 +314,30 @@ fn what_was_typed_for_a_name_is_not_repeated() {
     );
 }
 
-/// The first address is tried first.
 #[test]
-fn an_address_at_which_the_server_is_of_no_use_gives_way_to_the_next() {
+fn the_next_address_is_tried_after_an_outage() {
     let v6 = std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
     for (operation, code, passes) in [
         (BIND, 51, true),
         (BIND, 52, true),
         (SEARCH, 3, true),
         (SEARCH, 51, true),
-        // What another one would answer alike, or must not be asked.
+        // Another server would give the same result, or must not be asked.
         (BIND, 49, false),
         (SEARCH, 32, false),
     ] {
-        let bad = Stage::new(move |asked| {
-            if asked.operation == operation {
-                asked.answer(code)
+        let bad = FakeDirectory::new(move |request| {
+            if request.operation == operation {
+                request.result(code)
             } else {
-                good(asked)
+                good(request)
             }
         });
-        let Some(next) = Stage::beside(&bad, v6, good) else {
+        let Some(next) = FakeDirectory::beside(&bad, v6, good) else {
             continue;
         };
         let uri = bad.uri_with(crate::net::BOTH, Security::Loopback);
-        let found = find(&with_service(vec![uri]));
+        let found = find(&settings_with_bind(vec![uri]));
         assert!(bad.operations().contains(&operation));
         if passes {
             assert!(matches!(found, Ok(Found::One(_))), "{code}: {found:?}");
@@ -339,19 +349,19 @@ fn an_address_at_which_the_server_is_of_no_use_gives_way_to_the_next() {
     }
 }
 
-/// Whatever else stands in them: nobody can log in by an alias or a referral.
+/// By their object class, whatever else they contain.
 #[test]
-fn an_entry_that_only_points_to_another_says_so() {
+fn aliases_and_referrals_are_recognized() {
     let found = |class: &'static [u8]| {
-        let stage = Stage::new(move |asked| match asked.operation {
+        let server = FakeDirectory::new(move |request| match request.operation {
             SEARCH => {
                 let attributes: [(&str, &[&[u8]]); 2] =
                     [("objectClass", &[b"top", class]), ("uid", &[b"alice"])];
-                asked.found(&[entry(ALICE, &attributes)])
+                request.entries(&[entry(ALICE, &attributes)])
             }
-            _ => asked.answer(0),
+            _ => request.result(0),
         });
-        let Ok(Found::One(entry)) = find(&settings(vec![stage.uri()])) else {
+        let Ok(Found::One(entry)) = find(&settings(vec![server.uri()])) else {
             panic!("not one entry");
         };
         entry.pointer()

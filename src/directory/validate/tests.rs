@@ -1,5 +1,5 @@
 use super::*;
-use crate::directory::stage::{entry, message, policy, result, tlv};
+use crate::directory::ldap_server::{entry, message, policy, result, tlv};
 
 fn bind(message: &[u8]) -> Result<(), Violation> {
     check(message, Request::Bind)
@@ -10,7 +10,7 @@ fn search(message: &[u8]) -> Result<(), Violation> {
 }
 
 #[test]
-fn answers_that_were_asked_for_pass() {
+fn expected_responses_pass() {
     let done = result(SEARCH_DONE, 0, "");
     let referral = tlv(0xa3, &tlv(4, b"ldap://elsewhere.example.org/"));
     let parts = [tlv(0x0a, &[10]), tlv(4, b""), tlv(4, b""), referral];
@@ -36,7 +36,7 @@ fn answers_that_were_asked_for_pass() {
 }
 
 #[test]
-fn answers_that_were_not_asked_for_do_not() {
+fn unexpected_responses_do_not_pass() {
     let unexpected = Err(Violation::Unexpected);
     assert_eq!(
         bind(&message(1, &result(SEARCH_DONE, 0, ""), b"")),
@@ -59,15 +59,15 @@ fn answers_that_were_not_asked_for_do_not() {
 }
 
 #[test]
-fn a_goodbye_is_one_wherever_its_name_stands() {
-    let goodbye = result(EXTENDED_RESPONSE, 52, "going down");
+fn a_notice_of_disconnection_may_have_its_name_in_either_place() {
+    let notice = result(EXTENDED_RESPONSE, 52, "going down");
     let name = tlv(0x8a, b"1.3.6.1.4.1.1466.20036");
-    let left = Err(Violation::Disconnected(52));
-    assert_eq!(bind(&message(0, &goodbye, b"")), left);
+    let disconnected = Err(Violation::Disconnected(52));
+    assert_eq!(bind(&message(0, &notice, b"")), disconnected);
     assert_eq!(
-        search(&message(0, &goodbye, &name)),
-        left,
-        "as Active Directory has it"
+        search(&message(0, &notice, &name)),
+        disconnected,
+        "as Active Directory sends it"
     );
     assert_eq!(
         bind(&message(0, &result(BIND_RESPONSE, 0, ""), b"")),
@@ -141,7 +141,7 @@ fn shapes_on_which_the_library_would_panic_do_not_pass() {
 }
 
 #[test]
-fn nests_as_deep_as_the_grammar_and_no_deeper() {
+fn nesting_deeper_than_the_grammar_does_not_pass() {
     let mut deep = tlv(4, b"");
     while deep.len() < 60_000 {
         deep = tlv(0x30, &deep);
@@ -155,7 +155,7 @@ fn nests_as_deep_as_the_grammar_and_no_deeper() {
 }
 
 #[test]
-fn frames_are_known_early_and_bounded() {
+fn message_lengths_are_known_early_and_limited() {
     assert_eq!(message_length(b""), Ok(None));
     assert_eq!(message_length(&[0x30]), Ok(None));
     assert_eq!(message_length(&[0x30, 0x05, 1]), Ok(Some(7)));
@@ -174,24 +174,23 @@ fn frames_are_known_early_and_bounded() {
     );
 }
 
-/// Whatever passes must not make the library's own reading panic. Each message is changed in
-/// every single byte, and what still passes is read by it.
+/// Each byte of a message is changed to each value, and the library parses what still passes.
 #[test]
-fn what_passes_is_read_by_the_library_without_a_panic() {
+fn the_library_parses_what_passes_without_a_panic() {
     let answer = message(1, &result(BIND_RESPONSE, 0, "hi"), &policy(&[0x30, 0]));
     let one = message(1, &entry("a=b", &[("m", &[b"1"])]), b"");
-    for (valid, awaited) in [(answer, Request::Bind), (one, Request::Search)] {
+    for (valid, request) in [(answer, Request::Bind), (one, Request::Search)] {
         for place in 0..valid.len() {
             for value in 0..=u8::MAX {
                 let mut changed = valid.clone();
                 changed[place] = value;
-                if check(&changed, awaited).is_err() {
+                if check(&changed, request).is_err() {
                     continue;
                 }
                 let (rest, tag) = ldap3::asn1::parse_tag(&changed).expect("it is whole");
                 assert!(rest.is_empty());
                 let operation = tag.expect_constructed().unwrap().remove(1);
-                if awaited == Request::Bind {
+                if request == Request::Bind {
                     let _ = ldap3::LdapResult::from(ldap3::asn1::Tag::StructureTag(operation));
                 }
             }
@@ -200,7 +199,7 @@ fn what_passes_is_read_by_the_library_without_a_panic() {
 }
 
 #[test]
-fn the_answer_to_start_tls_is_that_and_no_other() {
+fn only_a_response_to_start_tls_is_accepted() {
     let answer = |id, code| message(id, &result(EXTENDED_RESPONSE, code, ""), b"");
     assert_eq!(start_tls_result(&answer(7, 0), 7), Ok(0));
     assert_eq!(start_tls_result(&answer(7, 2), 7), Ok(2));
@@ -217,7 +216,7 @@ fn the_answer_to_start_tls_is_that_and_no_other() {
 }
 
 #[test]
-fn a_message_may_have_256_kilobytes_and_no_more() {
+fn a_message_of_256_kilobytes_is_the_longest() {
     let header = |length: usize| {
         let length = u32::try_from(length).unwrap().to_be_bytes();
         [&[SEQUENCE, 0x84][..], &length].concat()
