@@ -177,7 +177,7 @@ impl Open {
         if settings.policy.subject == config::Subject::Caller {
             host.look_up_caller(request.caller);
         }
-        if settings.trust_the_system() {
+        if settings.needs_system_roots() {
             net::take_system_roots();
         }
         Self {

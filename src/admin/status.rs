@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Refused, Told, person};
 use crate::{
-    config::{Limits, Rule, Settings, a_while},
+    config::{Limits, Rule, Settings, human_duration},
     deadline::Deadline,
     ledger::{AccountStatus, Backend, Summary},
 };
@@ -67,7 +67,7 @@ impl Page {
         let disabled = limits.disable(status.failures);
         let lock = match status.locked {
             _ if disabled => format!("until `sms-otp unlock {user}`"),
-            Some(left) => format!("for {} more", a_while(left)),
+            Some(left) => format!("for {} more", human_duration(left)),
             None => "none".to_owned(),
         };
         let mut text = format!("{user}, in {backend}\n");
@@ -92,7 +92,7 @@ impl Page {
             let wait = status.wait(*rule);
             let room = match wait {
                 Duration::ZERO => String::new(),
-                wait => format!(", the next in {}", a_while(wait)),
+                wait => format!(", the next in {}", human_duration(wait)),
             };
             line("SMS", &format!("{sent} of {rule}{room}"));
         }
@@ -105,12 +105,12 @@ impl Page {
             .collect();
         for (login, ago, left) in &remembered {
             let until = match left {
-                Some(left) => format!(", for {} more", a_while(*left)),
+                Some(left) => format!(", for {} more", human_duration(*left)),
                 None => ", for as long as its service says".to_owned(),
             };
             line(
                 "remembered",
-                &format!("login {login}, {} ago{until}", a_while(**ago)),
+                &format!("login {login}, {} ago{until}", human_duration(**ago)),
             );
         }
         let json = json!({
@@ -161,7 +161,7 @@ impl Page {
                 _ if limits.disable(account.failures) => {
                     format!(", locked until `sms-otp unlock {}`", shown(&account.name))
                 }
-                Some(left) => format!(", locked for {} more", a_while(left)),
+                Some(left) => format!(", locked for {} more", human_duration(left)),
                 None => String::new(),
             };
             line(

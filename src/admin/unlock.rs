@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Refused, Told, person};
 use crate::{
-    config::{Settings, a_while},
+    config::{Settings, human_duration},
     deadline::Deadline,
     ledger::AccountStatus,
 };
@@ -45,7 +45,7 @@ fn said(was: &AccountStatus, forget: bool) -> String {
     };
     let lock = was
         .locked
-        .map(|left| format!(", a lock of {} more ended", a_while(left)));
+        .map(|left| format!(", a lock of {} more ended", human_duration(left)));
     let forgotten = match was.remembered.len() {
         _ if !forget => String::new(),
         1 => ", 1 remembered login forgotten".to_owned(),

@@ -1,4 +1,4 @@
-//! Where servers are: URLs, of which only scheme, host and port are allowed.
+//! Addresses of servers: URLs that consist of scheme, host and port.
 #![forbid(unsafe_code)]
 
 mod redis;
@@ -14,70 +14,67 @@ pub(super) use redis::RedisAddress;
 
 use super::{
     ApiUrl, Proxy,
-    values::{Leaf, Why},
+    value_types::{Invalid, ValueType},
 };
 
-const USERINFO: Why = Why("user and password do not belong in it");
+const USERINFO: Invalid = Invalid("user and password are not allowed in an address");
 
-/// One of `ldap.uris`, before it is known whether `start_tls` protects it.
+/// An address of `ldap.uris`. Whether `start_tls` protects it is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LdapAddress {
+pub enum LdapAddress {
     Ldaps { host: String, port: u16 },
     Ldap { host: String, port: u16 },
     Ldapi(PathBuf),
 }
 
 /// `ldap.uris`
-#[derive(Clone)]
-pub(super) struct LdapAddresses(pub Vec<LdapAddress>);
+pub enum LdapAddresses {}
 
-impl Leaf for LdapAddresses {
+impl ValueType for LdapAddresses {
     type Raw = Vec<String>;
+    type Value = Vec<LdapAddress>;
 
-    fn check(raw: Vec<String>) -> Result<Self, Why> {
+    fn allowed() -> String {
+        "a list in brackets of ldaps://HOST[:PORT], ldap://HOST[:PORT] or ldapi://%2FPATH".into()
+    }
+
+    fn parse(raw: Vec<String>) -> Result<Vec<LdapAddress>, Invalid> {
         if raw.is_empty() {
-            return Err(Why("the list is empty"));
+            return Err(Invalid("the list is empty"));
         }
-        raw.iter()
-            .map(|uri| ldap_address(uri))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        raw.iter().map(|uri| ldap_address(uri)).collect()
     }
 }
 
-fn ldap_address(uri: &str) -> Result<LdapAddress, Why> {
-    if let Some(path) = behind("ldapi://", uri) {
+fn ldap_address(uri: &str) -> Result<LdapAddress, Invalid> {
+    if let Some(path) = strip_scheme("ldapi://", uri) {
         return socket(path).map(LdapAddress::Ldapi);
     }
-    if let Some(rest) = behind("ldaps://", uri) {
+    if let Some(rest) = strip_scheme("ldaps://", uri) {
         let (host, port) = authority(rest)?;
         let port = port.unwrap_or(636);
         return Ok(LdapAddress::Ldaps { host, port });
     }
-    if let Some(rest) = behind("ldap://", uri) {
+    if let Some(rest) = strip_scheme("ldap://", uri) {
         let (host, port) = authority(rest)?;
         let port = port.unwrap_or(389);
         return Ok(LdapAddress::Ldap { host, port });
     }
-    Err(Why("it begins with none of ldaps://, ldap:// and ldapi://"))
+    Err(Invalid(
+        "the address begins with none of ldaps://, ldap:// and ldapi://",
+    ))
 }
 
-impl ApiUrl {
-    /// Where Twilio is, unless the settings know better.
-    pub(super) fn twilio() -> Self {
-        Self {
-            tls: true,
-            host: "api.twilio.com".into(),
-            port: 443,
-        }
-    }
-}
-
-impl Leaf for ApiUrl {
+impl ValueType for ApiUrl {
     type Raw = String;
+    type Value = Self;
 
-    fn check(raw: String) -> Result<Self, Why> {
-        if let Some(rest) = behind("https://", &raw) {
+    fn allowed() -> String {
+        "https://HOST or https://HOST:PORT in quotes (http:// for loopback hosts only)".into()
+    }
+
+    fn parse(raw: String) -> Result<Self, Invalid> {
+        if let Some(rest) = strip_scheme("https://", &raw) {
             let (host, port) = authority(rest)?;
             let port = port.unwrap_or(443);
             return Ok(Self {
@@ -86,12 +83,10 @@ impl Leaf for ApiUrl {
                 port,
             });
         }
-        if let Some(rest) = behind("http://", &raw) {
+        if let Some(rest) = strip_scheme("http://", &raw) {
             let (host, port) = authority(rest)?;
             if !is_loopback(&host) {
-                return Err(Why(
-                    "http:// would show token and codes to everybody on the way",
-                ));
+                return Err(Invalid("http:// would send token and codes unencrypted"));
             }
             let port = port.unwrap_or(80);
             return Ok(Self {
@@ -100,49 +95,57 @@ impl Leaf for ApiUrl {
                 port,
             });
         }
-        Err(Why("it begins with neither https:// nor http://"))
+        Err(Invalid(
+            "the address begins with neither https:// nor http://",
+        ))
     }
 }
 
-impl Leaf for Proxy {
+impl ValueType for Proxy {
     type Raw = String;
+    type Value = Self;
 
-    fn check(raw: String) -> Result<Self, Why> {
-        let rest = behind("http://", &raw).ok_or(Why("it does not begin with http://"))?;
+    fn allowed() -> String {
+        "http://HOST:PORT in quotes, without user and password".into()
+    }
+
+    fn parse(raw: String) -> Result<Self, Invalid> {
+        let rest = strip_scheme("http://", &raw)
+            .ok_or(Invalid("the address does not begin with http://"))?;
         let (host, port) = authority(rest)?;
-        let port = port.ok_or(Why("it has no port"))?;
+        let port = port.ok_or(Invalid("the address has no port"))?;
         Ok(Self { host, port })
     }
 }
 
-/// What stands behind a scheme (which is written in capitals or not, RFC 3986 §3.1).
-fn behind<'a>(scheme: &str, url: &'a str) -> Option<&'a str> {
+/// Returns what follows a scheme, which is not case-sensitive (RFC 3986 §3.1).
+fn strip_scheme<'a>(scheme: &str, url: &'a str) -> Option<&'a str> {
     let (head, rest) = url.split_at_checked(scheme.len())?;
     head.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Host and port, with nothing but one slash behind them.
-fn authority(text: &str) -> Result<(String, Option<u16>), Why> {
+/// Parses host and port, which one slash may follow.
+fn authority(text: &str) -> Result<(String, Option<u16>), Invalid> {
     if text.contains('@') {
         return Err(USERINFO);
     }
     let text = text.strip_suffix('/').unwrap_or(text);
     if text.contains(['/', '?', '#']) {
-        return Err(Why("nothing may follow host and port"));
+        return Err(Invalid("nothing is allowed after host and port"));
     }
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest
             .split_once(']')
-            .ok_or(Why("an IPv6 address stands between [ and ]"))?;
-        let address: Ipv6Addr = host.parse().map_err(|_| Why("its IPv6 address is none"))?;
+            .ok_or(Invalid("an IPv6 address must be between [ and ]"))?;
+        let address: Ipv6Addr = host.parse().map_err(|_| Invalid("invalid IPv6 address"))?;
         (address.to_string(), rest)
     } else {
         let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
         if rest.matches(':').count() > 1 {
-            return Err(Why("an IPv6 address stands between [ and ]"));
+            return Err(Invalid("an IPv6 address must be between [ and ]"));
         }
         if !is_host(host) {
-            return Err(Why("its host is neither a name nor an address"));
+            return Err(Invalid("the host is neither a name nor an address"));
         }
         (host.to_owned(), rest)
     };
@@ -154,12 +157,12 @@ fn authority(text: &str) -> Result<(String, Option<u16>), Why> {
         .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
         .and_then(|digits| digits.parse().ok())
         .filter(|port| *port != 0)
-        .ok_or(Why("its port is no number from 1 to 65535"))?;
+        .ok_or(Invalid("the port is not a number from 1 to 65535"))?;
     Ok((host, Some(port)))
 }
 
-/// A name (letters, digits, `-`, `_` and dots) or an IPv4 address in its one usual form. Whatever
-/// ends in a number is an address or nothing: the resolver would take `127.1` for one.
+/// Whether a text is a name (letters, digits, `-`, `_` and dots) or an IPv4 address in dotted-decimal form.
+/// A text that ends in a number must be an address: the resolver would accept `127.1` as one.
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -179,7 +182,7 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(is_label)
 }
 
-/// Whether a host is this machine, without asking anybody: 127.0.0.0/8, `::1`, `localhost`.
+/// Whether a host is a loopback address or `localhost`. No name is looked up.
 pub(super) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host
@@ -188,10 +191,10 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.parse() == Ok(Ipv6Addr::LOCALHOST)
 }
 
-/// The path in an `ldapi://` URI, in which slashes are percent-encoded.
-fn socket(text: &str) -> Result<PathBuf, Why> {
-    const SHAPE: Why = Why(
-        "ldapi:// is followed by an absolute path with %2F for each slash, of at most 107 bytes",
+/// Parses the path in an `ldapi://` URI, in which slashes are percent-encoded.
+fn socket(text: &str) -> Result<PathBuf, Invalid> {
+    const SHAPE: Invalid = Invalid(
+        "after ldapi://, an absolute path is required, with %2F for each slash and at most 107 bytes",
     );
     if text.contains('@') {
         return Err(USERINFO);

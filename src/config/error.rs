@@ -1,20 +1,19 @@
-//! What is wrong with the settings, where, and what to do: in words that never repeat a value,
-//! because a value may be the token.
+//! Errors in the settings: what is wrong, where, and what to do. No text repeats a value, because a
+//! value may be a secret.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 
-use super::{Part, Unsafe};
+use super::Unsafe;
 
-/// Why there are no settings. One line each: [`Display`](fmt::Display) says what happened,
-/// [`Error::remedy`] what to do.
+/// Why there are no settings. [`Display`](fmt::Display) gives what happened, and [`Error::remedy`] what
+/// to do, in one line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// Path of the settings.
+    /// The path of the settings.
     pub file: String,
-    /// Where in it.
     pub line: Option<usize>,
-    /// The key's whole name, empty if it is about no single key.
+    /// The full path of the key; empty if the error is not about a single key.
     pub key: String,
     pub fault: Fault,
 }
@@ -22,9 +21,9 @@ pub struct Error {
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The settings file is not read.
+    /// The settings file cannot be used.
     Unread(Unsafe),
-    /// It holds a secret and others can read it.
+    /// The settings file contains a secret, and others can read it.
     Exposed {
         mode: u32,
     },
@@ -32,59 +31,55 @@ pub enum Fault {
     NotToml {
         column: usize,
     },
-    /// A key or section stands twice.
-    Twice {
+    Duplicate {
         column: usize,
     },
     /// No such key.
     Unknown {
         nearest: Option<String>,
     },
-    /// A section is something else.
+    /// A value in place of a section.
     NotASection,
-    /// A section of a service that cannot be PAM's name for one.
+    /// The name of a section cannot be that of a PAM service, or is a duplicate.
     NotAService,
-    /// The key exists, but not for a single service.
+    /// The key cannot be set per service.
     NotPerService,
-    /// This version does not honour it yet.
-    Later(Part),
-    /// The value is not what the key allows.
+    /// The key does not allow the value.
     Value {
-        /// What is wrong with it; may be empty.
         why: &'static str,
-        allowed: &'static str,
+        allowed: String,
     },
     Missing {
-        allowed: &'static str,
+        allowed: String,
     },
-    /// It excludes another key that is there.
-    Beside {
+    /// Another key that is set excludes it.
+    Conflict {
         other: String,
     },
-    /// It says nothing without another key.
-    Without {
+    /// It has no effect without another key.
+    Requires {
         other: &'static str,
     },
-    /// The file that it names is not read.
+    /// The file that the key names cannot be used.
     File(Unsafe),
-    /// The file that it names holds something else.
+    /// The file that the key names has invalid content.
     Content {
         path: String,
         why: &'static str,
         allowed: &'static str,
     },
-    /// `ldap://` to another machine without TLS.
-    InTheClear,
-    /// `ldap://` without TLS on a port of this machine that a local user may take.
+    /// `ldap://` to another host without TLS.
+    Unencrypted,
+    /// `ldap://` without TLS on a port of this host that a local user can bind.
     UnprivilegedPort {
-        /// Ports below this one are root's.
+        /// Ports below this one are reserved for root.
         below: u16,
     },
-    /// A proxy on another machine, for a plain `http://`.
-    ProxyInTheClear,
+    /// A proxy on another host, with `http://` to Twilio.
+    UnencryptedProxy,
     /// `start_tls` without an `ldap://`.
     NothingToProtect,
-    /// The caller's code for this service, with a first factor that is not the stack's.
+    /// The caller's code for this service, although the first factor is not the stack's.
     CallerWithoutStack {
         service: String,
     },
@@ -112,76 +107,62 @@ impl fmt::Display for Fault {
             Self::Unread(why) => why.fmt(f),
             Self::Exposed { mode } => write!(
                 f,
-                "a secret stands here, and others can read the file (mode {mode:04o}); allowed is \
-                 0600, or 0640 if it belongs to root"
+                "this is a secret, and others can read the file (mode {mode:04o}); allowed: 0600, or \
+                 0640 if root owns the file"
             ),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NotToml { column } => write!(f, "column {column}: not valid TOML"),
-            Self::Twice { column } => {
-                write!(f, "column {column}: this key or section stands twice")
-            }
+            Self::Duplicate { column } => write!(f, "column {column}: duplicate key or section"),
             Self::Unknown { nearest: None } => f.write_str("unknown key"),
             Self::Unknown {
                 nearest: Some(nearest),
-            } => write!(f, "unknown key; the nearest known one is {nearest}"),
-            Self::NotASection => f.write_str("a section, not a value; allowed is [name], once"),
+            } => write!(f, "unknown key; the nearest known key is {nearest}"),
+            Self::NotASection => f.write_str("not a section; allowed: [name], once"),
             Self::NotAService => f.write_str(
-                "not a PAM service; allowed is [service.NAME] with the name of a file in \
-                 /etc/pam.d, once",
+                "invalid or duplicate PAM service; allowed: [service.NAME], once, with the name of a \
+                 file in /etc/pam.d",
             ),
             Self::NotPerService => f.write_str(
-                "cannot differ by service; allowed are keys of password, code, messages, \
-                 limits and policy",
+                "cannot be set per service; allowed: keys of password, code, messages, limits and policy",
             ),
-            Self::Later(part) => write!(
-                f,
-                "this version does not honour it yet; it comes with the {part} part"
-            ),
-            Self::Value { why: "", allowed } => write!(f, "not allowed; allowed is {allowed}"),
-            Self::Value { why, allowed } => write!(f, "{why}; allowed is {allowed}"),
-            Self::Missing { allowed } => write!(f, "missing; allowed is {allowed}"),
-            Self::Beside { other } => {
-                write!(f, "stands beside {other}; allowed is one of them")
-            }
-            Self::Without { other } => {
-                write!(f, "stands without {other}; allowed only beside that")
-            }
-            Self::File(why) => write!(f, "the file it names is not read: {why}"),
+            Self::Value { why, allowed } => write!(f, "{why}; allowed: {allowed}"),
+            Self::Missing { allowed } => write!(f, "required but not set; allowed: {allowed}"),
+            Self::Conflict { other } => write!(f, "conflicts with {other}; set only one"),
+            Self::Requires { other } => write!(f, "requires {other}"),
+            Self::File(why) => write!(f, "cannot use this file: {why}"),
             Self::Content { path, why, allowed } => {
                 let path = path.escape_debug();
-                write!(f, "the file it names, {path}: {why}; allowed is {allowed}")
+                write!(f, "invalid content of {path}: {why}; allowed: {allowed}")
             }
-            Self::InTheClear => f.write_str(
-                "ldap:// would show passwords to everybody on the way; without start_tls = true \
-                 it is allowed for loopback hosts only",
+            Self::Unencrypted => f.write_str(
+                "ldap:// would send passwords unencrypted; without start_tls = true it is allowed for \
+                 loopback hosts only",
             ),
             Self::UnprivilegedPort { below } => write!(
                 f,
                 "a local user could listen on this port and receive passwords; ldap:// without \
                  start_tls = true is allowed on loopback ports below {below} only"
             ),
-            Self::ProxyInTheClear => f.write_str(
-                "would be shown token and codes, as twilio.api_url is http://; with that it is \
-                 allowed on loopback hosts only",
+            Self::UnencryptedProxy => f.write_str(
+                "twilio.api_url is http://, so token and codes would pass this proxy unencrypted; with \
+                 http:// the proxy must be on a loopback host",
             ),
             Self::NothingToProtect => {
-                f.write_str("true protects nothing: none of ldap.uris begins with ldap://")
+                f.write_str("true has no effect: none of ldap.uris begins with ldap://")
             }
-            Self::CallerWithoutStack { service } => without_stack(f, service),
+            Self::CallerWithoutStack { service } => {
+                let service = service.escape_debug();
+                write!(
+                    f,
+                    "\"caller\" requires password.source = \"stack\" for service {service}"
+                )
+            }
         }
     }
 }
 
-fn without_stack(f: &mut fmt::Formatter<'_>, service: &str) -> fmt::Result {
-    write!(
-        f,
-        "\"caller\" is allowed only with password.source = \"stack\", which service {} does not have",
-        service.escape_debug()
-    )
-}
-
 impl Error {
-    /// Whether the settings may be right, and this machine could not read them.
+    /// Whether the settings may be valid, and this host could not read them.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         match &self.fault {
@@ -190,40 +171,44 @@ impl Error {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
         match &self.fault {
             Fault::Unread(why) | Fault::File(why) => why.remedy(),
             Fault::Exposed { .. } => format!(
-                "chmod 0600 {}, or keep the secret in a file of its own ({}_file); and change it: \
-                 others could read it",
+                "chmod 0600 {}, or move the secret to a file of its own ({}_file); and change the \
+                 secret: others could read it",
                 self.file.escape_debug(),
                 self.key
             ),
             Fault::NotUtf8 => "save the file as UTF-8".into(),
             Fault::NotToml { .. } => {
-                "write key = value, one a line, texts in quotes, below [section]; see \
+                "write one key = value per line, texts in quotes, below [section]; see \
                  sms_otp.toml(5)"
                     .into()
             }
-            Fault::Twice { .. } => "keep one of the two".into(),
-            Fault::Unknown { .. } => "correct its name or remove it; see sms_otp.toml(5)".into(),
+            Fault::Duplicate { .. } => "remove one of the two".into(),
+            Fault::Unknown { .. } => {
+                "correct the name or remove the key; see sms_otp.toml(5)".into()
+            }
             Fault::NotASection => "write [name] on a line and its keys below it".into(),
             Fault::NotAService => "correct the name or remove the section".into(),
-            Fault::NotPerService => "move it to its own section: it counts for all".into(),
-            Fault::Later(_) => "remove it".into(),
+            Fault::NotPerService => {
+                "move it to its own section, where it applies to all services".into()
+            }
             Fault::Value { .. } => "correct the value; see sms_otp.toml(5)".into(),
             Fault::Missing { .. } => "add it; see sms_otp.toml(5)".into(),
-            Fault::Beside { .. } => "remove one of them".into(),
-            Fault::Without { other } => format!("add {other} or remove this"),
+            Fault::Conflict { .. } => "remove one of them".into(),
+            Fault::Requires { other } => format!("add {other} or remove this key"),
             Fault::Content { .. } => "correct that file, or name another".into(),
-            Fault::InTheClear => "write ldaps://, or start_tls = true".into(),
+            Fault::Unencrypted => "write ldaps://, or set start_tls = true".into(),
             Fault::UnprivilegedPort { .. } => {
-                "write ldapi:// (a socket in a folder of root's), ldaps://, or start_tls = true"
+                "write ldapi:// (a socket in a directory that root owns) or ldaps://, or set \
+                 start_tls = true"
                     .into()
             }
-            Fault::ProxyInTheClear => "write https:// in twilio.api_url, or remove it".into(),
+            Fault::UnencryptedProxy => "write https:// in twilio.api_url, or remove it".into(),
             Fault::NothingToProtect => "remove it: ldaps:// is protected without it".into(),
             Fault::CallerWithoutStack { service } => format!(
                 "set password.source = \"stack\" in [service.{}], or policy.subject = \"user\"",

@@ -1,41 +1,50 @@
 //! `ldap.filter`: a search filter (RFC 4515) that finds the one entry of `{user}`.
 #![forbid(unsafe_code)]
 
-use super::values::{Leaf, Why, is_attribute};
+use super::value_types::{Invalid, ValueType, ldap::is_attribute};
 
-/// Where the name belongs.
+/// The placeholder of the name.
 const USER: &str = "{user}";
 
-/// Most parentheses in each other.
-const DEPTH: u32 = 16;
+/// How deep parentheses may be nested.
+const MAX_DEPTH: u32 = 16;
 
-const SHAPE: Why = Why("it is not a search filter (RFC 4515)");
-const BRACE: Why = Why("it holds an unknown {name} or a single brace (write \\7b and \\7d)");
-const PARENTHESES: Why = Why("its parentheses do not match, or it does not stand in one pair");
-const STAR: Why = Why(
-    "it holds a * that cannot be sent: one stands alone, or between texts, and behind = only (else write \\2a)",
+const SHAPE: Invalid = Invalid("not a search filter (RFC 4515)");
+const BRACE: Invalid =
+    Invalid("the filter contains an unknown {name} or a single brace (write \\7b and \\7d)");
+const PARENTHESES: Invalid =
+    Invalid("the parentheses do not match, or do not enclose all of the filter");
+const STAR: Invalid = Invalid(
+    "the filter contains a * that cannot be sent: it must follow =, alone or with texts (or write \\2a)",
 );
-const DN: Why = Why(
-    "it holds a :dn that cannot be sent: it is written small, and a matching rule that begins with dn by its number",
+const DN: Invalid = Invalid(
+    "the filter contains a :dn that cannot be sent: write it in lower case, and a matching rule that begins with dn by its OID",
 );
 
-const NAMED: Why = Why("{user} must be compared with a named attribute, and without :dn");
+const NAMED: Invalid = Invalid("{user} must be compared with a named attribute, and without :dn");
 
-#[derive(Clone)]
-pub(super) struct Filter(pub String);
+/// `ldap.filter`
+pub enum Filter {}
 
-impl Leaf for Filter {
+impl ValueType for Filter {
     type Raw = String;
+    type Value = String;
 
-    fn check(raw: String) -> Result<Self, Why> {
+    fn allowed() -> String {
+        "a search filter in quotes and one pair of parentheses that compares an attribute with {user}, such \
+         as \"(uid={user})\""
+            .into()
+    }
+
+    fn parse(raw: String) -> Result<String, Invalid> {
         if raw.chars().any(char::is_control) {
-            return Err(Why("it holds a control character"));
+            return Err(Invalid("the filter contains a control character"));
         }
         if raw.replace(USER, "").contains(['{', '}']) {
             return Err(BRACE);
         }
         if !raw.contains(USER) {
-            return Err(Why("it has no {user}"));
+            return Err(Invalid("the filter does not contain {user}"));
         }
         if !is_balanced(&raw) {
             return Err(PARENTHESES);
@@ -45,7 +54,7 @@ impl Leaf for Filter {
         if !rest.is_empty() {
             return Err(PARENTHESES);
         }
-        Ok(Self(raw))
+        Ok(raw)
     }
 }
 
@@ -68,14 +77,14 @@ struct Inside {
     negation: bool,
 }
 
-/// Reads one filter in its parentheses.
-fn filter(rest: &mut &str, inside: Inside) -> Result<(), Why> {
+/// Parses one filter in its parentheses.
+fn filter(rest: &mut &str, inside: Inside) -> Result<(), Invalid> {
     let deeper = Inside {
         depth: inside.depth.saturating_add(1),
         ..inside
     };
-    if deeper.depth > DEPTH {
-        return Err(Why("its parentheses are nested too deeply"));
+    if deeper.depth > MAX_DEPTH {
+        return Err(Invalid("the parentheses are nested too deeply"));
     }
     take(rest, "(")?;
     if take(rest, "&").is_ok() || take(rest, "|").is_ok() {
@@ -87,21 +96,21 @@ fn filter(rest: &mut &str, inside: Inside) -> Result<(), Why> {
         filter(rest, Inside { negation, ..deeper })?;
     } else {
         let end = rest.find(['(', ')']).ok_or(SHAPE)?;
-        let (text, behind) = rest.split_at(end);
+        let (text, after) = rest.split_at(end);
         item(text, deeper)?;
-        *rest = behind;
+        *rest = after;
     }
     take(rest, ")")
 }
 
-fn take(rest: &mut &str, token: &str) -> Result<(), Why> {
+fn take(rest: &mut &str, token: &str) -> Result<(), Invalid> {
     *rest = rest.strip_prefix(token).ok_or(SHAPE)?;
     Ok(())
 }
 
-/// Reads a comparison. The name of the user must be one that an entry *has*: with a wildcard or
-/// a mere likeness, one person's name would find somebody else's entry.
-fn item(text: &str, inside: Inside) -> Result<(), Why> {
+/// Parses a comparison. The entry must *have* the name of the user: with a wildcard or an approximate match,
+/// the name of one user would find the entry of another.
+fn item(text: &str, inside: Inside) -> Result<(), Invalid> {
     let (left, value) = text.split_once('=').ok_or(SHAPE)?;
     let (attribute, equality) = match left.as_bytes().last() {
         Some(b':') => (rule(left)?, true),
@@ -111,37 +120,36 @@ fn item(text: &str, inside: Inside) -> Result<(), Why> {
     if !attribute.is_none_or(is_attribute) || !is_value(value) {
         return Err(SHAPE);
     }
-    // A substring has something between two stars (RFC 4511 §4.5.1.7.2), and nothing but = and
-    // its value has substrings.
+    // Between two stars there must be a text (RFC 4511 §4.5.1.7.2), and only = allows substrings.
     let is_plain = left.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '-');
     if value.contains("**") || (value.contains('*') && !is_plain) {
         return Err(STAR);
     }
     if value.contains(USER) {
-        // What the entry says there is compared with the system's users: it must be known where.
+        // The values of this attribute are compared with the names of system users.
         if attribute.is_none() || left.to_ascii_lowercase().contains(":dn:") {
             return Err(NAMED);
         }
         if value.matches(USER).count() > 1 {
-            return Err(Why("{user} stands twice in one comparison"));
+            return Err(Invalid("{user} is used twice in one comparison"));
         }
         if !equality || value.contains('*') {
-            return Err(Why(
+            return Err(Invalid(
                 "{user} must be compared as a whole, with = and without *",
             ));
         }
         if inside.negation {
-            return Err(Why("{user} must not stand inside (!...)"));
+            return Err(Invalid("{user} must not be inside (!...)"));
         }
     }
     Ok(())
 }
 
-/// An extensible match, `attribute:dn:rule:` before its `=`; says which attribute, if any.
+/// Parses an extensible match, `attribute:dn:rule:` before its `=`, and returns the attribute, if any.
 ///
-/// `dn` has no case in RFC 4515, but the library sends `DN` as the name of a rule; and where `dn` may
-/// stand it takes the beginning of a rule's name for it.
-fn rule(left: &str) -> Result<Option<&str>, Why> {
+/// `dn` is not case-sensitive in RFC 4515, but the library sends `DN` as the name of a rule; and where `dn`
+/// is allowed, it accepts the beginning of a rule's name as `dn`.
+fn rule(left: &str) -> Result<Option<&str>, Invalid> {
     let mut parts = left.strip_suffix(':').unwrap_or(left).split(':');
     let attribute = parts.next().filter(|name| !name.is_empty());
     let mut rules: Vec<_> = parts.collect();
@@ -152,37 +160,37 @@ fn rule(left: &str) -> Result<Option<&str>, Why> {
         }
         Some(_) | None => {}
     }
-    let fine = match rules.as_slice() {
+    let is_valid = match rules.as_slice() {
         [] => attribute.is_some(),
         [rule] => is_attribute(rule) && !rule.contains(';'),
         _ => false,
     };
-    if fine { Ok(attribute) } else { Err(SHAPE) }
+    if is_valid { Ok(attribute) } else { Err(SHAPE) }
 }
 
 /// A comparison with the user's name: `(mail={user}@example.org)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison<'a> {
-    /// As it is written in the filter, with its options.
+    /// As in the filter, with its options.
     pub attribute: &'a str,
-    before: String,
-    behind: String,
+    prefix: String,
+    suffix: String,
 }
 
 impl Comparison<'_> {
-    /// The user's name in a value: what stands where the filter has `{user}`, or all of it.
+    /// Returns the name in a value: the part at the place of `{user}`, or all of it.
     #[must_use]
     pub fn name<'a>(&self, value: &'a str) -> &'a str {
-        let begin = self.before.len();
-        let end = value.len().checked_sub(self.behind.len());
+        let begin = self.prefix.len();
+        let end = value.len().checked_sub(self.suffix.len());
         let parts = end.filter(|end| *end > begin).and_then(|end| {
             let affixes = (value.get(..begin)?, value.get(end..)?);
             Some((affixes, value.get(begin..end)?))
         });
         match parts {
-            Some(((before, behind), name))
-                if before.eq_ignore_ascii_case(&self.before)
-                    && behind.eq_ignore_ascii_case(&self.behind) =>
+            Some(((prefix, suffix), name))
+                if prefix.eq_ignore_ascii_case(&self.prefix)
+                    && suffix.eq_ignore_ascii_case(&self.suffix) =>
             {
                 name
             }
@@ -191,22 +199,22 @@ impl Comparison<'_> {
     }
 }
 
-/// The comparisons with `{user}` in a filter that was checked.
+/// Returns the comparisons with `{user}` in a filter that was checked.
 pub fn comparisons(filter: &str) -> impl Iterator<Item = Comparison<'_>> {
     // A parenthesis in a value is escaped.
     let items = filter.split(['(', ')']);
     items.filter_map(|item| {
         let (left, value) = item.split_once('=')?;
-        let (before, behind) = value.split_once(USER)?;
+        let (before, after) = value.split_once(USER)?;
         Some(Comparison {
             attribute: left.split(':').next().unwrap_or(left),
-            before: unescaped(before),
-            behind: unescaped(behind),
+            prefix: unescaped(before),
+            suffix: unescaped(after),
         })
     })
 }
 
-/// The text that a value stands for (RFC 4515 §3).
+/// Decodes the escapes of a value (RFC 4515 §3).
 fn unescaped(value: &str) -> String {
     let mut parts = value.split('\\');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
@@ -233,12 +241,12 @@ fn is_value(value: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn why(text: &str) -> &'static str {
-        Filter::check(text.into()).map(|_| ()).unwrap_err().0
+    fn invalid(text: &str) -> &'static str {
+        Filter::parse(text.into()).map(|_| ()).unwrap_err().0
     }
 
     #[test]
-    fn filters_that_are_allowed_are_also_ldap3s() {
+    fn valid_filters_are_accepted_by_ldap3() {
         for text in [
             "(uid={user})",
             "(&(objectClass=person)(uid={user}))",
@@ -253,9 +261,9 @@ mod tests {
             "(&(!(&(a=b)(c=d)))(uid={user}))",
             "(&(a=*b*)(:dn:2.5.13.5:=x)(a:dn:dnRule:=x)(a:rule-dn:=x)(uid={user}))",
         ] {
-            assert!(Filter::check(text.into()).is_ok(), "{text}");
-            let asked = text.replace(USER, "alice");
-            assert!(ldap3::parse_filter(&asked).is_ok(), "{text}");
+            assert!(Filter::parse(text.into()).is_ok(), "{text}");
+            let sent = text.replace(USER, "alice");
+            assert!(ldap3::parse_filter(&sent).is_ok(), "{text}");
         }
     }
 
@@ -265,10 +273,10 @@ mod tests {
             let found = comparisons(filter).map(|one| {
                 let Comparison {
                     attribute,
-                    before,
-                    behind,
+                    prefix,
+                    suffix,
                 } = one;
-                format!("{attribute} {before}|{behind}")
+                format!("{attribute} {prefix}|{suffix}")
             });
             found.collect()
         };
@@ -313,9 +321,9 @@ mod tests {
 
     #[test]
     fn filters_that_are_not_allowed_say_why() {
-        for (text, words) in [
-            ("", "no {user}"),
-            ("(uid=*)", "no {user}"),
+        for (text, expected) in [
+            ("", "not contain {user}"),
+            ("(uid=*)", "not contain {user}"),
             ("(uid={uid})", "unknown {name}"),
             ("(&(uid={user})(a={))", "single brace"),
             ("(uid={USER})", "unknown {name}"),
@@ -357,9 +365,13 @@ mod tests {
             ("(!(uid={user}))", "(!...)"),
             ("(&(a=b)(!(|(c=d)(uid={user}))))", "(!...)"),
         ] {
-            assert!(why(text).contains(words), "{text}: {}", why(text));
+            assert!(
+                invalid(text).contains(expected),
+                "{text}: {}",
+                invalid(text)
+            );
         }
         let deep = format!("{}(uid={{user}}){}", "(&".repeat(16), ")".repeat(16));
-        assert!(why(&deep).contains("deeply"));
+        assert!(invalid(&deep).contains("deeply"));
     }
 }

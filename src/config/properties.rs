@@ -1,4 +1,4 @@
-//! What is true of the settings, whatever stands in them: for `make fuzz`, and in small for the tests.
+//! Properties of the settings with any content: for `make fuzz`, and with fewer inputs for the tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,

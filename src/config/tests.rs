@@ -1,5 +1,6 @@
-//! The settings as a whole: a folder of files that are refused, each with its words, and of files
-//! that are accepted, each with what comes of them. The file's name is the case.
+//! Complete settings files: `tests/cases/settings/bad` contains files that are refused, each with texts of its
+//! error, and `good` files that are accepted, each with texts of the `Debug` output. The name of the file is
+//! the name of the case.
 #![forbid(unsafe_code)]
 
 mod reach;
@@ -10,10 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Content, Error, Files, Part, Role, Settings, Source, Unsafe, keys, load};
+use super::{
+    Content, Error, Files, Role, Settings, Source, Unsafe, load,
+    table::{self, MessagesKeys},
+    template::Template,
+};
 use crate::phone::Region;
 
-/// Stands in every case as a password, token or other value that must not be repeated.
+/// Part of a password, token or other value in each case that must not be repeated.
 const MARKER: &str = "DoNotPrintMe123";
 
 const FILE: &str = "/etc/security/sms_otp.toml";
@@ -25,7 +30,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Some files that settings can name, and the settings.
+    /// Contains the settings, and files that settings can name.
     pub(super) fn with(settings: &str, mode: u32) -> Self {
         let memory = Self {
             files: BTreeMap::new(),
@@ -104,7 +109,7 @@ impl Files for Memory {
     }
 }
 
-/// A file of a folder: its name, what its first lines say, all of it.
+/// A file: its name, the comments in its first lines, its text.
 struct Case {
     name: String,
     notes: Vec<(String, String)>,
@@ -131,7 +136,7 @@ impl Case {
         let notes = text
             .lines()
             .map_while(|line| line.strip_prefix("# ")?.split_once(": "))
-            .map(|(name, words)| (name.to_owned(), words.to_owned()))
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
             .collect();
         Self {
             name: path.file_name().unwrap().to_str().unwrap().to_owned(),
@@ -142,7 +147,7 @@ impl Case {
 
     fn notes<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let named = self.notes.iter().filter(move |(of, _)| of == name);
-        named.map(|(_, words)| words.as_str())
+        named.map(|(_, text)| text.as_str())
     }
 
     fn note<'a>(&'a self, name: &'a str) -> Option<&'a str> {
@@ -164,7 +169,7 @@ impl Case {
         load(&Memory::with(&self.text, mode), FILE, service, argument)
     }
 
-    /// The texts between quotes that are values, however they are quoted.
+    /// Returns the values in quotes of any kind.
     fn values(&self) -> BTreeSet<&str> {
         let lines = self.text.lines().filter(|line| !line.starts_with('#'));
         let quoted = lines.flat_map(|line| {
@@ -175,37 +180,40 @@ impl Case {
     }
 }
 
-/// What is wrong with a refusal.
+/// Returns what is wrong with a refusal.
 fn faults(case: &Case) -> Vec<&'static str> {
     let Err(error) = case.load() else {
         return vec!["is accepted"];
     };
-    let said = format!("{error}; {}", error.remedy());
-    println!("{}: {said}", case.name);
-    // What keys allow is said in our own words, which may be the same as a value; that a file
-    // exists is no secret.
-    let is_ours = |value: &str| {
-        value.starts_with("/etc/security/") || keys().any(|(_, allowed, _)| allowed.contains(value))
+    let text = format!("{error}; {}", error.remedy());
+    println!("{}: {text}", case.name);
+    // A fixed text may contain the same word as a value; that a file exists is not secret.
+    let is_fixed = |value: &str| {
+        value.starts_with("/etc/security/")
+            || table::rows().any(|row| (row.allowed)().contains(value))
     };
-    let repeats = |value: &&str| !is_ours(value) && said.contains(value);
+    let repeats = |value: &&str| !is_fixed(value) && text.contains(value);
     let mut faults = vec![
-        (!case.text.contains(MARKER), "holds no marker"),
+        (!case.text.contains(MARKER), "does not contain the marker"),
         (case.note("error").is_none(), "expects nothing"),
-        (said.contains(MARKER), "repeats the marker"),
+        (text.contains(MARKER), "repeats the marker"),
         (case.values().iter().any(repeats), "repeats a value"),
-        (!said.starts_with(FILE), "does not name the file"),
-        (said.contains('\n'), "takes more than one line"),
+        (!text.starts_with(FILE), "does not name the file"),
+        (text.contains('\n'), "takes more than one line"),
         (error.remedy().is_empty(), "has no remedy"),
     ];
-    for words in case.notes("error") {
-        faults.push((!said.contains(words), "does not say what it should"));
+    for expected in case.notes("error") {
+        faults.push((
+            !text.contains(expected),
+            "does not contain an expected text",
+        ));
     }
     faults.retain(|(is_one, _)| *is_one);
-    faults.into_iter().map(|(_, words)| words).collect()
+    faults.into_iter().map(|(_, fault)| fault).collect()
 }
 
 #[test]
-fn what_is_refused_says_where_why_and_what_to_do_and_repeats_no_value() {
+fn errors_give_place_reason_and_remedy_and_repeat_no_value() {
     let cases = Case::all("bad").into_iter();
     let wrong: Vec<_> = cases
         .map(|case| (faults(&case), case.name))
@@ -215,7 +223,8 @@ fn what_is_refused_says_where_why_and_what_to_do_and_repeats_no_value() {
 }
 
 #[test]
-fn what_is_accepted_gives_what_it_says() {
+fn valid_settings_are_resolved() {
+    let mut wrong = Vec::new();
     for case in Case::all("good") {
         if case.note("needs") == Some("regions") && Region::named("US").is_none() {
             continue;
@@ -225,38 +234,89 @@ fn what_is_accepted_gives_what_it_says() {
         let settings = format!("{:?}", settings.expect(name));
         assert!(!settings.contains(MARKER), "{name}: {settings}");
         assert!(!settings.contains("15005550006"), "{name}: {settings}");
-        for words in case.notes("gives") {
-            assert!(settings.contains(words), "{name}: {words}: {settings}");
+        let missing = case.notes("gives").filter(|text| !settings.contains(text));
+        wrong.extend(missing.map(|text| format!("{name}: {text}: {settings}")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The least that a settings file must set.
+const REQUIRED: &str = "twilio.twilio_sid = \"AC00000000000000000000000000000000\"\n\
+    twilio.twilio_token_file = \"/etc/security/sms_otp.token\"\n\
+    twilio.from_number = \"+15005550006\"\n\
+    ldap.uris = [\"ldaps://ldap1.example.org\"]\n\
+    ldap.base = \"ou=people,dc=example,dc=org\"\n";
+
+/// No key accepts any of these, in whichever section it is set.
+#[test]
+fn every_key_refuses_a_wrong_type() {
+    let values = ["1.5", "1979-05-27", "{ x = 1 }", "[\"DoNotPrintMe123\", 1]"];
+    for row in table::rows() {
+        let required = REQUIRED.lines().filter(|line| !line.contains(row.path));
+        let required = required.collect::<Vec<_>>().join("\n");
+        let paths = [row.path.to_owned(), format!("service.sshd.{}", row.path)];
+        let paths = paths.iter().take(1 + usize::from(row.is_per_service()));
+        for (path, value) in paths.flat_map(|path| values.map(|value| (path, value))) {
+            let text = format!("{path} = {value}\n{required}");
+            let error = load(&Memory::with(&text, 0o600), FILE, "sshd", None);
+            let error = error.map(|_| ()).unwrap_err().to_string();
+            let allowed = (row.allowed)();
+            let expected = format!("{FILE}, line 1: {path}: invalid value; allowed: {allowed}");
+            assert_eq!(error, expected, "{path} = {value}");
+            assert!(!allowed.is_empty());
         }
     }
 }
 
 #[test]
-fn every_key_has_a_case_in_which_it_is_refused() {
-    let names: Vec<_> = Case::all("bad").into_iter().map(|case| case.name).collect();
-    for (key, allowed, part) in keys() {
-        let prefix = format!("{key}--");
-        let cases: Vec<_> = names
-            .iter()
-            .filter(|name| name.starts_with(&prefix))
-            .collect();
-        assert!(!cases.is_empty(), "{key}");
-        assert!(!allowed.is_empty(), "{key}");
-        if part == Part::Now {
-            assert!(cases.contains(&&format!("{prefix}type.toml")), "{key}");
-        }
-    }
+fn every_key_is_once_in_the_table() {
+    let paths: BTreeSet<_> = table::rows().map(|row| row.path).collect();
+    assert_eq!(paths.len(), table::rows().count());
+    assert!(paths.len() > 70, "{}", paths.len());
 }
 
+/// The defaults of texts obey the rules for texts, and each is filled.
 #[test]
-fn keys_stand_once_in_the_table() {
-    let names: BTreeSet<_> = keys().map(|(key, _, _)| key).collect();
-    assert_eq!(names.len(), keys().count());
+fn default_texts_are_filled() {
+    use super::{Placeholder, guesses_made, human_duration, tries_left};
+    let texts = MessagesKeys::default().build(Template::last_grace());
+    let texts = texts.unwrap();
+    let left = tries_left(2);
+    assert_eq!(
+        texts.wrong.fill(&[(Placeholder::Left, &left)]),
+        "Wrong code, 2 tries left."
+    );
+    let left = guesses_made(1);
+    assert_eq!(
+        texts.guesses.fill(&[(Placeholder::Left, &left)]),
+        "1 wrong code was entered since your last login."
+    );
+    let wait = human_duration(std::time::Duration::from_secs(25));
+    assert_eq!(
+        texts.wait.fill(&[(Placeholder::Wait, &wait)]),
+        "Another SMS in 25 s."
+    );
+    let wait = human_duration(std::time::Duration::from_secs(12 * 60));
+    assert_eq!(
+        texts
+            .later
+            .fill(&[(Placeholder::Login, "7f3a9c21"), (Placeholder::Wait, &wait)]),
+        "Too many codes. Try again in 12 minutes. (login 7f3a9c21)"
+    );
+    assert_eq!(
+        texts.sms.fill(&[
+            (Placeholder::Code, "012345"),
+            (Placeholder::Host, "web1"),
+            (Placeholder::Minutes, "5")
+        ]),
+        "012345 is your login code for web1. It expires in 5 minutes. \
+         Not you? Change your password."
+    );
 }
 
-/// What only the file's bytes can say, which a file of text cannot.
+/// A case is a text file, so this one cannot be a case.
 #[test]
-fn a_file_that_is_not_text() {
+fn a_file_that_is_not_utf8() {
     let mut memory = Memory::with("", 0o600);
     memory = memory.file(
         FILE,
@@ -268,7 +328,7 @@ fn a_file_that_is_not_text() {
 }
 
 #[test]
-fn a_loopback_directory_is_on_a_port_of_roots() {
+fn an_unencrypted_loopback_port_must_be_privileged() {
     let accepts = |port: u16, start| {
         let case = Case::read(Path::new("tests/cases/settings/good/loopback.toml"));
         let uris = format!("uris = [\"ldap://127.0.0.1:{port}\"]");
@@ -279,7 +339,7 @@ fn a_loopback_directory_is_on_a_port_of_roots() {
         memory.unprivileged_port_start = start;
         load(&memory, FILE, "sshd", None).is_ok()
     };
-    // Where the kernel does not say, or says more, ports below 1024 are root's.
+    // If the kernel's setting is unknown or higher, ports below 1024 are reserved for root.
     for start in [None, Some(1024), Some(u16::MAX)] {
         assert!(accepts(389, start) && accepts(1023, start), "{start:?}");
         assert!(!accepts(1024, start) && !accepts(3389, start), "{start:?}");
@@ -290,7 +350,7 @@ fn a_loopback_directory_is_on_a_port_of_roots() {
 }
 
 #[test]
-fn a_file_that_is_not_there() {
+fn a_missing_file() {
     let memory = Memory::with("", 0o600);
     let error = load(&memory, "/etc/none\n.toml", "sshd", None).map(|_| ());
     assert_eq!(
@@ -300,20 +360,20 @@ fn a_file_that_is_not_there() {
 }
 
 #[test]
-fn an_empty_file_says_what_it_lacks() {
+fn an_empty_file_lacks_required_keys() {
     let memory = Memory::with("", 0o644);
     let error = load(&memory, FILE, "sshd", None).map(|_| ()).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
-            "{FILE}: twilio.twilio_sid: missing; allowed is the account's SID in quotes: AC and \
-             32 hexadecimal digits"
+            "{FILE}: twilio.twilio_sid: required but not set; allowed: a SID in quotes: AC and 32 \
+             hexadecimal digits"
         )
     );
 }
 
 #[test]
-fn secrets_reach_those_who_need_them() {
+fn secrets_are_read_from_files() {
     let case = Case::all("good")
         .into_iter()
         .find(|case| case.name == "files.toml");
@@ -321,14 +381,14 @@ fn secrets_reach_those_who_need_them() {
     assert_eq!(settings.twilio.auth_secret.reveal(), MARKER);
     assert_eq!(settings.ldap.bind.as_ref().unwrap().1.reveal(), MARKER);
     let bundle = settings.twilio.ca_file.unwrap();
-    // One file, named for both, and read once.
+    // The same file is read once.
     let other = settings.ldap.ca_file.as_ref().unwrap();
     assert!(std::sync::Arc::ptr_eq(&bundle, other));
     assert!(bundle.starts_with(b"CA\n"));
 }
 
 #[test]
-fn secrets_reach_the_ledger() {
+fn secrets_of_redis_are_read_from_files() {
     let case = Case::all("good")
         .into_iter()
         .find(|case| case.name == "ledger-highest.toml");
@@ -342,9 +402,9 @@ fn secrets_reach_the_ledger() {
     assert!(redis.ca_file.unwrap().starts_with(b"CA\n"));
 }
 
-/// Whoever is refused for a limit reads it in the log as it stands in the settings.
+/// The log shows a limit as it is in the settings.
 #[test]
-fn a_rule_is_shown_as_it_was_written() {
+fn a_rule_is_formatted_as_in_the_settings() {
     for (most, seconds, shown) in [
         (5, 900, "5/15m"),
         (20, 86400, "20/1d"),
@@ -360,28 +420,28 @@ fn a_rule_is_shown_as_it_was_written() {
     }
 }
 
-/// Every slip of one letter, at every place: nothing panics, and nothing repeats the token.
+/// Each change of one character, at each place: nothing panics, and no error repeats the token.
 #[test]
-fn slips_of_the_pen() {
+fn typing_errors() {
     let case = Case::all("good")
         .into_iter()
         .find(|case| case.name == "service-own.toml");
     let text = case.unwrap().text;
     for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
-        let (before, behind) = text.split_at(at);
-        let rest = behind.get(1..).unwrap_or_default();
-        for slip in [
+        let (before, after) = text.split_at(at);
+        let rest = after.get(1..).unwrap_or_default();
+        for typed in [
             "", "\"", "'", "\n", "=", "[", "]", "{", "#", ".", "\\", "\0", "é", "9",
         ] {
             for text in [
-                format!("{before}{slip}{rest}"),
-                format!("{before}{slip}{behind}"),
+                format!("{before}{typed}{rest}"),
+                format!("{before}{typed}{after}"),
             ] {
                 let memory = Memory::with(&text, 0o600);
                 if let Err(error) = load(&memory, FILE, "sudo", None) {
-                    let said = format!("{error} {}", error.remedy());
-                    assert!(!said.contains("NotPrint"), "{at}: {slip:?}: {said}");
-                    assert!(!said.contains('\n'), "{at}: {slip:?}: {said}");
+                    let text = format!("{error} {}", error.remedy());
+                    assert!(!text.contains("NotPrint"), "{at}: {typed:?}: {text}");
+                    assert!(!text.contains('\n'), "{at}: {typed:?}: {text}");
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{End, Login, failed};
 use crate::{
-    config::a_while,
+    config::human_duration,
     deadline::Deadline,
     directory::{Entry, NoPhone},
     failure::{Failure, FailureKind, Stage},
@@ -87,7 +87,7 @@ impl Login<'_> {
             return Err(Denied::Limited.into());
         }
         if let Some(wait) = self.pause() {
-            let next = a_while(wait);
+            let next = human_duration(wait);
             self.detail = Some(format!(
                 "the pause between two SMS (limits.pause); next in {next}"
             ));
@@ -189,7 +189,7 @@ impl Login<'_> {
                     LimitScope::Phone => "this phone (limits.sms)",
                     LimitScope::Total => "the whole ledger (limits.sms_total)",
                 };
-                let detail = format!("{rule} SMS for {scope}; next in {}", a_while(wait));
+                let detail = format!("{rule} SMS for {scope}; next in {}", human_duration(wait));
                 (Denied::Limited, Some(wait), detail)
             }
             Rejection::Prefix => {
@@ -197,7 +197,7 @@ impl Login<'_> {
                 (Denied::Prefix, None, detail.to_owned())
             }
             Rejection::NewPhone { wait } => {
-                let detail = format!("it counts in {} (policy.new_phone)", a_while(wait));
+                let detail = format!("it counts in {} (policy.new_phone)", human_duration(wait));
                 (Denied::NewPhone, Some(wait), detail)
             }
         };
@@ -245,7 +245,10 @@ impl<'a> Login<'a> {
 /// How a lock ends, for the log.
 pub(super) fn way_of(wait: Option<Duration>) -> String {
     match wait {
-        Some(wait) => format!("locked by wrong codes for {} (limits.lock)", a_while(wait)),
+        Some(wait) => format!(
+            "locked by wrong codes for {} (limits.lock)",
+            human_duration(wait)
+        ),
         None => "locked by wrong codes until `sms-otp unlock` (limits.disable_after)".into(),
     }
 }

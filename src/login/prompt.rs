@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     code::{self, Answer, Code, CodeProof, Typed, Unproved},
-    config::Text,
+    config::Template,
     deadline::Moment,
     failure::{Failure, FailureKind, Stage},
     ledger::{Account, Attempt, Rejection, Reservation},
@@ -62,7 +62,7 @@ impl Login<'_> {
 
     fn ask_code(&mut self, said: Said) -> Result<Answer, End> {
         let messages = &self.settings.messages;
-        let text: &Text = match said {
+        let text: &Template = match said {
             Said::Sent => &messages.sent,
             Said::Resent => &messages.resent,
             Said::Wrong => &messages.wrong,

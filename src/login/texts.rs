@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Login;
 use crate::{
-    config::{Field, Text, a_while, guesses_made, logins_left, tries_left},
+    config::{Placeholder, Template, guesses_made, human_duration, logins_left, tries_left},
     failure::{Failure, FailureKind},
     phone::Phone,
     verdict::{Denied, Outcome},
@@ -13,7 +13,7 @@ use crate::{
 
 impl Login<'_> {
     /// A text that is shown at the prompt.
-    pub(super) fn fill(&self, text: &Text) -> String {
+    pub(super) fn fill(&self, text: &Template) -> String {
         let left = self.settings.code.tries.saturating_sub(self.counts.wrong);
         self.fill_with(text, "", self.settings.code.lifetime, &tries_left(left))
     }
@@ -24,23 +24,23 @@ impl Login<'_> {
         self.fill_with(&self.settings.messages.sms, digits, left, "")
     }
 
-    fn fill_with(&self, text: &Text, code: &str, life: Duration, left: &str) -> String {
+    fn fill_with(&self, text: &Template, code: &str, life: Duration, left: &str) -> String {
         let user = String::from_utf8_lossy(self.request.user);
         let phone = self.phone.as_ref().map(Phone::masked).unwrap_or_default();
         let minutes = minutes(life).to_string();
-        let wait = self.wait.map(a_while).unwrap_or_default();
+        let wait = self.wait.map(human_duration).unwrap_or_default();
         let login = self.request.id.to_string();
         text.fill(&[
-            (Field::Code, code),
-            (Field::Host, self.request.host),
-            (Field::Service, self.request.service),
-            (Field::Rhost, self.request.rhost),
-            (Field::User, &user),
-            (Field::Phone, &phone),
-            (Field::Minutes, &minutes),
-            (Field::Left, left),
-            (Field::Wait, &wait),
-            (Field::Login, &login),
+            (Placeholder::Code, code),
+            (Placeholder::Host, self.request.host),
+            (Placeholder::Service, self.request.service),
+            (Placeholder::Rhost, self.request.rhost),
+            (Placeholder::User, &user),
+            (Placeholder::Phone, &phone),
+            (Placeholder::Minutes, &minutes),
+            (Placeholder::Left, left),
+            (Placeholder::Wait, &wait),
+            (Placeholder::Login, &login),
         ])
     }
 
@@ -56,7 +56,7 @@ impl Login<'_> {
         text.map(|text| self.fill(text))
     }
 
-    fn refusal(&self, denied: Denied) -> Option<&Text> {
+    fn refusal(&self, denied: Denied) -> Option<&Template> {
         let messages = &self.settings.messages;
         Some(match denied {
             Denied::Abandoned
@@ -85,7 +85,7 @@ impl Login<'_> {
         })
     }
 
-    const fn failure(&self, failed: &Failure) -> &Text {
+    const fn failure(&self, failed: &Failure) -> &Template {
         let messages = &self.settings.messages;
         match failed.kind {
             FailureKind::NumberRefused => match failed.code {

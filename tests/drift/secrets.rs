@@ -24,7 +24,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// What a field of a secret is made of. `words` are what somebody typed, as they travel.
-const MADE_OF: &[&str] = &["Secret", "Slot<Token>", "Zeroizing<", "text: &'a [u8]"];
+const MADE_OF: &[&str] = &["Secret", ": Token,", "Zeroizing<", "text: &'a [u8]"];
 
 /// How a type shows itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,12 @@ const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/secret.rs", "Secret", Own),
     ("src/code.rs", "Code", Nothing),
     ("src/code/input.rs", "Typed", Nothing),
-    ("src/config.rs", "Twilio", Own),
-    ("src/config.rs", "Ldap", Own),
-    ("src/config.rs", "Redis", Own),
-    ("src/config/values/secret.rs", "Token", Nothing),
-    ("src/config/draft.rs", "Twilio", Nothing),
-    ("src/config/draft.rs", "Ldap", Nothing),
-    ("src/config/settle.rs", "Kept", Nothing),
+    ("src/config.rs", "Redis", Parts),
+    ("src/config/resolve.rs", "SecretSource", Nothing),
+    ("src/config/table/global.rs", "Twilio", Parts),
+    ("src/config/table/global.rs", "TwilioKeys", Nothing),
+    ("src/config/table/global.rs", "Ldap", Parts),
+    ("src/config/table/global.rs", "LdapKeys", Nothing),
     ("src/config/trust.rs", "Content", Nothing),
     ("src/login/services.rs", "PromptReply", Nothing),
     ("src/net/http/exchange.rs", "Post", Parts),
@@ -69,7 +68,7 @@ struct Definition {
     body: String,
 }
 
-/// The structs and enums of a file.
+/// The structs and enums of a file, and those that `section!` makes of a section of the settings.
 fn definitions(text: &str) -> Vec<Definition> {
     let text = code(text);
     let mut found = Vec::new();
@@ -80,6 +79,8 @@ fn definitions(text: &str) -> Vec<Definition> {
         if let Some(list) = trimmed.strip_prefix("#[derive(") {
             let list = list.split(')').next().unwrap_or_default();
             derives.extend(list.split(',').map(|name| name.trim().to_owned()));
+        } else if trimmed == "section! {" {
+            found.extend(section(&rest[..end_of(rest)]));
         } else if let Some(start) = named(trimmed) {
             let end = end_of(rest);
             found.push(Definition {
@@ -93,6 +94,29 @@ fn definitions(text: &str) -> Vec<Definition> {
         rest = behind;
     }
     found
+}
+
+/// The two structs of a section of the settings (`src/config/table.rs`): what the file sets, without
+/// `Debug`, and the public one with it. Its other fields are never secrets: they have one of the types of
+/// the rows, which belong to the first struct.
+fn section(text: &str) -> [Definition; 2] {
+    let (head, rest) = text.split_once("=>").expect("a section");
+    let keys = head.rsplit(": ").next().expect("its keys").trim();
+    let (attributes, public) = rest.split_once('{').expect("its fields");
+    let (public, _) = public.split_once('}').expect("its fields");
+    let name = attributes.split_whitespace().next_back().expect("its name");
+    [
+        Definition {
+            name: keys.to_owned(),
+            derives: BTreeSet::new(),
+            body: text.to_owned(),
+        },
+        Definition {
+            name: name.to_owned(),
+            derives: BTreeSet::from(["Debug".to_owned()]),
+            body: format!("{{{public}"),
+        },
+    ]
 }
 
 /// The name behind `struct` or `enum`.
@@ -126,13 +150,17 @@ fn end_of(text: &str) -> usize {
 
 fn definitions_are_read_right(_: &Bench) {
     let text = "#[derive(Debug, Clone)]\n#[must_use]\npub struct A(Secret);\nfn x() {}\n\
-                /// x\npub(super) enum B<'a> {\n    C { words: &'a [u8] },\n    D,\n}\nstruct E;\n";
+                /// x\npub(super) enum B<'a> {\n    C { words: &'a [u8] },\n    D,\n}\nstruct E;\n\
+                section! {\n    global f \"f.\": FKeys =>\n    #[derive(Clone)]\n    F { f: Secret, }\n    \
+                resolved { g: Secret; }\n}\n";
     let read = definitions(text);
     let names: Vec<&str> = read.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["A", "B", "E"]);
+    assert_eq!(names, ["A", "B", "E", "FKeys", "F"]);
     assert!(read[0].derives.contains("Debug") && read[0].body.contains("Secret"));
     assert!(read[1].derives.is_empty() && read[1].body.contains("words: &"));
     assert!(!read[2].body.contains("words"));
+    assert!(read[3].derives.is_empty() && read[3].body.contains("g: Secret"));
+    assert!(read[4].derives.contains("Debug") && read[4].body.contains("f: Secret"));
 }
 
 fn every_holder_is_known(_: &Bench) {

@@ -1,109 +1,20 @@
-//! Keys, arguments, reasons and texts: code, manual pages, sample settings and README say the same.
+//! Arguments, reasons and stacks are the same in code, manual pages and README. Settings and texts are generated
+//! from one table (`src/config/reference.rs`).
 
 use super::read;
 use crate::Case;
 use lab::bench::Bench;
-use sms_otp::config::{Part, keys};
 use std::collections::BTreeSet;
 
 pub const CASES: &[Case] = &[
-    (
-        "drift::words::every_key_is_in_the_manual",
-        every_key_is_in_the_manual,
-    ),
-    (
-        "drift::words::every_key_is_in_the_sample",
-        every_key_is_in_the_sample,
-    ),
-    (
-        "drift::words::timeouts_describe_their_own_server",
-        timeouts_describe_their_own_server,
-    ),
     ("drift::words::arguments", arguments),
     ("drift::words::reasons_and_stages", reasons_and_stages),
-    ("drift::words::texts", texts),
     ("drift::words::sample_stacks", sample_stacks),
 ];
 
 type Words = BTreeSet<String>;
 
-/// The keys that work.
-fn now() -> Words {
-    keys()
-        .filter(|(_, _, part)| *part == Part::Now)
-        .map(|(path, _, _)| path.to_owned())
-        .collect()
-}
-
-fn every_key_is_in_the_manual(_: &Bench) {
-    let manual = read("man/sms_otp.toml.5");
-    let named = manual
-        .lines()
-        .filter_map(|line| line.strip_prefix(".It Ic "));
-    let named: Words = named.map(str::to_owned).collect();
-    assert_eq!(named, now());
-}
-
-/// Whether it counts or is commented out.
-fn every_key_is_in_the_sample(_: &Bench) {
-    let (mut section, mut named) = (String::new(), Words::new());
-    for line in read("conf/sms_otp.toml").lines() {
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
-            name.clone_into(&mut section);
-        }
-        let line = line.trim_start_matches("# ");
-        let Some((key, _)) = line.split_once(" = ") else {
-            continue;
-        };
-        if !key
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c == b'_' || c == b'.')
-        {
-            continue;
-        }
-        if section.is_empty() || section.starts_with("service.") {
-            named.insert(key.to_owned());
-        } else if !key.contains('.') {
-            named.insert(format!("{section}.{key}"));
-        }
-    }
-    assert_eq!(named, now());
-}
-
-/// The text of a key in the manual, without markup.
-fn text_of(key: &str) -> String {
-    let manual = read("man/sms_otp.toml.5");
-    let item = format!(".It Ic {key}\n");
-    let (_, rest) = manual.split_once(&item).expect(key);
-    let end = rest.find("\n.It Ic ").unwrap_or(rest.len());
-    rest[..end].replace('\n', " ")
-}
-
-/// One of the three once had the text of another.
-fn timeouts_describe_their_own_server(_: &Bench) {
-    let words = [
-        ("twilio.timeout", "Twilio"),
-        ("ldap.timeout", "one server"),
-        ("ledger.timeout", "Sentinels"),
-    ];
-    for (key, own) in words {
-        let text = text_of(key);
-        for (other, word) in words {
-            assert_eq!(text.contains(word), other == key, "{key}: {text}");
-        }
-        assert!(
-            text.contains(own) && text.contains("lookup"),
-            "{key}: {text}"
-        );
-    }
-    assert!(!text_of("ldap.timeout").contains("ledger"));
-    assert!(text_of("ledger.timeout").contains("share"));
-}
-
-/// What stands in quotes behind each of these openings in the code.
+/// Returns the texts in quotes after each of these openings in the code.
 fn quoted(code: &str, opening: &str) -> Words {
     code.match_indices(opening)
         .filter_map(|(at, _)| code[at + opening.len()..].split('"').next())
@@ -217,39 +128,7 @@ fn reasons_and_stages(_: &Bench) {
     assert_eq!(named.map(str::to_owned).collect::<Words>(), stages);
 }
 
-/// The texts' defaults stand in code, manual page and sample.
-fn texts(_: &Bench) {
-    let sample = read("conf/sms_otp.toml");
-    let sample = sample.split("\n[messages]\n").nth(1).expect("[messages]");
-    let manual = read("man/sms_otp.toml.5")
-        .replace("\\(dq", "\"")
-        .replace("\\&", "");
-    let code = read("src/config/messages.rs");
-    // A long text goes on in the next line.
-    let broken = code.split("\\\n").map(str::trim_start);
-    let code = broken.collect::<String>();
-    for key in now() {
-        let Some(name) = key.strip_prefix("messages.") else {
-            continue;
-        };
-        let line = format!("# {name} = ");
-        let text = sample.lines().find_map(|sample| sample.strip_prefix(&line));
-        let text = text.unwrap_or_else(|| panic!("the sample lacks {name}"));
-        let item = manual.split(&format!(".It Ic {key}\n")).nth(1);
-        let item = item.and_then(|item| item.split(".It ").next());
-        let item = item.unwrap_or_else(|| panic!("the manual lacks {key}"));
-        assert!(
-            item.contains(text),
-            "the manual says of {name}:{item}and the sample {text}"
-        );
-        // It is made of the number of digits.
-        if name != "not_a_code" {
-            assert!(code.contains(text), "the code does not say {text}");
-        }
-    }
-}
-
-/// The stacks of README and manual are those of `pam.d`.
+/// The stacks in README and manual are those of `pam.d`.
 fn sample_stacks(_: &Bench) {
     let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut lines = Words::new();

@@ -81,7 +81,7 @@ fn loopback() {
 
 #[test]
 fn twilio() {
-    let url = |text: &str| ApiUrl::check(text.into());
+    let url = |text: &str| ApiUrl::parse(text.into());
     let api = |tls, host: &str, port| {
         Ok(ApiUrl {
             tls,
@@ -115,14 +115,17 @@ fn twilio() {
 
 #[test]
 fn proxies() {
-    let proxy = |text: &str| Proxy::check(text.into());
+    let proxy = |text: &str| Proxy::parse(text.into());
     let expected = Proxy {
         host: "proxy.example.org".into(),
         port: 3128,
     };
     assert_eq!(proxy("http://proxy.example.org:3128/"), Ok(expected));
     assert_eq!(proxy("http://u:p@proxy:3128"), Err(USERINFO));
-    assert_eq!(proxy("http://proxy"), Err(Why("it has no port")));
+    assert_eq!(
+        proxy("http://proxy"),
+        Err(Invalid("the address has no port"))
+    );
     assert!(proxy("https://proxy:3128").is_err());
     assert!(proxy("proxy:3128").is_err());
 }
@@ -181,8 +184,8 @@ mod redis {
     use super::*;
     use crate::config::RedisSite::{self, Cluster, Single};
 
-    fn read(url: &str) -> Result<RedisAddress, Why> {
-        RedisAddress::check(url.into())
+    fn read(url: &str) -> Result<RedisAddress, Invalid> {
+        RedisAddress::parse(url.into())
     }
 
     fn hosts(names: &[(&str, u16)]) -> Vec<(String, u16)> {

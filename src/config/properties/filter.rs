@@ -2,9 +2,9 @@
 
 use ldap3::asn1::{ASNTag, PL, StructureTag, TagClass};
 
-use crate::config::{filter::Filter, values::Leaf};
+use crate::config::{filter::Filter, value_types::ValueType};
 
-/// A name that stands nowhere else, but for a fuzzer that has found it out.
+/// A name that is nothing else, unless a fuzzer has found it.
 const NAME: &str = "Zq7Zq7Zq";
 
 /// Numbers of the parts of a filter (RFC 4511 §4.5.1.7).
@@ -14,13 +14,13 @@ const NOT: u64 = 2;
 const EQUALITY: u64 = 3;
 const EXTENSIBLE: u64 = 9;
 
-/// A filter that is accepted can be sent, whatever the name in it, and it compares the name as a whole
-/// with what an entry has.
+/// A filter that is accepted can be sent with any name, and compares the complete name with the values of an
+/// entry.
 pub fn filter(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let Ok(Filter(filter)) = Filter::check(text.to_owned()) else {
+    let Ok(filter) = Filter::parse(text.to_owned()) else {
         return;
     };
     assert_eq!(filter, text);
@@ -31,31 +31,31 @@ pub fn filter(bytes: &[u8]) {
         "\\29\\28uid\\3d\\2a",
         "\\5c\\00\\c3\\a9",
     ] {
-        let asked = filter.replace("{user}", name);
-        assert!(
-            ldap3::parse_filter(&asked).is_ok(),
-            "{asked} cannot be sent"
-        );
+        let sent = filter.replace("{user}", name);
+        assert!(ldap3::parse_filter(&sent).is_ok(), "{sent} cannot be sent");
     }
     if filter.contains(NAME) {
         return;
     }
     let sent = ldap3::parse_filter(filter.replace("{user}", NAME));
-    let found = sent.map(|sent| look(&sent.into_structure()));
+    let found = sent.map(|sent| comparisons_with_name(&sent.into_structure()));
     assert!(
         found.is_ok_and(|found| found > 0),
-        "{filter} asks for nobody"
+        "{filter} does not compare the name"
     );
 }
 
-/// How often the name is compared with.
-fn look(part: &StructureTag) -> usize {
+/// Counts the comparisons with the name.
+fn comparisons_with_name(part: &StructureTag) -> usize {
     assert_eq!(part.class, TagClass::Context);
     match (part.id, &part.payload) {
-        (AND | OR, PL::C(parts)) => parts.iter().map(look).sum(),
+        (AND | OR, PL::C(parts)) => parts.iter().map(comparisons_with_name).sum(),
         (EQUALITY | EXTENSIBLE, PL::C(_)) => usize::from(has_name(part)),
         (NOT, _) | (_, PL::C(_) | PL::P(_)) => {
-            assert!(!has_name(part), "the name finds those who do not have it");
+            assert!(
+                !has_name(part),
+                "the name finds entries that do not have it"
+            );
             0
         }
     }

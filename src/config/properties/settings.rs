@@ -1,4 +1,4 @@
-//! The file as a whole.
+//! The complete file.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -12,50 +12,49 @@ use crate::config::{
 
 const FILE: &str = "/etc/security/sms_otp.toml";
 
-/// Stands for a secret in the seeds, and in the files that settings name.
+/// The secret in the seeds, and in the files that settings name.
 const MARK: &str = "d0NotPrintMe123";
 
-/// What stands in files of secrets, long enough to be a key.
+/// The content of files with a secret, long enough to be a key.
 const FROM_FILE: &str = "d0NotPrintMe123d0NotPrintMe123d0NotPrintMe123";
 
-/// The settings are accepted with every value in its range, or refused in one line that says where
-/// and repeats no value. In comments, as in `tests/cases/settings`, it may say whose login it is:
-/// `# service: su`, `# argument: stack`, `# mode: 0644`.
+/// The settings are accepted with every value in its range, or refused in one line that names the place and
+/// repeats no value. As in `tests/cases/settings`, comments may set the circumstances of the login: `# service: su`, `# argument: stack`, `# mode: 0644`.
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let said = |name: &str| {
+    let note = |name: &str| {
         let mut lines = text.lines();
         lines.find_map(|line| line.strip_prefix("# ")?.strip_prefix(name))
     };
-    let argument = match said("argument: ") {
+    let argument = match note("argument: ") {
         Some("ldap") => Some(Source::Ldap),
         Some("ssh") => Some(Source::Ssh),
         Some("auto") => Some(Source::Auto),
         Some("stack") => Some(Source::Stack),
         _ => None,
     };
-    let mode = said("mode: ").and_then(|mode| u32::from_str_radix(mode, 8).ok());
-    let shelf = Shelf {
+    let mode = note("mode: ").and_then(|mode| u32::from_str_radix(mode, 8).ok());
+    let files = OneFile {
         settings: bytes,
         mode: mode.unwrap_or(0o600),
     };
-    match load(&shelf, FILE, said("service: ").unwrap_or("sshd"), argument) {
+    match load(&files, FILE, note("service: ").unwrap_or("sshd"), argument) {
         Ok(settings) => {
-            in_range(&settings);
-            protected(&settings);
-            unseen(&settings, &text);
+            check_ranges(&settings);
+            check_protection(&settings);
+            check_debug(&settings, &text);
         }
-        Err(error) => told(&error, bytes),
+        Err(error) => check_error(&error, bytes),
     }
 }
 
 /// The settings, and the same content for every file that they name.
-struct Shelf<'a> {
+struct OneFile<'a> {
     settings: &'a [u8],
     mode: u32,
 }
 
-impl Files for Shelf<'_> {
+impl Files for OneFile<'_> {
     fn read(&self, _: &str, role: Role) -> Result<Content, Unsafe> {
         let (bytes, mode) = match role {
             Role::Settings => (self.settings.to_vec(), self.mode),
@@ -74,7 +73,7 @@ impl Files for Shelf<'_> {
 }
 
 /// The ranges of the manual page.
-fn in_range(settings: &Settings) {
+fn check_ranges(settings: &Settings) {
     let time = |time: Duration, allowed: RangeInclusive<u64>| {
         let allowed =
             Duration::from_millis(*allowed.start())..=Duration::from_millis(*allowed.end());
@@ -105,8 +104,8 @@ fn in_range(settings: &Settings) {
     assert!(ldap.filter.contains("{user}") && ldap.base.contains('='));
 }
 
-/// Nothing goes in the clear to another machine, and the caller's code never stands alone.
-fn protected(settings: &Settings) {
+/// Nothing is sent to another host without TLS, and the caller's code requires the stack's first factor.
+fn check_protection(settings: &Settings) {
     for uri in &settings.ldap.uris {
         if let LdapUri::Tcp {
             host,
@@ -131,34 +130,34 @@ fn protected(settings: &Settings) {
     }
 }
 
-/// `Debug` shows no secret. Only where the mark stands in nothing else can it be told.
-fn unseen(settings: &Settings, text: &str) {
+/// `Debug` shows no secret. This can be checked only if the mark is nowhere else.
+fn check_debug(settings: &Settings, text: &str) {
     let shown = format!("{settings:?}");
     let mut secrets = vec![&settings.twilio.auth_secret];
     secrets.extend(settings.ldap.bind.iter().map(|(_, secret)| secret));
-    let of_the_text = secrets.iter().filter(|secret| {
+    let in_text = secrets.iter().filter(|secret| {
         let secret = secret.reveal();
         secret.contains(MARK) && secret != FROM_FILE
     });
-    if text.matches(MARK).count() == of_the_text.count() {
+    if text.matches(MARK).count() == in_text.count() {
         assert!(!shown.contains(MARK), "{shown}");
     }
 }
 
-fn told(error: &Error, bytes: &[u8]) {
-    let told = format!("{error}; {}", error.remedy());
-    assert!(told.starts_with(FILE), "{told}");
-    assert!(!told.chars().any(char::is_control), "{told:?}");
+fn check_error(error: &Error, bytes: &[u8]) {
+    let text = format!("{error}; {}", error.remedy());
+    assert!(text.starts_with(FILE), "{text}");
+    assert!(!text.chars().any(char::is_control), "{text:?}");
     let lines = bytes.split(|byte| *byte == b'\n').count();
     assert!(
         error.line.is_none_or(|line| (1..=lines).contains(&line)),
-        "{told}"
+        "{text}"
     );
-    // A service's name is repeated, and the path of a file that was read: both exist on this host.
-    let service = match &error.fault {
+    // The name of a service is repeated, and the path of a file that was read: both exist on this host.
+    let is_repeated = match &error.fault {
         Fault::CallerWithoutStack { service } => service.contains(MARK),
         Fault::Content { path, .. } => path.contains(MARK),
         _ => error.key.starts_with("service.") && error.key.contains(MARK),
     };
-    assert!(service || !told.contains(MARK), "{told}");
+    assert!(is_repeated || !text.contains(MARK), "{text}");
 }

@@ -1,39 +1,16 @@
-//! The sample settings: every key, each with its default.
+//! The sample file: it is accepted as it is, and with each line that is commented out.
 #![forbid(unsafe_code)]
 
-use super::*;
+use super::{super::table::Sample, *};
 
-/// Lines that say something else than the default.
-const OTHERS: [&str; 19] = [
-    "twilio.twilio_token",
-    "twilio.api_key_sid",
-    "twilio.api_key_secret",
-    "twilio.api_key_secret_file",
-    "twilio.messaging_service_sid",
-    "twilio.ca_file",
-    "twilio.proxy",
-    "ldap.ca_file",
-    "ldap.bind_password",
-    "ldap.default_region",
-    "ldap.strip_domains",
-    "limits.sms_total",
-    "limits.allowed_prefixes",
-    "ledger.redis",
-    "ledger.redis_user",
-    "ledger.redis_password_file",
-    "ledger.ca_file",
-    "ledger.key_file",
-    "policy.remember",
-];
-
-/// Keys without which one says nothing, and which it excludes: put in, or taken out, with it.
+/// Keys that another key requires, and keys that it conflicts with.
 struct Companions {
-    with: &'static [&'static str],
-    out: &'static [&'static str],
+    required: &'static [&'static str],
+    conflicting: &'static [&'static str],
 }
 
 fn companions(key: &str) -> Companions {
-    let (with, out): (&[_], &[_]) = match key {
+    let (required, conflicting): (&[_], &[_]) = match key {
         "twilio.twilio_token" => (&[], &["twilio.twilio_token_file"]),
         "twilio.api_key_sid" => (
             &["twilio.api_key_secret_file"],
@@ -56,7 +33,10 @@ fn companions(key: &str) -> Companions {
         key if key.starts_with("ledger.") => (&["ledger.redis", "ledger.key_file"], &[]),
         _ => (&[], &[]),
     };
-    Companions { with, out }
+    Companions {
+        required,
+        conflicting,
+    }
 }
 
 fn text() -> String {
@@ -64,7 +44,7 @@ fn text() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// `key = value`, if a line is one that was commented out.
+/// Returns `key = value`, if a line is a key that is commented out.
 fn commented(line: &str) -> Option<&str> {
     let line = line.strip_prefix("# ")?;
     let (key, _) = line.split_once(" = ")?;
@@ -72,7 +52,7 @@ fn commented(line: &str) -> Option<&str> {
     key.bytes().all(is_key).then_some(line)
 }
 
-/// Each line, and the whole name of the key that stands in it, commented out or not.
+/// Returns each line, with the full path of its key, commented out or not.
 fn lines(text: &str) -> Vec<(Option<String>, &str)> {
     let mut section = String::new();
     let named = text.lines().map(|line| {
@@ -88,15 +68,19 @@ fn lines(text: &str) -> Vec<(Option<String>, &str)> {
     named.collect()
 }
 
-/// The sample with one of its commented lines, if any, and with a key's companions.
-fn edited(sample: &[(Option<String>, &str)], chosen: Option<usize>, beside: &Companions) -> String {
+/// Returns the sample with one of its commented lines, if any, and with the companions of its key.
+fn edited(
+    sample: &[(Option<String>, &str)],
+    chosen: Option<usize>,
+    companions: &Companions,
+) -> String {
     let is = |names: &[&str], name: &Option<String>| {
         name.as_deref().is_some_and(|name| names.contains(&name))
     };
     let edited = sample.iter().enumerate();
     let edited = edited.filter_map(|(at, (name, line))| match commented(line) {
-        Some(line) if chosen == Some(at) || is(beside.with, name) => Some(line),
-        _ => (!is(beside.out, name)).then_some(*line),
+        Some(line) if chosen == Some(at) || is(companions.required, name) => Some(line),
+        _ => (!is(companions.conflicting, name)).then_some(*line),
     });
     edited.collect::<Vec<_>>().join("\n")
 }
@@ -106,22 +90,7 @@ fn settings(text: &str, service: &str) -> Result<Settings, Error> {
 }
 
 #[test]
-fn holds_every_key_that_works_and_no_other() {
-    let text = text();
-    let mut found: BTreeSet<_> = lines(&text)
-        .into_iter()
-        .filter_map(|(name, _)| name)
-        .collect();
-    found.retain(|key| !key.starts_with("service."));
-    let known: BTreeSet<_> = keys()
-        .filter(|(_, _, part)| *part == Part::Now)
-        .map(|(key, _, _)| key.to_owned())
-        .collect();
-    assert_eq!(found, known);
-}
-
-#[test]
-fn works_as_it_is() {
+fn it_is_accepted_as_it_is() {
     let sshd = settings(&text(), "sshd").unwrap();
     assert_eq!(sshd.password.source, Source::Ldap);
     for service in ["su", "su-l"] {
@@ -131,9 +100,9 @@ fn works_as_it_is() {
     }
 }
 
-/// With each of its commented lines in turn; those that are not alternatives change nothing.
+/// A line that shows the default changes nothing.
 #[test]
-fn works_with_each_line_that_is_commented_out() {
+fn each_commented_line_is_accepted() {
     let text = text();
     let sample = lines(&text);
     let mut count = 0;
@@ -144,14 +113,15 @@ fn works_with_each_line_that_is_commented_out() {
         if name == "ldap.default_region" && Region::named("US").is_none() {
             continue;
         }
-        let beside = companions(name);
+        let companions = companions(name);
         let read = |chosen| {
-            let settings = settings(&edited(&sample, chosen, &beside), "sshd");
+            let settings = settings(&edited(&sample, chosen, &companions), "sshd");
             let settings = settings.map_err(|error| error.to_string());
             format!("{:?}", settings.expect(name))
         };
         let with = read(Some(at));
-        if !OTHERS.contains(&name) {
+        let row = table::find(name);
+        if row.is_none_or(|row| matches!(row.sample, Sample::Default)) {
             assert_eq!(with, read(None), "{name}: not the default");
         }
         count += 1;

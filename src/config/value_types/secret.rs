@@ -1,7 +1,7 @@
 //! Secrets, as the value of a key and as the content of a file.
 #![forbid(unsafe_code)]
 
-use super::{Leaf, Why};
+use super::{Invalid, ValueType};
 use crate::secret::Secret;
 
 /// What a secret may contain.
@@ -22,96 +22,108 @@ impl Kind {
         }
     }
 
-    fn check(self, text: String) -> Result<Secret, Why> {
-        // Taken over first, so that it is wiped if it is refused.
+    fn parse(self, text: String) -> Result<Secret, Invalid> {
+        // Moved in first, so that a text that is refused is wiped too.
         let secret = Secret::new(text);
-        line(secret.reveal())?;
+        check_line(secret.reveal())?;
         if self == Self::Token {
-            token(secret.reveal())?;
+            check_token(secret.reveal())?;
         }
         Ok(secret)
     }
 }
 
-/// Checks for a byte order mark, control characters and line breaks. They are no part of a secret,
-/// but are left behind by editors and by copying.
-fn line(text: &str) -> Result<(), Why> {
+/// Refuses a byte order mark, control characters and line breaks. They are not part of a secret, but
+/// editors and copying add them.
+fn check_line(text: &str) -> Result<(), Invalid> {
     if text.is_empty() {
-        return Err(Why("it is empty"));
+        return Err(Invalid("the secret is empty"));
     }
     if text.contains('\u{feff}') {
-        return Err(Why("it has a byte order mark (U+FEFF)"));
+        return Err(Invalid("the secret contains a byte order mark (U+FEFF)"));
     }
     if text.ends_with('\r') {
-        return Err(Why("its line ends as on Windows (CR LF)"));
+        return Err(Invalid("the line ends with CR LF, as on Windows"));
     }
     if text.contains(['\n', '\r', '\u{2028}', '\u{2029}']) {
-        return Err(Why("it has more than one line"));
+        return Err(Invalid("the secret has more than one line"));
     }
     if text.chars().any(char::is_control) {
-        return Err(Why("it has a control character"));
+        return Err(Invalid("the secret contains a control character"));
     }
     Ok(())
 }
 
-/// Checks for anything but ASCII letters and digits.
-fn token(text: &str) -> Result<(), Why> {
+/// Refuses anything but ASCII letters and digits.
+fn check_token(text: &str) -> Result<(), Invalid> {
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(());
     }
-    Err(Why(if text.contains(['"', '\'', '`']) {
-        "it has quotes"
+    Err(Invalid(if text.contains(['"', '\'', '`']) {
+        "the secret contains quotes"
     } else if text.contains('=') {
-        "it has an equals sign (of NAME=SECRET only SECRET belongs there)"
+        "the secret contains an equals sign (of NAME=SECRET, write only SECRET)"
     } else if text.contains(char::is_whitespace) {
-        "it has a blank"
+        "the secret contains a space"
     } else {
-        "it has a character that is neither an ASCII letter nor a digit"
+        "the secret contains a character that is neither an ASCII letter nor a digit"
     }))
 }
 
-impl Leaf for Secret {
+impl ValueType for Secret {
     type Raw = String;
+    type Value = Self;
+    const IS_SECRET: bool = true;
 
-    fn check(raw: String) -> Result<Self, Why> {
-        Kind::Line.check(raw)
+    fn allowed() -> String {
+        "one line of text in quotes, in a file of mode 0600 (or root's, 0640)".into()
+    }
+
+    fn parse(raw: String) -> Result<Self, Invalid> {
+        Kind::Line.parse(raw)
     }
 }
 
-/// Twilio's token, or an API key's secret.
-pub struct Token(pub Secret);
+/// Twilio's token, or the secret of an API key.
+pub enum Token {}
 
-impl Leaf for Token {
+impl ValueType for Token {
     type Raw = String;
+    type Value = Secret;
+    const IS_SECRET: bool = true;
 
-    fn check(raw: String) -> Result<Self, Why> {
-        Kind::Token.check(raw).map(Self)
+    fn allowed() -> String {
+        "ASCII letters and digits in quotes, in a file of mode 0600 (or root's, 0640)".into()
+    }
+
+    fn parse(raw: String) -> Result<Secret, Invalid> {
+        Kind::Token.parse(raw)
     }
 }
 
 /// Parses the file of a secret: one line, whose final line break is not part of the secret.
-pub fn parse(mut bytes: Vec<u8>, kind: Kind) -> Result<Secret, Why> {
+pub fn parse(mut bytes: Vec<u8>, kind: Kind) -> Result<Secret, Invalid> {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         // Wiped like any other secret.
         drop(zeroize::Zeroizing::new(error.into_bytes()));
-        Why("it is not UTF-8")
+        Invalid("not UTF-8")
     })?;
-    kind.check(text)
+    kind.parse(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn why(bytes: &[u8], kind: Kind) -> &'static str {
+    fn invalid(bytes: &[u8], kind: Kind) -> &'static str {
         parse(bytes.to_vec(), kind).map(|_| ()).unwrap_err().0
     }
 
     #[test]
-    fn one_final_newline_is_not_part_of_a_secret() {
+    fn one_final_line_break_is_not_part_of_a_secret() {
         for (bytes, reveals) in [(&b"abc"[..], "abc"), (b"abc\n", "abc"), (b"a1B2\n", "a1B2")] {
             for kind in [Kind::Line, Kind::Token] {
                 let secret = parse(bytes.to_vec(), kind).unwrap();
@@ -121,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_has_a_mark_a_control_character_or_a_second_line() {
+    fn byte_order_marks_control_characters_and_second_lines_are_refused() {
         for (bytes, words) in [
             (&b""[..], "empty"),
             (b"\n", "empty"),
@@ -139,14 +151,14 @@ mod tests {
             (b"\xff", "UTF-8"),
         ] {
             for kind in [Kind::Line, Kind::Token] {
-                let why = why(bytes, kind);
-                assert!(why.contains(words), "{why}");
+                let invalid = invalid(bytes, kind);
+                assert!(invalid.contains(words), "{invalid}");
             }
         }
     }
 
     #[test]
-    fn a_password_may_have_anything_else() {
+    fn a_password_may_contain_anything_else() {
         for text in [
             " a b ",
             "\"a\"",
@@ -158,29 +170,32 @@ mod tests {
         ] {
             let secret = parse(text.into(), Kind::Line).unwrap();
             assert_eq!(secret.reveal(), text);
-            assert!(Secret::check(text.into()).is_ok(), "{text}");
+            assert!(<Secret as ValueType>::parse(text.into()).is_ok(), "{text}");
         }
     }
 
     #[test]
-    fn what_twilio_generates_is_letters_and_digits() {
+    fn a_token_is_letters_and_digits() {
         for (text, words) in [
             ("\"abc\"", "quotes"),
             ("'abc'", "quotes"),
             ("TWILIO_TOKEN=abc", "equals sign"),
             ("export TOKEN=abc", "equals sign"),
-            ("abc ", "a blank"),
-            (" abc", "a blank"),
-            ("a\u{a0}bc", "a blank"),
+            ("abc ", "a space"),
+            (" abc", "a space"),
+            ("a\u{a0}bc", "a space"),
             ("abc-def", "neither"),
             ("\u{ff11}23", "neither"),
             ("abc\u{e9}", "neither"),
             ("abc\u{200b}", "neither"),
         ] {
-            assert!(why(text.as_bytes(), Kind::Token).contains(words), "{text}");
-            let Why(inline) = Token::check(text.into()).map(|_| ()).unwrap_err();
+            assert!(
+                invalid(text.as_bytes(), Kind::Token).contains(words),
+                "{text}"
+            );
+            let Invalid(inline) = Token::parse(text.into()).map(|_| ()).unwrap_err();
             assert!(inline.contains(words), "{text}");
         }
-        assert!(Token::check("0123456789abcdefABCDEF".into()).is_ok());
+        assert!(Token::parse("0123456789abcdefABCDEF".into()).is_ok());
     }
 }

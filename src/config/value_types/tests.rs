@@ -1,7 +1,7 @@
-//! Single values at their edges.
+//! Values at the limits of their ranges.
 #![forbid(unsafe_code)]
 
-use super::*;
+use super::{twilio::FromNumber, *};
 
 #[test]
 fn durations() {
@@ -14,7 +14,7 @@ fn durations() {
         ("1d", 86_400_000),
     ] {
         assert_eq!(
-            duration(text),
+            parse_duration(text),
             Some(Duration::from_millis(milliseconds)),
             "{text}"
         );
@@ -37,7 +37,7 @@ fn durations() {
         "18446744073709551615d",
         "5\u{0}s",
     ] {
-        assert_eq!(duration(text), None, "{text:?}");
+        assert_eq!(parse_duration(text), None, "{text:?}");
     }
 }
 
@@ -51,7 +51,7 @@ fn senders() {
         "A B&C_d+e",
         "12345678A",
     ] {
-        assert!(FromNumber::check(text.into()).is_ok(), "{text}");
+        assert!(FromNumber::parse(text.into()).is_ok(), "{text}");
     }
     for text in [
         "",
@@ -69,40 +69,25 @@ fn senders() {
         "Ä",
         "+1500555000a1b",
     ] {
-        assert!(FromNumber::check(text.into()).is_err(), "{text}");
+        assert!(FromNumber::parse(text.into()).is_err(), "{text}");
     }
 }
 
 #[test]
-fn attributes() {
-    for text in [
-        "mobile",
-        "x-phone",
-        "1.3.6.1.4.1.48710.1.3.329",
-        "cn;lang-en",
-        "a;b;c",
-    ] {
-        assert!(is_attribute(text), "{text}");
-    }
-    for text in [
-        "", "a b", "-a", "1a", "1", "1..2", "01.2", "a;", ";a", "a_b", "é", "a=b", "*",
-    ] {
-        assert!(!is_attribute(text), "{text}");
-    }
+fn regions() {
+    assert_eq!(
+        <Region as ValueType>::parse("US".into()).ok(),
+        Region::named("US")
+    );
+    assert!(<Region as ValueType>::parse("U".into()).is_err());
 }
 
-#[test]
-fn a_region_that_is_known_is_accepted() {
-    assert_eq!(Region::check("US".into()).ok(), Region::named("US"));
-    assert!(Region::check("U".into()).is_err());
-}
-
-mod of_the_ledger {
+mod ledger_types {
     use super::super::{ledger::*, *};
     use crate::config::{Rule, Unreachable};
 
-    fn span(text: &str) -> Result<Rule, Why> {
-        Rate::<1000>::check(text.into()).map(|rate| rate.0)
+    fn parse(text: &str) -> Result<Rule, Invalid> {
+        Rate::<1000>::parse(text.into())
     }
 
     #[test]
@@ -115,7 +100,7 @@ mod of_the_ledger {
             ("007/2000ms", 7, 2),
         ] {
             let within = Duration::from_secs(seconds);
-            assert_eq!(span(text), Ok(Rule { most, within }), "{text}");
+            assert_eq!(parse(text), Ok(Rule { most, within }), "{text}");
         }
         for text in [
             "",
@@ -140,25 +125,25 @@ mod of_the_ledger {
             "5/15m/5",
             "٣/15m",
         ] {
-            assert_eq!(span(text), Err(Why::PLAIN), "{text:?}");
+            assert_eq!(parse(text), Err(Invalid::VALUE), "{text:?}");
         }
-        assert!(Rate::<1_000_000>::check("1000000/1d".into()).is_ok());
-        assert!(Rate::<1_000_000>::check("1000001/1d".into()).is_err());
+        assert!(Rate::<1_000_000>::parse("1000000/1d".into()).is_ok());
+        assert!(Rate::<1_000_000>::parse("1000001/1d".into()).is_err());
     }
 
     #[test]
     fn lists_of_rates() {
-        let rates = |number| Rates::check(vec!["5/15m".to_owned(); number]);
+        let rates = |number| Rates::parse(vec!["5/15m".to_owned(); number]);
         assert!(rates(0).is_err() && rates(9).is_err());
-        assert_eq!(rates(1).map(|rates| rates.0.len()), Ok(1));
-        assert_eq!(rates(8).map(|rates| rates.0.len()), Ok(8));
+        assert_eq!(rates(1).map(|rates| rates.len()), Ok(1));
+        assert_eq!(rates(8).map(|rates| rates.len()), Ok(8));
     }
 
     #[test]
     fn prefixes() {
-        let check = |text: &str| Prefixes::check(vec!["+1".into(), text.into()]);
+        let parse = |text: &str| Prefixes::parse(vec!["+1".into(), text.into()]);
         for text in ["+1", "+44", "+447700900", "+123456789012345"] {
-            assert!(check(text).is_ok(), "{text}");
+            assert!(parse(text).is_ok(), "{text}");
         }
         for text in [
             "",
@@ -173,14 +158,14 @@ mod of_the_ledger {
             "++44",
             "+٤",
         ] {
-            assert!(check(text).is_err(), "{text:?}");
+            assert!(parse(text).is_err(), "{text:?}");
         }
-        assert!(Prefixes::check(Vec::new()).is_err());
+        assert!(Prefixes::parse(Vec::new()).is_err());
     }
 
     #[test]
     fn waits_of_new_phones() {
-        let wait = |text: &str| NewPhone::check(text.into()).map(|wait| wait.0);
+        let wait = |text: &str| NewPhone::parse(text.into());
         assert_eq!(wait("allow"), Ok(Duration::ZERO));
         assert_eq!(wait("1s"), Ok(Duration::from_secs(1)));
         assert_eq!(wait("30d"), Ok(Duration::from_secs(2_592_000)));
@@ -190,23 +175,38 @@ mod of_the_ledger {
     }
 
     #[test]
-    fn folders() {
-        let folder = |text: &str| Folder::check(text.into());
+    fn directories() {
+        let directory = |text: &str| Directory::parse(text.into());
         for text in ["/var/lib/pam_sms_otp", "/x/", "/var/../x"] {
-            assert!(folder(text).is_ok(), "{text}");
+            assert!(directory(text).is_ok(), "{text}");
         }
         for text in ["", "x", "./x", "/", "//", "/./..", "/x\n"] {
-            assert!(folder(text).is_err(), "{text:?}");
+            assert!(directory(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn users_and_outages() {
-        assert!(RedisUser::check("otp-1:x".into()).is_ok());
+    fn redis_users_and_unreachable() {
+        assert!(RedisUser::parse("otp-1:x".into()).is_ok());
         for name in ["", "a b", "a\tb", "a\u{a0}b"] {
-            assert!(RedisUser::check(name.into()).is_err(), "{name:?}");
+            assert!(RedisUser::parse(name.into()).is_err(), "{name:?}");
         }
-        assert_eq!(Unreachable::check("deny".into()), Ok(Unreachable::Deny));
-        assert!(Unreachable::check("skip".into()).is_err());
+        assert_eq!(Unreachable::parse("deny".into()), Ok(Unreachable::Deny));
+        assert!(Unreachable::parse("skip".into()).is_err());
+    }
+}
+
+#[test]
+fn durations_are_written_in_the_largest_unit() {
+    for (millis, text) in [
+        (0, "0s"),
+        (100, "100ms"),
+        (1_000, "1s"),
+        (1_500, "1500ms"),
+        (90_000, "90s"),
+        (7_200_000, "2h"),
+        (2_592_000_000, "30d"),
+    ] {
+        assert_eq!(duration_text(millis), text);
     }
 }
