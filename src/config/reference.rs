@@ -49,9 +49,10 @@ fn the_dictionary_is_up_to_date() {
         let words: BTreeSet<_> = table::rows().map(Row::name).collect();
         let words = words.into_iter().map(str::to_owned);
         let words = sections.map(|name| format!("[{name}]")).chain(words);
-        let words: String = words.map(|word| format!("\"{word}\"\n")).collect();
+        let words: Vec<_> = words.map(|word| format!("\"{word}\"")).collect();
+        let words = words.join("\n");
         format!(
-            "# Sections and keys of sms_otp.toml, from src/config/table.\n{words}\n# Values.\n{values}"
+            "# Sections and keys of sms_otp.toml, from src/config/table.\n{words}\n\n# Values.\n{values}"
         )
     });
 }
@@ -80,24 +81,25 @@ enum Block<'a> {
 
 fn blocks(help: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    let mut is_open = false;
-    for line in help.lines() {
-        let line = line.strip_prefix(' ').unwrap_or(line);
-        let literal = line.strip_prefix("    ");
-        match (blocks.last_mut(), literal) {
-            _ if line.is_empty() => {
-                is_open = false;
-                continue;
-            }
-            (Some(Block::Paragraph(text)), None) if is_open => {
-                text.push(' ');
-                text.push_str(line);
-            }
-            (Some(Block::Literal(lines)), Some(literal)) if is_open => lines.push(literal),
-            (_, Some(literal)) => blocks.push(Block::Literal(vec![literal])),
-            (_, None) => blocks.push(Block::Paragraph(line.to_owned())),
+    let mut paragraph = String::new();
+    let mut lines = help
+        .lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line));
+    while let Some(line) = lines.next() {
+        let is_literal = line == "```text";
+        if (line.is_empty() || is_literal) && !paragraph.is_empty() {
+            blocks.push(Block::Paragraph(std::mem::take(&mut paragraph)));
         }
-        is_open = true;
+        if is_literal {
+            let literal = lines.by_ref().take_while(|line| *line != "```");
+            blocks.push(Block::Literal(literal.collect()));
+        } else if !line.is_empty() {
+            let space = if paragraph.is_empty() { "" } else { " " };
+            paragraph = paragraph + space + line;
+        }
+    }
+    if !paragraph.is_empty() {
+        blocks.push(Block::Paragraph(paragraph));
     }
     blocks
 }

@@ -212,11 +212,11 @@ impl Resolver<'_> {
     /// Returns a required key.
     fn require<'t, T>(
         &self,
-        field: &'t Option<Located<T>>,
+        field: Option<&'t Located<T>>,
         section: Option<usize>,
         key: &'static str,
     ) -> Result<&'t Located<T>, Error> {
-        field.as_ref().ok_or_else(|| {
+        field.ok_or_else(|| {
             let allowed = table::allowed(key);
             self.error(section, key, Fault::Missing { allowed })
         })
@@ -225,13 +225,13 @@ impl Resolver<'_> {
     /// Returns where a secret is: in the settings or in a file of its own, not both.
     fn secret_source<'t>(
         &self,
-        inline: &'t Option<Located<Secret>>,
-        file: &'t Option<Located<String>>,
+        inline: Option<&'t Located<Secret>>,
+        file: Option<&'t Located<String>>,
     ) -> Result<Option<SecretSource<'t>>, Error> {
         match (inline, file) {
             (Some(inline), Some(file)) => Err(self.conflict(inline.spot(), file.spot())),
             (Some(inline), None) => Ok(Some(SecretSource::Inline(inline))),
-            (None, file) => Ok(file.as_ref().map(SecretSource::File)),
+            (None, file) => Ok(file.map(SecretSource::File)),
         }
     }
 

@@ -268,13 +268,12 @@ fn or_default<T: ValueType>(
 /// values the resolver makes from the keys below `resolved`, and one field for each key below
 /// `fields`. Both kinds of blocks may be repeated, so that related keys are next to each other.
 ///
-/// In a row, the doc comment is the help text. Its first paragraph is shown in the manual page and
-/// the sample file, the others in the manual page only; lines that are indented by four more spaces
-/// are shown as they are, and a name in backquotes is a key. Then follow the name, the type (see
-/// [`value_types`](super::value_types)) and the default: a literal that is valid in Rust and in TOML.
-/// A key without a default becomes an `Option`, and with `= empty` a list that may be empty only
-/// while it is not set. The sample file shows the default, commented out, or the value after `set`, or,
-/// commented out, the value after `example`.
+/// In a row, the doc comment is the help text. Its first paragraph is shown in the manual page and the
+/// sample file, with a block of text that follows it; the rest is shown in the manual page only. A name
+/// in backquotes is a key. Then follow the name, the type (see [`value_types`](super::value_types))
+/// and the default: a literal that is valid in Rust and in TOML. A key without a default becomes an
+/// `Option`, and with `= empty` a list that is empty while it is not set. The sample file shows the
+/// default, commented out, or the value after `set`, or, commented out, the value after `example`.
 macro_rules! section {
     (
         $(#[doc = $section_help:literal])*

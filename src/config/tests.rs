@@ -3,182 +3,19 @@
 //! the name of the case.
 #![forbid(unsafe_code)]
 
+mod cases;
 mod reach;
 mod sample;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use super::{
-    Content, Error, Files, Role, Settings, Source, Unsafe, load,
+    Error, Settings, Source, load,
     table::{self, MessagesKeys},
     template::Template,
 };
 use crate::phone::Region;
-
-/// Part of a password, token or other value in each case that must not be repeated.
-const MARKER: &str = "DoNotPrintMe123";
-
-const FILE: &str = "/etc/security/sms_otp.toml";
-
-/// Files in memory.
-pub(super) struct Memory {
-    files: BTreeMap<String, (u32, Vec<u8>)>,
-    unprivileged_port_start: Option<u16>,
-}
-
-impl Memory {
-    /// Contains the settings, and files that settings can name.
-    pub(super) fn with(settings: &str, mode: u32) -> Self {
-        let memory = Self {
-            files: BTreeMap::new(),
-            unprivileged_port_start: None,
-        };
-        memory
-            .file(FILE, mode, settings.as_bytes())
-            .file("/etc/security/sms_otp.token", 0o600, b"DoNotPrintMe123\n")
-            .file("/etc/security/sms_otp.ldap", 0o640, b"DoNotPrintMe123")
-            .file("/etc/security/sms_otp.redis", 0o600, b"DoNotPrintMe123")
-            .file(
-                "/etc/security/sms_otp.key",
-                0o600,
-                b"DoNotPrintMe123/DoNotPrintMe123/\n",
-            )
-            .file(
-                "/etc/security/short.key",
-                0o600,
-                b"DoNotPrintMe123/DoNotPrintMe123\n",
-            )
-            .file("/etc/security/readable", 0o644, b"DoNotPrintMe123\n")
-            .file("/etc/security/empty", 0o600, b"\n")
-            .file("/etc/security/two-lines", 0o600, b"DoNotPrintMe123\nx\n")
-            .file("/etc/security/windows", 0o600, b"DoNotPrintMe123\r\n")
-            .file(
-                "/etc/security/mark",
-                0o600,
-                b"\xef\xbb\xbfDoNotPrintMe123\n",
-            )
-            .file("/etc/security/quotes", 0o600, b"\"DoNotPrintMe123\"\n")
-            .file(
-                "/etc/security/assignment",
-                0o600,
-                b"TOKEN=DoNotPrintMe123\n",
-            )
-            .file("/etc/security/blank", 0o600, b"DoNotPrintMe123 \n")
-            .file("/etc/security/binary", 0o600, b"DoNotPrintMe123\xff\n")
-            .file(
-                "/etc/security/sms_otp-ca.pem",
-                0o644,
-                b"CA\n-----BEGIN CERTIFICATE-----\n",
-            )
-    }
-
-    fn file(mut self, path: &str, mode: u32, bytes: &[u8]) -> Self {
-        self.files.insert(path.into(), (mode, bytes.into()));
-        self
-    }
-}
-
-impl Files for Memory {
-    fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe> {
-        let at = path.len();
-        let refuse = |reason| Unsafe::walk(path, safe_path::Refusal { reason, at });
-        let (mode, bytes) = self
-            .files
-            .get(path)
-            .ok_or_else(|| refuse(safe_path::Reason::Syscall(safe_path::Errno(2))))?;
-        let stat = safe_path::Stat {
-            mode: *mode,
-            uid: 0,
-            gid: 0,
-            size: 0,
-        };
-        if role == Role::Secret {
-            safe_path::check_secret(stat).map_err(refuse)?;
-        }
-        Ok(Content {
-            bytes: bytes.clone().into(),
-            stat,
-        })
-    }
-
-    fn unprivileged_port_start(&self) -> Option<u16> {
-        self.unprivileged_port_start
-    }
-}
-
-/// A file: its name, the comments in its first lines, its text.
-struct Case {
-    name: String,
-    notes: Vec<(String, String)>,
-    text: String,
-}
-
-impl Case {
-    fn all(folder: &str) -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/cases/settings")
-            .join(folder);
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        paths.sort();
-        assert!(!paths.is_empty());
-        paths.iter().map(|path| Self::read(path)).collect()
-    }
-
-    fn read(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let notes = text
-            .lines()
-            .map_while(|line| line.strip_prefix("# ")?.split_once(": "))
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .collect();
-        Self {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            notes,
-            text,
-        }
-    }
-
-    fn notes<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.notes.iter().filter(move |(of, _)| of == name);
-        named.map(|(_, text)| text.as_str())
-    }
-
-    fn note<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        self.notes(name).next()
-    }
-
-    fn load(&self) -> Result<Settings, Error> {
-        let mode = self
-            .note("mode")
-            .map_or(0o600, |mode| u32::from_str_radix(mode, 8).unwrap());
-        let argument = self.note("argument").map(|source| match source {
-            "ldap" => Source::Ldap,
-            "ssh" => Source::Ssh,
-            "auto" => Source::Auto,
-            "stack" => Source::Stack,
-            other => panic!("{other}"),
-        });
-        let service = self.note("service").unwrap_or("sshd");
-        load(&Memory::with(&self.text, mode), FILE, service, argument)
-    }
-
-    /// Returns the values in quotes of any kind.
-    fn values(&self) -> BTreeSet<&str> {
-        let lines = self.text.lines().filter(|line| !line.starts_with('#'));
-        let quoted = lines.flat_map(|line| {
-            let value = line.split_once('=').map_or(line, |(_, value)| value);
-            value.split(['"', '\'']).skip(1).step_by(2)
-        });
-        quoted.collect()
-    }
-}
+use cases::{Case, FILE, MARKER, Memory};
 
 /// Returns what is wrong with a refusal.
 fn faults(case: &Case) -> Vec<&'static str> {

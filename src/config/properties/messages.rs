@@ -41,7 +41,8 @@ pub fn messages(bytes: &[u8]) {
     }
     // Of two defaults, one prompt is made (PAM_MAX_MSG_SIZE is 512 with the NUL).
     let default = MessagesKeys::default().build(Template::last_grace());
-    let default = default.unwrap_or_else(|why| panic!("{why:?}"));
+    assert!(default.is_ok(), "{default:?}");
+    let Ok(default) = default else { return };
     let code = fill(&default.code, &values, 255);
     for prompt in [
         &default.sent,

@@ -19,7 +19,7 @@ impl Resolver<'_> {
     pub fn ldap(&self, keys: &LdapKeys, section: Option<usize>) -> Result<Ldap, Error> {
         let uris = self.uris(keys, section)?;
         let base = self
-            .require(&keys.base, section, "ldap.base")?
+            .require(keys.base.as_ref(), section, "ldap.base")?
             .value
             .clone();
         let plain_numbers = self.plain_numbers(keys)?;
@@ -44,7 +44,10 @@ impl Resolver<'_> {
 
     /// Returns DN and password; `None`: the search is anonymous.
     fn service_account(&self, keys: &LdapKeys) -> Result<Option<(String, Secret)>, Error> {
-        let password = self.secret_source(&keys.bind_password, &keys.bind_password_file)?;
+        let password = self.secret_source(
+            keys.bind_password.as_ref(),
+            keys.bind_password_file.as_ref(),
+        )?;
         match (&keys.bind_dn, password) {
             (Some(dn), Some(password)) => {
                 let password = self.secret(&password, Kind::Line)?;
@@ -66,7 +69,7 @@ impl Resolver<'_> {
 
     /// Returns the servers, each with what protects the passwords that are sent to it.
     fn uris(&self, keys: &LdapKeys, section: Option<usize>) -> Result<Vec<LdapUri>, Error> {
-        let uris = self.require(&keys.uris, section, "ldap.uris")?;
+        let uris = self.require(keys.uris.as_ref(), section, "ldap.uris")?;
         let start_tls = self.valid(keys.start_tls())?;
         if let Some(set) = keys.start_tls.as_ref().filter(|_| start_tls) {
             let is_ldap = |uri: &LdapAddress| matches!(uri, LdapAddress::Ldap { .. });

@@ -11,7 +11,7 @@ use super::{
 
 impl Resolver<'_> {
     pub fn twilio(&self, keys: &TwilioKeys, section: Option<usize>) -> Result<Twilio, Error> {
-        let account_sid = self.require(&keys.twilio_sid, section, "twilio.twilio_sid")?;
+        let account_sid = self.require(keys.twilio_sid.as_ref(), section, "twilio.twilio_sid")?;
         let account_sid = account_sid.value.clone();
         let (api_key, source) = self.credentials(keys, section)?;
         let sender = self.sender(keys, section)?;
@@ -49,8 +49,12 @@ impl Resolver<'_> {
         keys: &'t TwilioKeys,
         section: Option<usize>,
     ) -> Result<(Option<String>, SecretSource<'t>), Error> {
-        let token = self.secret_source(&keys.twilio_token, &keys.twilio_token_file)?;
-        let secret = self.secret_source(&keys.api_key_secret, &keys.api_key_secret_file)?;
+        let token =
+            self.secret_source(keys.twilio_token.as_ref(), keys.twilio_token_file.as_ref())?;
+        let secret = self.secret_source(
+            keys.api_key_secret.as_ref(),
+            keys.api_key_secret_file.as_ref(),
+        )?;
         match (token, &keys.api_key_sid, secret) {
             (Some(token), None, None) => Ok((None, token)),
             (None, Some(key), Some(secret)) => Ok((Some(key.value.clone()), secret)),

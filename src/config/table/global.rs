@@ -178,8 +178,8 @@ section! {
         plain_numbers: PlainNumbers = "national";
     }
     fields {
-        /// Domains that are removed from login names before the search: with ["example.org",
-        /// "EXAMPLE"], alice@example.org and EXAMPLE\alice are searched for as alice.
+        /// Domains that are removed from login names before the search: with example.org and EXAMPLE,
+        /// alice@example.org and EXAMPLE\alice are searched for as alice.
         ///
         /// The last @domain or the first DOMAIN\ is removed, once, in any case, and the limits of alice
         /// apply. Other domains remain part of the name. All domains in this list must mean the one
@@ -221,10 +221,12 @@ section! {
         /// One ledger for several hosts, in Redis or Valkey: one server or several, Sentinels, a cluster, or
         /// a local socket.
         ///
-        ///     rediss://HOST[:PORT][/DB]
-        ///     rediss+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[:PORT,PORT][/DB]
-        ///     rediss+cluster://HOST[:PORT],HOST[:PORT]
-        ///     redis+unix:///PATH
+        /// ```text
+        /// rediss://HOST[:PORT][/DB]
+        /// rediss+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[:PORT,PORT][/DB]
+        /// rediss+cluster://HOST[:PORT],HOST[:PORT]
+        /// redis+unix:///PATH
+        /// ```
         ///
         /// Of several servers in the first form, the master is used. The second form names Sentinels,
         /// the name of the master, and the ports that masters may have. The third names nodes of a
@@ -251,9 +253,11 @@ section! {
         ///
         /// On the server it needs these rights:
         ///
-        ///     resetchannels ~pam_sms_otp:{otp}:* -@all
-        ///     +evalsha +eval +role +time +hget +hgetall +hset +hdel +hincrby +hkeys
-        ///     +zadd +zrem +zrange +zscore +zremrangebyscore +persist +pexpire
+        /// ```text
+        /// resetchannels ~pam_sms_otp:{otp}:* -@all
+        /// +evalsha +eval +role +time +hget +hgetall +hset +hdel +hincrby +hkeys
+        /// +zadd +zrem +zrange +zscore +zremrangebyscore +persist +pexpire
+        /// ```
         ///
         /// With Sentinels also +wait, in a cluster +wait and +asking, for another database than 0
         /// +select. Without +evalsha, each login sends 20 KB more.

@@ -17,11 +17,13 @@ section! {
     fields {
         /// Where the first factor comes from. The argument password= of the PAM line overrides this.
         ///
-        ///     "ldap"   the module prompts for the password and verifies it in the directory
-        ///     "ssh"    sshd has verified a key, certificate, Kerberos ticket or password
-        ///     "auto"   "ssh" if sshd has verified one, otherwise "ldap"
-        ///     "stack"  an earlier PAM module has verified it, and the PAM stack ends before
-        ///              this module if it has not
+        /// ```text
+        /// "ldap"   the module prompts for the password and verifies it in the directory
+        /// "ssh"    sshd has verified a key, certificate, Kerberos ticket or password
+        /// "auto"   "ssh" if sshd has verified one, otherwise "ldap"
+        /// "stack"  an earlier PAM module has verified it, and the PAM stack ends before
+        ///          this module if it has not
+        /// ```
         source: Source = "ldap";
         /// The time from Enter to a refusal before the first factor is verified, so that the time does not
         /// depend on the reason. 0s disables the delay.
