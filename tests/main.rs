@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         lab::tracer::main(&std::env::args().skip(2).collect::<Vec<_>>());
         return ExitCode::SUCCESS;
     }
-    if lab::impostor::is_asked() {
+    if lab::impostor::is_requested() {
         lab::impostor::main();
     }
     let mut arguments = Arguments::from_args();

@@ -6,7 +6,7 @@ use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, told};
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use lab::world::User;
 use std::fs;
 use std::process::Command;
@@ -42,7 +42,7 @@ fn through_env(who: &Somebody, options: &[String], words: &[&str]) -> Pty {
 fn type_codes(bench: &Bench, who: &Somebody, terminal: &mut Pty) {
     terminal.expect(&who.sent());
     let code = who.code(bench);
-    terminal.type_line(&another(&code));
+    terminal.type_line(&wrong_code(&code));
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
 }

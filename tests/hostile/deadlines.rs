@@ -4,7 +4,7 @@ use crate::Case;
 use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, someone};
 use lab::bench::Bench;
 use lab::ldap::{Ldap, Script};
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::middle::{Fault, Middle};
 use lab::pamhost::code;
 use std::thread;
@@ -56,7 +56,7 @@ fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
 fn a_slow_directory_and_a_silent_twilio(bench: &Bench) {
     let directory = Ldap::start();
     let number = bench.number();
-    directory.says(Script {
+    directory.set_script(Script {
         takes: Duration::from_millis(1300),
         dn: b"uid=slow,ou=people,dc=example,dc=org".to_vec(),
         attributes: vec![
@@ -65,7 +65,7 @@ fn a_slow_directory_and_a_silent_twilio(bench: &Bench) {
         ],
         ..Script::default()
     });
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
     let login = login(bench, "slow-both")
         .number(&number)
@@ -74,11 +74,11 @@ fn a_slow_directory_and_a_silent_twilio(bench: &Bench) {
     let line = "failed stage=twilio reason=outage";
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS, NOT_SENT], &[line], 0);
     judge(&login, "slow, then silent", &want);
-    assert!(silent.taken() > 0, "Twilio was not reached");
+    assert!(silent.accepted() > 0, "Twilio was not reached");
 }
 
 fn many_silent_directories(bench: &Bench) {
-    let silent: Vec<Listener> = (0..8).map(|_| Listener::start(Manner::Silent)).collect();
+    let silent: Vec<Listener> = (0..8).map(|_| Listener::start(Behavior::Silent)).collect();
     let uri = |server: &Listener| format!("ldaps://127.0.0.1:{}", server.port());
     let uris: Vec<String> = silent.iter().map(uri).collect();
     let login = login(bench, "slow-many").set("ldap.uris", &format!("{uris:?}"));
@@ -86,7 +86,7 @@ fn many_silent_directories(bench: &Bench) {
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
     judge(&login, "many silent ones", &want);
     for server in &silent {
-        assert!(server.taken() > 0, "each is asked in its share");
+        assert!(server.accepted() > 0, "each is asked in its share");
     }
 }
 

@@ -7,7 +7,7 @@ use lab::bench::Bench;
 use lab::certs::{Certs, Identity};
 use lab::nameserver::NameServer;
 use lab::pamhost::{Transcript, code};
-use lab::redis::{Manner, Redis};
+use lab::redis::{Options, Redis};
 use lab::slapd::Slapd;
 use lab::twilio::Twilio;
 use std::time::Duration;
@@ -54,9 +54,9 @@ impl Ground {
         Self {
             slapd: Slapd::start(&certs),
             twilio: Twilio::start(&certs),
-            redis: Redis::start_as(&Manner {
+            redis: Redis::start_as(&Options {
                 tls: Some((&certs, Identity::Good)),
-                ..Manner::default()
+                ..Options::default()
             }),
             dead: NameServer::silent(),
             second: second(),
@@ -134,7 +134,7 @@ fn a_dead_first_name_server_keeps_nobody_out(bench: &Bench) {
         );
     }
     for name in [LDAP, SMS, REDIS] {
-        let asked = |server: &NameServer| server.asked().iter().any(|one| one == name);
+        let asked = |server: &NameServer| server.queries().iter().any(|one| one == name);
         assert!(asked(&ground.dead) && asked(&ground.second), "{name}");
     }
 }

@@ -4,7 +4,7 @@ use crate::Case;
 use crate::module::{PASSWORD, someone};
 use lab::bench::Bench;
 use lab::driven::{Driven, request};
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::settings::Settings;
 use protocol::FromHelper;
 use std::path::{Path, PathBuf};
@@ -49,14 +49,14 @@ fn written(bench: &Bench, case: &str, settings: &Settings) -> PathBuf {
 }
 
 fn in_the_middle_of_ldap(bench: &Bench) {
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let uri = format!("[\"ldaps://127.0.0.1:{}\"]", silent.port());
     let settings = patient(bench).set("ldap.uris", &uri);
     hangs_up_while(bench, "end-ldap", &settings, &silent, None);
 }
 
 fn in_the_middle_of_http(bench: &Bench) {
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
     let settings = patient(bench).text("twilio.api_url", &url);
     hangs_up_while(bench, "end-http", &settings, &silent, Some("password"));
@@ -73,17 +73,17 @@ fn hangs_up_while(
     someone(bench, case);
     let config = written(bench, case, settings);
     let mut helper = Driven::start(&bench.product().helper());
-    helper.say(&request(&config, case, case).encode());
-    assert_eq!(helper.question(), "Password: ");
+    helper.send(&request(&config, case, case).encode());
+    assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
-    helper.has_heard();
+    helper.wait_until_read();
     let until = Instant::now() + Duration::from_secs(60);
-    while silent.taken() == 0 {
+    while silent.accepted() == 0 {
         assert!(Instant::now() < until, "{case}: nobody comes");
         std::thread::sleep(Duration::from_millis(5));
     }
-    helper.hang_up();
-    let ended = helper.ended_within(SOON);
+    helper.disconnect();
+    let ended = helper.exit_within(SOON);
     assert!(
         ended.is_some_and(|status| status.success()),
         "{case}: {ended:?}"
@@ -98,7 +98,7 @@ fn hangs_up_while(
     assert!(line.message.starts_with(&denied), "{}", line.raw);
     assert_eq!(line.field("reason"), Some("cancelled"), "{case}");
     assert_eq!(line.field("first"), first, "{case}");
-    assert_eq!(silent.taken(), 1, "{case}: nobody is asked any more");
+    assert_eq!(silent.accepted(), 1, "{case}: nobody is asked any more");
 }
 
 /// A process that has got the host's end of the wire (by fork, say) keeps no helper alive.
@@ -111,9 +111,9 @@ fn of_the_host_while_the_wire_is_held(bench: &Bench) {
             .arg(bench.product().helper())
             .stdin(Stdio::piped());
     });
-    host.say(&request(&config, case, case).encode());
+    host.send(&request(&config, case, case).encode());
     // Behind the walls: a change of ids would have made its host's end nothing to it.
-    assert_eq!(host.question(), "Password: ");
+    assert_eq!(host.prompt(), "Password: ");
     let children = format!("/proc/{0}/task/{0}/children", host.pid());
     let children = std::fs::read_to_string(children).expect("/proc");
     let helper: u32 = children.trim().parse().expect("one child");
@@ -144,22 +144,22 @@ fn of_another_version_is_said(bench: &Bench) {
         // What it holds besides may mean anything there.
         for message in [&message[..], &message[..8]] {
             let mut helper = Driven::start(&bench.product().helper());
-            helper.say(message);
-            let answer = helper.hear().expect("an answer");
+            helper.send(message);
+            let answer = helper.receive().expect("an answer");
             let answer = FromHelper::decode(&answer).map(|(_, answer)| answer);
             assert_eq!(answer, Ok(FromHelper::VersionMismatch), "version {version}");
-            assert_eq!(helper.hear(), None, "version {version}");
-            let ended = helper.ended_within(SOON);
+            assert_eq!(helper.receive(), None, "version {version}");
+            let ended = helper.exit_within(SOON);
             let code = ended.and_then(|status| status.code());
             assert_eq!(code, Some(1), "version {version}");
         }
     }
     // Of this version, and no request: nothing is to be said to that.
     let mut helper = Driven::start(&bench.product().helper());
-    helper.say(&protocol::Answer::Disconnected.encode());
-    assert_eq!(helper.hear(), None);
+    helper.send(&protocol::Answer::Disconnected.encode());
+    assert_eq!(helper.receive(), None);
     assert_eq!(
-        helper.ended_within(SOON).and_then(|status| status.code()),
+        helper.exit_within(SOON).and_then(|status| status.code()),
         Some(1)
     );
     let lines = bench

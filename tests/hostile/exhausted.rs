@@ -5,7 +5,7 @@ use crate::Case;
 use crate::module::login::{Login, PASSWORD, someone};
 use lab::bench::Bench;
 use lab::pamhost::{Answer, Message, Step, code};
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -164,6 +164,6 @@ fn answer(login: &Login, message: &Message, arrived: usize, right: bool) -> Answ
     match sms.get(arrived..).and_then(<[_]>::last) {
         None => Answer::HangUp,
         Some(sms) if right => sms.code().into(),
-        Some(sms) => another(&sms.code()).into(),
+        Some(sms) => wrong_code(&sms.code()).into(),
     }
 }

@@ -100,7 +100,7 @@ fn a_directory_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
                         .text("ldap.timeout", "1s");
                     let before = second.binds(&who.person.dn());
                     let seen = login.sees(&format!("{fault:?}"), &IN, &Seen::granted());
-                    assert!(middle.happened() > 0, "{fault:?}");
+                    assert!(middle.faults() > 0, "{fault:?}");
                     assert_eq!(second.binds(&who.person.dn()), before + 1, "{fault:?}");
                     assert!(seen.results[0].1 < Duration::from_secs(10), "{fault:?}");
                 }
@@ -131,7 +131,7 @@ fn a_password_that_was_sent_is_sent_nowhere_else(bench: &Bench) {
                     let line = "failed stage=directory reason=outage";
                     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
                     login.sees(&format!("{fault:?}"), &IN, &want);
-                    assert_eq!(middle.happened(), 1, "{fault:?}");
+                    assert_eq!(middle.faults(), 1, "{fault:?}");
                 }
                 assert_eq!(second.binds(&who.person.dn()), 0);
             });
@@ -150,7 +150,7 @@ fn a_directory_that_is_back_is_used_again(bench: &Bench) {
     let dn = who.person.dn();
     login.sees("the first is down", &IN, &Seen::granted());
     assert_eq!((bench.slapd().binds(&dn), second.binds(&dn)), (0, 1));
-    first.mend();
+    first.repair();
     login.sees("it is back", &IN, &Seen::granted());
     assert_eq!((bench.slapd().binds(&dn), second.binds(&dn)), (1, 1));
 }

@@ -157,7 +157,7 @@ impl Worker {
         assert!(took < LONG, "{what}: {took:?}");
         assert!(login.requests() <= asked + 1, "{what}: asked twice");
         assert!(
-            middle.is_none_or(|middle| middle.happened() > 0),
+            middle.is_none_or(|middle| middle.faults() > 0),
             "{what}: it never happened"
         );
     }

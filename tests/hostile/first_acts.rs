@@ -84,8 +84,8 @@ fn leave_nothing(bench: &Bench) {
         assert!(Instant::now() < until, "{:?}", descriptors(pid));
         std::thread::sleep(Duration::from_millis(2));
     }
-    helper.say(&request(&config, case, case).encode());
-    assert_eq!(helper.question(), "Password: ");
+    helper.send(&request(&config, case, case).encode());
+    assert_eq!(helper.prompt(), "Password: ");
 
     let place = |name: &str| format!("/proc/{pid}/{name}");
     let folder = fs::read_link(place("cwd")).expect("/proc");
@@ -100,13 +100,13 @@ fn leave_nothing(bench: &Bench) {
 
     // And none of it has kept it from its work.
     helper.answer(PASSWORD);
-    assert!(helper.question().starts_with("Code sent to "));
+    assert!(helper.prompt().starts_with("Code sent to "));
     let code = bench
         .twilio()
         .wait_for_sms(&someone.number, Duration::from_secs(20));
     helper.answer(&code.code());
     assert_eq!(helper.verdict(), Code::Success);
-    assert!(helper.ended_within(Duration::from_secs(20)).is_some());
+    assert!(helper.exit_within(Duration::from_secs(20)).is_some());
     assert!(trap.is_empty(), "{:?}", trap.caught());
     assert_eq!(
         fs::read(&junk).expect("the junk"),
@@ -121,10 +121,10 @@ fn come_after_root_s_ids(bench: &Bench) {
     let account = bench.world().add(&User::new("acts-ids"));
     let login = Login::new(bench, "acts-ids").user("acts-ids").own_helper();
     let program = bench.world().host_program();
-    impostor::place(
+    impostor::install(
         program,
         &login.helper(),
-        "hear; ask 60000; hear; verdict auth-err",
+        "receive; prompt 60000; receive; verdict auth-err",
     );
     let login = login.host(|host| {
         host.setuid_for(&account)

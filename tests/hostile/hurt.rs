@@ -121,18 +121,22 @@ fn replaced_while_it_runs(bench: &Bench) {
     let (_, seen) = login.run_with(2, |_| {
         asked += 1;
         if asked == 1 {
-            impostor::place(bench.world().host_program(), &new, "");
+            impostor::install(bench.world().host_program(), &new, "");
             std::fs::rename(&new, login.helper()).expect("another helper in its place");
-            impostor::place(bench.world().host_program(), &new, "hear; verdict auth-err");
+            impostor::install(
+                bench.world().host_program(),
+                &new,
+                "receive; verdict auth-err",
+            );
             return PASSWORD.into();
         }
         login.arrived()[arrived].code().into()
     });
     assert_eq!(seen, Seen::granted());
-    impostor::place(
+    impostor::install(
         bench.world().host_program(),
         &login.helper(),
-        "hear; verdict auth-err",
+        "receive; verdict auth-err",
     );
     login.sees(
         "the new one",

@@ -7,8 +7,8 @@ use crate::Case;
 use crate::logins::steps::{self, LOCAL, PASSWORD, Service, Somebody, told};
 use lab::bench::Bench;
 use lab::processes;
-use lab::pty::{PATIENCE, Pty};
-use lab::twilio::another;
+use lab::pty::{Pty, TIMEOUT};
+use lab::twilio::wrong_code;
 use lab::world::User;
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -122,7 +122,7 @@ fn ctrl_z_stops_sudo_alone(bench: &Bench) {
     assert_eq!(states(sudo), ['T', 'S', 'S']);
     terminal.type_line("");
     let ways = ["a password is required", &*alice.sent()];
-    if terminal.expect_one_of(&ways, PATIENCE).0 == 0 {
+    if terminal.expect_one_of(&ways, TIMEOUT).0 == 0 {
         told(bench, "ctrl-z-sudo", &["sent", "denied abandoned password"]);
         assert!(!terminal.screen().contains("uid=0"));
     } else {
@@ -197,7 +197,7 @@ fn su_stopped_goes_on(bench: &Bench) {
     let code = alice.code(bench);
     kill(&alice, "STOP", terminal.pid()).expect("it is his");
     stops(terminal.pid());
-    terminal.type_line(&another(&code));
+    terminal.type_line(&wrong_code(&code));
     assert_eq!(state(helper), 'S');
     kill(&alice, "CONT", terminal.pid()).expect("it is his");
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
@@ -215,14 +215,14 @@ fn su_killed_gains_no_try(bench: &Bench) {
     let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
     for _ in 0..2 {
         let mut terminal = su(&alice, "gain-goal");
-        terminal.type_line(&another(&alice.code(bench)));
+        terminal.type_line(&wrong_code(&alice.code(bench)));
         terminal.expect("Wrong code, 2 tries left. Verification code: ");
         kill(&alice, "KILL", terminal.pid()).expect("it is his");
         assert!(!terminal.wait().success());
     }
     // The third wrong one in all locks, in the middle of its login; and then there is no other.
     let mut terminal = su(&alice, "gain-goal");
-    terminal.type_line(&another(&alice.code(bench)));
+    terminal.type_line(&wrong_code(&alice.code(bench)));
     terminal.expect("Too many codes. Try again in ");
     assert!(!terminal.wait().success());
     let mut terminal = alice.runs("su", &["gain-goal", "-c", "echo I AM in"]);
@@ -254,7 +254,7 @@ fn killed_at_enter(bench: &Bench) {
     let longest = if torture() { 40_000 } else { 12_000 };
     for late in (0..many).map(|n| Duration::from_micros(n * longest / many)) {
         let mut terminal = su(&alice, "enter-goal");
-        terminal.type_line(&another(&alice.code(bench)));
+        terminal.type_line(&wrong_code(&alice.code(bench)));
         std::thread::sleep(late);
         kill(&alice, "KILL", terminal.pid()).expect("it is his");
         terminal.wait();

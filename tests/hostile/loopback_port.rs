@@ -4,7 +4,7 @@
 use crate::Case;
 use crate::module::{Login, Say, Seen, someone};
 use lab::bench::Bench;
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::pamhost::code;
 use lab::process::program;
 use std::net::TcpListener;
@@ -50,7 +50,7 @@ fn the_kernel_may_lower_the_bound(bench: &Bench) {
         return;
     }
     let who = someone(bench, "port-lowered");
-    let directory = Listener::start(Manner::Closes);
+    let directory = Listener::start(Behavior::Closes);
     let lower = format!("echo {} >{start} && exec \"$@\"", directory.port());
     let (unshare, sh) = (program("unshare"), program("sh"));
     let (unshare, sh) = (unshare.display().to_string(), sh.display().to_string());

@@ -41,7 +41,7 @@ fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
     let ann = someone(bench, case);
     let login = Login::new(bench, case).of(&ann).own_helper();
     for (part, screen, detail) in rows {
-        impostor::place(bench.world().host_program(), &login.helper(), part);
+        impostor::install(bench.world().host_program(), &login.helper(), part);
         let want = Seen::new(&[code::SERVICE_ERR], screen, &[LOST], 0);
         let seen = login.sees(part, &[Say::Text("123456")], &want);
         assert_eq!(login.newest_field("detail"), *detail, "{case}: {part}");
@@ -69,19 +69,23 @@ fn the_dead(bench: &Bench) {
         bench,
         "dead",
         &[
-            ("leave 0", &[], zero),
-            ("hear; leave 7", &[], seven),
+            ("exit 0", &[], zero),
+            ("receive; exit 7", &[], seven),
             ("signal 9", &[], killed),
-            ("hear; signal 15", &[], ended),
-            ("hear; working 60000; signal 9", &[], killed),
-            ("hear; ask 60000; leave 7", &[PROMPT], seven),
-            ("hear; ask 60000; hear; signal 9", &[PROMPT], killed),
+            ("receive; signal 15", &[], ended),
+            ("receive; keep-alive 60000; signal 9", &[], killed),
+            ("receive; prompt 60000; exit 7", &[PROMPT], seven),
+            (
+                "receive; prompt 60000; receive; signal 9",
+                &[PROMPT],
+                killed,
+            ),
             // Its end of the wire is closed, and it stays.
             ("close", &[], killed),
-            ("hear; ask 60000; hear; close", &[PROMPT], killed),
+            ("receive; prompt 60000; receive; close", &[PROMPT], killed),
             // A child of its own holds the wire on: the host does not wait for that.
-            ("heir 20000", &[], zero),
-            ("hear; working 60000; heir 20000", &[], zero),
+            ("fork 20000", &[], zero),
+            ("receive; keep-alive 60000; fork 20000", &[], zero),
         ],
     );
 }
@@ -92,13 +96,17 @@ fn the_late(bench: &Bench) {
         bench,
         "late",
         &[
-            ("working 200", &[], late),
-            ("working 0", &[], late),
-            ("hear; ask 200", &[PROMPT], late),
-            ("hear; working 60000; ask 200; hear", &[PROMPT], late),
-            ("hear; working 300; signal 19", &[], late),
+            ("keep-alive 200", &[], late),
+            ("keep-alive 0", &[], late),
+            ("receive; prompt 200", &[PROMPT], late),
             (
-                "hear; tell Wait.; working 300; sleep 60000; verdict success",
+                "receive; keep-alive 60000; prompt 200; receive",
+                &[PROMPT],
+                late,
+            ),
+            ("receive; keep-alive 300; signal 19", &[], late),
+            (
+                "receive; show-error Wait.; keep-alive 300; sleep 60000; verdict success",
                 &["!Wait."],
                 late,
             ),
@@ -110,7 +118,7 @@ fn the_late(bench: &Bench) {
 fn the_silent(bench: &Bench) {
     let bob = someone(bench, "silent");
     let login = Login::new(bench, "silent").of(&bob).own_helper();
-    impostor::place(bench.world().host_program(), &login.helper(), "hear");
+    impostor::install(bench.world().host_program(), &login.helper(), "receive");
     let want = Seen::at_once(code::SERVICE_ERR, LOST);
     let seen = login.sees("silent", &[], &want);
     let took = seen.results[0].1;
@@ -130,13 +138,21 @@ fn other_versions(bench: &Bench) {
         bench,
         "versions",
         &[
-            ("hear; version 2", &[], restart),
-            ("hear; version 65535", &[], restart),
-            ("hear; version 0", &[], restart),
-            ("hear; unspoken", &[], restart),
-            ("hear; ask 60000; hear; version 2", &[PROMPT], restart),
+            ("receive; version 2", &[], restart),
+            ("receive; version 65535", &[], restart),
+            ("receive; version 0", &[], restart),
+            ("receive; version-mismatch", &[], restart),
+            (
+                "receive; prompt 60000; receive; version 2",
+                &[PROMPT],
+                restart,
+            ),
             // Another version's words that are no words in any.
-            ("hear; bytes 02 00 ff 00 00 00 00 00 41 42 43", &[], restart),
+            (
+                "receive; bytes 02 00 ff 00 00 00 00 00 41 42 43",
+                &[],
+                restart,
+            ),
         ],
     );
 }
@@ -150,15 +166,15 @@ fn nonsense(bench: &Bench) {
             ("bytes 00", &[], nonsense),
             ("bytes ff ff ff ff ff ff ff", &[], nonsense),
             (
-                "hear; size 300",
+                "receive; size 300",
                 &[],
                 "module and helper are of different versions: restart nonsense",
             ),
             // Half a verdict, and death; a verdict and more.
-            ("hear; cut-verdict 1; leave 0", &[], nonsense),
-            ("hear; cut-verdict 4; signal 9", &[], nonsense),
-            ("hear; cut-verdict 5; leave 0", &[], nonsense),
-            ("hear; long-verdict 1", &[], nonsense),
+            ("receive; cut-verdict 1; exit 0", &[], nonsense),
+            ("receive; cut-verdict 4; signal 9", &[], nonsense),
+            ("receive; cut-verdict 5; exit 0", &[], nonsense),
+            ("receive; long-verdict 1", &[], nonsense),
             // Kinds that are the module's, or nobody's.
             ("bytes 01 00 01 00 e8 03 00 00", &[], nonsense),
             (
@@ -227,30 +243,30 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
         "screen",
         &[
             (
-                "hear; tell \u{1b}[2JZoë\u{9b}31m\u{202e}desrever\u{2066}\u{200b}; leave 0",
+                "receive; show-error \u{1b}[2JZoë\u{9b}31m\u{202e}desrever\u{2066}\u{200b}; exit 0",
                 &["!?[2JZoë?31m?desrever??"],
                 ended,
             ),
             // An error message of two lines, the second of which looks like a prompt of ours.
             (
-                "hear; bytes 01 00 12 00 e8 03 00 00 06 00 00 00 41 0d 0a 0a 42 3a; leave 0",
+                "receive; bytes 01 00 12 00 e8 03 00 00 06 00 00 00 41 0d 0a 0a 42 3a; exit 0",
                 &["!A???B:"],
                 ended,
             ),
             // Prompts: hidden with a NUL in it, visible with an escape.
             (
-                "hear; bytes 01 00 11 00 e8 03 00 00 02 02 00 00 00 00 3a; hear; leave 0",
+                "receive; bytes 01 00 11 00 e8 03 00 00 02 02 00 00 00 00 3a; receive; exit 0",
                 &["*?:"],
                 ended,
             ),
             (
-                "hear; bytes 01 00 11 00 e8 03 00 00 03 03 00 00 00 1b 63 3a; hear; leave 0",
+                "receive; bytes 01 00 11 00 e8 03 00 00 03 03 00 00 00 1b 63 3a; receive; exit 0",
                 &[">?c:"],
                 ended,
             ),
             // The password's.
             (
-                "hear; bytes 01 00 11 00 e8 03 00 00 01 03 00 00 00 07 50 3a; hear; leave 0",
+                "receive; bytes 01 00 11 00 e8 03 00 00 01 03 00 00 00 07 50 3a; receive; exit 0",
                 &["*?P:"],
                 ended,
             ),
@@ -262,8 +278,8 @@ fn too_much(bench: &Bench) {
     let much = "message from the helper is too long";
     let most = protocol::MAX_FROM_HELPER;
     let (over, largest) = (
-        format!("hear; size {}", most + 1).leak(),
-        "hear; size 100000",
+        format!("receive; size {}", most + 1).leak(),
+        "receive; size 100000",
     );
     each(
         bench,
@@ -272,10 +288,14 @@ fn too_much(bench: &Bench) {
             (over, &[], much),
             (largest, &[], much),
             ("flood", &[], much),
-            ("hear; chatter", &[], "too many messages from the helper"),
+            (
+                "receive; keep-alives",
+                &[],
+                "too many messages from the helper",
+            ),
             ("empty", &[], "the helper ended without a verdict, signal 9"),
             (
-                "hear; empty; verdict success",
+                "receive; empty; verdict success",
                 &[],
                 "the helper ended without a verdict, signal 9",
             ),
@@ -284,7 +304,11 @@ fn too_much(bench: &Bench) {
     // Questions without end: the person has answered each.
     let cat = someone(bench, "nag-cat");
     let login = Login::new(bench, "nag").of(&cat).own_helper();
-    impostor::place(bench.world().host_program(), &login.helper(), "hear; nag");
+    impostor::install(
+        bench.world().host_program(),
+        &login.helper(),
+        "receive; prompts",
+    );
     let says = vec![Say::Text("y"); 300];
     let want = Seen::new(&[code::SERVICE_ERR], &[">? "; 256], &[LOST], 0);
     login.sees("questions", &says, &want);
@@ -301,12 +325,12 @@ fn what_is_passed_is_not_kept(bench: &Bench) {
         "passed",
         &[
             (
-                "pass 200; pass 200; leave 7",
+                "descriptors 200; descriptors 200; exit 7",
                 &[],
                 "the helper ended without a verdict, exit code 7",
             ),
             (
-                "hear; ask 60000; pass 1; pass 250; sleep 300; signal 9",
+                "receive; prompt 60000; descriptors 1; descriptors 250; sleep 300; signal 9",
                 &[PROMPT],
                 "the helper ended without a verdict, signal 9",
             ),
@@ -314,10 +338,10 @@ fn what_is_passed_is_not_kept(bench: &Bench) {
     );
     let dee = someone(bench, "passed-dee");
     let login = Login::new(bench, "passes").of(&dee).own_helper();
-    impostor::place(
+    impostor::install(
         bench.world().host_program(),
         &login.helper(),
-        "hear; pass 253; verdict auth-err",
+        "receive; descriptors 253; verdict auth-err",
     );
     login.sees(
         "a verdict beside",
@@ -332,22 +356,22 @@ fn a_verdict_counts(bench: &Bench) {
     let login = Login::new(bench, "verdict").of(&eve).own_helper();
     let denied = Seen::new(&[code::AUTH_ERR], &[], &[], 0);
     for part in [
-        "verdict auth-err; leave 7",
-        "hear; verdict auth-err; signal 9",
-        "hear; verdict auth-err",
-        "hear; verdict auth-err; signal 19",
-        "hear; verdict auth-err; verdict success; flood",
-        "hear; verdict auth-err; heir 20000",
+        "verdict auth-err; exit 7",
+        "receive; verdict auth-err; signal 9",
+        "receive; verdict auth-err",
+        "receive; verdict auth-err; signal 19",
+        "receive; verdict auth-err; verdict success; flood",
+        "receive; verdict auth-err; fork 20000",
     ] {
-        impostor::place(bench.world().host_program(), &login.helper(), part);
+        impostor::install(bench.world().host_program(), &login.helper(), part);
         let seen = login.sees(part, &[], &denied);
         assert!(seen.results[0].1 < LONG, "{part}");
     }
     // What no wall stops: a helper that was taken over can say yes.
-    impostor::place(
+    impostor::install(
         bench.world().host_program(),
         &login.helper(),
-        "hear; verdict success",
+        "receive; verdict success",
     );
     login.sees("taken over", &[], &Seen::new(&[code::SUCCESS], &[], &[], 0));
 }

@@ -8,7 +8,7 @@ use crate::module::with_ledger;
 use lab::bench::Bench;
 use lab::certs::Identity;
 use lab::pamhost::{Answer, Style, code};
-use lab::redis::{Manner, Redis};
+use lab::redis::{Options, Redis};
 use rustix::process::Pid;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -153,10 +153,10 @@ fn open_prompts_keep_no_other_user_out(bench: &Bench) {
     } else {
         (24, Duration::from_secs(3), 2)
     };
-    let redis = Redis::start_as(&Manner {
+    let redis = Redis::start_as(&Options {
         tls: Some((bench.certs(), Identity::Good)),
         lines: &["maxclients 20".to_owned()],
-        ..Manner::default()
+        ..Options::default()
     });
     let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
     let street = login(bench, "prefetch-street", &cyd, &url);
@@ -209,10 +209,10 @@ fn a_full_server_lifts_no_lock(bench: &Bench) {
     let Some(eve) = known(bench, "prefetch-eve") else {
         return;
     };
-    let redis = Redis::start_as(&Manner {
+    let redis = Redis::start_as(&Options {
         tls: Some((bench.certs(), Identity::Good)),
         lines: &["maxclients 2".to_owned()],
-        ..Manner::default()
+        ..Options::default()
     });
     let clear = format!("redis://127.0.0.1:{}", redis.port());
     let tls = format!("rediss://127.0.0.1:{}", redis.tls_port());

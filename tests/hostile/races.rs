@@ -7,7 +7,7 @@
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, copy_program};
 use lab::bench::Bench;
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::pamhost::{Answer, Style, code};
 use lab::process::program;
 use lab::twilio::Twilio;
@@ -44,7 +44,7 @@ impl Trap {
     fn new(bench: &Bench) -> Self {
         Self {
             twilio: Twilio::start(bench.certs()),
-            directory: Listener::start(Manner::Closes),
+            directory: Listener::start(Behavior::Closes),
         }
     }
 
@@ -60,7 +60,7 @@ impl Trap {
 
     fn is_untouched(&self, what: &str) {
         assert_eq!(self.twilio.connections().0, 0, "{what}");
-        assert_eq!(self.directory.taken(), 0, "{what}");
+        assert_eq!(self.directory.accepted(), 0, "{what}");
     }
 }
 

@@ -157,7 +157,7 @@ fn a_proxy_that_forbids_the_way_is_told_in_words(bench: &Bench) {
             ["the proxy demands a login (407)", "without one"],
         ),
     ] {
-        let proxy = Listener::saying(answer.into());
+        let proxy = Listener::replying_with(answer.into());
         let url = format!("http://127.0.0.1:{}", proxy.port());
         let login = with_ledger(bench, "refused-proxy", &who).text("twilio.proxy", &url);
         login.sees(answer, &IN, &refused(Kind::Carrier));

@@ -7,7 +7,7 @@ use crate::Case;
 use crate::module::{PASSWORD, someone};
 use lab::bench::Bench;
 use lab::driven::{Driven, request};
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::settings::Settings;
 use protocol::Code;
 use rustix::process::{Pid, Signal, kill_process};
@@ -36,7 +36,7 @@ const STOPPED: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_secs(60);
 
 fn while_the_directory_is_silent(bench: &Bench) {
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let uri = format!("[\"ldaps://127.0.0.1:{}\"]", silent.port());
     let settings = bench.settings().set("ldap.uris", &uri);
     let settings = settings.text("ldap.timeout", TIMEOUT);
@@ -44,7 +44,7 @@ fn while_the_directory_is_silent(bench: &Bench) {
 }
 
 fn while_twilio_is_silent(bench: &Bench) {
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
     let settings = bench.settings().text("twilio.api_url", &url);
     let settings = settings.text("twilio.timeout", TIMEOUT);
@@ -53,7 +53,7 @@ fn while_twilio_is_silent(bench: &Bench) {
 
 /// With `unreachable = "local"`, the default.
 fn while_the_shared_ledger_is_silent(bench: &Bench) {
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let key = bench.folder("stopped-key").join("key");
     lab::scratch::write(&key, 0o600, "obviously-fake-key-of-the-lab-0123456789");
     let redis = format!("redis://127.0.0.1:{}", silent.port());
@@ -74,8 +74,8 @@ fn fails_locally(bench: &Bench, stage: &str, settings: &Settings, silent: &Liste
     let settings = settings.clone().text("password.refuse_after", "0s");
     settings.write(&config);
     let mut helper = Driven::start(&bench.product().helper());
-    helper.say(&request(&config, case, case).encode());
-    assert_eq!(helper.question(), "Password: ");
+    helper.send(&request(&config, case, case).encode());
+    assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
     is_connected(silent, case);
     let pid = i32::try_from(helper.pid()).ok().and_then(Pid::from_raw);
@@ -86,7 +86,7 @@ fn fails_locally(bench: &Bench, stage: &str, settings: &Settings, silent: &Liste
     kill_process(pid, Signal::CONT).expect("the helper is there");
 
     assert_eq!(helper.verdict(), Code::ServiceErr, "{case}");
-    let ended = helper.ended_within(SOON);
+    let ended = helper.exit_within(SOON);
     assert!(ended.is_some_and(|status| status.success()), "{case}");
     let (head, log) = (format!("pam_sms_otp({case}:auth): "), bench.world().log());
     log.wait_for(&[&head], SOON);
@@ -106,7 +106,7 @@ fn fails_locally(bench: &Bench, stage: &str, settings: &Settings, silent: &Liste
 /// Waits until the helper has connected.
 fn is_connected(silent: &Listener, case: &str) {
     let until = std::time::Instant::now() + SOON;
-    while silent.taken() == 0 {
+    while silent.accepted() == 0 {
         assert!(std::time::Instant::now() < until, "{case}: no connection");
         std::thread::sleep(Duration::from_millis(5));
     }

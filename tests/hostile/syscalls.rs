@@ -9,7 +9,7 @@ use crate::module::login::{Login, PASSWORD, Someone, known};
 use lab::bench::Bench;
 use lab::pamhost::{Answer, At, Message, Step, code};
 use lab::tracer::{Call, Fault, Tracer};
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use sample::Sample;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,7 +67,7 @@ struct Hand<'b> {
 }
 
 fn each_one_fails_once(bench: &Bench) {
-    if !lab::tracer::is_there() {
+    if !lab::tracer::is_supported() {
         println!("SKIPPED: no tracer for this processor");
         return;
     }
@@ -193,7 +193,7 @@ impl<'b> Hand<'b> {
         if right {
             sms.code().into()
         } else {
-            another(&sms.code()).into()
+            wrong_code(&sms.code()).into()
         }
     }
 

@@ -14,7 +14,7 @@ use crate::module::login::Login;
 use lab::bench::Bench;
 use lab::ldap::{Ldap, Script};
 use lab::pamhost::{At, code};
-use lab::samples::{by_chance, distance, histogram, percentile};
+use lab::samples::{chance_distance, distance, histogram, percentile};
 use lab::world::User;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -173,7 +173,7 @@ fn measure(bench: &Bench, kinds: &[Kind], refuse_after: &str, rounds: usize) -> 
 fn login<'b>(bench: &'b Bench, kind: &Kind, refuse_after: &str) -> (Ldap, Login<'b>) {
     let ldap = Ldap::start();
     let number = bench.number();
-    ldap.says(Script {
+    ldap.set_script(Script {
         takes: TAKES,
         dn: kind
             .entry
@@ -226,7 +226,7 @@ fn all_alike(what: &str, kinds: &Kinds) {
         let others: Vec<Duration> = others.flat_map(|(_, times)| times.clone()).collect();
         let (found, bound) = (
             distance(times, &others),
-            by_chance(times.len(), others.len()),
+            chance_distance(times.len(), others.len()),
         );
         assert!(
             found < bound,
@@ -263,7 +263,7 @@ fn table(kinds: &Kinds) -> String {
             ms(50),
             ms(95),
             distance(times, &others),
-            by_chance(times.len(), others.len()),
+            chance_distance(times.len(), others.len()),
         );
     }
     format!("{text}\n```text\n{}```\n", histogram(kinds))

@@ -3,7 +3,7 @@
 
 use lab::bench::Bench;
 use lab::certs::Identity;
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::process::program;
 use lab::twilio::Twilio;
 use std::collections::BTreeSet;
@@ -40,7 +40,7 @@ impl Trap {
         });
         let trap = Self {
             twilio,
-            directory: Listener::start(Manner::Closes),
+            directory: Listener::start(Behavior::Closes),
             proxy,
             proxied,
             ca: bench.certs().other_ca(),
@@ -79,7 +79,7 @@ impl Trap {
         (
             self.proxied.load(Ordering::SeqCst),
             through,
-            self.directory.taken(),
+            self.directory.accepted(),
         )
     }
 

@@ -66,7 +66,7 @@ impl<'b> Stage<'b> {
             ldap: Ldap::start(),
             number: bench.number(),
         };
-        stage.ldap.says(stage.script());
+        stage.ldap.set_script(stage.script());
         stage
     }
 
@@ -113,7 +113,7 @@ impl<'b> Stage<'b> {
         let logged = log.lines().len();
         let arrived = login.arrived().len();
         let requests = self.bench.twilio().requests().len();
-        self.ldap.asked();
+        self.ldap.take_requests();
         let transcript = login.transcript(|message| match message.style {
             Style::Hidden => PASSWORD.into(),
             _ => login.arrived()[arrived..]
@@ -165,7 +165,7 @@ impl<'b> Stage<'b> {
             screen: texts.collect(),
             events,
             sms,
-            asked: self.ldap.asked(),
+            asked: self.ldap.take_requests(),
         }
     }
 

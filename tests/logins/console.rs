@@ -5,7 +5,7 @@ use crate::Case;
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use lab::world::User;
 use std::process::Command;
 
@@ -72,7 +72,7 @@ fn wrong_codes_end_it(bench: &Bench) {
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));
@@ -92,7 +92,7 @@ fn ended(mut terminal: Pty, who: &Somebody) {
         "login: ",
         "Login incorrect",
     ];
-    if terminal.expect_one_of(&ends, lab::pty::PATIENCE).0 == 1 {
+    if terminal.expect_one_of(&ends, lab::pty::TIMEOUT).0 == 1 {
         terminal.type_line(who.name());
         let shown = terminal.expect("Login incorrect");
         assert!(!shown.contains("Password"), "{shown}");

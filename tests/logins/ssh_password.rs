@@ -6,7 +6,7 @@ use lab::bench::Bench;
 use lab::pty::Pty;
 use lab::slapd::{Person, Slapd};
 use lab::sshd::{Key, Options, Sshd};
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use lab::world::User;
 use std::path::Path;
 use std::time::Duration;
@@ -98,7 +98,7 @@ fn refused(mut terminal: Pty) -> String {
 /// nothing at all, whereupon ssh tries what it prefers and asks for a password that nobody wants.
 pub fn ended(mut terminal: Pty) -> String {
     let ends = ["Permission denied", "'s password: "];
-    if terminal.expect_one_of(&ends, lab::pty::PATIENCE).0 == 1 {
+    if terminal.expect_one_of(&ends, lab::pty::TIMEOUT).0 == 1 {
         terminal.type_line(PASSWORD);
         return refused(terminal);
     }
@@ -112,7 +112,7 @@ fn opens_and_shows_every_prompt(bench: &Bench) {
     let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     let code = alice.code(bench);
-    terminal.type_line(&another(&code));
+    terminal.type_line(&wrong_code(&code));
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line("r");
     terminal.expect("Code sent again. Verification code: ");
@@ -121,7 +121,7 @@ fn opens_and_shows_every_prompt(bench: &Bench) {
     terminal.expect("That is not a 6-digit code. Verification code: ");
     terminal.type_line("");
     terminal.expect("Code sent again. Verification code: ");
-    terminal.type_line(&another(&code));
+    terminal.type_line(&wrong_code(&code));
     terminal.expect("Wrong code, 1 try left. Verification code: ");
     terminal.type_line(&format!(" {}-{} ", &code[..3], &code[3..]));
     terminal.expect("WELCOME ssh-prompts");
@@ -163,7 +163,7 @@ fn wrong_codes_end_it(bench: &Bench) {
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
     let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(bench));
     terminal.type_line(&wrong);
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&wrong);
@@ -410,7 +410,7 @@ fn wrong_codes_of_others_are_shown(bench: &Bench) {
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
     let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));

@@ -7,7 +7,7 @@ use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
 use lab::slapd::Person;
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use lab::world::User;
 use std::process::Command;
 
@@ -136,7 +136,7 @@ fn last_words_are_seen(bench: &Bench) {
     let mut terminal = alice.runs("su", &["su-goal", "-c", WHO]);
     give_password(&mut terminal, LOCAL);
     terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));

@@ -4,7 +4,7 @@ use super::steps::{self, PASSWORD, Service, Somebody, told};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use lab::world::User;
 
 pub const CASES: &[Case] = &[
@@ -75,7 +75,7 @@ fn opens(bench: &Bench) {
     give_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     let code = alice.code(bench);
-    terminal.type_line(&another(&code));
+    terminal.type_line(&wrong_code(&code));
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line("abc");
     terminal.expect("That is not a 6-digit code. Verification code: ");
@@ -214,7 +214,7 @@ fn wrong_codes_are_remembered(bench: &Bench) {
     let mut terminal = alice.runs("sudo", &["id"]);
     give_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = another(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));

@@ -4,7 +4,7 @@ use super::login::{ASKS, BAD_NUMBER, Login, NOT_SENT, SENT, STOPPED, Say, Seen, 
 use crate::Case;
 use lab::bench::Bench;
 use lab::certs::Identity;
-use lab::listeners::{Listener, Manner, Refused};
+use lab::listeners::{Behavior, Listener, Refused};
 use lab::pamhost::code;
 use lab::twilio::cases::{self, RetryAfter, TABLE};
 use lab::twilio::{Case as Answers, Twilio};
@@ -184,11 +184,11 @@ fn out_of_reach_is_an_outage(bench: &Bench) {
     let dead = Refused::new();
     login("https", dead.port()).sees("closed port", &IN, &outage);
     for manner in [
-        Manner::Silent,
-        Manner::Closes,
-        Manner::Resets,
-        Manner::Garbage,
-        Manner::Flood,
+        Behavior::Silent,
+        Behavior::Closes,
+        Behavior::Resets,
+        Behavior::Garbage,
+        Behavior::Flood,
     ] {
         for scheme in ["https", "http"] {
             let listener = Listener::start(manner);
@@ -198,7 +198,7 @@ fn out_of_reach_is_an_outage(bench: &Bench) {
             assert!(seen.results[0].1 < Duration::from_secs(5), "{what}");
             // Before a request was written, a second try is allowed; after it, none.
             let most = if scheme == "https" { 2 } else { 1 };
-            assert!((1..=most).contains(&listener.taken()), "{what}");
+            assert!((1..=most).contains(&listener.accepted()), "{what}");
         }
     }
     let lost = Login::new(bench, "out")

@@ -4,7 +4,7 @@ use super::login::{Login, PASSWORD, Say, Seen, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::certs::Identity;
-use lab::listeners::{Listener, Manner, Refused};
+use lab::listeners::{Behavior, Listener, Refused};
 use lab::middle::{Fault, Middle};
 use lab::pamhost::code;
 use lab::slapd::{Person, Slapd};
@@ -114,11 +114,11 @@ fn the_next_uri_is_asked(bench: &Bench) {
     let good = bench.slapd().ldaps();
     let dead = Refused::new();
     let dead = format!("ldaps://127.0.0.1:{}", dead.port());
-    let garbage = Listener::start(Manner::Garbage);
+    let garbage = Listener::start(Behavior::Garbage);
     let garbage = format!("ldaps://127.0.0.1:{}", garbage.port());
-    let closes = Listener::start(Manner::Closes);
+    let closes = Listener::start(Behavior::Closes);
     let closes = format!("ldaps://127.0.0.1:{}", closes.port());
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let silent = format!("ldaps://127.0.0.1:{}", silent.port());
     for (what, list) in [
         ("closed port", vec![&*dead, &*good]),
@@ -144,11 +144,11 @@ fn what_is_out_of_reach_is_an_outage(bench: &Bench) {
     let dead = Refused::new();
     let mut ports = vec![("closed port", dead.port())];
     let listeners = [
-        Manner::Silent,
-        Manner::Closes,
-        Manner::Resets,
-        Manner::Garbage,
-        Manner::Flood,
+        Behavior::Silent,
+        Behavior::Closes,
+        Behavior::Resets,
+        Behavior::Garbage,
+        Behavior::Flood,
     ]
     .map(|manner| (manner, Listener::start(manner)));
     let names: Vec<String> = listeners.iter().map(|(m, _)| format!("{m:?}")).collect();

@@ -10,7 +10,7 @@ use lab::bench::Bench;
 use lab::certs::Identity;
 use lab::middle::{Fault, Middle};
 use lab::pamhost::{Answer, Message, Style, code};
-use lab::redis::{Manner, Redis};
+use lab::redis::{Options, Redis};
 use rustix::process::Signal;
 
 pub const CASES: &[Case] = &[
@@ -65,10 +65,10 @@ fn many_hosts_one_count(bench: &Bench) {
     let acl = acl
         .expect("an ACL line in docs/ledger.md")
         .replace("SECRET", "obviously-fake");
-    let redis = Redis::start_as(&Manner {
+    let redis = Redis::start_as(&Options {
         users: Some(&format!("user default off\n{acl}\n")),
         tls: Some((bench.certs(), Identity::Good)),
-        ..Manner::default()
+        ..Options::default()
     });
     let middle = Middle::start(redis.tls_port(), 0, Fault::None);
     let url = format!("rediss://127.0.0.1:{}", middle.port());
@@ -211,9 +211,9 @@ fn by_a_local_socket(bench: &Bench) {
         format!("unixsocket {}", path.display()),
         "unixsocketperm 777".to_owned(),
     ];
-    let redis = Redis::start_as(&Manner {
+    let redis = Redis::start_as(&Options {
         lines: &lines,
-        ..Manner::default()
+        ..Options::default()
     });
     redis.until("a socket", || path.exists());
     let kim = someone(bench, "fleet-kim");
@@ -232,9 +232,9 @@ fn by_a_local_socket(bench: &Bench) {
 }
 
 fn it_refuses_us(bench: &Bench) {
-    let redis = Redis::start_as(&Manner {
+    let redis = Redis::start_as(&Options {
         users: Some("user default on >other-password ~* +@all\n"),
-        ..Manner::default()
+        ..Options::default()
     });
     let erin = someone(bench, "fleet-erin");
     let refused = "failed stage=ledger reason=refused";
@@ -246,9 +246,9 @@ fn it_refuses_us(bench: &Bench) {
     let password = password.to_str().expect("a path").to_owned();
     let login = login.text("ledger.redis_password_file", &password);
     login.sees("with a wrong one", KNOCK, &seen);
-    let untrusted = Redis::start_as(&Manner {
+    let untrusted = Redis::start_as(&Options {
         tls: Some((bench.certs(), Identity::Expired)),
-        ..Manner::default()
+        ..Options::default()
     });
     let url = format!("rediss://127.0.0.1:{}", untrusted.tls_port());
     let login = host(bench, "fleet-expired", &erin, &url).text(

@@ -5,7 +5,7 @@ use super::ledger::with_ledger;
 use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
 use crate::Case;
 use lab::bench::Bench;
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::pamhost::{Style, code};
 use lab::process::program;
 use lab::world::User;
@@ -220,7 +220,7 @@ fn at_secure(process: Pid) -> bool {
 
 fn the_environment_is_not_used(bench: &Bench) {
     let dot = someone(bench, "env-dot");
-    let attacker = Listener::start(Manner::Closes);
+    let attacker = Listener::start(Behavior::Closes);
     let proxy = format!("http://127.0.0.1:{}", attacker.port());
     let ca = bench.certs().ca().display().to_string();
     let other = bench.certs().other_ca().display().to_string();
@@ -264,7 +264,7 @@ fn the_environment_is_not_used(bench: &Bench) {
     let line = "failed user=? stage=directory reason=refused";
     let untrusted = Seen::refused(code::SERVICE_ERR, line);
     hosted(&ca, Some("ldap.ca_file")).sees("directory", &IN, &untrusted);
-    assert_eq!(attacker.taken(), 0);
+    assert_eq!(attacker.accepted(), 0);
 }
 
 fn low_limits_do_not_reach_the_helper(bench: &Bench) {

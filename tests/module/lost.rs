@@ -222,17 +222,17 @@ fn not_after_its_host(bench: &Bench) {
     let mut helper = Driven::start_with(Path::new("/usr/bin/unshare"), Vec::new(), |command| {
         command.args(["--mount", "--propagation=unchanged", "sh", "-c", &mount]);
     });
-    helper.say(&request(&login.config(), case, case).encode());
-    assert_eq!(helper.question(), "Password: ");
+    helper.send(&request(&login.config(), case, case).encode());
+    assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
-    helper.has_heard();
+    helper.wait_until_read();
     // Time to come to the line that has no room.
     std::thread::sleep(Duration::from_secs(2));
     assert!(
-        helper.ended_within(Duration::ZERO).is_none(),
+        helper.exit_within(Duration::ZERO).is_none(),
         "it does not wait"
     );
-    helper.hang_up();
-    let ended = helper.ended_within(Duration::from_secs(1));
+    helper.disconnect();
+    let ended = helper.exit_within(Duration::from_secs(1));
     assert!(ended.is_some(), "it outwaits its host");
 }

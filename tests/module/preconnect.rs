@@ -3,9 +3,9 @@
 use super::login::{Login, PASSWORD, Seen, Someone, known, someone};
 use crate::Case;
 use lab::bench::Bench;
-use lab::listeners::{Listener, Manner};
+use lab::listeners::{Behavior, Listener};
 use lab::pamhost::{Answer, Style, code};
-use lab::twilio::{HangUp, Twilio};
+use lab::twilio::{Disconnect, Twilio};
 use std::cell::Cell;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -101,12 +101,12 @@ fn one_that_ended_meanwhile_is_replaced_and_sends_once(bench: &Bench) {
     let Some(dan) = known(bench, "early-dan") else {
         return;
     };
-    for how in HangUp::ALL {
+    for how in Disconnect::ALL {
         let twilio = Twilio::start(bench.certs());
         let login = Login::new(bench, "early-end").of(&dan).through(&twilio);
-        twilio.hang_up(how);
+        twilio.disconnect_next(how);
         logs_in(&login, &twilio, &dan, || {
-            wait_for("the connection's end", || twilio.hung_up() == 1);
+            wait_for("the connection's end", || twilio.disconnected() == 1);
         });
         assert_eq!(twilio.connections(), (2, 2), "{how:?}");
         let asked: Vec<usize> = twilio.requests().iter().map(|r| r.connection).collect();
@@ -133,14 +133,14 @@ fn no_prompt_and_no_end_waits_for_it(bench: &Bench) {
     let Some(fay) = known(bench, "early-fay") else {
         return;
     };
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
     let login = Login::new(bench, "early-silent")
         .of(&fay)
         .text("twilio.api_url", &url)
         .own_helper();
     let (_, seen) = login.run_with(1, |_| {
-        wait_for("a connection", || silent.taken() == 1);
+        wait_for("a connection", || silent.accepted() == 1);
         Answer::HangUp
     });
     let line = "denied reason=cancelled";

@@ -3,7 +3,7 @@
 use crate::contender::Contender;
 use crate::testbed::{PASSWORD, TestUser, Testbed};
 use lab::certs::Identity;
-use lab::redis::{Manner, Redis};
+use lab::redis::{Options, Redis};
 use lab::settings::Settings;
 use std::path::Path;
 use std::time::Duration;
@@ -93,10 +93,10 @@ pub fn with_symbols(testbed: &Testbed) -> Option<Contender> {
 pub fn redis(testbed: &Testbed) -> Redis {
     // Protected mode would refuse connections that do not come from loopback. The network is private.
     let open = ["protected-mode no".to_owned()];
-    Redis::start_as(&Manner {
+    Redis::start_as(&Options {
         lines: &open,
         tls: Some((testbed.bench().certs(), Identity::Good)),
-        ..Manner::default()
+        ..Options::default()
     })
 }
 

@@ -6,7 +6,7 @@ use lab::bench::Bench;
 use lab::certs::{Certs, Identity};
 use lab::middle::{Fault, Middle};
 use lab::pamhost::code;
-use lab::redis::{Manner, Redis};
+use lab::redis::{Options, Redis};
 use lab::slapd::Slapd;
 use lab::twilio::Twilio;
 use std::io::Write;
@@ -51,9 +51,9 @@ impl Ground {
         let certs = Certs::with_names(&[NAME]);
         let slapd = Slapd::start(&certs);
         let twilio = Twilio::start(&certs);
-        let redis = Redis::start_as(&Manner {
+        let redis = Redis::start_as(&Options {
             tls: Some((&certs, Identity::Good)),
-            ..Manner::default()
+            ..Options::default()
         });
         Self {
             certs,
@@ -146,8 +146,8 @@ pub fn an_address_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
                     let first = first(port, to, fault);
                     let login = ground.login(bench, case, &who, kind, port);
                     let seen = login.sees(&what, &IN, &Seen::granted());
-                    assert!(first.taken() > 0, "{what}: it was not tried first");
-                    assert_eq!(second.taken(), 1, "{what}");
+                    assert!(first.accepted() > 0, "{what}: it was not tried first");
+                    assert_eq!(second.accepted(), 1, "{what}");
                     assert!(seen.results[0].1 < Duration::from_secs(12), "{what}");
                 }
                 let (_second, port) = second(real);
@@ -191,7 +191,7 @@ pub fn a_bad_certificate_is_no_outage_whatever_else_is_down(bench: &Bench) {
                 let first = first(second.port(), to, at_first);
                 let login = ground.login(bench, "several-bad", &who, kind, second.port());
                 login.sees(&format!("{kind:?} {down:?} {bad_comes_first}"), &IN, &want);
-                assert!(first.taken() > 0 && second.taken() > 0);
+                assert!(first.accepted() > 0 && second.accepted() > 0);
             }
         }
     }

@@ -34,6 +34,6 @@ pub fn a_node_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
             .text("ledger.redis", &format!("rediss+cluster://{NAME}:{port}"));
         login.sees(&what, &IN, &Seen::granted());
         // Asked again, he would fail before TLS stands, and that is another case.
-        assert_eq!((first.taken(), second.taken()), (1, 1), "{what}");
+        assert_eq!((first.accepted(), second.accepted()), (1, 1), "{what}");
     }
 }

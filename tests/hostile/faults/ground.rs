@@ -5,7 +5,7 @@ use crate::module::{Login, Say, Seen, someone};
 use lab::bench::Bench;
 use lab::certs::Identity;
 use lab::listeners::{Full, Refused};
-use lab::redis::{Manner, Redis};
+use lab::redis::{Options, Redis};
 use lab::slapd::Slapd;
 use lab::twilio::Twilio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,9 +41,9 @@ static GROUNDS: AtomicU32 = AtomicU32::new(0);
 impl<'b> Ground<'b> {
     pub fn new(bench: &'b Bench) -> Self {
         let untrusted = UNTRUSTED.map(|how| (how, Twilio::start_as(bench.certs(), how)));
-        let redis = Redis::start_as(&Manner {
+        let redis = Redis::start_as(&Options {
             tls: Some((bench.certs(), Identity::Good)),
-            ..Manner::default()
+            ..Options::default()
         });
         let ground = Self {
             bench,

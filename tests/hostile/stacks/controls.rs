@@ -6,7 +6,7 @@ use crate::module::login::{Login, someone};
 use lab::bench::Bench;
 use lab::listeners::Refused;
 use lab::pamhost::{Answer, Message, PamHost, Style, code};
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 
 const TABLE: &str = include_str!("../../cases/stacks/controls.txt");
 const KEY: &str = "SSH_AUTH_INFO_0=publickey ssh-ed25519 BBBB";
@@ -233,7 +233,7 @@ fn earned(login: Login<'_>, right: bool) -> Login<'_> {
         let sms = login.arrived();
         match (message.style, sms.last()) {
             (Style::Shown, Some(sms)) if right => sms.code().into(),
-            (Style::Shown, Some(sms)) => another(&sms.code()).into(),
+            (Style::Shown, Some(sms)) => wrong_code(&sms.code()).into(),
             _ => Answer::HangUp,
         }
     });

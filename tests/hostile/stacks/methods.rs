@@ -4,9 +4,9 @@
 use super::documents;
 use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody};
 use lab::bench::Bench;
-use lab::pty::{PATIENCE, Pty};
+use lab::pty::{Pty, TIMEOUT};
 use lab::sshd::{Key, Options, Sshd};
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 
 /// What the client has, and what becomes of it: in (`+`, or `!` with less than two factors) or out,
 /// SMS, factors, as in the other table.
@@ -114,7 +114,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
     ];
     let (mut typed, mut code) = ((false, false), None);
     let is_in = loop {
-        match terminal.expect_one_of(&ends, PATIENCE).0 {
+        match terminal.expect_one_of(&ends, TIMEOUT).0 {
             0 => {
                 typed.0 |= visit.password;
                 terminal.type_line(if visit.password { right } else { "wrong horse" });
@@ -125,7 +125,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
                 terminal.type_line(&if visit.code {
                     code.clone()
                 } else {
-                    another(code)
+                    wrong_code(code)
                 });
             }
             2 => break true,

@@ -7,7 +7,7 @@ use lab::bench::Bench;
 use lab::listeners::Refused;
 use lab::pamhost::{Answer, Message, PamHost, Style, code};
 use lab::slapd;
-use lab::twilio::another;
+use lab::twilio::wrong_code;
 use lab::world::{Account, User};
 use std::path::PathBuf;
 
@@ -299,7 +299,7 @@ fn answer(
             given.code = true;
             code.into()
         }
-        (Code::Wrong, Some(code)) => another(&code).into(),
+        (Code::Wrong, Some(code)) => wrong_code(&code).into(),
         (Code::None, _) | (_, None) => Answer::HangUp,
     }
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 
 /// A login in which nothing fails, and a hand for those in which something does.
 fn with_calls(bench: &Bench, case: &'static str, then: impl FnOnce(&Hand, &[Call])) {
-    if !lab::tracer::is_there() {
+    if !lab::tracer::is_supported() {
         println!("SKIPPED: no tracer for this processor");
         return;
     }

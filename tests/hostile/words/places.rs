@@ -146,7 +146,7 @@ pub fn of_the_directory(bench: &Bench) {
             let what = format!("{} {what}", value.what);
             let mut script = stage.script();
             script.attributes[attribute].1 = vec![held];
-            stage.ldap.says(script);
+            stage.ldap.set_script(script);
             let told = stage.run(&what, &stage.login(), 1);
             refused(&what, &told, code::MAXTRIES, reason);
         }
@@ -179,7 +179,7 @@ pub fn of_the_directory(bench: &Bench) {
             ),
         ] {
             let what = format!("{} in {what}", value.what);
-            stage.ldap.says(Script {
+            stage.ldap.set_script(Script {
                 bind,
                 search,
                 ..stage.script()
@@ -199,7 +199,7 @@ pub fn of_the_directory(bench: &Bench) {
 fn distinguished_name(stage: &Stage, value: &Value) -> bool {
     let what = format!("{} as DN", value.what);
     let dn = [b"uid=", value.bytes].concat();
-    stage.ldap.says(Script {
+    stage.ldap.set_script(Script {
         dn: dn.clone(),
         ..stage.script()
     });
@@ -260,7 +260,7 @@ pub fn of_other_servers(bench: &Bench) {
         let what = format!("{} in a proxy's answer", value.what);
         for start in ["HTTP/1.1 502 ", ""] {
             let answer = [start.as_bytes(), value.bytes, b"\r\n\r\n"].concat();
-            let proxy = Listener::saying(answer);
+            let proxy = Listener::replying_with(answer);
             let proxy = format!("http://127.0.0.1:{}", proxy.port());
             let login = stage.login().text("twilio.proxy", &proxy);
             let told = stage.run(&what, &login, 1);
@@ -268,7 +268,7 @@ pub fn of_other_servers(bench: &Bench) {
         }
 
         let what = format!("{} in Redis' error", value.what);
-        let redis = Listener::saying([b"-ERR ", value.bytes, b"\r\n"].concat());
+        let redis = Listener::replying_with([b"-ERR ", value.bytes, b"\r\n"].concat());
         let login = stage.login();
         let key = login.folder.join("key");
         lab::scratch::write(&key, 0o600, "obviously-fake-key-of-the-lab-0123456789");
@@ -290,7 +290,7 @@ pub fn of_other_servers(bench: &Bench) {
         };
         refused(&what, &told, pam, reason);
         assert_eq!(told.field("stage"), Some(&b"ledger"[..]), "{what}");
-        assert!(redis.taken() > 0, "{what}");
+        assert!(redis.accepted() > 0, "{what}");
     }
 }
 

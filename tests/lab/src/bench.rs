@@ -1,4 +1,4 @@
-//! The work bench: what the cases of one run share, each part started when it is first asked for.
+//! The test environment: everything that the cases of one run share. Each part is started at its first use.
 #![forbid(unsafe_code)]
 
 use crate::certs::Certs;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Dropped, it stops what it started.
+/// The shared parts of a run. Dropping it stops what was started.
 pub struct Bench {
     product: Result<PathBuf, String>,
     twilio: OnceLock<Twilio>,
@@ -22,22 +22,22 @@ pub struct Bench {
     certs: OnceLock<Certs>,
     folder: OnceLock<Scratch>,
     serial: AtomicU32,
-    // Goes last: the others lie on its file system.
+    // Dropped last: the file system of the others belongs to it.
     world: Result<World, String>,
     _marks: Option<Marks>,
 }
 
 impl Bench {
-    /// To be called first thing in `main`: see [`World::enter`].
+    /// Must be the first call in `main`: see [`World::enter`].
     pub fn set_up() -> Self {
-        // Built before the machine becomes private: the build belongs to the real one.
+        // Built before the namespace is entered: the build belongs to the real machine.
         let product = Product::find();
         let world = World::enter();
         crate::interrupt::end_tidily().expect("a tidy end on Ctrl-C");
         Self::with(product, world)
     }
 
-    /// A bench with nothing on it, to list the cases by.
+    /// Creates an environment without any part, for listing the cases.
     pub fn bare() -> Self {
         Self::with(
             Err("nothing was built".to_owned()),
@@ -59,7 +59,7 @@ impl Bench {
         }
     }
 
-    /// Why there is no private machine, when there is none.
+    /// Why there is no private machine.
     pub fn without_world(&self) -> Option<&str> {
         self.world.as_ref().err().map(String::as_str)
     }
@@ -77,58 +77,59 @@ impl Bench {
         self.certs.get_or_init(Certs::new)
     }
 
-    /// Certificates for servers that are known by more names. Before anybody asks for one.
+    /// Adds names to the servers' certificates. Must be called before the first use of a certificate.
     pub fn more_names(&self, names: &[&str]) {
         let set = self.certs.set(Certs::with_names(names));
-        set.expect("certificates that nobody has asked for");
+        set.expect("certificates were used before their names were set");
     }
 
     pub fn slapd(&self) -> &Slapd {
         self.slapd.get_or_init(|| Slapd::start(self.certs()))
     }
 
-    /// A directory with many people. Before anybody asks for one.
+    /// Adds entries in LDIF to the directory. Must be called before the first use of the directory.
     pub fn many_people(&self, ldif: &str) {
         let set = self.slapd.set(Slapd::start_with(self.certs(), ldif));
-        set.expect("a directory that nobody has asked for");
+        set.expect("the directory was used before its entries were added");
     }
 
     pub fn twilio(&self) -> &Twilio {
         self.twilio.get_or_init(|| Twilio::start(self.certs()))
     }
 
-    /// A number that nobody else on this bench has, free for tests by Ofcom and nobody's in truth.
+    /// Returns a phone number that no other case of this run gets, from the range that Ofcom reserves for
+    /// fiction.
     pub fn number(&self) -> String {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         assert!(serial < 1000, "+44 7700 900000 to 900999 are used up");
         format!("+447700900{serial:03}")
     }
 
-    /// Settings that work with the shared directory and Twilio.
+    /// Returns settings for the shared directory and the fake Twilio.
     pub fn settings(&self) -> Settings {
         let ledger = self.folder("ledger").join("shared");
         Settings::for_lab(self.certs(), self.slapd(), self.twilio())
             .text("ledger.path", &ledger.display().to_string())
     }
 
-    /// The product's command: its exit code, and what it wrote to stdout and stderr.
+    /// Runs the product's command; returns the exit code, stdout and stderr.
     pub fn sms_otp(&self, words: &[&str]) -> (i32, String, String) {
         let mut command = std::process::Command::new(self.product().command());
-        // Nobody reads the environment; without one, that is seen.
+        // The command must not need any environment variable.
         let output = command.args(words).env_clear().output().expect("it starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         let code = output.status.code().expect("an exit code");
         (code, text(output.stdout), text(output.stderr))
     }
 
-    /// A folder for one case.
+    /// Returns the directory of one case.
     pub fn folder(&self, case: &str) -> PathBuf {
         self.folder
             .get_or_init(|| Scratch::new("cases"))
             .folder(case)
     }
 
-    /// Writes a PAM stack into a case's folder, for `pam_start_confdir`.
+    /// Writes a PAM stack into the directory of a case, for `pam_start_confdir`.
     pub fn stack(&self, folder: &Path, service: &str, text: &str) {
         crate::scratch::write(&folder.join(service), 0o644, text);
     }

@@ -1,4 +1,4 @@
-//! A scratch CA, the certificates it signs for servers on loopback, and certificates nobody should believe.
+//! A test CA, its certificates for servers on loopback, and certificates that must not verify.
 #![forbid(unsafe_code)]
 
 use crate::scratch::Scratch;
@@ -14,20 +14,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
-/// How a server's certificate stands to what the client expects.
+/// The kind of a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// Signed by our CA for `localhost`, 127.0.0.1 and ::1.
+    /// Signed by the test CA for `localhost`, 127.0.0.1 and ::1.
     Good,
-    /// Ours, and its time is over.
+    /// By the test CA, expired.
     Expired,
-    /// Ours, and its time has not begun.
+    /// By the test CA, not valid yet.
     Early,
-    /// Ours, for another name.
+    /// By the test CA, for another name.
     WrongName,
-    /// For the right names, by a CA that nobody knows.
+    /// For the right names, by an unknown CA.
     OtherCa,
-    /// For the right names, signed by itself.
+    /// For the right names, self-signed.
     SelfSigned,
 }
 
@@ -53,7 +53,7 @@ impl Identity {
     }
 }
 
-/// One server's certificate and key, as files in PEM.
+/// The certificate and key of a server, as PEM files.
 #[derive(Clone, Debug)]
 pub struct ServerCert {
     pub cert: PathBuf,
@@ -61,7 +61,7 @@ pub struct ServerCert {
 }
 
 impl ServerCert {
-    /// What a server that speaks TLS by rustls wants to be given.
+    /// Returns the configuration of a rustls server.
     pub fn config(&self) -> Arc<ServerConfig> {
         let cert = CertificateDer::from_pem_file(&self.cert).expect("our certificate in PEM");
         let key = PrivateKeyDer::from_pem_file(&self.key).expect("our key in PEM");
@@ -75,7 +75,7 @@ impl ServerCert {
     }
 }
 
-/// The CA and all server certificates, made anew for each run: no key of the lab outlives it.
+/// The CA and all server certificates. They are created for each run and removed after it.
 #[derive(Debug)]
 pub struct Certs {
     folder: Scratch,
@@ -86,17 +86,17 @@ impl Certs {
         Self::with_names(&[])
     }
 
-    /// Servers are known by these names and addresses too.
+    /// Adds names and addresses to the servers' certificates.
     pub fn with_names(more: &[&str]) -> Self {
         let certs = Self {
             folder: Scratch::new("certs"),
         };
-        let ca = authority("Lab CA");
-        let other = authority("Somebody else's CA");
+        let ca = new_ca("Lab CA");
+        let other = new_ca("Another CA");
         certs.folder.write("ca.pem", 0o644, ca.1.as_bytes());
         certs
             .folder
-            .write("somebody-else-s-ca.pem", 0o644, other.1.as_bytes());
+            .write("other-ca.pem", 0o644, other.1.as_bytes());
         for identity in Identity::ALL {
             let signer = if identity == Identity::OtherCa {
                 &other.0
@@ -114,14 +114,14 @@ impl Certs {
         certs
     }
 
-    /// The CA that clients are told to believe.
+    /// Returns the CA that clients trust.
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// The one that nobody was told to believe, and that has signed for [`Identity::OtherCa`].
+    /// Returns the CA of [`Identity::OtherCa`], which no client trusts.
     pub fn other_ca(&self) -> PathBuf {
-        self.folder.join("somebody-else-s-ca.pem")
+        self.folder.join("other-ca.pem")
     }
 
     pub fn server(&self, identity: Identity) -> ServerCert {
@@ -143,7 +143,7 @@ impl Default for Certs {
     }
 }
 
-fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
+fn new_ca(name: &str) -> (Issuer<'static, KeyPair>, String) {
     let key = KeyPair::generate().expect("a key for the CA");
     let mut params = CertificateParams::new([]).expect("a CA has no host name");
     params.distinguished_name.push(DnType::CommonName, name);

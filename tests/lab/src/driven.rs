@@ -1,5 +1,5 @@
-//! The real helper without a module: the test itself is the host. So it is the test's, what a helper
-//! inherits, what it hears, and when the wire ends.
+//! A real helper process whose host is the test: the test decides what the helper inherits, which messages
+//! it receives, and when the connection is closed.
 
 use protocol::{Answer, Code, FromHelper, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,23 +10,23 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// Where a helper looks for the wire.
+/// The descriptor at which the helper expects its socket.
 const WIRE: RawFd = 3;
 
-/// Longer than any step takes, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any step takes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A helper that runs. Dropped, it is killed and reaped.
+/// A running helper. Dropping it kills and reaps it.
 #[derive(Debug)]
 pub struct Driven {
     child: Child,
     wire: Option<OwnedFd>,
 }
 
-/// A login's number, as the log has it.
+/// The identifier of the login in the log.
 pub const LOGIN: &str = "d0d0d0d0";
 
-/// What a module would ask. The log names the test as the host.
+/// Returns a request as the module would send it. The log names the test as the host.
 pub fn request<'a>(config: &'a Path, service: &'a str, user: &'a str) -> Request<'a> {
     Request {
         login: [0xd0; 4],
@@ -47,18 +47,18 @@ pub fn request<'a>(config: &'a Path, service: &'a str, user: &'a str) -> Request
 }
 
 impl Driven {
-    /// Starts this helper, with nothing but the wire.
+    /// Starts the helper with an empty environment and no descriptor but its socket.
     pub fn start(helper: &Path) -> Self {
         Self::start_with(helper, Vec::new(), |command| {
             command.env_clear();
         })
     }
 
-    /// Starts this program with the wire on descriptor 3, these descriptors at these numbers, and whatever
-    /// else makes up a command.
+    /// Starts a program with its socket at descriptor 3 and these descriptors at these numbers. `rest`
+    /// completes the command.
     pub fn start_with(
         program: &Path,
-        heirlooms: Vec<(OwnedFd, RawFd)>,
+        descriptors: Vec<(OwnedFd, RawFd)>,
         rest: impl FnOnce(&mut Command),
     ) -> Self {
         let mut command = Command::new(program);
@@ -66,10 +66,10 @@ impl Driven {
         let (wire, theirs) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
                 .expect("a pair of sockets");
-        let given: Vec<(OwnedFd, RawFd)> = heirlooms
+        let inherited: Vec<(OwnedFd, RawFd)> = descriptors
             .into_iter()
             .chain([(theirs, WIRE)])
-            // Where none of them is in the way of another.
+            // Duplicated to high numbers first, so that no target number is in use.
             .map(|(fd, number)| {
                 (
                     rustix::io::fcntl_dupfd_cloexec(fd, 800).expect("a number"),
@@ -77,10 +77,10 @@ impl Driven {
                 )
             })
             .collect();
-        // SAFETY: between fork and exec numbers are given to descriptors that are open, and nothing else.
+        // SAFETY: between fork and exec only dup2(2) is called, with open descriptors.
         unsafe {
             command.pre_exec(move || {
-                for (fd, number) in &given {
+                for (fd, number) in &inherited {
                     if libc::dup2(fd.as_raw_fd(), *number) < 0 {
                         return Err(std::io::Error::last_os_error());
                     }
@@ -90,7 +90,7 @@ impl Driven {
         }
         rest(&mut command);
         let child = command.spawn().expect("the helper starts");
-        // Whoever keeps the command keeps the helper's end of the wire, too.
+        // The command owns a copy of the helper's end of the socket.
         drop(command);
         Self {
             child,
@@ -106,25 +106,25 @@ impl Driven {
         self.wire.as_ref().expect("the wire")
     }
 
-    pub fn say(&self, message: &[u8]) {
-        rustix::net::send(self.wire(), message, SendFlags::NOSIGNAL).expect("the helper listens");
+    pub fn send(&self, message: &[u8]) {
+        rustix::net::send(self.wire(), message, SendFlags::NOSIGNAL).expect("the helper reads");
     }
 
-    /// An answer of the person's.
-    pub fn answer(&self, words: &str) {
-        let said = Answer::Text {
+    /// Sends the answer to a prompt.
+    pub fn answer(&self, text: &str) {
+        let answer = Answer::Text {
             prompted: true,
-            text: words.as_bytes(),
+            text: text.as_bytes(),
         };
-        self.say(&said.encode());
+        self.send(&answer.encode());
     }
 
-    /// The next message. `None`: the helper has ended.
-    pub fn hear(&self) -> Option<Vec<u8>> {
-        let patience = Timespec::try_from(PATIENCE).expect("a time");
+    /// Receives the next message. `None`: the helper has closed the connection.
+    pub fn receive(&self) -> Option<Vec<u8>> {
+        let timeout = Timespec::try_from(TIMEOUT).expect("a time");
         let mut ends = [PollFd::new(self.wire(), PollFlags::IN)];
-        let heard = poll(&mut ends, Some(&patience)).expect("a poll");
-        assert!(heard > 0, "the helper says nothing");
+        let ready = poll(&mut ends, Some(&timeout)).expect("a poll");
+        assert!(ready > 0, "no message from the helper");
         let mut buffer = vec![0; protocol::MAX_MESSAGE];
         let (length, _) = rustix::net::recv(self.wire(), buffer.as_mut_slice(), RecvFlags::empty())
             .expect("the wire");
@@ -132,63 +132,63 @@ impl Driven {
         (length > 0).then_some(buffer)
     }
 
-    /// The next question, whatever is said before it.
-    pub fn question(&self) -> String {
+    /// Receives messages up to the next prompt and returns its text.
+    pub fn prompt(&self) -> String {
         loop {
-            let message = self.hear().expect("the helper asks");
+            let message = self.receive().expect("a prompt");
             match FromHelper::decode(&message).expect("a message").1 {
                 FromHelper::Prompt(_, text) => return text.to_owned(),
                 FromHelper::KeepAlive | FromHelper::ShowError(_) => {}
-                other => panic!("no question: {other:?}"),
+                other => panic!("not a prompt: {other:?}"),
             }
         }
     }
 
-    /// The verdict, whatever is said before it but questions.
+    /// Receives messages up to the verdict; a prompt before it is an error.
     pub fn verdict(&self) -> Code {
         loop {
-            let message = self.hear().expect("the helper says a verdict");
+            let message = self.receive().expect("a verdict");
             match FromHelper::decode(&message).expect("a message").1 {
                 FromHelper::Verdict(verdict) => return verdict.code,
                 FromHelper::KeepAlive | FromHelper::ShowError(_) => {}
-                other => panic!("no verdict: {other:?}"),
+                other => panic!("not a verdict: {other:?}"),
             }
         }
     }
 
-    /// Waits until the helper has taken all that was said.
-    pub fn has_heard(&self) {
-        let until = Instant::now() + PATIENCE;
+    /// Waits until the helper has read all messages.
+    pub fn wait_until_read(&self) {
+        let until = Instant::now() + TIMEOUT;
         loop {
-            let mut unheard: libc::c_int = -1;
-            // SAFETY: unix(7): writes one number, how many bytes the other end has not taken.
+            let mut unread: libc::c_int = -1;
+            // SAFETY: unix(7): writes one number, the bytes that the peer has not read.
             let done =
-                unsafe { libc::ioctl(self.wire().as_raw_fd(), libc::TIOCOUTQ, &raw mut unheard) };
-            assert_eq!(done, 0, "the wire's queue");
-            if unheard == 0 {
+                unsafe { libc::ioctl(self.wire().as_raw_fd(), libc::TIOCOUTQ, &raw mut unread) };
+            assert_eq!(done, 0, "the send queue");
+            if unread == 0 {
                 return;
             }
-            assert!(Instant::now() < until, "the helper does not listen");
+            assert!(Instant::now() < until, "the helper does not read");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Ends the wire, as the end of a host does. Ours is the only descriptor of this end.
-    pub fn hang_up(&mut self) {
+    /// Closes the connection, as the exit of a host does.
+    pub fn disconnect(&mut self) {
         self.wire = None;
     }
 
-    /// Kills what was started.
+    /// Kills the helper.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it is there");
-        self.child.wait().expect("it is ours");
+        self.child.kill().expect("a running helper");
+        self.child.wait().expect("our own child");
     }
 
-    /// How it ended. `None`: it has not, within this time.
-    pub fn ended_within(&mut self, time: Duration) -> Option<ExitStatus> {
+    /// Waits for its exit status. `None`: it has not exited within this time.
+    pub fn exit_within(&mut self, time: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + time;
         loop {
-            if let Some(status) = self.child.try_wait().expect("it is ours") {
+            if let Some(status) = self.child.try_wait().expect("our own child") {
                 return Some(status);
             }
             if Instant::now() > until {

@@ -1,4 +1,4 @@
-//! Ctrl-C, kill and hang-up: servers are stopped and folders removed before the process ends.
+//! Cleanup at SIGINT, SIGTERM and SIGHUP: servers are stopped and directories removed before the process exits.
 
 use crate::{process, scratch};
 use std::io::{self, Read};
@@ -9,18 +9,18 @@ use std::thread;
 
 const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
-/// Where the handler writes; the other end wakes the thread that cleans up.
+/// The end of a pipe to which the handler writes; a thread that cleans up reads the other end.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-/// From now on these signals end the process tidily.
+/// Installs the handlers.
 ///
-/// By handlers, which programs we start do not inherit, and not by blocked signals, which they would.
+/// Handlers and not blocked signals: child processes would inherit the latter.
 pub fn end_tidily() -> io::Result<()> {
     let (wake, mut woken) = UnixStream::pair()?;
     WAKE.store(wake.as_raw_fd(), Ordering::SeqCst);
     thread::spawn(move || {
         let mut signal = [0];
-        // Owned here, so that the handler's descriptor stays open as long as it may run.
+        // Owned by the thread, so that the handler's descriptor stays open.
         let _wake = wake;
         if woken.read_exact(&mut signal).is_ok() {
             process::stop_all();
@@ -38,7 +38,7 @@ pub fn end_tidily() -> io::Result<()> {
 
 extern "C" fn wake_up(signal: libc::c_int) {
     let byte = signal.to_ne_bytes();
-    // The numbers are small: one byte carries them, the first on a little-endian machine.
+    // A signal number fits in one byte, the first one on a little-endian machine.
     let byte = if cfg!(target_endian = "little") {
         byte[0]
     } else {

@@ -1,6 +1,5 @@
-//! A directory of one entry that says what no honest one says, and remembers every byte it was asked.
-//!
-//! In the clear, on loopback: slapd checks what it stores, this does not.
+//! A fake directory with one entry. It returns values that slapd would not store, and records every
+//! request. Without TLS, on loopback.
 #![forbid(unsafe_code)]
 
 use crate::ports;
@@ -10,22 +9,22 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-/// What it says.
+/// What it returns.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
-    /// How long it takes over each answer.
+    /// The delay of each response.
     pub takes: Duration,
-    /// The name of the one entry; where it is empty there is none.
+    /// The DN of the entry; if empty there is no entry.
     pub dn: Vec<u8>,
-    /// Its attributes, each with its values.
+    /// Its attributes with their values.
     pub attributes: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
-    /// How binding as that entry ends, and with which diagnostic message.
+    /// Result code and diagnostic message of a bind as this entry.
     pub bind: (u8, Vec<u8>),
-    /// How searching ends, after the entry.
+    /// Result code of a search, after the entry.
     pub search: (u8, Vec<u8>),
 }
 
-/// A running one. Its threads end with the process.
+/// A running fake directory. Its threads end with the process.
 #[derive(Debug)]
 pub struct Ldap {
     port: u16,
@@ -48,7 +47,7 @@ impl Ldap {
         thread::spawn(move || {
             for stream in socket.incoming().flatten() {
                 let (script, asked) = (Arc::clone(&script), Arc::clone(&asked));
-                // What goes wrong on a connection ends it: the client sees that.
+                // An error ends the connection, which the client notices.
                 thread::spawn(move || serve(stream, &script, &asked));
             }
         });
@@ -59,13 +58,13 @@ impl Ldap {
         format!("ldap://127.0.0.1:{}", self.port)
     }
 
-    /// What it says from now on.
-    pub fn says(&self, script: Script) {
+    /// Sets what it returns from now on.
+    pub fn set_script(&self, script: Script) {
         *lock(&self.script) = script;
     }
 
-    /// Every request since this was asked last, each as its operation's bytes.
-    pub fn asked(&self) -> Vec<Vec<u8>> {
+    /// Returns the requests since the last call, each as the bytes of its operation.
+    pub fn take_requests(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut lock(&self.asked))
     }
 }
@@ -82,7 +81,7 @@ pub fn binds(request: &[u8]) -> bool {
     request.first() == Some(&BIND)
 }
 
-/// `(attribute=value)`
+/// Encodes the filter `(attribute=value)`.
 pub fn equals(attribute: &str, value: &[u8]) -> Vec<u8> {
     ber(
         0xa3,
@@ -90,17 +89,17 @@ pub fn equals(attribute: &str, value: &[u8]) -> Vec<u8> {
     )
 }
 
-/// `(&…)`
+/// Encodes the filter `(&…)`.
 pub fn both(filters: &[Vec<u8>]) -> Vec<u8> {
     ber(0xa0, filters)
 }
 
-/// A text, as it stands in a message.
+/// Encodes an OCTET STRING.
 pub fn text(text: &[u8]) -> Vec<u8> {
     ber(4, &[text.into()])
 }
 
-/// A tag, a length, and what is in it.
+/// Encodes an element: tag, length and content.
 fn ber(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     let content = parts.concat();
     let mut out = vec![tag];
@@ -139,7 +138,7 @@ fn serve(
         thread::sleep(script.takes);
         let answer = match operation {
             BIND => {
-                // Behind the version stands the name; everybody else is our own account.
+                // The name follows the version. All other binds are those of the service account.
                 let named = content.get(3..).unwrap_or_default();
                 let is_entry = !script.dn.is_empty() && named.starts_with(&self::text(&script.dn));
                 let well = (0, Vec::new());
@@ -169,7 +168,7 @@ fn attribute((name, values): &(Vec<u8>, Vec<Vec<u8>>)) -> Vec<u8> {
     )
 }
 
-/// The next element: its tag and what is in it.
+/// Reads the next element: tag and content.
 fn element(from: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
     let mut head = [0; 2];
     from.read_exact(&mut head)?;
@@ -189,7 +188,7 @@ fn element(from: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("the stand-in's own data")
+    mutex.lock().expect("the state of the fake directory")
 }
 
 #[cfg(test)]
@@ -197,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_are_written_as_the_protocol_has_them() {
+    fn filters_are_encoded_as_in_the_protocol() {
         let filter = both(&[equals("uid", b"a")]);
         assert_eq!(filter, b"\xa0\x0a\xa3\x08\x04\x03uid\x04\x01a");
         let request = [b"\x63\x20\x01\x01\x00", &filter[..], b"\x30\x00"].concat();

@@ -1,33 +1,34 @@
-//! The lab: everything a login needs and a test must not take from the machine it runs on.
+//! The test laboratory: the servers, accounts and tools that a login needs, independent of the machine that
+//! runs the tests.
 //!
-//! | room | what it is |
+//! | module | content |
 //! | --- | --- |
-//! | [`bench`] | what the cases of one run share |
-//! | [`product`] | what is under test |
-//! | [`settings`] | settings files that work, to be spoiled |
-//! | [`scratch`] | a folder that is gone afterwards |
-//! | [`interrupt`] | a tidy end on Ctrl-C |
-//! | [`process`] | a server we started, stopped by its own pid |
-//! | [`processes`] | processes of others, as `/proc` shows them |
-//! | [`certs`] | a scratch CA, good certificates and hostile ones |
-//! | [`slapd`] | a real slapd with scratch state, and the people in it |
-//! | [`redis`] | real Redis servers with scratch state |
-//! | [`twilio`] | the Twilio stand-in, and the phones its SMS arrive on |
-//! | [`world`] | a private machine: our accounts, PAM stacks, terminals |
-//! | [`log`] | what was logged on it |
-//! | [`pty`] | a terminal with a program on it |
-//! | [`pamhost`] | a PAM application that does as it is told |
-//! | [`impostor`] | a helper that misbehaves on the wire |
-//! | [`driven`] | the real helper, whose host is the test |
-//! | [`tracer`] | what makes one of a login's system calls fail |
+//! | [`bench`] | the shared parts of a run |
+//! | [`product`] | the files under test |
+//! | [`settings`] | settings files |
+//! | [`scratch`] | temporary directories |
+//! | [`interrupt`] | cleanup at SIGINT |
+//! | [`process`] | child processes: servers and tools |
+//! | [`processes`] | all processes, from `/proc` |
+//! | [`certs`] | a test CA, valid and invalid certificates |
+//! | [`slapd`] | a real slapd and its users |
+//! | [`redis`] | real Redis servers |
+//! | [`twilio`] | a fake Twilio and its phones |
+//! | [`world`] | a mount namespace with accounts and PAM stacks |
+//! | [`log`] | its log |
+//! | [`pty`] | a terminal with a program |
+//! | [`pamhost`] | a PAM application |
+//! | [`impostor`] | a fake helper with wrong messages |
+//! | [`driven`] | a real helper whose host is the test |
+//! | [`tracer`] | a tracer that makes a system call fail |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`vsftpd`] | a real vsftpd |
-//! | [`listeners`] | ports that answer wrongly, or never |
-//! | [`middle`] | somebody in between, who spoils one turn of a talk |
-//! | [`table`] | what a bench has measured, as text |
-//! | [`machine`] | what it has measured it on |
+//! | [`listeners`] | ports that refuse, or send garbage or nothing |
+//! | [`middle`] | a TCP proxy that injects a fault |
+//! | [`table`] | tables of results |
+//! | [`machine`] | facts about the machine of a measurement |
 //!
-//! Test code may panic: a broken lab is a failed test, and the message says which part broke.
+//! Test code may panic: the message names the part that failed.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,

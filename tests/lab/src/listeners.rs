@@ -1,4 +1,4 @@
-//! Ports that answer wrongly, or never: for any protocol, before a byte of it is spoken.
+//! Ports that refuse connections, send garbage, or send nothing: faults that do not depend on the protocol.
 #![forbid(unsafe_code)]
 
 use crate::ports;
@@ -11,50 +11,50 @@ use std::time::Duration;
 
 /// What a listener does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// Takes the connection and says nothing, ever.
+pub enum Behavior {
+    /// Accepts the connection and sends nothing.
     Silent,
-    /// Takes the connection and closes it at once.
+    /// Accepts the connection and closes it.
     Closes,
-    /// Takes what is said first, then resets the connection.
+    /// Reads the first bytes, then resets the connection.
     Resets,
-    /// Answers with bytes of no protocol.
+    /// Sends bytes that belong to no protocol.
     Garbage,
     /// Sends such bytes without end.
     Flood,
 }
 
-/// A listener on loopback with bad manners. Its threads end with the process.
+/// A listener on loopback. Its threads end with the process.
 #[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
-    taken: Arc<AtomicUsize>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Listener {
-    pub fn start(manner: Manner) -> Self {
+    pub fn start(behavior: Behavior) -> Self {
         let socket = ports::low();
         let address = socket.local_addr().expect("the port's address");
-        let taken = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&taken);
-        // Silent connections must stay open, so somebody has to own them.
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        // Owns the silent connections, which must stay open.
         let open = Arc::new(Mutex::new(Vec::new()));
         thread::spawn(move || {
             for stream in socket.incoming().flatten() {
                 count.fetch_add(1, Ordering::SeqCst);
                 let open = Arc::clone(&open);
-                thread::spawn(move || treat(manner, stream, &open));
+                thread::spawn(move || handle(behavior, stream, &open));
             }
         });
-        Self { address, taken }
+        Self { address, accepted }
     }
 
-    /// One that answers whatever it hears, each time, with these bytes.
-    pub fn saying(bytes: Vec<u8>) -> Self {
+    /// Starts one that replies to everything it reads with these bytes.
+    pub fn replying_with(bytes: Vec<u8>) -> Self {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
         let address = socket.local_addr().expect("the port's address");
-        let taken = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&taken);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
         thread::spawn(move || {
             for mut stream in socket.incoming().flatten() {
                 count.fetch_add(1, Ordering::SeqCst);
@@ -70,7 +70,7 @@ impl Listener {
                 });
             }
         });
-        Self { address, taken }
+        Self { address, accepted }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -81,15 +81,15 @@ impl Listener {
         self.address.port()
     }
 
-    /// How many connections were taken so far.
-    pub fn taken(&self) -> usize {
-        self.taken.load(Ordering::SeqCst)
+    /// Returns the number of accepted connections.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 }
 
-/// A port on loopback where nobody listens: connecting is refused.
+/// A port on loopback without a listener: connections are refused.
 ///
-/// It is bound and never listened on, so that nobody else gets it while the value lives.
+/// It is bound, so that no other process can use the port while the value exists.
 #[derive(Debug)]
 pub struct Refused {
     address: SocketAddr,
@@ -110,7 +110,7 @@ impl Refused {
         self.address.port()
     }
 
-    /// From now on somebody listens.
+    /// Listens on the port.
     pub fn listen(self) -> TcpListener {
         rustix::net::listen(&self.socket, 1024).expect("a bound socket");
         TcpListener::from(self.socket)
@@ -123,7 +123,7 @@ impl Default for Refused {
     }
 }
 
-/// A port on loopback that swallows every connection: it listens, and takes no more.
+/// A port on loopback whose backlog is full: connecting neither succeeds nor fails.
 #[derive(Debug)]
 pub struct Full {
     address: SocketAddr,
@@ -136,7 +136,7 @@ impl Full {
         let refused = Refused::new();
         rustix::net::listen(&refused.socket, 0).expect("a bound socket");
         let address = refused.address;
-        // Whoever does not get in within this time will not later.
+        // A connection that is not established within this time never will be.
         let soon = Duration::from_millis(100);
         let filler = (0..8)
             .map_while(|_| TcpStream::connect_timeout(&address, soon).ok())
@@ -162,28 +162,28 @@ impl Default for Full {
 /// Bytes that are neither TLS, nor LDAP, nor HTTP.
 pub(crate) const GARBAGE: &[u8] = b"\x00\xff\x1b]0;garbage\x07\r\n\xfe\xfd 220 who are you?\r\n";
 
-fn treat(manner: Manner, mut stream: TcpStream, open: &Mutex<Vec<TcpStream>>) {
-    match manner {
-        Manner::Silent => open.lock().expect("the open connections").push(stream),
-        Manner::Closes => {}
-        Manner::Resets => {
+fn handle(behavior: Behavior, mut stream: TcpStream, open: &Mutex<Vec<TcpStream>>) {
+    match behavior {
+        Behavior::Silent => open.lock().expect("the open connections").push(stream),
+        Behavior::Closes => {}
+        Behavior::Resets => {
             let _ = stream.read(&mut [0; 1024]);
             reset(&stream);
         }
-        Manner::Garbage => {
+        Behavior::Garbage => {
             let _ = stream.write_all(GARBAGE);
-            // Until the client goes: closing at once would be the other case.
+            // Waits until the client closes: closing first would be another case.
             let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
             while matches!(stream.read(&mut [0; 1024]), Ok(1..)) {}
         }
-        Manner::Flood => {
+        Behavior::Flood => {
             let flood = GARBAGE.repeat(1024);
             while stream.write_all(&flood).is_ok() {}
         }
     }
 }
 
-/// Makes closing this connection a reset instead of an orderly end.
+/// Makes closing this connection send a reset.
 pub fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }

@@ -1,4 +1,4 @@
-//! The machine's log, as far as this lab is concerned: what arrives at `/dev/log`.
+//! The log of the test machine: everything written to `/dev/log`.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One line of syslog (RFC 3164, as libc writes it), taken apart.
+/// A parsed line of syslog (RFC 3164, as libc writes it).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// 10 is authpriv, 4 is auth.
@@ -19,7 +19,7 @@ pub struct Line {
     pub tag: String,
     pub pid: Option<u32>,
     pub message: String,
-    /// The datagram as it came.
+    /// The datagram.
     pub raw: String,
 }
 
@@ -30,7 +30,7 @@ impl Line {
             .and_then(|rest| rest.split_once('>'))
             .and_then(|(number, rest)| Some((number.parse::<u16>().ok()?, rest)))
             .unwrap_or((0, raw));
-        // "Nov 24 21:00:00 " is 16 bytes whatever the day.
+        // "Nov 24 21:00:00 " is always 16 bytes.
         let rest = rest.get(16..).unwrap_or(rest);
         let (head, message) = rest.split_once(": ").unwrap_or(("", rest));
         let (tag, pid) = match head.strip_suffix(']').and_then(|head| head.split_once('[')) {
@@ -47,7 +47,7 @@ impl Line {
         }
     }
 
-    /// The value of a logfmt field, quotes taken off and escapes kept.
+    /// Returns the value of a logfmt field, without quotes and with its escapes.
     pub fn field(&self, name: &str) -> Option<&str> {
         let start = self.message.find(&format!(" {name}="))? + name.len() + 2;
         let value = &self.message[start..];
@@ -68,13 +68,13 @@ impl Line {
     }
 }
 
-/// A line of ours, taken apart without mercy.
+/// A strictly parsed line of the product.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What stands in `pam_sms_otp(SERVICE:auth): `.
+    /// SERVICE in `pam_sms_otp(SERVICE:auth): `.
     pub service: String,
     pub name: String,
-    /// Keys and values, in order, escapes undone.
+    /// Keys and values, in order, with the escapes decoded.
     pub fields: Vec<(String, Vec<u8>)>,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for Event {
 }
 
 impl Event {
-    /// The value of a field, where it stands once.
+    /// Returns the value of a field that occurs once.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         let mut found = self.fields.iter().filter(|(key, _)| key == name);
         let value = found.next().map(|(_, value)| &value[..]);
@@ -98,7 +98,7 @@ impl Event {
 }
 
 impl Line {
-    /// The line as one of ours. `None`: a byte of it is not as the design says.
+    /// Parses the line as one of the product. `None`: it does not conform to the documented format.
     pub fn event(&self) -> Option<Event> {
         let rest = self.message.strip_prefix("pam_sms_otp(")?;
         let (service, rest) = rest.split_once(":auth): ")?;
@@ -134,7 +134,7 @@ impl Line {
     }
 }
 
-/// A value up to the quote that ends it, and what is behind.
+/// Decodes a value up to its closing quote; returns it and the rest.
 fn unquoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut value = Vec::new();
     let mut rest = text;
@@ -164,14 +164,14 @@ fn unquoted(text: &str) -> Option<(Vec<u8>, &str)> {
     }
 }
 
-/// Everything that was logged since the collector started.
+/// Everything that was logged since the start.
 #[derive(Clone, Debug)]
 pub struct Log {
     shared: Arc<(Mutex<Vec<Line>>, Condvar)>,
 }
 
 impl Log {
-    /// Listens at this path for as long as the process lives; everybody may write to it.
+    /// Listens at this path until the process ends. All users may write to it.
     pub fn listen(path: &Path) -> Self {
         let socket = UnixDatagram::bind(path)
             .unwrap_or_else(|e| panic!("cannot listen at {}: {e}", path.display()));
@@ -199,19 +199,20 @@ impl Log {
         self.lock().clone()
     }
 
-    /// The lines that contain all of these texts, in order.
+    /// Returns the lines that contain all of these texts.
     pub fn lines_with(&self, texts: &[&str]) -> Vec<Line> {
         let contains = |line: &&Line| texts.iter().all(|text| line.raw.contains(text));
         self.lock().iter().filter(contains).cloned().collect()
     }
 
-    /// The lines whose message begins with this, in order. In a long log this is much quicker.
+    /// Returns the lines whose message begins with this text. Much faster than [`Self::lines_with`] in a long
+    /// log.
     pub fn lines_that_begin(&self, head: &str) -> Vec<Line> {
         let begins = |line: &&Line| line.message.starts_with(head);
         self.lock().iter().filter(begins).cloned().collect()
     }
 
-    /// The lines with this `user=`.
+    /// Returns the lines with this `user=`.
     pub fn lines_for(&self, user: &str) -> Vec<Line> {
         self.lines()
             .into_iter()
@@ -244,9 +245,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_taken_apart() {
+    fn a_line_is_parsed() {
         let raw = "<86>Nov  4 21:00:00 sshd[123]: pam_sms_otp(sshd:auth): failed login=7f3a9c21 \
-                   user=alice detail=\"say \\\"no\\\" to it\" error=21608";
+                   user=alice detail=\"the \\\"no\\\" answer\" error=21608";
         let line = Line::parse(raw);
         assert_eq!(
             (line.facility, line.severity, line.tag.as_str()),
@@ -254,13 +255,13 @@ mod tests {
         );
         assert_eq!(line.pid, Some(123));
         assert_eq!(line.field("user"), Some("alice"));
-        assert_eq!(line.field("detail"), Some("say \\\"no\\\" to it"));
+        assert_eq!(line.field("detail"), Some("the \\\"no\\\" answer"));
         assert_eq!(line.field("error"), Some("21608"));
         assert_eq!(line.field("phone"), None);
     }
 
     #[test]
-    fn an_event_is_read_strictly() {
+    fn an_event_is_parsed_strictly() {
         let read = |message: &str| Line::parse(&format!("<86>{:16}a[1]: {message}", "")).event();
         let event = read(r#"pam_sms_otp(su-l:auth): denied login=7f user="a \"b\x0a\\" rhost=::1"#);
         let event = event.expect("an event");

@@ -1,11 +1,11 @@
-//! The machine that something was measured on.
+//! Facts about the machine of a measurement.
 #![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// A report's table of what all of it was measured on: one's own facts go last.
+/// Returns the table of these facts for a report; the facts of the caller are last.
 pub fn facts(own: &[(&str, String)]) -> String {
     let kernel = rustix::system::uname();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -23,27 +23,28 @@ fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text.lines().find(|line| line.starts_with("model name"));
     let model = model.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()));
-    model.unwrap_or_else(|| "of a kind that /proc/cpuinfo does not name".to_owned())
+    model.unwrap_or_else(|| "unknown (not in /proc/cpuinfo)".to_owned())
 }
 
-/// The mount that this path lies below: the one with the longest path (proc_pid_mountinfo(5)).
+/// Returns the type of the file system that contains a path: the mount with the longest matching path
+/// (proc_pid_mountinfo(5)).
 pub fn file_system(path: &Path) -> String {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let below = text.lines().filter_map(|line| {
-        let (place, kind) = line.split_once(" - ")?;
-        let mount = place.split(' ').nth(4)?;
+        let (mount, kind) = line.split_once(" - ")?;
+        let mount = mount.split(' ').nth(4)?;
         let kind = kind.split(' ').next()?;
         path.starts_with(mount)
             .then_some((mount.len(), kind.to_owned()))
     });
     match below.max_by_key(|(length, _)| *length) {
-        Some((_, kind)) if kind == "tmpfs" => "tmpfs, where nothing waits for a disk".to_owned(),
+        Some((_, kind)) if kind == "tmpfs" => "tmpfs (in memory)".to_owned(),
         Some((_, kind)) => kind,
         None => "unknown".to_owned(),
     }
 }
 
-/// By the calendar, in UTC: `25 Nov 2026`.
+/// Returns the date in UTC: `25 Nov 2026`.
 fn today() -> String {
     let date = httpdate::fmt_http_date(SystemTime::now());
     date.get(5..16).unwrap_or(&date).to_owned()

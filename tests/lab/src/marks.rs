@@ -1,15 +1,17 @@
-//! What a helper that root starts outside of a private machine leaves on the real one: a mark in `/run`
-//! for each wall that it lacks, which is said once. Where root cannot have a private machine (in a
-//! container without `CAP_SYS_ADMIN`) the module's own cases run all the same.
+//! Marker files of the helper in `/run` of the real machine.
+//!
+//! The helper creates one for each part of the sandbox that this kernel lacks, so that it is logged once.
+//! Where root cannot have a test machine (in a container without `CAP_SYS_ADMIN`) some cases run on the
+//! real one, and the files they create are removed afterwards.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const MARK: &str = "pam_sms_otp.no-";
+const PREFIX: &str = "pam_sms_otp.no-";
 
-/// Dropped, it takes away what has come since.
+/// The marker files at the start of a run. Dropping it removes those that were created since.
 #[derive(Debug)]
 pub struct Marks {
     folder: PathBuf,
@@ -24,28 +26,28 @@ impl Marks {
     fn within(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            before: marks(folder),
+            before: marker_files(folder),
         }
     }
 }
 
 impl Drop for Marks {
     fn drop(&mut self) {
-        for mark in marks(&self.folder).difference(&self.before) {
-            // Whoever may not has not made it.
-            let _ = fs::remove_file(mark);
+        for file in marker_files(&self.folder).difference(&self.before) {
+            // Without the permission to remove it, this run has not created it.
+            let _ = fs::remove_file(file);
         }
     }
 }
 
-fn marks(folder: &Path) -> BTreeSet<PathBuf> {
+fn marker_files(folder: &Path) -> BTreeSet<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .filter(|entry| {
             entry
                 .file_name()
                 .as_encoded_bytes()
-                .starts_with(MARK.as_bytes())
+                .starts_with(PREFIX.as_bytes())
         })
         .map(|entry| entry.path())
         .collect()
@@ -57,7 +59,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
-    fn what_was_there_stays() {
+    fn existing_files_stay() {
         let folder = Scratch::new("marks");
         let old = folder.write("pam_sms_otp.no-landlock", 0o644, "");
         let other = folder.write("other", 0o644, "");

@@ -1,4 +1,4 @@
-//! A process's memory, as a core image would have it, and what of a secret is in there.
+//! The memory of a process, and traces of a secret in it.
 #![forbid(unsafe_code)]
 
 use std::collections::HashSet;
@@ -6,21 +6,23 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// As many bytes of a secret in a row are a trace of it.
+/// The number of consecutive bytes of a secret that count as a trace.
 const TRACE: usize = 8;
 
-/// What is read at a time, and left out when it is empty.
+/// The unit of the search; pages of zeros are skipped.
 const PAGE: usize = 4096;
 
-/// Everything in a process that it could have written: all but its read-only files.
+/// The memory that a process could have written to: all of it except its read-only files.
 pub struct Image {
-    /// Where it is, what it is, and what is in it.
+    /// Address, name and content.
     regions: Vec<(u64, String, Vec<u8>)>,
 }
 
 impl Image {
-    /// Of another process, which should be waiting. The error is the system's, when it may not be
-    /// looked at.
+    /// Reads the memory of a process, which should be waiting.
+    ///
+    /// # Errors
+    /// This process has no permission to read it.
     pub fn of(pid: u32) -> io::Result<Self> {
         let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
         let memory = File::open(format!("/proc/{pid}/mem"))?;
@@ -35,19 +37,22 @@ impl Image {
                 continue;
             }
             let mut bytes = vec![0; usize::try_from(to - from).expect("a length")];
-            // The kernel's own pages (vvar) cannot be read.
+            // Some kernel pages (vvar) cannot be read.
             if memory.read_exact_at(&mut bytes, from).is_ok() {
                 let name = words.get(5).unwrap_or(&"anonymous");
                 regions.push((from, (*name).to_owned(), bytes));
             }
         }
-        assert!(!regions.is_empty(), "nothing to be seen of {pid}");
+        assert!(!regions.is_empty(), "no readable memory of {pid}");
         Ok(Self { regions })
     }
 
-    /// Every place where at least [`TRACE`] bytes of a secret stand in a row, in words.
+    /// Returns a description of each place with at least [`TRACE`] consecutive bytes of a secret.
     pub fn traces(&self, secret: &[u8]) -> Vec<String> {
-        assert!(secret.len() >= TRACE, "too short to be told from chance");
+        assert!(
+            secret.len() >= TRACE,
+            "too short: matches by chance are possible"
+        );
         let pieces: HashSet<&[u8]> = secret.windows(TRACE).collect();
         let mut first = [false; 256];
         for piece in &pieces {
@@ -70,7 +75,7 @@ impl Image {
                             .is_some_and(|row| pieces.contains(row))
                     };
                     if first[usize::from(*byte)] && is_piece() {
-                        // The next byte of the same row is no other place.
+                        // The next byte of the same trace is not another place.
                         if last.is_none_or(|last| at > last + 1) {
                             found.push(format!("{name} at {:x}", *start + at as u64));
                         }
@@ -88,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_found_once_and_halves_too() {
+    fn traces_are_found_once_and_partial_ones_too() {
         let mut bytes = vec![0; 3 * PAGE];
         bytes[PAGE - 4..PAGE + 12].copy_from_slice(b"0123456789abcdef");
         bytes[2 * PAGE..2 * PAGE + 8].copy_from_slice(b"456789ab");
@@ -101,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_holds_what_it_holds() {
+    fn a_secret_of_this_process_is_found() {
         let secret: Vec<u8> = (1..=40).map(|n: u8| n.wrapping_mul(113) ^ 0x5a).collect();
         let image = Image::of(std::process::id()).expect("our own memory");
         assert!(!image.traces(&secret).is_empty());

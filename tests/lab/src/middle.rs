@@ -1,9 +1,9 @@
-//! Somebody between the product and a real server: he carries all bytes, until the turn at which
-//! something happens.
+//! A TCP proxy that injects a fault: it forwards all bytes between the product and a real server up to a
+//! turn, at which the fault occurs.
 //!
-//! A turn begins when the client speaks after the server has (or first of all), so that turns can be
-//! counted in every protocol: with LDAP in the clear the service account's bind is turn 1, the search
-//! turn 2, the user's bind turn 3; under TLS turn 1 is the client's hello.
+//! A turn begins when the client sends for the first time, or after the server has sent. So turns can be
+//! counted in every protocol: in LDAP without TLS the bind of the service account is turn 1, the search
+//! turn 2, the bind of the user turn 3; with TLS turn 1 is the client's hello.
 #![forbid(unsafe_code)]
 
 use crate::listeners::{GARBAGE, reset};
@@ -15,32 +15,32 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What happens at the turn.
+/// A fault.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Nothing ever.
+    /// No fault.
     None,
-    /// The request is swallowed, and nothing more is said.
+    /// The request is dropped, and nothing is sent.
     Silent,
-    /// The request arrives; its answer is swallowed.
+    /// The request is forwarded; its answer is dropped.
     Lost,
-    /// An orderly end in place of an answer. The request does not arrive.
+    /// The connection is closed in place of an answer. The request is dropped.
     Cut,
-    /// A reset.
+    /// The connection is reset.
     Reset,
-    /// Half of the answer, and then an orderly end.
+    /// Half of the answer is sent, and the connection closed.
     Half,
-    /// The answer with one bit turned over in its middle.
+    /// The answer with one bit flipped in its middle.
     Flipped,
-    /// The answer, a byte at a time with so long a wait after each.
+    /// The answer byte by byte, with that pause after each byte.
     Drip(Duration),
-    /// Bytes of no protocol.
+    /// Bytes that belong to no protocol.
     Garbage,
-    /// These in place of the answer, and then silence.
+    /// These bytes in place of the answer, and nothing more.
     Says(Vec<u8>),
-    /// The same, as the answer to the request of this turn on each connection.
+    /// The same, on each connection at this turn only.
     Answers(Vec<u8>),
-    /// These first, and then others over and over for as long as somebody listens.
+    /// These bytes, and then others until the client closes.
     Endless(Vec<u8>),
 }
 
@@ -49,17 +49,17 @@ struct Plan {
     to: SocketAddr,
     turn: usize,
     fault: Fault,
-    /// Once it has happened it goes on: a server that went bad stays so, whoever connects again.
+    /// How often the fault occurred. Once a server has failed it fails for every further connection.
     happened: AtomicUsize,
-    mended: AtomicBool,
-    taken: AtomicUsize,
+    repaired: AtomicBool,
+    accepted: AtomicUsize,
     /// Bytes from clients.
     sent: AtomicUsize,
-    /// What the client said in the turn at which it happened.
-    heard: Mutex<Vec<Vec<u8>>>,
+    /// What the client sent in each turn with the fault.
+    requests: Mutex<Vec<Vec<u8>>>,
 }
 
-/// One at work. His threads end with the process.
+/// A running proxy. Its threads end with the process.
 #[derive(Debug)]
 pub struct Middle {
     address: SocketAddr,
@@ -67,17 +67,17 @@ pub struct Middle {
 }
 
 impl Middle {
-    /// On a port of his own, before the server at that port of 127.0.0.1.
+    /// Starts a proxy on a free port, in front of the server at this port of 127.0.0.1.
     pub fn start(to: u16, turn: usize, fault: Fault) -> Self {
         Self::at((Ipv4Addr::LOCALHOST, 0).into(), to, turn, fault)
     }
 
-    /// In front of a directory in the clear.
+    /// Starts a proxy in front of a directory without TLS, at a port that the settings accept for it.
     pub fn in_the_clear(to: u16, turn: usize, fault: Fault) -> Self {
         Self::at(crate::ports::ldap_address(), to, turn, fault)
     }
 
-    /// At this address.
+    /// Starts a proxy at this address.
     pub fn at(address: SocketAddr, to: u16, turn: usize, fault: Fault) -> Self {
         let listener = TcpListener::bind(address).expect("an address on loopback");
         let address = listener.local_addr().expect("the listener's address");
@@ -86,19 +86,19 @@ impl Middle {
             turn,
             fault,
             happened: AtomicUsize::new(0),
-            mended: AtomicBool::new(false),
-            taken: AtomicUsize::new(0),
+            repaired: AtomicBool::new(false),
+            accepted: AtomicUsize::new(0),
             sent: AtomicUsize::new(0),
-            heard: Mutex::default(),
+            requests: Mutex::default(),
         });
         let shared = Arc::clone(&plan);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                shared.taken.fetch_add(1, Ordering::SeqCst);
+                shared.accepted.fetch_add(1, Ordering::SeqCst);
                 let plan = Arc::clone(&shared);
-                // What goes wrong on a connection ends it: both sides see that.
+                // An error ends the connection, which both sides notice.
                 thread::spawn(move || {
-                    let _ = carry(client, &plan);
+                    let _ = forward(client, &plan);
                 });
             }
         });
@@ -113,60 +113,60 @@ impl Middle {
         self.address.port()
     }
 
-    /// How many connections were taken.
-    pub fn taken(&self) -> usize {
-        self.plan.taken.load(Ordering::SeqCst)
+    /// Returns the number of accepted connections.
+    pub fn accepted(&self) -> usize {
+        self.plan.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many bytes clients have sent.
+    /// Returns the number of bytes from clients.
     pub fn sent(&self) -> usize {
         self.plan.sent.load(Ordering::SeqCst)
     }
 
-    /// How often it has happened.
-    pub fn happened(&self) -> usize {
+    /// Returns how often the fault occurred.
+    pub fn faults(&self) -> usize {
         self.plan.happened.load(Ordering::SeqCst)
     }
 
-    /// Waits until it has.
-    pub fn wait(&self, patience: Duration) -> bool {
-        let until = Instant::now() + patience;
-        while self.happened() == 0 && Instant::now() < until {
+    /// Waits until the fault has occurred.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let until = Instant::now() + timeout;
+        while self.faults() == 0 && Instant::now() < until {
             thread::sleep(Duration::from_millis(2));
         }
-        self.happened() > 0
+        self.faults() > 0
     }
 
-    /// From now on everything is carried.
-    pub fn mend(&self) {
-        self.plan.mended.store(true, Ordering::SeqCst);
+    /// Removes the fault: everything is forwarded from now on.
+    pub fn repair(&self) {
+        self.plan.repaired.store(true, Ordering::SeqCst);
     }
 
-    /// What the client said each time it happened.
-    pub fn heard(&self) -> Vec<Vec<u8>> {
-        self.plan.heard.lock().expect("what was heard").clone()
+    /// Returns what the client sent in each turn with the fault.
+    pub fn requests(&self) -> Vec<Vec<u8>> {
+        self.plan.requests.lock().expect("the requests").clone()
     }
 }
 
 impl Plan {
     fn is_due(&self, turn: usize) -> bool {
-        let is_none = matches!(self.fault, Fault::None) || self.mended.load(Ordering::SeqCst);
-        // What breaks a server is due from then on. A message is an answer to one request: also when a search
-        // that failed while the user typed is made again.
+        let is_none = matches!(self.fault, Fault::None) || self.repaired.load(Ordering::SeqCst);
+        // A broken server stays broken. A wrong answer belongs to one request, also if a search that failed
+        // while the user typed is repeated.
         let is_broken = !matches!(self.fault, Fault::Answers(_));
         let has_happened = self.happened.load(Ordering::SeqCst) > 0;
         !is_none && (turn >= self.turn || (is_broken && has_happened))
     }
 }
 
-fn carry(mut client: TcpStream, plan: &Plan) -> io::Result<()> {
+fn forward(mut client: TcpStream, plan: &Plan) -> io::Result<()> {
     let mut server = TcpStream::connect(plan.to)?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
-        // No test lasts longer.
+        // Longer than any test.
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
     }
-    let (mut turn, mut server_spoke) = (0, true);
+    let (mut turn, mut server_sent) = (0, true);
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let mut ready = [
@@ -181,36 +181,36 @@ fn carry(mut client: TcpStream, plan: &Plan) -> io::Result<()> {
                 return Ok(());
             }
             client.write_all(&bytes[..length])?;
-            server_spoke = true;
+            server_sent = true;
         } else if from_client {
             let length = client.read(&mut bytes)?;
             if length == 0 {
                 return Ok(());
             }
             plan.sent.fetch_add(length, Ordering::SeqCst);
-            turn += usize::from(server_spoke);
-            server_spoke = false;
+            turn += usize::from(server_sent);
+            server_sent = false;
             if plan.is_due(turn) {
-                plan.heard
+                plan.requests
                     .lock()
-                    .expect("what was heard")
+                    .expect("the requests")
                     .push(bytes[..length].to_vec());
                 plan.happened.fetch_add(1, Ordering::SeqCst);
-                return happen(&plan.fault, client, server, &bytes[..length]);
+                return inject(&plan.fault, client, server, &bytes[..length]);
             }
             server.write_all(&bytes[..length])?;
         }
     }
 }
 
-fn happen(
+fn inject(
     fault: &Fault,
     mut client: TcpStream,
     mut server: TcpStream,
-    asked: &[u8],
+    request: &[u8],
 ) -> io::Result<()> {
     let mut answer = || -> io::Result<Vec<u8>> {
-        server.write_all(asked)?;
+        server.write_all(request)?;
         let mut bytes = vec![0; 64 * 1024];
         let length = server.read(&mut bytes)?;
         bytes.truncate(length);
@@ -250,7 +250,7 @@ fn happen(
             }
         }
     }
-    // Until the client goes: closing at once would be another fault.
+    // Waits until the client closes: closing first would be another fault.
     while matches!(client.read(&mut [0; 4096]), Ok(1..)) {}
     Ok(())
 }
@@ -261,23 +261,23 @@ mod tests {
     use crate::listeners::Listener;
 
     #[test]
-    fn it_happens_at_its_turn_and_ever_after() {
-        let server = Listener::saying(b"yes".to_vec());
+    fn the_fault_occurs_at_its_turn_and_from_then_on() {
+        let server = Listener::replying_with(b"yes".to_vec());
         let middle = Middle::start(server.port(), 2, Fault::Cut);
         let ask = |stream: &mut TcpStream| {
             stream.write_all(b"?").expect("a question");
             let mut answer = [0; 8];
             stream.read(&mut answer).expect("an answer or the end")
         };
-        let mut first = TcpStream::connect(("127.0.0.1", middle.port())).expect("somebody");
+        let mut first = TcpStream::connect(("127.0.0.1", middle.port())).expect("a connection");
         assert_eq!((ask(&mut first), ask(&mut first)), (3, 0));
-        let mut second = TcpStream::connect(("127.0.0.1", middle.port())).expect("somebody");
+        let mut second = TcpStream::connect(("127.0.0.1", middle.port())).expect("a connection");
         assert_eq!(ask(&mut second), 0);
-        assert_eq!((middle.taken(), middle.happened()), (2, 2));
-        assert_eq!(middle.heard(), [b"?", b"?"]);
+        assert_eq!((middle.accepted(), middle.faults()), (2, 2));
+        assert_eq!(middle.requests(), [b"?", b"?"]);
         assert_eq!(middle.sent(), 3);
-        middle.mend();
-        let mut third = TcpStream::connect(("127.0.0.1", middle.port())).expect("somebody");
+        middle.repair();
+        let mut third = TcpStream::connect(("127.0.0.1", middle.port())).expect("a connection");
         assert_eq!((ask(&mut third), ask(&mut third)), (3, 3));
     }
 }

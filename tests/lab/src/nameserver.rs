@@ -1,5 +1,5 @@
-//! Name servers on loopback: one that answers every name with 127.0.0.1, and one that never answers,
-//! which is what a dead one looks like to the C library.
+//! Fake name servers on loopback: one that resolves every name to 127.0.0.1, and one that does not answer,
+//! as a name server that is down.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind;
@@ -13,24 +13,24 @@ const HEAD: usize = 12;
 #[derive(Debug)]
 pub struct NameServer {
     address: Ipv4Addr,
-    asked: Arc<Mutex<Vec<String>>>,
+    queries: Arc<Mutex<Vec<String>>>,
 }
 
 impl NameServer {
-    /// Answers nobody.
+    /// Starts one that does not answer.
     pub fn silent() -> Self {
         Self::start(false)
     }
 
-    /// Answers every name with 127.0.0.1.
+    /// Starts one that resolves every name to 127.0.0.1.
     pub fn answering() -> Self {
         Self::start(true)
     }
 
     fn start(answers: bool) -> Self {
         let (address, socket) = free();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let names = Arc::clone(&asked);
+        let queries = Arc::new(Mutex::new(Vec::new()));
+        let names = Arc::clone(&queries);
         thread::spawn(move || {
             let mut question = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut question) {
@@ -42,21 +42,21 @@ impl NameServer {
                 }
             }
         });
-        Self { address, asked }
+        Self { address, queries }
     }
 
-    /// Its line in resolv.conf.
+    /// Returns its line in resolv.conf.
     pub fn line(&self) -> String {
         format!("nameserver {}\n", self.address)
     }
 
-    /// Every name it was asked for, once for each question.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().expect("the names").clone()
+    /// Returns the name of each query.
+    pub fn queries(&self) -> Vec<String> {
+        self.queries.lock().expect("the names").clone()
     }
 }
 
-/// Port 53 of an address on loopback that no other run has taken.
+/// Binds port 53 of a loopback address that no other run uses.
 fn free() -> (Ipv4Addr, UdpSocket) {
     let [.., high, low] = std::process::id().to_be_bytes();
     for last in 1..=254 {
@@ -70,7 +70,7 @@ fn free() -> (Ipv4Addr, UdpSocket) {
     panic!("port 53 of all addresses is taken");
 }
 
-/// The name in a question (RFC 1035 section 3.1).
+/// Decodes the name of a query (RFC 1035 section 3.1).
 fn name(question: &[u8]) -> String {
     let mut labels = Vec::new();
     let mut rest = &question[HEAD..];
@@ -82,18 +82,18 @@ fn name(question: &[u8]) -> String {
     labels.join(".")
 }
 
-/// RFC 1035 section 4.1: the question again, and one A record if it asks for one; cut off (TC), so that
-/// it is asked for again by TCP.
+/// Encodes an answer (RFC 1035 section 4.1): the question, and one A record if it asks for one. With `cut`
+/// it is truncated (TC), so that the client repeats the query by TCP.
 pub fn answer(question: &[u8], address: Ipv4Addr, cut: bool) -> Vec<u8> {
     let name = question[HEAD..]
         .iter()
         .position(|byte| *byte == 0)
-        .expect("a name's end");
+        .expect("the end of the name");
     let end = HEAD + name + 5;
     let wants_address = question[HEAD + name + 1..HEAD + name + 3] == [0, 1];
     let answers = u8::from(wants_address && !cut);
     let mut answer = question[..2].to_vec();
-    // An answer, recursion available.
+    // A response; recursion is available.
     let flags = if cut { 0x83 } else { 0x81 };
     answer.extend([flags, 0x80, 0, 1, 0, answers, 0, 0, 0, 0]);
     answer.extend(&question[HEAD..end]);

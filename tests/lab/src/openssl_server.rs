@@ -1,4 +1,4 @@
-//! `openssl s_server`: a TLS server with versions, ciphers and certificates that rustls does not have.
+//! `openssl s_server`: a TLS server with versions, ciphers and certificates that rustls does not support.
 #![forbid(unsafe_code)]
 
 use crate::certs::ServerCert;
@@ -12,14 +12,14 @@ use std::time::Duration;
 /// A running server on 127.0.0.1.
 #[derive(Debug)]
 pub struct OpensslServer {
-    // Stopped before its folder goes.
+    // Stopped before its directory is removed.
     _server: Server,
     _folder: Scratch,
     port: u16,
 }
 
 impl OpensslServer {
-    /// Starts one with this certificate and these options.
+    /// Starts a server with this certificate and these options.
     pub fn start(certificate: &ServerCert, options: &[&str]) -> Self {
         let folder = Scratch::new("s-server");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
@@ -27,7 +27,7 @@ impl OpensslServer {
         drop(free);
         let mut command = Command::new(program("openssl"));
         command
-            // "www": it does not read its standard input.
+            // With -www it does not read its standard input.
             .args(["s_server", "-quiet", "-www", "-accept"])
             .arg(format!("127.0.0.1:{port}"))
             .arg("-cert")
@@ -51,8 +51,7 @@ impl OpensslServer {
     }
 }
 
-/// A self-signed certificate for 127.0.0.1 that is not a CA's, as `openssl req` makes it with these
-/// options.
+/// Creates a self-signed certificate for 127.0.0.1 with CA:FALSE and these options of `openssl req`.
 pub fn self_signed(folder: &Scratch, options: &[&str]) -> ServerCert {
     let certificate = ServerCert {
         cert: folder.join("self.pem"),
@@ -70,7 +69,7 @@ pub fn self_signed(folder: &Scratch, options: &[&str]) -> ServerCert {
     certificate
 }
 
-/// The same key with a certificate that says CA:TRUE, as `openssl req -x509` makes it by default.
+/// Creates a certificate with CA:TRUE for the same key, as `openssl req -x509` does by default.
 pub fn self_signed_ca(folder: &Scratch, key: &Path) -> PathBuf {
     let cert = folder.join("self-ca.pem");
     run(Command::new(program("openssl"))

@@ -1,9 +1,9 @@
-//! A PAM application under the test's control: what sshd and sudo do with libpam, step by step, in a
-//! process of its own.
+//! A PAM application that a test controls: it calls libpam as sshd and sudo do, step by step, in a process
+//! of its own.
 //!
-//! The process is this very program, started again with `--pam-host`: [`child`] speaks to libpam there
-//! and to [`PamHost::run`] here, a JSON value a line. Answers are made when the prompt is there, so a
-//! test can read the code off the phone first.
+//! The process is the test program itself, started with `--pam-host`. [`child`] calls libpam there, and
+//! exchanges one JSON value per line with [`PamHost::run`] here. An answer is requested when its prompt is
+//! shown, so that a test can read the code from the SMS first.
 
 mod answers;
 mod apart;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// The PAM codes that the design speaks of (`/usr/include/security/_pam_types.h`).
+/// The PAM codes that the module can return (`/usr/include/security/_pam_types.h`).
 pub mod code {
     pub const SUCCESS: i32 = 0;
     pub const SERVICE_ERR: i32 = 3;
@@ -46,7 +46,7 @@ pub mod code {
 /// `PAM_SILENT`, as sudo passes it.
 pub const SILENT: i32 = 0x8000;
 
-/// What stands in front of the person.
+/// A message on the user's screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub style: Style,
@@ -55,27 +55,27 @@ pub struct Message {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// A prompt whose answer is not shown.
+    /// A prompt without echo.
     Hidden,
-    /// A prompt whose answer is shown.
+    /// A prompt with echo.
     Shown,
     Error,
     Info,
 }
 
-/// What the person does with a prompt.
+/// What the host does with a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Text(String),
-    /// Bytes that may be no text; a NUL ends them, as in C.
+    /// Bytes that may not be UTF-8; a NUL ends them, as in C.
     Bytes(Vec<u8>),
-    /// A response without an answer in it.
+    /// A response whose answer is a null pointer.
     Null,
-    /// The application sets `PAM_USER` to the first, and answers with the second.
+    /// The host sets `PAM_USER` to the first, and answers with the second.
     Renamed(String, String),
     /// The conversation fails: `PAM_CONV_ERR`.
     HangUp,
-    /// The whole host is killed.
+    /// The host is killed.
     Die,
 }
 
@@ -91,12 +91,12 @@ impl From<String> for Answer {
     }
 }
 
-/// Where a run stands when it is looked at from outside; the host waits meanwhile.
+/// A point of a run at which the process can be observed; the host waits meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At<'m> {
-    /// Nothing has happened yet. Only in a host that [wipes](PamHost::wipes).
+    /// Before the first step. Only in a host that [wipes](PamHost::wipes).
     Start,
-    /// A prompt is there, and its answer is not.
+    /// A prompt is shown and not answered.
     Prompt(&'m Message),
     /// A step has ended with this code. Only in a host that wipes.
     Result(i32),
@@ -104,33 +104,33 @@ pub enum At<'m> {
     End,
 }
 
-/// Everything that can be seen of a run.
+/// The record of a run.
 #[derive(Clone, Debug)]
 pub struct Transcript {
     /// The host's process id.
     pub pid: u32,
     pub messages: Vec<Message>,
-    /// The PAM code of each step that has one, and how long it took.
+    /// The PAM code of each step that has one, and its duration.
     pub results: Vec<(i32, Duration)>,
-    /// `PAM_USER` and `PAM_AUTHTOK` at the end, where they are set.
+    /// `PAM_USER` at the end, if it is set.
     pub user: Option<String>,
     pub before: Snapshot,
     pub after: Snapshot,
-    /// What else the host has to say.
+    /// Further reports of the host.
     pub notes: Vec<Value>,
-    /// What came out on stdout beside the protocol, and on stderr: nothing should.
+    /// Output on stdout outside of the protocol, and on stderr: must be empty.
     pub stray: String,
-    /// The signal that killed the host.
+    /// The signal that ended the host.
     pub killed_by: Option<i32>,
 }
 
 impl Transcript {
-    /// The codes alone.
+    /// Returns the codes.
     pub fn codes(&self) -> Vec<i32> {
         self.results.iter().map(|(code, _)| *code).collect()
     }
 
-    /// The texts alone.
+    /// Returns the texts.
     pub fn texts(&self) -> Vec<&str> {
         self.messages
             .iter()
@@ -139,7 +139,7 @@ impl Transcript {
     }
 }
 
-/// A host to be run.
+/// Describes a host.
 #[derive(Clone, Debug)]
 pub struct PamHost {
     program: PathBuf,
@@ -153,7 +153,7 @@ pub struct PamHost {
 }
 
 impl PamHost {
-    /// A host for this service of the folder, or of `/etc/pam.d` when there is none.
+    /// Creates a host for a service of this directory, or of `/etc/pam.d` without one.
     pub fn new(service: &str, folder: Option<&Path>) -> Self {
         Self {
             program: this_program().to_owned(),
@@ -172,13 +172,13 @@ impl PamHost {
         self
     }
 
-    /// A PAM item: `rhost`, `ruser`, `tty`.
+    /// Sets a PAM item: `rhost`, `ruser`, `tty`.
     pub fn item(mut self, name: &str, value: &str) -> Self {
         self.request["items"][name] = json!(value);
         self
     }
 
-    /// An item that may be no text: one of those above, or `user`, `service`, `pam_env`.
+    /// Sets an item that may not be UTF-8: `rhost`, `ruser`, `tty`, `user`, `service`, `pam_env`.
     pub fn bytes(mut self, name: &str, value: &[u8]) -> Self {
         match name {
             "user" | "service" | "pam_env" => self.request[name] = json!(value),
@@ -187,49 +187,48 @@ impl PamHost {
         self
     }
 
-    /// A variable of the PAM environment, `NAME=value`: what sshd says through `SSH_AUTH_INFO_0`.
+    /// Sets a variable of the PAM environment, `NAME=value`, as sshd does with `SSH_AUTH_INFO_0`.
     pub fn pam_env(mut self, assignment: &str) -> Self {
         self.request["pam_env"] = json!(assignment);
         self
     }
 
-    /// Flags for every step, such as [`SILENT`].
+    /// Sets the flags of every step, such as [`SILENT`].
     pub fn flags(mut self, flags: i32) -> Self {
         self.request["flags"] = json!(flags);
         self
     }
 
-    /// What to do instead of one authenticate.
+    /// Sets the steps. The default is one `Authenticate`.
     pub fn steps(mut self, steps: &[Step]) -> Self {
         self.steps = steps.to_vec();
         self
     }
 
-    /// How the host treats its children, as some hosts do: it may `ignore` them (or with `no-wait`,
-    /// SA_NOCLDWAIT), `reap` them, `count` the signals of their ends, or `wait` for all of them whenever
-    /// something is shown.
+    /// Sets how the host handles SIGCHLD: `ignore` (SIG_IGN), `no-wait` (SA_NOCLDWAIT), `reap` (waits in the
+    /// handler), `count` (counts the signals), or `wait` (waits for all children at each message).
     pub fn sigchld(mut self, how: &str) -> Self {
         self.request["sigchld"] = json!(how);
         self
     }
 
-    /// A host that does not wait after a failure, whatever a module asks for.
+    /// Disables the delay after a failure (PAM_FAIL_DELAY).
     pub fn no_delay(mut self) -> Self {
         self.request["no_delay"] = json!(true);
         self
     }
 
-    /// A host that keeps no copy of what is answered: it goes from the pipe to where libpam gets it. It
-    /// waits after each step, to be looked at.
+    /// Makes the host keep no copy of an answer: it is read from the pipe into the memory that libpam gets.
+    /// The host waits after each step, so that its memory can be examined.
     pub fn wipes(mut self) -> Self {
         self.request["wipes"] = json!(true);
         self
     }
 
-    /// A peculiarity of the host's: `closed` (descriptors 0 to 2), `spread` (one at fs.nr_open, and the
-    /// limit there), `openssl` (its own, in the middle of a handshake), `marked` (it tells a
-    /// [tracer](crate::tracer) where its hook begins and ends, which is not where it talks to a person),
-    /// `subreaper` (orphans of its children become its own).
+    /// Gives the host a property: `closed` (descriptors 0 to 2 are closed), `spread` (a descriptor at
+    /// fs.nr_open, and the limit there), `openssl` (uses OpenSSL, and is in the middle of a handshake),
+    /// `marked` (marks the begin and end of the hook for a [tracer](crate::tracer), conversation excluded),
+    /// `subreaper` (adopts the orphans of its children).
     pub fn that_is(mut self, what: &str) -> Self {
         self.request[what] = json!(true);
         self
@@ -242,65 +241,65 @@ impl PamHost {
         self
     }
 
-    /// Runs the host from where everybody may reach it, and whatever lies over the repository.
+    /// Runs a copy of the host that every user can read, even if the repository is hidden by a mount.
     pub fn copied(mut self, world: &World) -> Self {
         world.host_program().clone_into(&mut self.program);
         self
     }
 
-    /// Runs the host as root whom this user started through a setuid program.
+    /// Runs the host as a setuid-root program that this user started.
     pub fn setuid_for(mut self, account: &Account) -> Self {
         self.real_uid = Some(account.uid);
         self
     }
 
-    /// The host's groups: the one it is in, as a setgid program's caller leaves it, and these besides.
+    /// Sets the host's gid and its supplementary groups.
     pub fn in_groups(mut self, group: u32, besides: &[u32]) -> Self {
         self.request["group"] = json!(group);
         self.request["groups"] = json!(besides);
         self
     }
 
-    /// Runs the host through this command line, which must `exec` what stands behind it.
+    /// Runs the host through a command, which must `exec` its last arguments.
     pub fn through(mut self, words: &[&str]) -> Self {
         self.through = words.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
-    /// A variable of the host's own environment.
+    /// Sets an environment variable of the host.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A resource limit, soft and hard, that the host inherits.
+    /// Sets a resource limit, soft and hard.
     pub fn limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
         self.limits.push((resource, value, Some(value)));
         self
     }
 
-    /// A soft limit, under the hard one there is.
+    /// Sets a soft limit; the hard limit stays.
     pub fn soft_limit(mut self, resource: rustix::process::Resource, value: u64) -> Self {
         let hard = rustix::process::getrlimit(resource).maximum;
         self.limits.push((resource, value, hard));
         self
     }
 
-    /// Runs it, with one answer for each prompt in turn. A prompt too many is hung up on.
+    /// Runs it with one answer for each prompt in turn. Further prompts get `PAM_CONV_ERR`.
     pub fn run_with(&self, answers: &[Answer]) -> Transcript {
         let mut answers = answers.iter().cloned();
         self.run(|_| answers.next().unwrap_or(Answer::HangUp))
     }
 
-    /// Runs it; `person` sees each prompt and answers it.
-    pub fn run(&self, person: impl FnMut(&Message) -> Answer) -> Transcript {
-        self.run_watched(person, |_, _| {})
+    /// Runs it; `answer` is called with each prompt.
+    pub fn run(&self, answer: impl FnMut(&Message) -> Answer) -> Transcript {
+        self.run_watched(answer, |_, _| {})
     }
 
-    /// The same, where somebody looks at the process whenever it waits.
+    /// As [`Self::run`]; `watch` is called whenever the process waits.
     pub fn run_watched(
         &self,
-        mut person: impl FnMut(&Message) -> Answer,
+        mut answer: impl FnMut(&Message) -> Answer,
         mut watch: impl FnMut(At, u32),
     ) -> Transcript {
         let wipes = self.request["wipes"] == true;
@@ -309,9 +308,9 @@ impl PamHost {
         let mut stdout = BufReader::new(child.stdout.take().expect("the host's stdout"));
         let mut stderr = child.stderr.take().expect("the host's stderr");
         let errors = std::thread::spawn(move || {
-            let mut said = Vec::new();
-            let _ = stderr.read_to_end(&mut said);
-            String::from_utf8_lossy(&said).into_owned()
+            let mut output = Vec::new();
+            let _ = stderr.read_to_end(&mut output);
+            String::from_utf8_lossy(&output).into_owned()
         });
         let mut request = self.request.clone();
         request["steps"] = self.steps.iter().map(Step::json).collect();
@@ -338,16 +337,16 @@ impl PamHost {
             match serde_json::from_slice::<Value>(&line) {
                 Ok(event) => {
                     let pid = child.id();
-                    let answer = transcript.take(&event, |message| {
+                    let reply = transcript.take(&event, |message| {
                         watch(At::Prompt(message), pid);
-                        person(message)
+                        answer(message)
                     });
-                    match answer {
+                    match reply {
                         Some(Answer::Die) => {
                             let _ = child.kill();
                         }
-                        Some(answer) => {
-                            let _ = stdin.write_all(&answers::encode(&answer, wipes));
+                        Some(reply) => {
+                            let _ = stdin.write_all(&answers::encode(&reply, wipes));
                         }
                         None => {
                             if let (Some(at), true) = (At::of(&event), wipes) {
@@ -394,7 +393,7 @@ impl PamHost {
             command.uid(uid).gid(gid);
         }
         let limits = self.limits.clone();
-        // SAFETY: between fork and exec one system call a limit is made, and nothing else.
+        // SAFETY: between fork and exec there is one system call per limit, and nothing else.
         unsafe {
             command.pre_exec(move || {
                 for (resource, value, hard) in &limits {
@@ -424,14 +423,14 @@ impl At<'_> {
 }
 
 impl Transcript {
-    /// Notes what the host says; an answer when it asks.
+    /// Records an event of the host; returns an answer if it is a prompt.
     fn take(
         &mut self,
         event: &Value,
-        mut person: impl FnMut(&Message) -> Answer,
+        mut answer: impl FnMut(&Message) -> Answer,
     ) -> Option<Answer> {
         if let Some(text) = event["message"].as_str() {
-            let (style, asks) = match event["style"].as_i64() {
+            let (style, is_prompt) = match event["style"].as_i64() {
                 Some(1) => (Style::Hidden, true),
                 Some(2) => (Style::Shown, true),
                 Some(3) => (Style::Error, false),
@@ -441,7 +440,7 @@ impl Transcript {
                 style,
                 text: text.to_owned(),
             };
-            let answer = asks.then(|| person(&message));
+            let answer = is_prompt.then(|| answer(&message));
             self.messages.push(message);
             return answer;
         }

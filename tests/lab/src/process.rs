@@ -1,4 +1,5 @@
-//! Programs the lab runs: servers stopped by their own pid, tools whose failure is told in full.
+//! Programs that the tests run: servers, which are stopped by their pid, and tools, whose output is part of the
+//! panic message if they fail.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -8,10 +9,10 @@ use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The servers that run now, for [`stop_all`].
+/// The running servers, for [`stop_all`].
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// A server we started. Dropped, it is asked to stop, waited for, and killed if it does not.
+/// A server. Dropping it sends SIGTERM, waits, and kills it if it does not exit.
 #[derive(Debug)]
 pub struct Server {
     name: String,
@@ -20,7 +21,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command` with everything it says going to the file `output`.
+    /// Starts `command`; its output goes to the file `output`.
     pub fn start(name: &str, command: &mut Command, output: &Path) -> Self {
         let file = File::create(output)
             .unwrap_or_else(|e| panic!("cannot write {}: {e}", output.display()));
@@ -45,12 +46,12 @@ impl Server {
         self.child.id()
     }
 
-    /// Everything the server has said so far.
+    /// Returns the output so far.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
     }
 
-    /// Waits until `ready` says so. A server that ends or is late takes the test with it, with its output.
+    /// Waits until `ready` returns true. Panics with the server's output if it exits or the time is over.
     pub fn wait_until(&mut self, timeout: Duration, mut ready: impl FnMut() -> bool) {
         let until = Instant::now() + timeout;
         while !ready() {
@@ -71,10 +72,10 @@ impl Server {
         }
     }
 
-    /// Asks the server to stop and waits for it.
+    /// Stops the server.
     pub fn stop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            ask_to_stop(self.child.id());
+            terminate(self.child.id());
             let until = Instant::now() + Duration::from_secs(3);
             while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
                 thread::sleep(Duration::from_millis(5));
@@ -87,14 +88,14 @@ impl Server {
     }
 }
 
-/// Asks every server that still runs to stop: for a process that is about to end without dropping them.
+/// Sends SIGTERM to all running servers, for a process that is about to exit without dropping them.
 pub fn stop_all() {
     for pid in RUNNING.lock().expect("the servers").drain(..) {
-        ask_to_stop(pid);
+        terminate(pid);
     }
 }
 
-fn ask_to_stop(pid: u32) {
+fn terminate(pid: u32) {
     use rustix::process::{Pid, Signal, kill_process};
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);
@@ -107,38 +108,38 @@ impl Drop for Server {
     }
 }
 
-/// Runs a tool to its end and returns what it wrote. A failure is a panic with all it said.
+/// Runs a tool and returns its stdout. Panics with all of its output if it fails.
 pub fn run(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
-        "{command:?} failed ({}):\n{said}{}",
+        "{command:?} failed ({}):\n{output_text}{}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    said
+    output_text
 }
 
-/// The path of this very program.
+/// Returns the path of this program.
 ///
-/// Asked for the first time before the mount namespace changes: in a chroot the kernel gives another
-/// path afterwards.
+/// The first call must be before the mount namespace changes: in a chroot the kernel returns another path
+/// afterwards.
 pub fn this_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| std::env::current_exe().expect("the path of this program"))
 }
 
-/// The path of a program, searched in the system folders and `PATH` (an ordinary user's often lacks
-/// sbin).
+/// Returns the path of a program, searched in the system directories and `PATH`, which for an ordinary user
+/// often lacks sbin.
 pub fn program(name: &str) -> PathBuf {
     found(&[name])
 }
 
-/// The first of these programs that is there: what goes by different names.
+/// Returns the first of these programs that exists: a program may have different names.
 pub fn found(names: &[&str]) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = [

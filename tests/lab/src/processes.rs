@@ -1,14 +1,14 @@
-//! Processes of others, as `/proc` shows them.
+//! The processes of this machine, read from `/proc`.
 #![forbid(unsafe_code)]
 
 use std::fs::{metadata, read, read_dir, read_to_string};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The command line that the module gives its helper.
+/// The command line of the helper.
 const HELPER: &[u8] = b"sms-otp-helper\0";
 
-/// All that there are.
+/// Returns all processes.
 pub fn all() -> Vec<u32> {
     let entries = read_dir("/proc").expect("/proc").flatten();
     entries
@@ -16,7 +16,7 @@ pub fn all() -> Vec<u32> {
         .collect()
 }
 
-/// The children of all threads of a process.
+/// Returns the children of all threads of a process.
 pub fn children(of: u32) -> Vec<u32> {
     let tasks = read_dir(format!("/proc/{of}/task")).into_iter().flatten();
     let lists = tasks.flatten().map(|task| task.path().join("children"));
@@ -25,14 +25,14 @@ pub fn children(of: u32) -> Vec<u32> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-/// Its parent.
+/// Returns its parent.
 pub fn parent(of: u32) -> Option<u32> {
     let status = read_to_string(format!("/proc/{of}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
     line.trim().parse().ok()
 }
 
-/// The letter of its state (proc_pid_stat(5)).
+/// Returns the letter of its state (proc_pid_stat(5)).
 pub fn state(of: u32) -> Option<char> {
     let stat = read_to_string(format!("/proc/{of}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
@@ -43,7 +43,7 @@ pub fn is_helper(pid: u32) -> bool {
     read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words == HELPER)
 }
 
-/// The helper of a host process, behind the intermediate process, and that one.
+/// Returns the helper of a host process and its intermediate process.
 pub fn helper_of(host: u32) -> Option<(u32, u32)> {
     let each = children(host).into_iter().flat_map(|intermediate| {
         let below = children(intermediate).into_iter();

@@ -1,4 +1,4 @@
-//! What is under test: the module, the helper and the command, as a release builds them.
+//! The product under test: module, helper and command, built as for a release.
 #![forbid(unsafe_code)]
 
 use crate::scratch::{Scratch, copy_program, set_mode};
@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const MODULE: &str = "libpam_sms_otp.so";
-/// Its name once installed: libpam logs a module's lines under its file's name.
+/// Its installed name: libpam logs the lines of a module under its file name.
 const INSTALLED: &str = "pam_sms_otp.so";
 const HELPER: &str = "sms-otp-helper";
 const COMMAND: &str = "sms-otp";
 
-/// Copies of the built files, in a folder that root alone may write to: what the module trusts must lie
-/// so, and the repository need not.
+/// Copies of the built files in a directory that only root may write to. The module requires that of its
+/// files, and the repository may be writable by others.
 #[derive(Debug)]
 pub struct Product {
     folder: Scratch,
 }
 
 impl Product {
-    /// Where the release is, built now if cargo is at hand: tests of yesterday's build prove nothing.
-    /// `LAB_PRODUCT` names another folder to take it from.
+    /// Returns the directory of the built files. Builds them first if cargo runs this program, so that no
+    /// old build is tested. `LAB_PRODUCT` names another directory.
     ///
-    /// The error says what is missing.
+    /// # Errors
+    /// What is missing.
     pub fn find() -> Result<PathBuf, String> {
         if let Some(folder) = std::env::var_os("LAB_PRODUCT") {
             return complete(PathBuf::from(folder));
@@ -32,7 +33,7 @@ impl Product {
         let target = program
             .ancestors()
             .find(|folder| is_target(folder))
-            .ok_or("this program does not lie in a target folder: set LAB_PRODUCT")?;
+            .ok_or("this program is not in a target directory: set LAB_PRODUCT")?;
         if let Some(cargo) = std::env::var_os("CARGO") {
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
             let built = Command::new(cargo)
@@ -56,7 +57,7 @@ impl Product {
         complete(target.join("release"))
     }
 
-    /// Takes copies from the folder that [`Product::find`] found.
+    /// Copies the files from the directory that [`Product::find`] returned.
     pub fn take(from: &Path) -> Self {
         let folder = Scratch::new("product");
         for (name, installed) in [(MODULE, INSTALLED), (HELPER, HELPER), (COMMAND, COMMAND)] {
@@ -79,12 +80,12 @@ impl Product {
         self.folder.join(COMMAND)
     }
 
-    /// The module and its first arguments, for a line of a PAM stack.
+    /// Returns the module and its first arguments, for a line of a PAM stack.
     pub fn line(&self, settings: &Path) -> String {
         self.line_with(settings, &self.helper())
     }
 
-    /// The same with another helper.
+    /// As [`Self::line`], with another helper.
     pub fn line_with(&self, settings: &Path, helper: &Path) -> String {
         format!(
             "{} config={} helper={}",
@@ -107,8 +108,8 @@ fn complete(folder: PathBuf) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// cargo marks a target folder with the first file where it made the folder itself, and keeps the
-/// second in any.
+/// Whether a directory is a target directory: cargo writes the first file if it created the directory
+/// itself, and the second into all.
 fn is_target(folder: &Path) -> bool {
     ["CACHEDIR.TAG", ".rustc_info.json"]
         .iter()

@@ -1,4 +1,4 @@
-//! A terminal with a program on it: what a person at a keyboard sees and types.
+//! A pseudoterminal with a program on it: what a user sees and types.
 
 use crate::world::Account;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,16 +14,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long [`Pty::expect`] waits: a login on a busy machine takes its time.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long [`Pty::expect`] waits: enough for a login on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A program on a terminal of its own. Dropped, the program is killed.
+/// A program on a terminal of its own. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Pty {
     child: Child,
     master: Arc<OwnedFd>,
     seen: Arc<Seen>,
-    /// Up to where [`Pty::expect`] has read.
+    /// The end of the text that [`Pty::expect`] has returned.
     cursor: usize,
 }
 
@@ -31,7 +31,7 @@ pub struct Pty {
 struct Seen {
     bytes: Mutex<Vec<u8>>,
     more: Condvar,
-    /// The program and all its children have let go of the terminal.
+    /// The program and all its children have closed the terminal.
     closed: AtomicBool,
     stop: AtomicBool,
 }
@@ -43,13 +43,13 @@ impl Seen {
 }
 
 impl Pty {
-    /// Starts the command on a new terminal, as us.
+    /// Starts a command on a new terminal, as the current user.
     pub fn spawn(command: &mut Command) -> Self {
         Self::start(command, None)
     }
 
-    /// Starts the command on a new terminal, as this user in his home, with nothing in the environment
-    /// but what the command brings and what a login would set.
+    /// Starts a command on a new terminal, as this user in their home directory. Its environment is that of
+    /// the command and the variables that a login sets.
     pub fn spawn_as(command: &mut Command, account: &Account) -> Self {
         command
             .uid(account.uid)
@@ -84,14 +84,13 @@ impl Pty {
         let copy = || Stdio::from(slave.try_clone().expect("a second handle on the terminal"));
         command.stdin(copy()).stdout(copy()).stderr(copy());
         command.env("TERM", "dumb").env("LC_ALL", "C");
-        // SAFETY: between fork and exec only system calls are made, and all of them are
-        // async-signal-safe.
+        // SAFETY: between fork and exec only async-signal-safe system calls are made.
         unsafe {
             command.pre_exec(|| {
                 rustix::process::setsid()?;
-                // A shell that put us into the background has made us ignore Ctrl-C.
+                // A shell that started this process in the background has set SIGINT to be ignored.
                 for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGHUP] {
-                    // SAFETY: setting a disposition touches no memory of ours.
+                    // SAFETY: setting a disposition touches no memory of this program.
                     libc::signal(signal, libc::SIG_DFL);
                 }
                 // SAFETY: the ioctl takes an integer; descriptor 0 is the terminal.
@@ -105,7 +104,7 @@ impl Pty {
         let child = command
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
-        // The command keeps our ends of the terminal otherwise.
+        // Otherwise the command would own copies of the terminal's descriptors.
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -122,13 +121,13 @@ impl Pty {
         }
     }
 
-    /// Waits until the screen shows this text behind what was expected before, and returns what came
-    /// up to its end. A line of a terminal ends with `\r\n`; what is returned has `\n` alone.
+    /// Waits until the screen shows this text after the last expected one, and returns the output up to its
+    /// end. The `\r\n` of a terminal is returned as `\n`.
     pub fn expect(&mut self, text: &str) -> String {
-        self.expect_one_of(&[text], PATIENCE).1
+        self.expect_one_of(&[text], TIMEOUT).1
     }
 
-    /// Waits for the first of these texts to appear; which one it was, and what came up to its end.
+    /// Waits for the first of these texts; returns its index and the output up to its end.
     pub fn expect_one_of(&mut self, texts: &[&str], timeout: Duration) -> (usize, String) {
         self.look_for(texts, timeout).unwrap_or_else(|| {
             panic!(
@@ -138,7 +137,7 @@ impl Pty {
         })
     }
 
-    /// Whether one of these texts appears in this time.
+    /// As [`Self::expect_one_of`], `None` if none of them appears in this time.
     pub fn look_for(&mut self, texts: &[&str], timeout: Duration) -> Option<(usize, String)> {
         let until = Instant::now() + timeout;
         let mut bytes = self.seen.lock();
@@ -181,14 +180,14 @@ impl Pty {
         }
     }
 
-    /// Ctrl-C, as fast as a person is: sudo prompts first and reads then, and a signal that comes
-    /// between is lost on it (its handler returns, the read begins).
+    /// Types Ctrl-C, with the delay of a user: sudo writes its prompt before it reads, and a signal between
+    /// the two has no effect on it.
     pub fn interrupt(&self) {
         thread::sleep(Duration::from_millis(500));
         self.type_bytes(b"\x03");
     }
 
-    /// Everything the screen has shown.
+    /// Returns everything the screen has shown.
     pub fn screen(&self) -> String {
         readable(&self.seen.lock())
     }
@@ -197,18 +196,22 @@ impl Pty {
         self.child.id()
     }
 
-    /// Waits for the program's end and for the last of what it wrote.
+    /// Waits for the program's exit and its remaining output.
     pub fn wait(&mut self) -> ExitStatus {
-        self.wait_within(PATIENCE)
-            .unwrap_or_else(|| panic!("the program goes on; the screen shows\n{}", self.screen()))
+        self.wait_within(TIMEOUT).unwrap_or_else(|| {
+            panic!(
+                "the program does not exit; the screen shows\n{}",
+                self.screen()
+            )
+        })
     }
 
-    /// The same, for a test that wants to see it hang.
+    /// As [`Self::wait`], `None` if it does not exit in this time.
     pub fn wait_within(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + timeout;
         loop {
             if let Some(status) = self.child.try_wait().expect("the program's status") {
-                // Children may hold the terminal for longer: a second is enough for what is left.
+                // Children may keep the terminal open for longer: a second is enough for the remaining output.
                 let last = Instant::now() + Duration::from_secs(1);
                 while !self.seen.closed.load(Ordering::SeqCst) && Instant::now() < last {
                     thread::sleep(Duration::from_millis(2));
@@ -231,10 +234,9 @@ impl Drop for Pty {
     }
 }
 
-/// Reads the terminal until nobody is on it any more.
+/// Reads the terminal until all its users have closed it.
 ///
-/// `login` hangs the terminal up and opens it again (vhangup(2)): for a moment nobody is on it, so only
-/// what lasts counts as the end.
+/// `login` closes the terminal and opens it again (vhangup(2)), so only a state that lasts counts as the end.
 fn read_all(master: &OwnedFd, seen: &Seen) {
     let mut silent = 0;
     let mut buffer = [0; 4096];
@@ -265,7 +267,7 @@ fn read_all(master: &OwnedFd, seen: &Seen) {
     seen.more.notify_all();
 }
 
-/// The end of the first `needle` in `hay`.
+/// Returns the end of the first `needle` in `hay`.
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     let at = hay
         .windows(needle.len().max(1))

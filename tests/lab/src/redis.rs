@@ -1,4 +1,4 @@
-//! Real Redis (or Valkey) servers with scratch state, on loopback: one alone, replicas, Sentinels,
+//! Real Redis (or Valkey) servers with temporary data, on loopback: a single one, replicas, Sentinels,
 //! a cluster.
 #![forbid(unsafe_code)]
 
@@ -10,36 +10,36 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A running server. Dropped, it is gone with all that it knew.
+/// A running server. Dropping it stops it and removes its data.
 #[derive(Debug)]
 pub struct Redis {
-    // Stopped before its folder goes.
+    // Stopped before its directory is removed.
     server: Server,
     folder: Scratch,
     port: u16,
     tls_port: Option<u16>,
 }
 
-/// How a server is to be.
+/// Options of a server.
 #[derive(Debug, Default)]
-pub struct Manner<'a> {
+pub struct Options<'a> {
     /// Lines for `redis.conf`.
     pub lines: &'a [String],
-    /// An ACL file's content. None: everybody may do everything.
+    /// The content of the ACL file. `None`: all clients may run all commands.
     pub users: Option<&'a str>,
-    /// A port for TLS too, with this certificate.
+    /// Adds a TLS port with this certificate.
     pub tls: Option<(&'a Certs, Identity)>,
-    /// Watches others.
+    /// Starts it as a Sentinel.
     pub sentinel: bool,
 }
 
 impl Redis {
-    /// One that lets everybody do everything, in the clear.
+    /// Starts one without ACL and TLS.
     pub fn start() -> Self {
-        Self::start_as(&Manner::default())
+        Self::start_as(&Options::default())
     }
 
-    pub fn start_as(manner: &Manner<'_>) -> Self {
+    pub fn start_as(options: &Options<'_>) -> Self {
         let folder = Scratch::new("redis");
         let port = free_port();
         let mut lines = vec![
@@ -49,8 +49,8 @@ impl Redis {
             "daemonize no".to_owned(),
             "loglevel notice".to_owned(),
         ];
-        if !manner.sentinel {
-            // Nothing on disk, replicas at once.
+        if !options.sentinel {
+            // No persistence, and replication without delay.
             lines.extend(
                 [
                     "save \"\"",
@@ -61,11 +61,11 @@ impl Redis {
                 .map(str::to_owned),
             );
         }
-        if let Some(users) = manner.users {
+        if let Some(users) = options.users {
             let path = folder.write("users.acl", 0o600, users);
             lines.push(format!("aclfile {}", path.display()));
         }
-        let tls_port = manner.tls.map(|(certs, identity)| {
+        let tls_port = options.tls.map(|(certs, identity)| {
             let (port, cert) = (free_port(), certs.server(identity));
             lines.push(format!("tls-port {port}"));
             lines.push(format!("tls-cert-file {}", cert.cert.display()));
@@ -74,11 +74,11 @@ impl Redis {
             lines.push("tls-auth-clients no".to_owned());
             port
         });
-        lines.extend_from_slice(manner.lines);
+        lines.extend_from_slice(options.lines);
         let conf = folder.write("redis.conf", 0o600, lines.join("\n") + "\n");
         let mut command = Command::new(redis_server());
         command.arg(&conf);
-        if manner.sentinel {
+        if options.sentinel {
             command.arg("--sentinel");
         }
         let mut server = Server::start("redis", &mut command, &folder.join("redis.log"));
@@ -95,15 +95,15 @@ impl Redis {
         }
     }
 
-    /// One that follows a master, and has caught up with it.
+    /// Starts a replica and waits until it is in sync.
     pub fn replica_of(master: &Self) -> Self {
         let line = format!("replicaof 127.0.0.1 {}", master.port);
-        let replica = Self::start_as(&Manner {
+        let replica = Self::start_as(&Options {
             lines: &[line],
-            ..Manner::default()
+            ..Options::default()
         });
-        // A link that is up is not enough: what is written goes out from the replica's first
-        // acknowledgement on, which may be a second later.
+        // A connected replica is not enough: writes are replicated from its first acknowledgement on, which
+        // may be a second later.
         master.ask(&["SET", "lab", "in step"]);
         replica.until("a replica in step", || {
             replica.ask(&["GET", "lab"]).trim() == "in step"
@@ -112,17 +112,17 @@ impl Redis {
         replica
     }
 
-    /// A Sentinel that knows this master by the name `lab`, and decides alone.
+    /// Starts a Sentinel for this master, named `lab`, with a quorum of one.
     pub fn sentinel_of(master: &Self, replicas: usize) -> Self {
         let lines = [
             format!("sentinel monitor lab 127.0.0.1 {} 1", master.port),
             "sentinel down-after-milliseconds lab 400".to_owned(),
             "sentinel failover-timeout lab 2000".to_owned(),
         ];
-        let sentinel = Self::start_as(&Manner {
+        let sentinel = Self::start_as(&Options {
             lines: &lines,
             sentinel: true,
-            ..Manner::default()
+            ..Options::default()
         });
         let known = format!("slaves={replicas},");
         sentinel.until("a Sentinel that knows the replicas", || {
@@ -131,7 +131,7 @@ impl Redis {
         sentinel
     }
 
-    /// Three masters without replicas that share the slots.
+    /// Starts three masters without replicas that share the slots.
     pub fn cluster() -> Vec<Self> {
         let nodes: Vec<Self> = (0..3).map(|_| Self::node(None)).collect();
         let all = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
@@ -144,22 +144,22 @@ impl Redis {
         nodes
     }
 
-    /// A cluster's node before it has joined one: it answers that the cluster is down.
+    /// Starts a node that belongs to no cluster: it returns CLUSTERDOWN.
     pub fn node(tls: Option<(&Certs, Identity)>) -> Self {
-        // Its bus would be at its port and 10000, which need not be a port.
+        // The default port of its bus is its port plus 10000, which may exceed 65535.
         let lines = [
             "cluster-enabled yes".to_owned(),
             format!("cluster-port {}", free_port()),
             "cluster-node-timeout 2000".to_owned(),
         ];
-        Self::start_as(&Manner {
+        Self::start_as(&Options {
             lines: &lines,
             tls,
-            ..Manner::default()
+            ..Options::default()
         })
     }
 
-    /// Makes this node a cluster by itself.
+    /// Makes this node a cluster of one.
     pub fn take_all_slots(&self) {
         self.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
         self.until_whole();
@@ -175,7 +175,7 @@ impl Redis {
         self.port
     }
 
-    /// Where TLS is spoken.
+    /// Returns the TLS port.
     pub fn tls_port(&self) -> u16 {
         self.tls_port.expect("a server with TLS")
     }
@@ -184,17 +184,17 @@ impl Redis {
         self.server.pid()
     }
 
-    /// Runs a command in the clear, as the default user.
+    /// Runs a command without TLS, as the default user.
     pub fn ask(&self, words: &[&str]) -> String {
         run(Command::new(redis_cli())
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(words))
     }
 
-    /// Waits until this is so.
-    pub fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
+    /// Waits until a condition is true.
+    pub fn until(&self, what: &str, mut is_true: impl FnMut() -> bool) {
         let end = Instant::now() + Duration::from_secs(20);
-        while !so() {
+        while !is_true() {
             assert!(Instant::now() < end, "no {what}:\n{}", self.server.output());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -221,7 +221,7 @@ fn redis_cli() -> PathBuf {
     found(&["redis-cli", "valkey-cli"])
 }
 
-/// A port that is free now. Somebody may take it before the server does, which then says so.
+/// Returns a port that is free now. If another process takes it first, the server reports that.
 fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on 127.0.0.1");
     listener.local_addr().expect("the port's address").port()

@@ -1,11 +1,11 @@
-//! Measured times: whether two kinds of them can be told apart, and how they look.
+//! Statistics of measured times: whether two samples can be distinguished, and histograms.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Kolmogorov and Smirnov's distance of two samples: the most by which the share of those below any
-/// time differs. 0: the same; 1: one look tells them apart.
+/// Returns the Kolmogorov-Smirnov distance of two samples: the largest difference of their cumulative
+/// distributions. 0: no difference; 1: a single value distinguishes them.
 pub fn distance(one: &[Duration], other: &[Duration]) -> f64 {
     let below = |times: &[Duration], limit: Duration| {
         let count = times.iter().filter(|time| **time <= limit).count();
@@ -17,8 +17,9 @@ pub fn distance(one: &[Duration], other: &[Duration]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// The distance that two samples of one kind, of so many each, reach by chance once in a million.
-pub fn by_chance(one: usize, other: usize) -> f64 {
+/// Returns the distance that two samples of the same distribution, of these sizes, exceed with a
+/// probability of one in a million.
+pub fn chance_distance(one: usize, other: usize) -> f64 {
     // sqrt(-ln(p / 2) / 2) for p = 1e-6, times sqrt((n + m) / nm).
     2.694 * share(one + other, one * other).sqrt()
 }
@@ -28,15 +29,15 @@ fn share(count: usize, of: usize) -> f64 {
     number(count) / number(of)
 }
 
-/// The time below which so many of a hundred are.
+/// Returns a percentile.
 pub fn percentile(times: &[Duration], percent: usize) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
-/// A line of text for each kind: how many are in each of 40 equal steps from the least to the most of
-/// all kinds, from blank to `@`.
+/// Draws a line of text for each sample: the counts in 40 equal steps between the smallest and the largest
+/// time of all samples, from blank to `@`.
 pub fn histogram(kinds: &[(String, Vec<Duration>)]) -> String {
     const STEPS: usize = 40;
     const SHADES: &[u8] = b" .:-=+*#%@";
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_are_what_they_are() {
+    fn distances() {
         let near = |one: f64, other: f64| (one - other).abs() < 1e-9;
         assert!(near(distance(&times(0..10), &times(0..10)), 0.0));
         assert!(near(distance(&times(0..10), &times(20..30)), 1.0));
@@ -84,21 +85,24 @@ mod tests {
             distance(&times([1, 1, 1, 1]), &times([1, 1, 1, 9])),
             0.25
         ));
-        // A table has 0.6 for n = m = 20 at p = 1e-3 and more for less; 1e-6 lies beyond that.
-        assert!((0.84..0.86).contains(&by_chance(20, 20)));
-        assert!(by_chance(10, 40) < 1.0, "ten can be told from forty");
+        // Published tables give 0.6 for n = m = 20 at p = 1e-3; for 1e-6 the value is larger.
+        assert!((0.84..0.86).contains(&chance_distance(20, 20)));
+        assert!(
+            chance_distance(10, 40) < 1.0,
+            "ten can be distinguished from forty"
+        );
     }
 
     #[test]
-    fn a_picture_has_a_line_for_each() {
+    fn a_histogram_has_a_line_for_each_sample() {
         let kinds = [
             ("a".to_owned(), times(0..40)),
             ("bb".to_owned(), times([0])),
         ];
-        let picture = histogram(&kinds);
-        assert_eq!(picture.lines().count(), 3, "{picture}");
-        assert!(picture.starts_with("a  |@@@"), "{picture}");
-        assert!(picture.contains("bb |@   "), "{picture}");
+        let text = histogram(&kinds);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.starts_with("a  |@@@"), "{text}");
+        assert!(text.contains("bb |@   "), "{text}");
         assert_eq!(percentile(&kinds[0].1, 50), Duration::from_millis(19));
     }
 }

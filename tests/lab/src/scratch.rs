@@ -1,4 +1,4 @@
-//! A folder that is gone afterwards.
+//! Temporary directories.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The folders that are there now, for [`remove_all`].
+/// The existing directories, for [`remove_all`].
 static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A folder of our own below the temporary folder, removed with all that is in it when dropped.
+/// A directory below the temporary directory. It is removed with its content when dropped.
 ///
-/// It is 0755: what the module trusts must not be writable by others, and what it starts under
-/// another user must be able to reach its files.
+/// Its mode is 0755: the module requires that its files are not writable by others, and a program that
+/// runs as another user must be able to read its files.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
@@ -24,7 +24,7 @@ impl Scratch {
         Self::below(&std::env::temp_dir(), name)
     }
 
-    /// The same below another folder: on a disk, or in memory.
+    /// Creates one below another directory: on a disk, or in memory.
     pub fn below(folder: &Path, name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let serial = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -39,19 +39,19 @@ impl Scratch {
         &self.path
     }
 
-    /// The path of a file or folder in here, made or not.
+    /// Returns the path of a file or directory in it, which may not exist.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Makes a folder, and those above it.
+    /// Creates a directory and its parents.
     pub fn folder(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.join(name);
         fs::create_dir_all(&path).unwrap_or_else(|e| panic!("cannot make {}: {e}", path.display()));
         path
     }
 
-    /// Writes a file with exactly this mode, whatever the umask.
+    /// Writes a file with exactly this mode, independent of the umask.
     pub fn write(&self, name: impl AsRef<Path>, mode: u32, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.join(name);
         write(&path, mode, content);
@@ -68,22 +68,22 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes every folder that is still there: for a process that is about to end without dropping them.
+/// Removes all existing directories, for a process that is about to exit without dropping them.
 pub fn remove_all() {
-    // The first one made may hold the others.
+    // The first one may contain the others.
     for path in LIVE.lock().expect("the folders").drain(..).rev() {
         remove(&path);
     }
 }
 
 fn remove(path: &Path) {
-    // A folder that is a private file system is empty below it.
+    // If a file system is mounted on it, the directory itself is empty.
     let _ = rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH);
-    // What cannot be removed stays below the temporary folder: no reason to fail a test.
+    // A file that cannot be removed stays in the temporary directory; that is no reason to fail a test.
     let _ = fs::remove_dir_all(path);
 }
 
-/// Writes a file with exactly this mode, whatever the umask.
+/// Writes a file with exactly this mode, independent of the umask.
 pub fn write(path: &Path, mode: u32, content: impl AsRef<[u8]>) {
     fs::write(path, content).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
     set_mode(path, mode);
@@ -94,8 +94,8 @@ pub fn set_mode(path: &Path, mode: u32) {
         .unwrap_or_else(|e| panic!("cannot chmod {}: {e}", path.display()));
 }
 
-/// Copies a program that is going to be run. Another process does it: a thread of ours that forks
-/// while the copy is open for writing would keep it busy, and `exec` refuses it then (ETXTBSY).
+/// Copies a program that is going to be run. Another process copies it: if a thread of this process forked
+/// while the copy is open for writing, the child would hold it open, and `exec` would fail (ETXTBSY).
 pub fn copy_program(from: &Path, to: &Path) {
     crate::process::run(std::process::Command::new("cp").arg("--").args([from, to]));
 }

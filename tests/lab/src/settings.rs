@@ -1,4 +1,4 @@
-//! Settings files for the module, starting from one that works.
+//! Settings files for the module. Each is a valid file with changes.
 #![forbid(unsafe_code)]
 
 use crate::certs::Certs;
@@ -16,8 +16,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for this directory and this Twilio. Nobody waits between two SMS, and people share
-    /// phones without getting in each other's way; everything else is at its default.
+    /// Returns settings for this directory and this Twilio. There is no pause between two SMS, and the limit
+    /// per phone is high, so that users can share a phone; everything else has its default.
     pub fn for_lab(certs: &Certs, slapd: &Slapd, twilio: &Twilio) -> Self {
         let account = twilio.account();
         let ca = certs.ca().display().to_string();
@@ -36,13 +36,13 @@ impl Settings {
             .text("limits.pause", "0s")
     }
 
-    /// Sets `section.key` to a value written as TOML.
+    /// Sets `section.key` to a value in TOML.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.values.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// Sets `section.key` to a text.
+    /// Sets `section.key` to a string.
     pub fn text(self, key: &str, value: &str) -> Self {
         let value = quoted(value);
         self.set(key, &value)
@@ -61,13 +61,13 @@ impl Settings {
         text
     }
 
-    /// Writes the file as root would: nobody else reads it.
+    /// Writes the file with mode 0600.
     pub fn write(&self, path: &Path) {
         scratch::write(path, 0o600, self.toml());
     }
 }
 
-/// A basic string of TOML.
+/// Encodes a basic string of TOML.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! A real slapd with scratch state, on loopback and on a socket of its own.
+//! A real slapd with temporary data, on loopback and on a local socket.
 #![forbid(unsafe_code)]
 
 mod person;
@@ -18,7 +18,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// The base of everything in the directory.
+/// The suffix of the directory.
 pub const SUFFIX: &str = "dc=example,dc=org";
 
 const ROOT_PASSWORD: &str = "lab-root";
@@ -26,9 +26,9 @@ const ROOT_PASSWORD: &str = "lab-root";
 /// A running slapd.
 #[derive(Debug)]
 pub struct Slapd {
-    // Stopped before its folder goes.
+    // Stopped before its directory is removed.
     server: Server,
-    /// What it wrote before it was last restarted.
+    /// Its output before the last restart.
     earlier: String,
     folder: Scratch,
     tls_port: u16,
@@ -41,32 +41,32 @@ impl Slapd {
     pub const BIND_DN: &str = "cn=pam,dc=example,dc=org";
     pub const BIND_PASSWORD: &str = "pam-service-password";
 
-    /// A directory with a certificate that clients believe.
+    /// Starts a directory with a certificate that clients accept.
     pub fn start(certs: &Certs) -> Self {
         Self::start_as(certs, Identity::Good)
     }
 
-    /// A directory with this certificate.
+    /// Starts a directory with this certificate.
     pub fn start_as(certs: &Certs, identity: Identity) -> Self {
         Self::launch(certs, identity, "", "")
     }
 
-    /// A directory that many people are in from the start: entries in LDIF.
-    pub fn start_with(certs: &Certs, people: &str) -> Self {
-        Self::launch(certs, Identity::Good, "", people)
+    /// Starts a directory with further entries in LDIF.
+    pub fn start_with(certs: &Certs, entries: &str) -> Self {
+        Self::launch(certs, Identity::Good, "", entries)
     }
 
-    /// A directory that tells password trouble the way Netscape's did
-    /// (controls 2.16.840.1.113730.3.4.4 and .5).
+    /// Starts a directory that reports password states with Netscape's controls
+    /// (2.16.840.1.113730.3.4.4 and .5).
     pub fn start_netscape(certs: &Certs) -> Self {
         Self::launch(certs, Identity::Good, "ppolicy_send_netscape_controls", "")
     }
 
-    fn launch(certs: &Certs, identity: Identity, netscape: &str, people: &str) -> Self {
+    fn launch(certs: &Certs, identity: Identity, netscape: &str, entries: &str) -> Self {
         let folder = Scratch::new("slapd");
         folder.folder("db");
         folder.folder("scripted");
-        // A copy: Ubuntu's AppArmor profile goes by the path and would keep slapd out of our folder.
+        // A copy: Ubuntu's AppArmor profile applies to the installed path, and would deny the temporary directory.
         let slapd = folder.join("slapd");
         crate::scratch::copy_program(&program("slapd"), &slapd);
         let conf = folder.join("slapd.conf");
@@ -78,7 +78,7 @@ impl Slapd {
         let base = include_str!("slapd/base.ldif")
             .replace("@SUFFIX@", SUFFIX)
             .replace("@PAMPW@", Self::BIND_PASSWORD);
-        let base = folder.write("base.ldif", 0o600, base + "\n" + people);
+        let base = folder.write("base.ldif", 0o600, base + "\n" + entries);
         run(Command::new(&slapd)
             .args(["-T", "add", "-q", "-f"])
             .arg(&conf)
@@ -107,37 +107,37 @@ impl Slapd {
         slapd
     }
 
-    /// `ldaps://127.0.0.1:…`
+    /// Returns `ldaps://127.0.0.1:…`.
     pub fn ldaps(&self) -> String {
         format!("ldaps://127.0.0.1:{}", self.tls_port)
     }
 
-    /// `ldaps://[::1]:…`, where the machine has IPv6.
+    /// Returns `ldaps://[::1]:…` if the machine has IPv6.
     pub fn ldaps_v6(&self) -> Option<String> {
         self.v6_port.map(|port| format!("ldaps://[::1]:{port}"))
     }
 
-    /// `ldap://127.0.0.1:…`, for StartTLS.
+    /// Returns `ldap://127.0.0.1:…`, for StartTLS.
     pub fn ldap(&self) -> String {
         format!("ldap://127.0.0.1:{}", self.plain_port)
     }
 
-    /// `ldapi://%2F…`, the socket.
+    /// Returns `ldapi://%2F…`, the local socket.
     pub fn ldapi(&self) -> String {
         socket_url(&self.folder)
     }
 
-    /// The base that the module's own account searches.
+    /// Returns the base that the service account searches.
     pub fn people() -> String {
         format!("ou=people,{SUFFIX}")
     }
 
-    /// The base that anonymous searches.
+    /// Returns the base that anonymous clients may search.
     pub fn open() -> String {
         format!("ou=open,{SUFFIX}")
     }
 
-    /// Adds a person.
+    /// Adds a user.
     pub fn add(&self, person: &Person) {
         self.change("ldapadd", &person.ldif());
     }
@@ -149,7 +149,7 @@ impl Slapd {
         );
     }
 
-    /// Replaces all values of an attribute; none at all removes it.
+    /// Replaces all values of an attribute; without values it is removed.
     pub fn replace(&self, person: &Person, attribute: &str, values: &[&str]) {
         let mut text = format!(
             "dn: {}\nchangetype: modify\nreplace: {attribute}\n",
@@ -161,7 +161,7 @@ impl Slapd {
         self.change("ldapmodify", &text);
     }
 
-    /// Replaces all values of an attribute of the module's own account.
+    /// Replaces all values of an attribute of the service account.
     pub fn replace_of_the_service_account(&self, attribute: &str, values: &[&str]) {
         let dn = Self::BIND_DN;
         let mut text = format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n");
@@ -177,8 +177,8 @@ impl Slapd {
             .folder
             .write(format!("change-{serial}.ldif"), 0o600, ldif);
         run(Command::new(program(tool))
-            // "relax" lets an administrator set what the server otherwise keeps for itself, -M
-            // reaches entries that the retcode overlay would otherwise answer for.
+            // "relax" permits an administrator to set operational attributes; -M reaches entries for which
+            // the retcode overlay would otherwise answer.
             .args(["-x", "-M", "-e", "relax", "-H", &socket_url(&self.folder)])
             .args(["-D", &format!("cn=admin,{SUFFIX}"), "-y"])
             .arg(self.folder.join("rootpw"))
@@ -186,12 +186,12 @@ impl Slapd {
             .arg(file));
     }
 
-    /// What slapd wrote about its connections, binds and searches.
+    /// Returns slapd's log of connections, binds and searches.
     pub fn log(&self) -> String {
         format!("{}{}", self.earlier, self.server.output())
     }
 
-    /// How often somebody tried to bind as this DN.
+    /// Returns the number of bind requests for this DN.
     pub fn binds(&self, dn: &str) -> usize {
         let wanted = format!(" BIND dn=\"{dn}\" method=");
         self.log()
@@ -204,20 +204,20 @@ impl Slapd {
         self.server.pid()
     }
 
-    /// Starts it again, on the same ports and with the same people. Every connection to it ends.
+    /// Restarts it on the same ports with the same data. All connections are closed.
     pub fn restart(&mut self) {
         self.server.stop();
         self.earlier = self.log();
         self.server = serve(&self.folder, self.tls_port, self.plain_port, self.v6_port);
     }
 
-    /// Stops the server; its ports then refuse connections.
+    /// Stops the server; its ports refuse connections afterwards.
     pub fn stop(&mut self) {
         self.server.stop();
     }
 }
 
-/// Starts the server and waits until it answers.
+/// Starts the server and waits until it accepts connections.
 fn serve(folder: &Scratch, tls_port: u16, plain_port: u16, v6_port: Option<u16>) -> Server {
     let mut urls = format!(
         "ldaps://127.0.0.1:{tls_port}/ ldap://127.0.0.1:{plain_port}/ {}",
@@ -227,7 +227,7 @@ fn serve(folder: &Scratch, tls_port: u16, plain_port: u16, v6_port: Option<u16>)
         urls.push_str(&format!(" ldaps://[::1]:{port}/"));
     }
     let mut command = Command::new(folder.join("slapd"));
-    // "stats": who bound, what was searched.
+    // With "stats" it logs binds and searches.
     command
         .args(["-d", "stats", "-h", &urls, "-f"])
         .arg(folder.join("slapd.conf"));
@@ -255,7 +255,7 @@ fn configuration(certs: &Certs, identity: Identity, netscape: &str, folder: &Pat
     ]);
     let mut loads = format!("modulepath {}\n", modules.display());
     for module in ["back_mdb", "ppolicy", "retcode"] {
-        // Some distributions link the backend in.
+        // Some distributions link the backend statically.
         if modules.join(format!("{module}.so")).exists() {
             loads.push_str(&format!("moduleload {module}.so\n"));
         }
@@ -292,7 +292,8 @@ fn socket_url(folder: &Scratch) -> String {
     )
 }
 
-/// A port that is free now. Somebody may take it before slapd does; slapd then says so and ends.
+/// Returns a port that is free now. If another process takes it before slapd does, slapd reports that and
+/// exits.
 fn free_port(address: IpAddr) -> Option<u16> {
     Some(
         TcpListener::bind((address, 0))

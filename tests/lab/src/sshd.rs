@@ -1,4 +1,4 @@
-//! A real sshd on loopback, and the real ssh to log in with.
+//! A real sshd on loopback, and the ssh client.
 #![forbid(unsafe_code)]
 
 use crate::process::{Server, program, run};
@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// What a test wants of its sshd.
+/// Options of an sshd.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The PAM service, `/etc/pam.d/SERVICE`.
     pub service: String,
     /// sshd's `AuthenticationMethods`.
     pub methods: String,
-    /// Further lines of `sshd_config`. They beat the lab's own: sshd takes the first value it reads.
+    /// Further lines of `sshd_config`. They take precedence: sshd uses the first value it reads.
     pub lines: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ impl Default for Options {
     }
 }
 
-/// A running sshd. It needs a [`World`](crate::world::World) to run in.
+/// A running sshd. It needs a [`World`](crate::world::World).
 #[derive(Debug)]
 pub struct Sshd {
     server: Server,
@@ -63,8 +63,8 @@ impl Sshd {
             options.methods,
             folder.join("user_key.pub").display(),
         ));
-        // The service is the program's own name; since OpenSSH 9.8 it can be set. The same release
-        // turns addresses away from which many have failed.
+        // The PAM service is the name of the program; since OpenSSH 9.8 it can be set. The same release
+        // refuses addresses with many failed logins.
         let settable = version() >= (9, 8);
         if settable {
             config.push_str(&format!(
@@ -98,12 +98,12 @@ impl Sshd {
         self.port
     }
 
-    /// What sshd said on its stderr.
+    /// Returns sshd's stderr.
     pub fn output(&self) -> String {
         self.server.output()
     }
 
-    /// The `ssh` command for a login, ready for more options; the remote command goes last.
+    /// Returns the `ssh` command for a login. More options and the remote command can be appended.
     pub fn ssh(&self, user: &str, key: Key) -> Command {
         let mut command = Command::new(program("ssh"));
         command
@@ -138,12 +138,12 @@ impl Sshd {
         command
     }
 
-    /// Logs in on a terminal and runs a command there that says who is in.
+    /// Logs in on a terminal and runs a command there that prints the user name.
     pub fn login(&self, user: &str, key: Key) -> Pty {
         Pty::spawn(self.ssh(user, key).arg("echo WELCOME $(id -un)"))
     }
 
-    /// From now on [`Key::Right`] is another key.
+    /// Replaces the key of [`Key::Right`].
     pub fn change_key(&self) {
         for half in ["user_key", "user_key.pub"] {
             std::fs::remove_file(self.folder.join(half)).expect("the old key");
@@ -156,11 +156,11 @@ impl Sshd {
     }
 }
 
-/// What the client has besides what it is asked.
+/// The client's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     None,
-    /// A key that opens every account.
+    /// A key that every account accepts.
     Right,
 }
 
@@ -177,8 +177,8 @@ fn version() -> (u32, u32) {
         .arg("-V")
         .output()
         .expect("ssh -V");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let mut numbers = said
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let mut numbers = text
         .split(|c: char| !c.is_ascii_digit())
         .filter(|part| !part.is_empty())
         .map(|part| part.parse().expect("a version number"));

@@ -1,26 +1,23 @@
-//! Figures as a reader meets them: ratios first, in tables that are text and Markdown at once.
+//! Tables of results, readable as text and as Markdown. Ratios come before absolute values.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::cast_precision_loss,
-    reason = "nobody reads the sixteenth digit"
-)]
+#![allow(clippy::cast_precision_loss, reason = "three digits are printed")]
 
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-/// A table with what its rows are.
+/// A table with a title and an explanation of its rows.
 #[derive(Debug)]
 pub struct Table {
     pub title: &'static str,
-    pub says: String,
+    pub caption: String,
     pub rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub fn new(title: &'static str, says: &str, head: &[&str]) -> Self {
+    pub fn new(title: &'static str, caption: &str, head: &[&str]) -> Self {
         Self {
             title,
-            says: says.to_owned(),
+            caption: caption.to_owned(),
             rows: vec![head.iter().map(ToString::to_string).collect()],
         }
     }
@@ -33,7 +30,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "## {}\n\n{}\n", self.title, wrapped(&self.says))?;
+        writeln!(f, "## {}\n\n{}\n", self.title, wrapped(&self.caption))?;
         let columns = self.rows.first().map_or(0, Vec::len);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -57,7 +54,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// In lines that an editor shows whole.
+/// Wraps a text at 100 characters.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 100;
     let mut lines = String::new();
@@ -75,13 +72,13 @@ fn wrapped(text: &str) -> String {
     lines
 }
 
-/// The one in the middle.
+/// Returns the median.
 pub fn median<T: Copy + Ord>(mut all: Vec<T>) -> T {
     all.sort_unstable();
     all[all.len() / 2]
 }
 
-/// `1.3 × (0.42 ms)`: against something of the same run.
+/// Formats `1.3 × (0.42 ms)`: relative to another time of the same run.
 pub fn ratio(time: Duration, to: Duration) -> String {
     let ratio = time.as_secs_f64() / to.as_secs_f64();
     format!("{} × ({})", digits(ratio), ms(time))
@@ -100,7 +97,7 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Three digits, or as many as say something.
+/// Formats a number with about three significant digits.
 pub fn digits(number: f64) -> String {
     let places = match number {
         number if number >= 100.0 => 0,

@@ -1,13 +1,13 @@
-//! The Twilio stand-in: Twilio's Messages API on loopback, over TLS, and the phones behind it.
+//! A fake Twilio: Twilio's Messages API on loopback, over TLS, and the phones that get the SMS.
 //!
-//! It judges each request by Twilio's own description ([`description`]), answers in its shapes
-//! ([`replies`]), and misbehaves by the number it is asked to send to ([`cases`]).
+//! It validates each request against Twilio's OpenAPI description ([`description`]), responds in its format
+//! ([`replies`]), and returns errors that depend on the number of the recipient ([`cases`]).
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod api;
 pub mod cases;
 pub mod description;
-mod desk;
 pub mod http;
 mod idle;
 pub mod phone;
@@ -19,8 +19,8 @@ mod tests;
 pub use account::Account;
 pub use cases::{Broken, Case};
 pub use http::Request;
-pub use idle::HangUp;
-pub use phone::{Sms, another};
+pub use idle::Disconnect;
+pub use phone::{Sms, wrong_code};
 
 use crate::certs::{Certs, Identity};
 use crate::listeners::Refused;
@@ -35,15 +35,15 @@ use std::time::{Duration, Instant};
 
 type Announce = Box<dyn Fn(&Sms) + Send>;
 
-/// A running stand-in. Dropped, it takes no further connection.
+/// A running fake Twilio. Dropping it stops accepting connections.
 pub struct Twilio {
     port: u16,
     shared: Arc<Shared>,
-    /// Until it is up.
+    /// Its socket before it listens.
     down: Mutex<Option<(Refused, Arc<ServerConfig>)>>,
 }
 
-/// What the connections of one stand-in share.
+/// The state that all connections share.
 #[derive(Default)]
 struct Shared {
     account: Mutex<Account>,
@@ -55,13 +55,13 @@ struct Shared {
     serial: AtomicU64,
     connections: Mutex<Vec<Instant>>,
     handshakes: AtomicUsize,
-    hang_up: Mutex<Option<HangUp>>,
-    hung_up: AtomicUsize,
+    disconnect: Mutex<Option<Disconnect>>,
+    disconnected: AtomicUsize,
     closed: AtomicBool,
 }
 
 impl Shared {
-    /// The next case scripted for this number (the last one stays), else what the table says.
+    /// Returns the next case set for this number (the last one stays), or that of the table.
     fn case_for(&self, number: &str) -> Case {
         let mut cases = self.cases.lock().expect("the scripted cases");
         match cases.get_mut(number) {
@@ -73,16 +73,16 @@ impl Shared {
         .unwrap_or(Case::Sent)
     }
 
-    /// Notes a connection: the how manieth it is.
+    /// Records a connection; returns its number.
     fn opened(&self) -> usize {
         let mut connections = self.connections.lock().expect("the connections");
         connections.push(Instant::now());
         connections.len()
     }
 
-    /// How this connection ends, if it is to end before anything is asked.
-    fn hangs_up(&self) -> Option<HangUp> {
-        self.hang_up.lock().expect("how it ends").take()
+    /// Returns how to end this connection before its first request, if at all.
+    fn take_disconnect(&self) -> Option<Disconnect> {
+        self.disconnect.lock().expect("the next disconnect").take()
     }
 
     fn pause(&self) -> Duration {
@@ -90,7 +90,7 @@ impl Shared {
     }
 
     fn deliver(&self, sms: Sms) {
-        if let Some(announce) = self.announce.lock().expect("who is told").as_ref() {
+        if let Some(announce) = self.announce.lock().expect("the callback").as_ref() {
             announce(&sms);
         }
         self.phones.deliver(sms);
@@ -98,19 +98,19 @@ impl Shared {
 }
 
 impl Twilio {
-    /// A stand-in with a certificate that clients believe.
+    /// Starts one with a certificate that clients accept.
     pub fn start(certs: &Certs) -> Self {
         Self::start_as(certs, Identity::Good)
     }
 
-    /// A stand-in with this certificate.
+    /// Starts one with this certificate.
     pub fn start_as(certs: &Certs, identity: Identity) -> Self {
         let twilio = Self::down_as(certs, identity);
         twilio.come_up();
         twilio
     }
 
-    /// A stand-in that refuses connections until it [comes up](Self::come_up).
+    /// Creates one that refuses connections until it [listens](Self::come_up).
     pub fn down(certs: &Certs) -> Self {
         Self::down_as(certs, Identity::Good)
     }
@@ -125,9 +125,9 @@ impl Twilio {
         }
     }
 
-    /// From now on it takes connections.
+    /// Starts to listen.
     pub fn come_up(&self) {
-        let down = self.down.lock().expect("whether it is up").take();
+        let down = self.down.lock().expect("the socket").take();
         if let Some((socket, config)) = down {
             let (listener, shared) = (socket.listen(), Arc::clone(&self.shared));
             thread::spawn(move || server::serve(&listener, &config, &shared));
@@ -138,7 +138,7 @@ impl Twilio {
         self.port
     }
 
-    /// What settings call `api_url`.
+    /// Returns the URL for the setting `twilio.api_url`.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
@@ -147,12 +147,12 @@ impl Twilio {
         self.shared.account.lock().expect("the account").clone()
     }
 
-    /// Changes what Twilio thinks of the account: suspended, trial, another token.
+    /// Changes the account: suspended, trial, another token.
     pub fn change_account(&self, change: impl FnOnce(&mut Account)) {
         change(&mut self.shared.account.lock().expect("the account"));
     }
 
-    /// From now on this number gets these answers, one after the other; the last one stays.
+    /// Sets the responses for a number, in order; the last one stays.
     pub fn on(&self, number: &str, cases: &[Case]) {
         let queue = cases.iter().copied().collect();
         self.shared
@@ -162,34 +162,34 @@ impl Twilio {
             .insert(number.to_owned(), queue);
     }
 
-    /// Takes this long over each message.
+    /// Delays the response to each message.
     pub fn pause(&self, pause: Duration) {
         let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.shared.pause_ms.store(milliseconds, Ordering::SeqCst);
     }
 
-    /// Every SMS that reached this phone.
+    /// Returns every SMS delivered to this phone.
     pub fn sms_to(&self, number: &str) -> Vec<Sms> {
         self.shared.phones.to(number)
     }
 
-    /// Every SMS that reached any phone.
+    /// Returns every delivered SMS.
     pub fn all_sms(&self) -> Vec<Sms> {
         self.shared.phones.all()
     }
 
-    /// The oldest SMS on this phone that nobody has read yet, read now. Waits for it to arrive.
+    /// Waits for the oldest unread SMS of this phone, and marks it as read.
     pub fn next_sms(&self, number: &str, timeout: Duration) -> Option<Sms> {
         self.shared.phones.next(number, timeout)
     }
 
-    /// The same, for a test that cannot go on without it.
+    /// As [`Self::next_sms`]; panics without one.
     pub fn wait_for_sms(&self, number: &str, timeout: Duration) -> Sms {
         self.next_sms(number, timeout)
             .unwrap_or_else(|| panic!("no SMS to {number} within {timeout:?}"))
     }
 
-    /// Every request so far, refused ones too.
+    /// Returns every request so far, refused ones included.
     pub fn requests(&self) -> Vec<Request> {
         self.shared
             .requests
@@ -198,7 +198,7 @@ impl Twilio {
             .clone()
     }
 
-    /// How many connections were opened, and how many of them got through the TLS handshake.
+    /// Returns the number of connections, and of completed TLS handshakes.
     pub fn connections(&self) -> (usize, usize) {
         (
             self.opened().len(),
@@ -206,32 +206,32 @@ impl Twilio {
         )
     }
 
-    /// When each connection was opened.
+    /// Returns the time of each connection.
     pub fn opened(&self) -> Vec<Instant> {
         let connections = self.shared.connections.lock();
         connections.expect("the connections").clone()
     }
 
-    /// Ends the next connection so, as soon as its handshake is over.
-    pub fn hang_up(&self, how: HangUp) {
-        *self.shared.hang_up.lock().expect("how it ends") = Some(how);
+    /// Ends the next connection in this way after its handshake.
+    pub fn disconnect_next(&self, how: Disconnect) {
+        *self.shared.disconnect.lock().expect("the next disconnect") = Some(how);
     }
 
-    /// How many connections have ended so.
-    pub fn hung_up(&self) -> usize {
-        self.shared.hung_up.load(Ordering::SeqCst)
+    /// Returns the number of connections that were ended in this way.
+    pub fn disconnected(&self) -> usize {
+        self.shared.disconnected.load(Ordering::SeqCst)
     }
 
-    /// Calls this with each SMS as it arrives.
+    /// Sets a callback for each delivered SMS.
     pub fn announce(&self, announce: impl Fn(&Sms) + Send + 'static) {
-        *self.shared.announce.lock().expect("who is told") = Some(Box::new(announce));
+        *self.shared.announce.lock().expect("the callback") = Some(Box::new(announce));
     }
 }
 
 impl Drop for Twilio {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
-        // Wakes the thread that waits for a connection.
+        // Wakes the thread that accepts connections.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }

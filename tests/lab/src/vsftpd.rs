@@ -1,4 +1,4 @@
-//! A real vsftpd on loopback, and as much of FTP as a login needs (RFC 959).
+//! A real vsftpd on loopback, and the part of FTP that a login needs (RFC 959).
 #![forbid(unsafe_code)]
 
 use crate::process::{Server, program};
@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-/// A running vsftpd. It needs a [`World`](crate::world::World) to run in.
+/// A running vsftpd. It needs a [`World`](crate::world::World).
 #[derive(Debug)]
 pub struct Vsftpd {
     _server: Server,
@@ -17,7 +17,7 @@ pub struct Vsftpd {
 }
 
 impl Vsftpd {
-    /// Starts one for local accounts, with this PAM service and everything else as it is by default.
+    /// Starts one for local accounts, with this PAM service and defaults for everything else.
     pub fn start(service: &str) -> Self {
         let folder = Scratch::new("vsftpd");
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
@@ -44,9 +44,9 @@ impl Vsftpd {
         }
     }
 
-    /// Logs in, and returns the server's last reply. `None`: there was none within `most`.
-    pub fn log_in(&self, user: &str, password: &str, most: Duration) -> Option<String> {
-        let mut client = Client::connect(self.port, most)?;
+    /// Logs in, and returns the server's last reply. `None`: there was no reply within `timeout`.
+    pub fn log_in(&self, user: &str, password: &str, timeout: Duration) -> Option<String> {
+        let mut client = Client::connect(self.port, timeout)?;
         let greeting = client.reply()?;
         assert!(greeting.starts_with("220 "), "{greeting}");
         let wanted = client.command(&format!("USER {user}"))?;
@@ -58,9 +58,9 @@ impl Vsftpd {
 struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn connect(port: u16, most: Duration) -> Option<Self> {
+    fn connect(port: u16, timeout: Duration) -> Option<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-        stream.set_read_timeout(Some(most)).expect("a time-out");
+        stream.set_read_timeout(Some(timeout)).expect("a time-out");
         Some(Self(BufReader::new(stream)))
     }
 

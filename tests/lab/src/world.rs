@@ -1,6 +1,6 @@
-//! A private machine: the process moves into a mount namespace of its own, where `/etc`, `/run`,
-//! `/var/log` and `/dev` are ours. Programs it starts (sshd, sudo, su, login) see our accounts, our PAM
-//! stacks and our `/dev/log`; the real machine sees nothing of it, and all is gone with the process.
+//! The test machine: a mount namespace of this process, with its own `/etc`, `/run`, `/var/log` and
+//! `/dev`. Programs that it starts (sshd, sudo, su, login) use the accounts, PAM stacks and `/dev/log` of
+//! the tests. The real machine is not changed, and the namespace ends with the process.
 
 mod accounts;
 mod mounts;
@@ -14,7 +14,7 @@ use crate::scratch::{self, Scratch};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-/// The private machine. There is one in a process, and it stays until the process ends.
+/// The test machine. A process has at most one, until it ends.
 #[derive(Debug)]
 pub struct World {
     scratch: Scratch,
@@ -24,13 +24,14 @@ pub struct World {
 }
 
 impl World {
-    /// Moves the process into its private machine. To be called first thing in `main`: a namespace
-    /// belongs to a thread, and only threads started later are born into it.
+    /// Moves the process into a new mount namespace. Must be the first call in `main`: a namespace belongs
+    /// to a thread, and only threads that are started later inherit it.
     ///
-    /// The error says in a sentence why it cannot be done here.
+    /// # Errors
+    /// Why this machine does not allow it.
     pub fn enter() -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
-            return Err("a private machine needs root".to_owned());
+            return Err("a mount namespace needs root".to_owned());
         }
         this_program();
         let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
@@ -38,12 +39,12 @@ impl World {
         mounts::leave_the_machine().map_err(|e| format!("no private mount namespace here: {e}"))?;
         let scratch = Scratch::new("world");
         mounts::tmpfs(scratch.path());
-        // SAFETY: the process has one thread (asserted above), so nobody reads the environment now.
+        // SAFETY: the process has one thread (asserted above), so no other thread reads the environment.
         unsafe { std::env::set_var("TMPDIR", scratch.path()) };
         mounts::etc(&scratch);
         mounts::run_and_logs();
         mounts::dev(&scratch);
-        // Only now a thread: it listens in here.
+        // The thread of the log must be started inside the namespace.
         let log = Log::listen(Path::new("/dev/log"));
         let accounts = Mutex::new(accounts::Accounts::new(scratch.folder("home")));
         Ok(Self {
@@ -58,12 +59,12 @@ impl World {
         &self.log
     }
 
-    /// Adds an account to the machine.
+    /// Adds an account.
     pub fn add(&self, user: &User) -> Account {
         self.accounts.lock().expect("the accounts").add(user)
     }
 
-    /// Gives an account that is there another local password, to root too.
+    /// Changes the local password of an existing account, root included.
     pub fn password(&self, name: &str, password: &str) {
         let mut accounts = self.accounts.lock().expect("the accounts");
         accounts.set_password(name, password);
@@ -74,7 +75,8 @@ impl World {
         scratch::write(&Path::new("/etc/pam.d").join(service), 0o644, text);
     }
 
-    /// This program, where an ordinary user may run it: its own folder may be closed to him.
+    /// Returns a copy of this program that every user may run: its own directory may not be accessible to
+    /// them.
     pub fn host_program(&self) -> &Path {
         self.host_program.get_or_init(|| {
             let copy = self.scratch.join("host");
@@ -85,7 +87,7 @@ impl World {
         })
     }
 
-    /// A folder that lives as long as the machine.
+    /// Returns a directory that exists as long as the machine.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
     }

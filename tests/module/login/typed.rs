@@ -2,7 +2,7 @@
 
 use super::{Login, PASSWORD};
 use lab::pamhost::Answer;
-use lab::twilio::{Sms, another};
+use lab::twilio::{Sms, wrong_code};
 use std::time::Duration;
 
 /// What the user types at a prompt.
@@ -64,7 +64,7 @@ impl Login<'_> {
                 }
                 PASSWORD.into()
             }
-            Say::WrongCode => another(&newest()).into(),
+            Say::WrongCode => wrong_code(&newest()).into(),
             Say::Text(text) => text.into(),
             Say::Bytes(bytes) => Answer::Bytes(bytes.to_vec()),
             Say::Long(length) => "x".repeat(length).into(),

@@ -16,9 +16,9 @@ impl Attacker {
         let users =
             format!("user default on nopass ~* &* +@all\nuser otp on >obviously-fake {RIGHTS}\n");
         Self {
-            server: Redis::start_as(&lab::redis::Manner {
+            server: Redis::start_as(&lab::redis::Options {
                 users: Some(&users),
-                ..lab::redis::Manner::default()
+                ..lab::redis::Options::default()
             }),
         }
     }

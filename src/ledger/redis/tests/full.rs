@@ -6,7 +6,7 @@ use std::{io::Write, net::TcpStream};
 
 use lab::{
     certs::{Certs, Identity},
-    listeners::{Listener, Manner},
+    listeners::{Behavior, Listener},
     redis,
 };
 
@@ -23,10 +23,10 @@ fn client(server: &Redis) -> TcpStream {
 #[test]
 fn at_maxclients_it_refuses_in_clear_and_under_tls() {
     let certs = Certs::new();
-    let server = Redis::start_as(&redis::Manner {
+    let server = Redis::start_as(&redis::Options {
         tls: Some((&certs, Identity::Good)),
         lines: &["maxclients 2".to_owned()],
-        ..redis::Manner::default()
+        ..redis::Options::default()
     });
     let clear = config::Redis {
         login: Some((None, Secret::new("obviously-fake".to_owned()))),
@@ -60,7 +60,7 @@ fn at_maxclients_it_refuses_in_clear_and_under_tls() {
 /// A proxy whose server is down does the same, and a server that dies at that moment.
 #[test]
 fn whoever_closes_before_tls_refuses() {
-    for manner in [Manner::Closes, Manner::Resets] {
+    for manner in [Behavior::Closes, Behavior::Resets] {
         let listener = Listener::start(manner);
         let tls = config::Redis {
             tls: true,
@@ -70,7 +70,7 @@ fn whoever_closes_before_tls_refuses() {
         assert!(what.contains("before TLS"), "{manner:?}: {what}");
     }
     // In clear nobody can tell it from a server that has gone.
-    let listener = Listener::start(Manner::Closes);
+    let listener = Listener::start(Behavior::Closes);
     let answer = RedisStore::begin(&settled(listener.port()))
         .unwrap()
         .summary(soon());

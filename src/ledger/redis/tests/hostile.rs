@@ -14,7 +14,7 @@ use std::{
 
 use lab::{
     certs::{Certs, Identity},
-    listeners::{Listener, Manner, Refused},
+    listeners::{Behavior, Listener, Refused},
     redis,
 };
 use rustix::process::Signal;
@@ -60,11 +60,11 @@ fn nobody_there_or_nobody_who_answers() {
     let refused = Refused::new();
     assert!(is_outage(&summary(&hasty(refused.port()))));
     for manner in [
-        Manner::Silent,
-        Manner::Closes,
-        Manner::Resets,
-        Manner::Garbage,
-        Manner::Flood,
+        Behavior::Silent,
+        Behavior::Closes,
+        Behavior::Resets,
+        Behavior::Garbage,
+        Behavior::Flood,
     ] {
         let listener = Listener::start(manner);
         let began = Instant::now();
@@ -77,7 +77,7 @@ fn nobody_there_or_nobody_who_answers() {
 #[test]
 fn the_next_host_is_not_kept_waiting() {
     let server = Redis::start();
-    let silent = Listener::start(Manner::Silent);
+    let silent = Listener::start(Behavior::Silent);
     let refused = Refused::new();
     let mut settled = settled(server.port());
     settled.timeout = Duration::from_secs(2);
@@ -133,10 +133,10 @@ fn answers_to_nothing_that_was_asked() {
 
 #[test]
 fn connecting_begins_before_anything_is_asked() {
-    let listener = Listener::start(Manner::Silent);
+    let listener = Listener::start(Behavior::Silent);
     let store = RedisStore::begin(&settled(listener.port())).unwrap();
     let until = Instant::now() + LONG;
-    while listener.taken() == 0 {
+    while listener.accepted() == 0 {
         assert!(Instant::now() < until);
         thread::sleep(Duration::from_millis(5));
     }
@@ -171,9 +171,9 @@ fn without_tls_nobody_leads_us_away() {
 fn tls_and_certificates() {
     let certs = Certs::new();
     let start = |identity| {
-        Redis::start_as(&redis::Manner {
+        Redis::start_as(&redis::Options {
             tls: Some((&certs, identity)),
-            ..redis::Manner::default()
+            ..redis::Options::default()
         })
     };
     let server = start(Identity::Good);

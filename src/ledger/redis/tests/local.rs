@@ -11,9 +11,9 @@ fn it_is_asked_and_when_it_is_gone_out_of_reach() {
         format!("unixsocket {}", path.display()),
         "unixsocketperm 777".to_owned(),
     ];
-    let server = Redis::start_as(&lab::redis::Manner {
+    let server = Redis::start_as(&lab::redis::Options {
         lines: &lines,
-        ..lab::redis::Manner::default()
+        ..lab::redis::Options::default()
     });
     server.until("a socket", || path.exists());
     let settled = config::Redis {

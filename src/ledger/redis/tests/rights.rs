@@ -1,7 +1,7 @@
 //! A server's users: the fewest rights that do, and what is told of fewer.
 #![forbid(unsafe_code)]
 
-use lab::redis::Manner;
+use lab::redis::Options;
 
 use super::*;
 
@@ -19,9 +19,9 @@ fn server() -> Redis {
         "user default on nopass ~* &* +@all\nuser otp on >right {RIGHTS}\nuser more on >right {RIGHTS} \
          +select\n"
     );
-    Redis::start_as(&Manner {
+    Redis::start_as(&Options {
         users: Some(&users),
-        ..Manner::default()
+        ..Options::default()
     })
 }
 

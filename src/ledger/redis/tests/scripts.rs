@@ -149,9 +149,9 @@ fn an_answer_that_is_lost_on_the_way_counts_nothing_twice() {
 #[test]
 fn where_hashes_are_refused_whole_scripts_are_sent() {
     let line = "rename-command EVALSHA \"\"".to_owned();
-    let renamed = Redis::start_as(&lab::redis::Manner {
+    let renamed = Redis::start_as(&lab::redis::Options {
         lines: &[line],
-        ..lab::redis::Manner::default()
+        ..lab::redis::Options::default()
     });
     let refused = Redis::start();
     refused.ask(&["ACL", "SETUSER", "default", "-evalsha"]);

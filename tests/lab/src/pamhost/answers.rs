@@ -1,23 +1,23 @@
-//! Answers on their way from the test to its host.
+//! Encoding of the answers that a test sends to its host.
 //!
-//! Mostly a JSON value a line. A host that wipes gets bare bytes behind a sign, so that it need not
-//! copy them anywhere to read them.
+//! The format is one JSON value per line. A host that wipes gets the bare bytes after a type byte, so that
+//! it can read them without a copy.
 
 use super::Answer;
 use serde_json::{Value, json};
 use std::ffi::c_char;
 
-/// No answer to a host that wipes is longer.
-const LONGEST: usize = 4096;
+/// The longest answer to a host that wipes.
+const MAX_ANSWER: usize = 4096;
 
-/// An answer on its way to the host.
+/// Encodes an answer.
 pub(super) fn encode(answer: &Answer, wipes: bool) -> Vec<u8> {
     let mut line = match (answer, wipes) {
         (Answer::Text(text), true) => [b"=", text.as_bytes()].concat(),
         (Answer::Bytes(bytes), true) => [b"=", &bytes[..]].concat(),
         (Answer::Null, true) => b"0".to_vec(),
         (Answer::HangUp | Answer::Die, true) => b"!".to_vec(),
-        (Answer::Renamed(..), true) => panic!("a host that wipes renames nobody"),
+        (Answer::Renamed(..), true) => panic!("a host that wipes cannot set PAM_USER"),
         (Answer::Renamed(name, text), false) => json!({ "renamed": name, "text": text })
             .to_string()
             .into_bytes(),
@@ -31,7 +31,7 @@ pub(super) fn encode(answer: &Answer, wipes: bool) -> Vec<u8> {
 }
 
 pub(super) fn decode(line: &str) -> Answer {
-    // The parent gone is a person gone.
+    // The parent has exited.
     let Ok(value) = serde_json::from_str::<Value>(line) else {
         return Answer::HangUp;
     };
@@ -52,35 +52,35 @@ pub(super) fn decode(line: &str) -> Answer {
     }
 }
 
-/// Reads an answer from the pipe into memory from calloc, which becomes libpam's or the module's, and
-/// nowhere else. What is returned says only whether there is one.
-pub(super) fn straight(place: &mut *mut c_char) -> Answer {
-    let mut sign = [0; 1];
-    let came = read_byte(&mut sign[0]);
-    if sign[0] != b'=' {
-        let hung_up = !came || sign[0] == b'!';
+/// Reads an answer from the pipe into memory from calloc, which libpam or the module frees, and nowhere
+/// else. The returned value does not contain the answer.
+pub(super) fn read_in_place(place: &mut *mut c_char) -> Answer {
+    let mut kind = [0; 1];
+    let is_read = read_byte(&mut kind[0]);
+    if kind[0] != b'=' {
+        let hung_up = !is_read || kind[0] == b'!';
         // The end of the line.
-        read_byte(&mut sign[0]);
+        read_byte(&mut kind[0]);
         return if hung_up {
             Answer::HangUp
         } else {
             Answer::Null
         };
     }
-    // SAFETY: calloc; a null pointer is looked for below.
-    let copy = unsafe { libc::calloc(LONGEST, 1) }.cast::<u8>();
+    // SAFETY: calloc; the null pointer is checked below.
+    let copy = unsafe { libc::calloc(MAX_ANSWER, 1) }.cast::<u8>();
     assert!(!copy.is_null(), "no memory for an answer");
-    for at in 0..LONGEST {
+    for at in 0..MAX_ANSWER {
         // SAFETY: within what was just allocated.
         let byte = unsafe { &mut *copy.add(at) };
-        let came = read_byte(byte);
-        if !came || *byte == b'\n' {
+        let is_read = read_byte(byte);
+        if !is_read || *byte == b'\n' {
             *byte = 0;
             *place = copy.cast();
             return Answer::Null;
         }
     }
-    panic!("an answer of more than {LONGEST} bytes");
+    panic!("an answer of more than {MAX_ANSWER} bytes");
 }
 
 fn read_byte(into: &mut u8) -> bool {

@@ -1,4 +1,4 @@
-//! A host with a few files of its own in the place of the machine's.
+//! A host that sees other files in place of some of the machine's.
 #![forbid(unsafe_code)]
 
 use super::PamHost;
@@ -6,9 +6,8 @@ use crate::process::program;
 use std::path::Path;
 
 impl PamHost {
-    /// Runs the host where each of these lies over the other, for it and its children alone. The
-    /// machine is a private one already, and in a chroot `/` is no mount whose propagation could be
-    /// changed.
+    /// Mounts each file over another one, for the host and its children only. The propagation is left
+    /// unchanged: the test machine is private already, and in a chroot `/` may not be a mount point.
     pub fn with_over(self, files: &[(&Path, &str)]) -> Self {
         let mount = program("mount").display().to_string();
         let mounts: String = files
@@ -18,7 +17,7 @@ impl PamHost {
         let (unshare, sh) = (program("unshare"), program("sh"));
         let (unshare, sh) = (unshare.display().to_string(), sh.display().to_string());
         let script = format!("{mounts}exec \"$@\"");
-        let (alone, unchanged) = ("--mount", "--propagation=unchanged");
-        self.through(&[&unshare, alone, unchanged, &sh, "-c", &script, "sh"])
+        let (mount, unchanged) = ("--mount", "--propagation=unchanged");
+        self.through(&[&unshare, mount, unchanged, &sh, "-c", &script, "sh"])
     }
 }

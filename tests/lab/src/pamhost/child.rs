@@ -1,9 +1,9 @@
-//! The host itself: one thread, libpam, and a JSON value a line on stdin and stdout.
+//! The host process: one thread that calls libpam, and one JSON value per line on stdin and stdout.
 
-use super::answers::{decode, straight};
+use super::answers::{decode, read_in_place};
 use super::ffi::{self, Handle};
 use super::openssl::Handshake;
-use super::pipe::{read_line, say};
+use super::pipe::{read_line, send};
 use super::{Answer, Snapshot, children, company, pipe};
 use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
@@ -11,13 +11,13 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Instant;
 
-/// The first argument that makes a test program a PAM host: its `main` calls [`main`] then.
+/// The first argument that makes a test program a PAM host: its `main` then calls [`main`].
 pub const FLAG: &str = "--pam-host";
 
 /// Whether this host keeps no copy of an answer, and waits after each step.
 static WIPES: AtomicBool = AtomicBool::new(false);
 
-/// Whether it tells a tracer where the hook begins and ends.
+/// Whether it marks the begin and end of the hook for a tracer.
 static MARKED: AtomicBool = AtomicBool::new(false);
 
 fn mark(begins: bool) {
@@ -27,7 +27,7 @@ fn mark(begins: bool) {
     }
 }
 
-/// The handle whose conversation may rename its user.
+/// The handle whose `PAM_USER` an answer may set.
 static NEWEST: AtomicPtr<Handle> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Runs the request on stdin.
@@ -38,13 +38,13 @@ pub fn main() {
     prepare(&request);
     let own_tls = (request["openssl"] == true).then(Handshake::begin);
     let mut handle = start(&request);
-    say(&json!({ "before": snapshot().to_json() }));
+    send(&json!({ "before": snapshot().to_json() }));
     wait_if_watched();
     let flags = number(&request["flags"]);
     let mut last = ffi::SUCCESS;
     for step in request["steps"].as_array().expect("steps") {
         let start_time = Instant::now();
-        // SAFETY: the handle is the one that start() made, and it was not ended.
+        // SAFETY: the handle was returned by start(), and is not ended yet.
         let result = unsafe {
             match step.as_str() {
                 Some("authenticate") => {
@@ -67,7 +67,7 @@ pub fn main() {
                     company::measure();
                     continue;
                 }
-                _ => match with_company(&request, handle, flags, step) {
+                _ => match compound_step(&request, handle, flags, step) {
                     Some(result) => result,
                     None => continue,
                 },
@@ -75,7 +75,7 @@ pub fn main() {
         };
         last = result;
         let micros = u64::try_from(start_time.elapsed().as_micros()).unwrap_or(u64::MAX);
-        say(&json!({ "result": result, "micros": micros }));
+        send(&json!({ "result": result, "micros": micros }));
         wait_if_watched();
     }
     let user = user(handle);
@@ -84,9 +84,9 @@ pub fn main() {
     }
     end(handle, last);
     if let Some(handshake) = own_tls {
-        say(&json!({ "note": "openssl", "version": handshake.end() }));
+        send(&json!({ "note": "openssl", "version": handshake.end() }));
     }
-    say(&json!({ "after": snapshot().to_json(), "user": user }));
+    send(&json!({ "after": snapshot().to_json(), "user": user }));
     wait_if_watched();
 }
 
@@ -96,8 +96,13 @@ fn wait_if_watched() {
     }
 }
 
-/// The steps that are more than one call; those that end in one code return it.
-fn with_company(request: &Value, handle: *mut Handle, flags: c_int, step: &Value) -> Option<c_int> {
+/// Runs the steps of several calls; returns the code of those that have one code.
+fn compound_step(
+    request: &Value,
+    handle: *mut Handle,
+    flags: c_int,
+    step: &Value,
+) -> Option<c_int> {
     if let Some(many) = step["rounds"].as_u64() {
         return Some(company::rounds(request, flags, many));
     }
@@ -115,29 +120,29 @@ fn with_company(request: &Value, handle: *mut Handle, flags: c_int, step: &Value
     None
 }
 
-/// Makes the process the kind of host that was asked for.
+/// Gives the process the requested properties.
 fn prepare(request: &Value) {
     if request["closed"] == true {
         pipe::move_away();
     }
-    // glibc takes a signal of its own with the first thread.
+    // glibc installs a signal handler when the first thread is created.
     std::thread::spawn(|| ()).join().expect("a thread");
     company::settle();
     if request["spread"] == true {
         spread();
     }
-    // Rust's own runtime ignores it; sshd, sudo and su are ended by a write that nobody reads.
-    // SAFETY: setting a disposition touches no memory of ours.
+    // Rust's runtime ignores SIGPIPE; sshd, sudo and su do not.
+    // SAFETY: setting a disposition touches no memory of this program.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     children::prepare(request);
     if let Some(group) = request["group"].as_u64() {
         let number = |value: &Value| value.as_u64().and_then(|id| libc::gid_t::try_from(id).ok());
         let group = libc::gid_t::try_from(group).expect("a group");
-        let besides = request["groups"].as_array().into_iter().flatten();
-        let besides: Vec<libc::gid_t> = besides.filter_map(number).collect();
+        let groups = request["groups"].as_array().into_iter().flatten();
+        let groups: Vec<libc::gid_t> = groups.filter_map(number).collect();
         // SAFETY: a list and its length; then numbers.
         let done = unsafe {
-            libc::setgroups(besides.len(), besides.as_ptr()) | libc::setresgid(group, group, group)
+            libc::setgroups(groups.len(), groups.as_ptr()) | libc::setresgid(group, group, group)
         };
         assert_eq!(done, 0, "cannot take the group {group}");
     }
@@ -149,7 +154,7 @@ fn prepare(request: &Value) {
     }
 }
 
-/// A descriptor at the highest number that this system allows, as its limit allows it too.
+/// Opens a descriptor at the highest number that the system allows, and raises the limit to it.
 fn spread() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let most = std::fs::read_to_string("/proc/sys/fs/nr_open").expect("/proc");
@@ -158,7 +163,7 @@ fn spread() {
         current: Some(most),
         maximum: Some(most),
     };
-    // In a container root may not raise it, and has what it was given.
+    // In a container root may not be allowed to raise it.
     let most = match setrlimit(Resource::Nofile, limit(most)) {
         Ok(()) => most,
         Err(_) => getrlimit(Resource::Nofile).maximum.unwrap_or(most),
@@ -179,7 +184,7 @@ pub(super) fn start(request: &Value) -> *mut Handle {
     let folder = c_string(&request["folder"]);
     let user = user.as_ref().map_or(std::ptr::null(), |user| user.as_ptr());
     let mut handle = std::ptr::null_mut();
-    // SAFETY: all strings live through the call (libpam copies them), the conversation is static.
+    // SAFETY: all strings are valid during the call (libpam copies them), the conversation is static.
     let result = unsafe {
         match &folder {
             Some(folder) => ffi::pam_start_confdir(
@@ -198,8 +203,8 @@ pub(super) fn start(request: &Value) -> *mut Handle {
         }
     };
     if result != ffi::SUCCESS {
-        // libpam cannot read the stack: there is no handle, and this answer is the last.
-        say(&json!({ "result": result, "micros": 0 }));
+        // libpam cannot read the stack: there is no handle, and the run ends here.
+        send(&json!({ "result": result, "micros": 0 }));
         std::process::exit(0);
     }
     NEWEST.store(handle, Ordering::Relaxed);
@@ -214,37 +219,37 @@ pub(super) fn start(request: &Value) -> *mut Handle {
     }
     if request["no_delay"] == true {
         let at_once = at_once as extern "C" fn(c_int, c_uint, *mut c_void);
-        // SAFETY: the handle is alive, and the function is of the type that this item has.
+        // SAFETY: the handle is valid, and the function has the type of this item.
         unsafe { ffi::pam_set_item(handle, ffi::ITEM_FAIL_DELAY, at_once as *const c_void) };
     }
     if let Some(assignment) = c_string(&request["pam_env"]) {
-        // SAFETY: the handle is alive, libpam copies the string.
+        // SAFETY: the handle is valid, libpam copies the string.
         unsafe { ffi::pam_putenv(handle, assignment.as_ptr()) };
     }
     handle
 }
 
-/// Called in the place of a delay.
+/// Replaces the delay.
 extern "C" fn at_once(_result: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
 pub(super) fn end(handle: *mut Handle, last: c_int) {
-    // SAFETY: the handle is one that start() made; nobody uses it after this.
+    // SAFETY: the handle was returned by start(), and is not used afterwards.
     unsafe { ffi::pam_end(handle, last) };
 }
 
 struct Shared(ffi::Conversation);
 
-// SAFETY: it holds a function and a null pointer, and nobody writes to it.
+// SAFETY: it contains a function and a null pointer, and is never written to.
 unsafe impl Sync for Shared {}
 
 pub(super) fn set_item(handle: *mut Handle, item: c_int, value: &CStr) {
-    // SAFETY: the handle is alive, libpam copies the string.
+    // SAFETY: the handle is valid, libpam copies the string.
     unsafe { ffi::pam_set_item(handle, item, value.as_ptr().cast()) };
 }
 
 fn user(handle: *mut Handle) -> Option<String> {
     let mut value = std::ptr::null();
-    // SAFETY: the handle is alive; PAM_USER is a string that libpam owns, or null.
+    // SAFETY: the handle is valid; PAM_USER is a string that libpam owns, or null.
     unsafe {
         ffi::pam_get_item(handle, ffi::ITEM_USER, &raw mut value);
         if value.is_null() {
@@ -258,7 +263,7 @@ fn user(handle: *mut Handle) -> Option<String> {
     }
 }
 
-/// Shows each message to the parent, and asks it for an answer where one is wanted.
+/// Sends each message to the parent, and reads an answer for each prompt.
 extern "C" fn converse(
     count: c_int,
     messages: *mut *const ffi::Message,
@@ -279,11 +284,11 @@ fn show(
 ) -> c_int {
     let count = usize::try_from(count).expect("a count of messages");
     let _turn = pipe::turn();
-    // SAFETY: calloc; a null pointer is looked for below.
+    // SAFETY: calloc; the null pointer is checked below.
     let array = unsafe { libc::calloc(count, size_of::<ffi::Response>()) }.cast::<ffi::Response>();
     assert!(!array.is_null(), "no memory for responses");
     for index in 0..count {
-        // SAFETY: libpam hands over `count` pointers to messages whose texts are C strings.
+        // SAFETY: libpam passes `count` pointers to messages whose texts are C strings.
         let (style, text) = unsafe {
             let message = *messages.add(index);
             (
@@ -291,14 +296,14 @@ fn show(
                 std::ffi::CStr::from_ptr((*message).text).to_string_lossy(),
             )
         };
-        say(&json!({ "message": text, "style": style }));
-        // 1 and 2 are the prompts.
+        send(&json!({ "message": text, "style": style }));
+        // PAM_PROMPT_ECHO_OFF and PAM_PROMPT_ECHO_ON.
         if !(1..=2).contains(&style) {
             continue;
         }
         let answer = if WIPES.load(Ordering::Relaxed) {
-            // SAFETY: `index` is within the array, whose places are all zero or from calloc.
-            straight(unsafe { &mut (*array.add(index)).answer })
+            // SAFETY: `index` is within the array, whose answers are null or from calloc.
+            read_in_place(unsafe { &mut (*array.add(index)).answer })
         } else {
             decode(&read_line())
         };
@@ -312,7 +317,7 @@ fn show(
             }
             Answer::Null => {}
             Answer::HangUp | Answer::Die => {
-                // SAFETY: the array and what is in it came from calloc and malloc above.
+                // SAFETY: the array and the answers in it are from calloc.
                 unsafe {
                     for index in 0..count {
                         libc::free((*array.add(index)).answer.cast());
@@ -323,13 +328,13 @@ fn show(
             }
         }
     }
-    // SAFETY: libpam gives a place for the array and frees it.
+    // SAFETY: libpam passes a valid pointer, and frees the array.
     unsafe { *responses = array };
     ffi::SUCCESS
 }
 
 fn place(array: *mut ffi::Response, index: usize, bytes: &[u8]) {
-    // SAFETY: the copy has room for the bytes and the NUL behind them; `index` is within the array.
+    // SAFETY: the copy has space for the bytes and the NUL after them; `index` is within the array.
     unsafe {
         let copy = libc::calloc(bytes.len() + 1, 1).cast::<c_char>();
         assert!(!copy.is_null(), "no memory for an answer");
@@ -339,11 +344,11 @@ fn place(array: *mut ffi::Response, index: usize, bytes: &[u8]) {
 }
 
 fn snapshot() -> Snapshot {
-    // SAFETY: the number was just read off /proc/self/fd, and nothing closes it meanwhile: one thread.
+    // SAFETY: the number was just read from /proc/self/fd, and the only thread does not close it.
     Snapshot::take(|number| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
-/// A text, or bytes that are none.
+/// Converts a string or an array of bytes.
 fn c_string(value: &Value) -> Option<CString> {
     let bytes = match value {
         Value::String(text) => text.clone().into_bytes(),

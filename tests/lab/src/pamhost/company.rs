@@ -1,9 +1,9 @@
-//! Hosts in which more than one login happens: one after the other, in two threads, on both sides of a
-//! fork, or with hardly a descriptor left.
+//! Steps with several logins or with few resources: logins one after the other, in several threads, in a
+//! host and its fork, and with few descriptors left.
 
 use super::child::{end, set_item, start};
 use super::ffi::{self, Handle};
-use super::pipe::{say, share, turn};
+use super::pipe::{send, share, turn};
 use serde_json::{Value, json};
 use std::ffi::{CString, c_int};
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-/// So many times a handle, a login and the handle's end: all of them the same code, which is returned.
+/// Repeats `pam_start`, a login and `pam_end`. All logins must return the same code, which is returned.
 pub fn rounds(request: &Value, flags: c_int, many: u64) -> c_int {
     let mut codes = (0..many).map(|_| {
         let handle = start(request);
@@ -26,9 +26,9 @@ pub fn rounds(request: &Value, flags: c_int, many: u64) -> c_int {
     first
 }
 
-/// What this process holds: bytes from malloc, and bytes in memory that are its own.
+/// Reports the memory of this process: allocated bytes, and anonymous resident bytes.
 pub fn measure() {
-    // SAFETY: mallinfo2 only counts.
+    // SAFETY: mallinfo2 has no preconditions.
     let heap = unsafe { libc::mallinfo2() };
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
     let anonymous = status
@@ -37,10 +37,10 @@ pub fn measure() {
     let anonymous = anonymous.and_then(|kb| kb.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     let anonymous = anonymous.expect("RssAnon") << 10;
     let heap = heap.uordblks + heap.hblkhd;
-    say(&json!({ "note": "memory", "heap": heap, "anonymous": anonymous }));
+    send(&json!({ "note": "memory", "heap": heap, "anonymous": anonymous }));
 }
 
-/// A login for each of these names, in threads and on handles of their own, at once.
+/// Runs a login for each of these names at the same time, each in its own thread with its own handle.
 pub fn at_once(request: &Value, flags: c_int, names: &[Value]) {
     let ready = Barrier::new(names.len());
     std::thread::scope(|scope| {
@@ -53,14 +53,14 @@ pub fn at_once(request: &Value, flags: c_int, names: &[Value]) {
                 let code = authenticate(handle, flags);
                 end(handle, code);
                 let _turn = turn();
-                say(&json!({ "result": code, "micros": 0 }));
+                send(&json!({ "result": code, "micros": 0 }));
             });
         }
     });
     settle();
 }
 
-/// Threads that were joined are gone only a little later; one that is not ours would stay.
+/// Waits until joined threads have left `/proc`. A thread of the module would stay.
 pub fn settle() {
     let until = Instant::now() + Duration::from_secs(2);
     let many = || std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
@@ -69,32 +69,32 @@ pub fn settle() {
     }
 }
 
-/// Forks: the child has a login for this name, this process at the same time for its own.
+/// Forks: the child runs a login for this name, and this process at the same time one for its own.
 pub fn forked(handle: *mut Handle, flags: c_int, name: &str) {
     let _sharing = share();
     let both = || {
         let code = authenticate(handle, flags);
         let _turn = turn();
-        say(&json!({ "result": code, "micros": 0 }));
+        send(&json!({ "result": code, "micros": 0 }));
     };
-    // SAFETY: this process has one thread, so its copy may do whatever it may.
+    // SAFETY: this process has one thread, so its copy may call every function.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "no fork");
     if child == 0 {
         let name = CString::new(name).expect("a name");
         set_item(handle, ffi::ITEM_USER, &name);
         both();
-        // SAFETY: nothing that the parent shares is tidied up twice.
+        // SAFETY: exits without running destructors, so nothing shared with the parent is cleaned up twice.
         unsafe { libc::_exit(0) };
     }
     both();
     let mut status = -1;
-    // SAFETY: waits for the child that was just made; the status is written to a place of ours.
+    // SAFETY: waits for the child created above; the status is written to a local variable.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(status, 0, "the forked half failed");
 }
 
-/// A login with so many descriptors left.
+/// Runs a login with only this number of free descriptors.
 pub fn crowded(handle: *mut Handle, flags: c_int, spare: u64) -> c_int {
     let null = || File::open("/dev/null").map(OwnedFd::from);
     let mut all: Vec<OwnedFd> = std::iter::from_fn(|| null().ok()).collect();
@@ -106,6 +106,6 @@ pub fn crowded(handle: *mut Handle, flags: c_int, spare: u64) -> c_int {
 }
 
 fn authenticate(handle: *mut Handle, flags: c_int) -> c_int {
-    // SAFETY: the callers have started the handle and not ended it.
+    // SAFETY: the handle was started and is not ended.
     unsafe { ffi::pam_authenticate(handle, flags) }
 }

@@ -1,6 +1,6 @@
 //! The part of libpam that an application calls (`security/pam_appl.h`, Linux-PAM 1.4 and later).
 //!
-//! Written out here and not taken from a crate: a host must be able to do what no polite one does.
+//! Declared here, not taken from a crate: tests need calls that a safe wrapper does not allow.
 
 use std::ffi::{c_char, c_int, c_void};
 

@@ -1,31 +1,31 @@
-//! A host that has OpenSSL of its own: in the middle of a handshake, and drawing random bytes.
+//! A host that uses OpenSSL: it is in the middle of a handshake, and draws random bytes.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_void};
 
 type Object = *mut c_void;
 
-/// Client and server in one process, with a pipe of OpenSSL's own between them.
+/// Client and server in one process, connected by a BIO pair.
 pub struct Handshake {
     client: Object,
     server: Object,
 }
 
-/// OpenSSL's library, loaded as a plug-in of the host would.
+/// Loads OpenSSL's library as a plug-in of the host would, and returns a function.
 fn symbol<F: Copy>(name: &CStr) -> F {
     const { assert!(size_of::<F>() == size_of::<Object>()) };
-    // SAFETY: loading it runs its own start; the names are C strings.
+    // SAFETY: loading runs the library's constructors; the names are C strings.
     let found = unsafe {
         let library = libc::dlopen(c"libssl.so.3".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
         assert!(!library.is_null(), "libssl.so.3 does not load");
         libc::dlsym(library, name.as_ptr())
     };
     assert!(!found.is_null(), "{name:?} is not in OpenSSL");
-    // SAFETY: the callers name the type that OpenSSL's headers give; both are one pointer.
+    // SAFETY: the callers use the type from OpenSSL's headers; both are one pointer.
     unsafe { std::mem::transmute_copy(&found) }
 }
 
 impl Handshake {
-    /// Begins one: the client has spoken, the server has not heard it.
+    /// Starts a handshake: the client has sent its first message, and the server has not read it.
     pub fn begin() -> Self {
         let handshake = Self::new();
         assert_eq!(
@@ -36,7 +36,7 @@ impl Handshake {
         handshake
     }
 
-    /// Anonymous, so that no certificate is needed.
+    /// Uses an anonymous cipher suite, which needs no certificate.
     fn new() -> Self {
         let method: extern "C" fn() -> Object = symbol(c"TLS_method");
         let context: extern "C" fn(Object) -> Object = symbol(c"SSL_CTX_new");
@@ -67,7 +67,7 @@ impl Handshake {
         Self { client, server }
     }
 
-    /// Ends it, sends a byte through, and draws random ones: all as if nobody else were here.
+    /// Completes the handshake, transfers a byte, and draws random bytes. Returns the TLS version.
     pub fn end(self) -> String {
         for _ in 0..10 {
             step(self.server, c"SSL_do_handshake");
@@ -91,7 +91,7 @@ impl Handshake {
             assert_eq!(random(bytes.as_mut_ptr(), 16), 1);
         }
         assert_ne!(drawn[0], drawn[1]);
-        // SAFETY: a C string of OpenSSL's own.
+        // SAFETY: a static C string of OpenSSL.
         unsafe { CStr::from_ptr(version(self.client)) }
             .to_string_lossy()
             .into_owned()

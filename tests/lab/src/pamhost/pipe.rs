@@ -1,4 +1,4 @@
-//! The host's way to its parent: a JSON value a line, on stdin and stdout or where they were moved to.
+//! The host's connection to its parent: one JSON value per line, on stdin and stdout or their copies.
 
 use serde_json::Value;
 use std::fs::File;
@@ -6,19 +6,19 @@ use std::io::{BufRead, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
-/// Where stdin and stdout are, once 0 to 2 are closed.
+/// The copies of stdin and stdout after descriptors 0 to 2 were closed.
 static MOVED: OnceLock<(File, File)> = OnceLock::new();
 
-/// Two logins at once take turns to speak: a question and its answer go together.
+/// Held while a prompt is sent and its answer is read, since two logins may run at the same time.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The same between a host and its fork, which share a lock on this file.
+/// The same between a host and its fork: both lock this file.
 static SHARED: Mutex<Option<File>> = Mutex::new(None);
 
-/// Closes descriptors 0 to 2, as daemons of the old school do, and worse: nothing is in their place.
+/// Closes descriptors 0 to 2, as some daemons do, without opening `/dev/null` in their place.
 pub fn move_away() {
     let moved = [0, 1].map(|standard| {
-        // SAFETY: numbers only; the copies are owned by nobody else.
+        // SAFETY: numbers only; the copies have no other owner.
         unsafe {
             let copy = libc::fcntl(standard, libc::F_DUPFD_CLOEXEC, 100);
             assert!(copy >= 0, "a place for {standard}");
@@ -26,14 +26,14 @@ pub fn move_away() {
         }
     });
     for standard in 0..=2 {
-        // SAFETY: nothing of Rust's owns these three.
+        // SAFETY: no Rust value owns these three.
         unsafe { libc::close(standard) };
     }
     let [from, to] = moved;
     MOVED.set((from, to)).expect("moved once");
 }
 
-/// A fork may speak too, until the answer is dropped.
+/// Lets a fork use the pipe too, until the returned value is dropped.
 pub fn share() -> Sharing {
     let flags = rustix::fs::MemfdFlags::CLOEXEC;
     let file = rustix::fs::memfd_create("turn", flags).expect("a file in memory");
@@ -49,7 +49,7 @@ impl Drop for Sharing {
     }
 }
 
-/// Who holds it speaks.
+/// The exclusive use of the pipe.
 pub struct Turn(
     Option<File>,
     #[allow(dead_code, reason = "held")] MutexGuard<'static, ()>,
@@ -58,7 +58,7 @@ pub struct Turn(
 pub fn turn() -> Turn {
     let within = TURN.lock().expect("a turn");
     let shared = SHARED.lock().expect("a turn").as_ref().map(|file| {
-        // Opened anew: a lock belongs to the opening, which forks share.
+        // Opened again: a lock belongs to the open file description, which forks share.
         let file = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let file = file.expect("the file in memory");
         let lock = rustix::fs::FlockOperation::LockExclusive;
@@ -76,7 +76,7 @@ impl Drop for Turn {
     }
 }
 
-/// The next line from the parent; empty when it is gone.
+/// Reads the next line from the parent; empty if the parent has exited.
 pub fn read_line() -> String {
     let mut line = String::new();
     let Some((from, _)) = MOVED.get() else {
@@ -84,7 +84,7 @@ pub fn read_line() -> String {
         read.expect("a line from the parent");
         return line;
     };
-    // Byte by byte: what is behind the line is the other half's of a fork.
+    // Byte by byte: the bytes after the line may belong to the fork.
     let (mut bytes, mut byte) = (Vec::new(), [0]);
     let mut from = from;
     while !bytes.ends_with(b"\n") && from.read(&mut byte).expect("a line from the parent") > 0 {
@@ -93,14 +93,14 @@ pub fn read_line() -> String {
     String::from_utf8(bytes).expect("a line of text")
 }
 
-/// A line for the parent.
-pub fn say(event: &Value) {
+/// Sends a line to the parent.
+pub fn send(event: &Value) {
     let line = format!("{event}\n");
-    let said = if let Some((_, to)) = MOVED.get() {
+    let sent = if let Some((_, to)) = MOVED.get() {
         (&mut &*to).write_all(line.as_bytes())
     } else {
         let mut out = std::io::stdout().lock();
         out.write_all(line.as_bytes()).and_then(|()| out.flush())
     };
-    said.expect("a line for the parent");
+    sent.expect("a line for the parent");
 }

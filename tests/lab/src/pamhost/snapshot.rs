@@ -1,4 +1,4 @@
-//! What of a process a module could leave changed.
+//! The state of a process that a module could leave changed.
 #![forbid(unsafe_code)]
 
 use super::unlisted;
@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// A process from outside: descriptors, children, threads, signals, limits, timers, scheduling,
-/// environment, and the like.
+/// The state of a process: descriptors, children, threads, signals, limits, timers, scheduling,
+/// environment and more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     facts: BTreeMap<String, String>,
 }
 
 impl Snapshot {
-    /// Of the calling process. `descriptor` borrows a descriptor by its number.
+    /// Takes one of the calling process. `descriptor` borrows a descriptor by its number.
     pub fn take(descriptor: impl Fn(i32) -> BorrowedFd<'static>) -> Self {
         let mut facts = unlisted::facts();
         for (number, link) in descriptors() {
@@ -26,7 +26,7 @@ impl Snapshot {
             };
             facts.insert(format!("descriptor {number}"), peer.unwrap_or(link));
         }
-        // The calling thread's: some of it is each thread's own.
+        // Of the calling thread: some of these are per thread.
         let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
         let wanted = [
             "Umask",
@@ -83,7 +83,7 @@ impl Snapshot {
         Self { facts }
     }
 
-    /// What is different afterwards, a line each. libc's own connection to syslog does not count.
+    /// Returns the differences, one line each. libc's own connection to syslog is ignored.
     pub fn changes(&self, after: &Self) -> Vec<String> {
         let names: std::collections::BTreeSet<&String> =
             self.facts.keys().chain(after.facts.keys()).collect();
@@ -127,7 +127,7 @@ fn descriptors() -> Vec<(i32, String)> {
         .flatten()
         .flatten()
     {
-        // The one that reads the folder is gone when its turn comes.
+        // The descriptor of the directory itself is closed by now.
         let Ok(link) = fs::read_link(entry.path()) else {
             continue;
         };
@@ -142,7 +142,7 @@ fn descriptors() -> Vec<(i32, String)> {
     found
 }
 
-/// Where a connected socket leads, when that is a path.
+/// Returns the peer of a connected socket if it is a path.
 fn peer(socket: BorrowedFd<'_>) -> Option<String> {
     let address = rustix::net::getpeername(socket).ok()??;
     let address = rustix::net::SocketAddrUnix::try_from(address).ok()?;

@@ -1,9 +1,9 @@
-//! What a host does.
+//! The steps of a host.
 #![forbid(unsafe_code)]
 
 use serde_json::{Value, json};
 
-/// What the host does, in order.
+/// A step of a host.
 #[derive(Clone, Debug)]
 pub enum Step {
     Authenticate,
@@ -13,19 +13,19 @@ pub enum Step {
     OpenSession,
     CloseSession,
     ChangePassword,
-    /// Another `PAM_USER` on the same handle, as login sets it.
+    /// Sets another `PAM_USER` on the same handle, as login(1) does.
     User(String),
-    /// `pam_end` and a new `pam_start`: the module may be unloaded between.
+    /// `pam_end` and a new `pam_start`: the module may be unloaded in between.
     Restart,
-    /// So many times a handle, a login and the handle's end, which is one result: they are all alike.
+    /// Repeats `pam_start`, a login and `pam_end`. One result: all must return the same code.
     Rounds(u32),
-    /// Notes how much memory the host holds.
+    /// Reports the memory of the host.
     Measure,
-    /// A login for each of these names in a thread of its own, at once.
+    /// Runs a login for each of these names at the same time, in threads.
     AtOnce(Vec<String>),
-    /// A fork that has a login for this name, while the host has one for its own.
+    /// Forks: the child runs a login for this name while the host runs its own.
     Forked(String),
-    /// A login with so many descriptors left.
+    /// Runs a login with only this number of free descriptors.
     Crowded(u32),
 }
 

@@ -1,8 +1,8 @@
-//! What a process has set and /proc does not list: timers, signals' actions, scheduling, prctl(2).
+//! Process state that /proc does not list: timers, signal actions, scheduling, prctl(2).
 
 use std::collections::BTreeMap;
 
-/// Each with its value, in words that can be compared.
+/// Returns each with its value as a comparable text.
 pub fn facts() -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     for (name, which) in [
@@ -32,8 +32,8 @@ pub fn facts() -> BTreeMap<String, String> {
         facts.insert(name.to_owned(), value.to_string());
     }
     for (name, option) in [
-        ("dies with its parent", libc::PR_GET_PDEATHSIG),
-        ("takes in orphans", libc::PR_GET_CHILD_SUBREAPER),
+        ("parent death signal", libc::PR_GET_PDEATHSIG),
+        ("subreaper", libc::PR_GET_CHILD_SUBREAPER),
     ] {
         let mut value: libc::c_int = -1;
         // SAFETY: these write one number.
@@ -48,7 +48,8 @@ pub fn facts() -> BTreeMap<String, String> {
     facts
 }
 
-/// alarm(2) is the real one. How much of it is left would differ; whether it runs does not.
+/// alarm(2) is the real timer. The remaining time would differ between two calls, so only whether it runs
+/// is returned.
 fn timer(which: libc::c_int) -> String {
     // SAFETY: all-zero is a valid itimerval, and getitimer(2) writes one.
     let timer = unsafe {
@@ -61,7 +62,7 @@ fn timer(which: libc::c_int) -> String {
     format!("runs: {runs}, every {interval:?}")
 }
 
-/// `None` for glibc's own signals, which it does not let anybody ask about.
+/// `None` for glibc's internal signals, which cannot be queried.
 fn action(signal: libc::c_int) -> Option<String> {
     // SAFETY: all-zero is a valid sigaction; with none given the call only writes the present one.
     let (done, action) = unsafe {
@@ -74,7 +75,7 @@ fn action(signal: libc::c_int) -> Option<String> {
         unsafe { libc::sigismember(&raw const action.sa_mask, *number) == 1 }
     };
     let mask: Vec<libc::c_int> = (1..=64).filter(masked).collect();
-    // Glibc's own mark on whatever it has set, be it what was there before (SA_RESTORER).
+    // Without SA_RESTORER, which glibc adds whenever it sets an action.
     let (handler, flags) = (action.sa_sigaction, action.sa_flags & !0x0400_0000);
     (done == 0).then(|| format!("{handler:#x}, flags {flags:#x}, masks {mask:?}"))
 }

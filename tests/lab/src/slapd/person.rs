@@ -1,4 +1,4 @@
-//! People as data: a builder that ends as an entry in LDIF.
+//! Users of the directory: a builder for an entry in LDIF.
 #![forbid(unsafe_code)]
 
 use super::SUFFIX;
@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 
-/// Below `ou=people`, in a database whose entries say how binding as them ends.
+/// A unit below `ou=people` whose entries contain the result of a bind as them.
 const SCRIPTED: &str = "scripted,ou=people";
 
-/// One person in the scratch directory.
+/// A user in the directory.
 #[derive(Clone, Debug)]
 pub struct Person {
     uid: String,
@@ -18,15 +18,14 @@ pub struct Person {
 }
 
 impl Person {
-    /// A person without password and phone. Tests run side by side: give each its own names.
+    /// Creates a user without password and phone. Tests run in parallel: each needs names of its own.
     pub fn new(uid: &str) -> Self {
-        let person = Self {
+        let user = Self {
             uid: uid.to_owned(),
             unit: "people",
             attributes: Vec::new(),
         };
-        person
-            .attr("objectClass", "inetOrgPerson")
+        user.attr("objectClass", "inetOrgPerson")
             .attr("objectClass", "verifiedPerson")
             .attr("uid", uid)
             .attr("cn", uid)
@@ -37,73 +36,73 @@ impl Person {
         self.attr("userPassword", password)
     }
 
-    /// `phoneNumberVerified: TRUE`, as in Gluu's schema, and this number as `mobile`.
+    /// Sets `phoneNumberVerified: TRUE`, as in Gluu's schema, and this number as `mobile`.
     pub fn phone(self, number: &str) -> Self {
         self.verified("TRUE").attr("mobile", number)
     }
 
-    /// A value of `phoneNumberVerified`, which is a boolean: `TRUE` or `FALSE`.
+    /// Sets `phoneNumberVerified`, a boolean: `TRUE` or `FALSE`.
     pub fn verified(self, value: &str) -> Self {
         self.attr("phoneNumberVerified", value)
     }
 
-    /// A value of `verifiedPhone`, which may hold any text: the number itself, as older Gluus had it.
+    /// Sets `verifiedPhone`, which may be any text, such as the number itself in older releases of Gluu.
     pub fn verified_text(self, text: &str) -> Self {
         self.attr("verifiedPhone", text)
     }
 
-    /// A value more of any attribute.
+    /// Adds a value of any attribute.
     pub fn attr(mut self, name: &str, value: &str) -> Self {
         self.attributes.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Below `ou=open`, where anonymous may search.
+    /// Moves the entry below `ou=open`, which anonymous clients may search.
     pub fn open(mut self) -> Self {
         self.unit = "open";
         self
     }
 
-    /// The right password is too old, and there is no grace left.
+    /// Makes the password expired, without grace logins.
     pub fn expired(self) -> Self {
         let policy = format!("cn=expired,ou=policies,{SUFFIX}");
         self.attr("pwdPolicySubentry", &policy)
             .attr("pwdChangedTime", "20200101000000Z")
     }
 
-    /// The right password is too old, and lets in three more times.
+    /// Makes the password expired, with three grace logins.
     pub fn grace(self) -> Self {
         let policy = format!("cn=grace,ou=policies,{SUFFIX}");
         self.attr("pwdPolicySubentry", &policy)
             .attr("pwdChangedTime", "20200101000000Z")
     }
 
-    /// The right password lets in, to change it and for nothing else.
+    /// Requires a change of the password before anything else.
     pub fn must_change(self) -> Self {
         self.attr("pwdReset", "TRUE")
     }
 
-    /// Locked by an administrator, for good.
+    /// Locks the account permanently, as an administrator does.
     pub fn locked(self) -> Self {
         self.attr("pwdAccountLockedTime", "000001010000Z")
     }
 
-    /// Binding as this person gives this result code and diagnostic message, whatever the password.
+    /// Sets the result code and diagnostic message of every bind as this user.
     pub fn bind_answers(self, code: u32, message: &str) -> Self {
-        let mut person = self;
-        person.unit = SCRIPTED;
-        let person = person
+        let mut user = self;
+        user.unit = SCRIPTED;
+        let user = user
             .attr("objectClass", "errAuxObject")
             .attr("errOp", "bind")
             .attr("errCode", &code.to_string());
         if message.is_empty() {
-            person
+            user
         } else {
-            person.attr("errText", message)
+            user.attr("errText", message)
         }
     }
 
-    /// Binding as this person takes the directory this many seconds, and then gives this result code.
+    /// Sets the duration in seconds and the result code of every bind as this user.
     pub fn bind_takes(self, seconds: u32, code: u32) -> Self {
         self.bind_answers(code, "")
             .attr("errSleepTime", &seconds.to_string())
@@ -117,7 +116,7 @@ impl Person {
         format!("uid={},ou={},{SUFFIX}", escape_dn(&self.uid), self.unit)
     }
 
-    /// The entry. Values go in base64, so that a test may put anything into them.
+    /// Returns the entry. Values are in base64, so that a test may use any bytes.
     pub fn ldif(&self) -> String {
         let mut text = format!("dn:: {}\n", STANDARD.encode(self.dn()));
         for (name, value) in &self.attributes {
@@ -128,7 +127,7 @@ impl Person {
     }
 }
 
-/// RFC 4514 §2.4: every byte that is not plain is written in hex.
+/// Escapes every special byte in hex (RFC 4514 §2.4).
 fn escape_dn(value: &str) -> String {
     let mut text = String::new();
     for byte in value.bytes() {

@@ -1,4 +1,4 @@
-//! The scratch directory behaves as the cases need it, seen through OpenLDAP's own tools.
+//! The directory has the properties that the cases need, checked with OpenLDAP's own tools.
 use super::*;
 use std::process::Output;
 use std::time::Instant;
@@ -12,7 +12,7 @@ fn tool(certs: &Certs, name: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Binds as this person with `-e ppolicy`; the exit code is LDAP's result code.
+/// Binds as this user with `-e ppolicy`; the exit code is the LDAP result code.
 fn bind(certs: &Certs, slapd: &Slapd, person: &Person, password: &str) -> (Option<i32>, String) {
     let (url, dn) = (slapd.ldaps(), person.dn());
     let output = tool(
@@ -134,7 +134,7 @@ fn binds_searches_policies_and_scripted_answers() {
 }
 
 #[test]
-fn netscape_controls_can_be_had() {
+fn netscape_controls_can_be_enabled() {
     let certs = Certs::new();
     let slapd = Slapd::start_netscape(&certs);
     let reset = Person::new("reset").password("right horse").must_change();
@@ -142,9 +142,9 @@ fn netscape_controls_can_be_had() {
     assert_eq!(bind(&certs, &slapd, &reset, "right horse").0, Some(0));
 }
 
-/// `pwdChangedTime` of slapo-ppolicy(5): a new entry has none here, the first change brings it.
+/// `pwdChangedTime` of slapo-ppolicy(5): a new entry has none here, the first change of the password sets it.
 #[test]
-fn when_a_password_was_changed_is_told_to_those_who_ask_for_it() {
+fn the_time_of_a_password_change_is_returned_if_requested() {
     let certs = Certs::new();
     let slapd = Slapd::start(&certs);
     let alice = Person::new("alice").password("right horse");
@@ -166,7 +166,7 @@ fn when_a_password_was_changed_is_told_to_those_who_ask_for_it() {
 }
 
 #[test]
-fn names_and_values_may_hold_anything() {
+fn names_and_values_may_contain_any_bytes() {
     let certs = Certs::new();
     let slapd = Slapd::start(&certs);
     let odd = Person::new("o'neil, (*) \\ é")

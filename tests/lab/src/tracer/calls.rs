@@ -1,4 +1,4 @@
-//! System calls of x86-64: what they are called, and how each can fail.
+//! System calls of x86-64, with their names and possible errors.
 #![forbid(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -8,19 +8,19 @@ use libc::{
     ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, ESRCH,
 };
 
-/// A call: its name, and the errors with which it is made to fail. None of them is one that a peer
-/// or the network could cause. Without one: it cannot fail, or the kernel says that it does not.
+/// A call: its number, its name, and the errors that are injected. A peer or the network cannot cause any of
+/// them. A call without errors cannot fail.
 type Row = (i64, &'static str, &'static [i32]);
 
 const MEMORY: &[i32] = &[ENOMEM];
 const OPEN: &[i32] = &[EMFILE, ENOMEM, EACCES, EIO];
-const MAKE: &[i32] = &[EMFILE, ENFILE, ENOMEM, EACCES];
+const CREATE: &[i32] = &[EMFILE, ENFILE, ENOMEM, EACCES];
 const TRANSFER: &[i32] = &[EIO, EINTR, ENOMEM];
-const SPEAK: &[i32] = &[EINTR, ENOMEM, ENOBUFS];
+const SEND_RECEIVE: &[i32] = &[EINTR, ENOMEM, ENOBUFS];
 const WAIT: &[i32] = &[EINTR, ENOMEM];
-const LOOK: &[i32] = &[EIO, ENOMEM];
-const BECOME: &[i32] = &[EPERM, EAGAIN];
-const WALL: &[i32] = &[ENOSYS, EOPNOTSUPP, EINVAL, ENOMEM];
+const STAT: &[i32] = &[EIO, ENOMEM];
+const SET_IDS: &[i32] = &[EPERM, EAGAIN];
+const SANDBOX: &[i32] = &[ENOSYS, EOPNOTSUPP, EINVAL, ENOMEM];
 const OTHER: &[i32] = &[EINVAL, ENOMEM];
 const NEVER: &[i32] = &[];
 
@@ -30,7 +30,7 @@ const ROWS: &[Row] = &[
     (libc::SYS_write, "write", &[EIO, EINTR, ENOSPC]),
     (libc::SYS_open, "open", OPEN),
     (libc::SYS_close, "close", &[EIO, EINTR]),
-    (libc::SYS_fstat, "fstat", LOOK),
+    (libc::SYS_fstat, "fstat", STAT),
     (libc::SYS_poll, "poll", WAIT),
     (libc::SYS_lseek, "lseek", OTHER),
     (libc::SYS_mmap, "mmap", MEMORY),
@@ -52,16 +52,16 @@ const ROWS: &[Row] = &[
     (libc::SYS_dup2, "dup2", &[EINTR, EMFILE]),
     (libc::SYS_nanosleep, "nanosleep", &[EINTR]),
     (libc::SYS_getpid, "getpid", NEVER),
-    (libc::SYS_socket, "socket", MAKE),
+    (libc::SYS_socket, "socket", CREATE),
     (libc::SYS_connect, "connect", &[EINTR, ENOMEM, EACCES, EADDRNOTAVAIL]),
-    (libc::SYS_sendto, "sendto", SPEAK),
-    (libc::SYS_recvfrom, "recvfrom", SPEAK),
-    (libc::SYS_sendmsg, "sendmsg", SPEAK),
-    (libc::SYS_recvmsg, "recvmsg", SPEAK),
+    (libc::SYS_sendto, "sendto", SEND_RECEIVE),
+    (libc::SYS_recvfrom, "recvfrom", SEND_RECEIVE),
+    (libc::SYS_sendmsg, "sendmsg", SEND_RECEIVE),
+    (libc::SYS_recvmsg, "recvmsg", SEND_RECEIVE),
     (libc::SYS_bind, "bind", OTHER),
     (libc::SYS_getsockname, "getsockname", &[ENOBUFS]),
     (libc::SYS_getpeername, "getpeername", &[ENOBUFS]),
-    (libc::SYS_socketpair, "socketpair", MAKE),
+    (libc::SYS_socketpair, "socketpair", CREATE),
     (libc::SYS_setsockopt, "setsockopt", OTHER),
     (libc::SYS_getsockopt, "getsockopt", OTHER),
     (libc::SYS_clone, "clone", &[EAGAIN, ENOMEM]),
@@ -82,9 +82,9 @@ const ROWS: &[Row] = &[
     (libc::SYS_getppid, "getppid", NEVER),
     (libc::SYS_setsid, "setsid", &[EPERM]),
     (libc::SYS_setgroups, "setgroups", &[EPERM, ENOMEM]),
-    (libc::SYS_setresuid, "setresuid", BECOME),
+    (libc::SYS_setresuid, "setresuid", SET_IDS),
     (libc::SYS_getresuid, "getresuid", OTHER),
-    (libc::SYS_setresgid, "setresgid", BECOME),
+    (libc::SYS_setresgid, "setresgid", SET_IDS),
     (libc::SYS_getresgid, "getresgid", OTHER),
     (libc::SYS_capget, "capget", &[EPERM, EINVAL]),
     (libc::SYS_capset, "capset", &[EPERM, EINVAL]),
@@ -106,40 +106,40 @@ const ROWS: &[Row] = &[
     (libc::SYS_epoll_ctl, "epoll_ctl", &[ENOMEM, ENOSPC]),
     (libc::SYS_waitid, "waitid", &[EINTR, ECHILD]),
     (libc::SYS_openat, "openat", OPEN),
-    (libc::SYS_newfstatat, "newfstatat", LOOK),
-    (libc::SYS_readlinkat, "readlinkat", LOOK),
+    (libc::SYS_newfstatat, "newfstatat", STAT),
+    (libc::SYS_readlinkat, "readlinkat", STAT),
     (libc::SYS_ppoll, "ppoll", WAIT),
     (libc::SYS_set_robust_list, "set_robust_list", NEVER),
     (libc::SYS_fallocate, "fallocate", &[EIO, ENOSPC]),
-    (libc::SYS_eventfd2, "eventfd2", MAKE),
-    (libc::SYS_epoll_create1, "epoll_create1", MAKE),
+    (libc::SYS_eventfd2, "eventfd2", CREATE),
+    (libc::SYS_epoll_create1, "epoll_create1", CREATE),
     (libc::SYS_dup3, "dup3", &[EMFILE]),
     (libc::SYS_prlimit64, "prlimit64", &[EPERM, EINVAL]),
-    (libc::SYS_seccomp, "seccomp", WALL),
+    (libc::SYS_seccomp, "seccomp", SANDBOX),
     (libc::SYS_getrandom, "getrandom", &[EINTR, ENOSYS, EIO]),
     (libc::SYS_execveat, "execveat", &[ENOENT, EACCES, ENOMEM]),
-    (libc::SYS_statx, "statx", LOOK),
+    (libc::SYS_statx, "statx", STAT),
     (libc::SYS_rseq, "rseq", NEVER),
     (libc::SYS_pidfd_send_signal, "pidfd_send_signal", &[EPERM, ESRCH]),
     (libc::SYS_clone3, "clone3", &[EAGAIN, ENOMEM, ENOSYS]),
     (libc::SYS_close_range, "close_range", &[ENOSYS, ENOMEM]),
     (libc::SYS_openat2, "openat2", OPEN),
     (libc::SYS_faccessat2, "faccessat2", &[EACCES, ENOENT]),
-    (libc::SYS_landlock_create_ruleset, "landlock_create_ruleset", WALL),
-    (libc::SYS_landlock_add_rule, "landlock_add_rule", WALL),
-    (libc::SYS_landlock_restrict_self, "landlock_restrict_self", WALL),
+    (libc::SYS_landlock_create_ruleset, "landlock_create_ruleset", SANDBOX),
+    (libc::SYS_landlock_add_rule, "landlock_add_rule", SANDBOX),
+    (libc::SYS_landlock_restrict_self, "landlock_restrict_self", SANDBOX),
 ];
 
 fn row(number: i64) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.0 == number)
 }
 
-/// What it is called.
+/// Returns its name.
 pub fn name(number: i64) -> String {
     row(number).map_or_else(|| number.to_string(), |row| row.1.to_owned())
 }
 
-/// Whether there is an error for it. What is not in the table can fail. Waking others never does.
+/// Whether it can fail. A call that is not in the table can; a futex wake cannot.
 #[cfg(target_arch = "x86_64")]
 pub fn can_fail(number: i64, arguments: [u64; 6]) -> bool {
     let wait = [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET];
@@ -148,7 +148,7 @@ pub fn can_fail(number: i64, arguments: [u64; 6]) -> bool {
     !errors(number).is_empty() && !wakes
 }
 
-/// With what it is made to fail.
+/// Returns the errors to inject.
 pub fn errors(number: i64) -> &'static [i32] {
     row(number).map_or(OTHER, |row| row.2)
 }
@@ -171,19 +171,19 @@ pub fn takes_a_descriptor(number: i64) -> bool {
     .contains(&number)
 }
 
-/// Before a call that is to fail: another one is made in its place, which changes nothing. A descriptor
-/// that is closed and memory that is given back are gone even where that fails (close(2)).
+/// Replaces a call that has to fail with one without effect. close(2) and munmap(2) are executed: they
+/// release the descriptor or the memory even if they fail.
 #[cfg(target_arch = "x86_64")]
-pub fn spoil(number: i64, registers: &mut libc::user_regs_struct) {
+pub fn replace(number: i64, registers: &mut libc::user_regs_struct) {
     match number {
         libc::SYS_close | libc::SYS_munmap => {}
-        // It fails by answering what was the end before.
+        // It fails by returning the current end.
         libc::SYS_brk => registers.rdi = 0,
         _ => registers.orig_rax = unsigned(libc::SYS_getpid),
     }
 }
 
-/// After it.
+/// Sets the error as the result of the call.
 #[cfg(target_arch = "x86_64")]
 pub fn fail(number: i64, errno: i32, registers: &mut libc::user_regs_struct) {
     if number != libc::SYS_brk {

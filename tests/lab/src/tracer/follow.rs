@@ -1,100 +1,100 @@
-//! Who calls what: the host while it is in the hook, and its helper from birth to death.
+//! Records the system calls of the host in its hook, and of its helper.
 #![forbid(unsafe_code)]
 
 use super::ptrace::{self, Moment, Stop};
 use super::{Call, Fault, MARK, Place, calls};
 use std::collections::BTreeMap;
 
-/// A thread that is followed.
+/// A traced thread.
 struct Task {
     number: u32,
-    /// How often it has made each call.
+    /// The number of calls of each system call.
     made: BTreeMap<i64, u32>,
-    /// Its place in the list of calls, while it is in one that counts.
+    /// The index of its current call in the list.
     within: Option<usize>,
-    /// What to do when it comes back from a call.
-    spoilt: bool,
+    /// Whether its current call has to fail.
+    fails: bool,
 }
 
-/// A call, and what tells whose it is.
-struct Noted {
+/// A recorded call, and data to find out whether it uses the log's socket.
+struct Record {
     call: Call,
     first_argument: u64,
     result: i64,
 }
 
-struct Following {
+struct Tracing {
     host: i32,
     /// Whether the host is in the hook.
     in_hook: bool,
     tasks: BTreeMap<i32, Task>,
-    /// How many there have been.
-    begun: u32,
-    noted: Vec<Noted>,
+    /// The number of threads so far.
+    started: u32,
+    records: Vec<Record>,
     fault: Option<Fault>,
     hit: Option<Call>,
 }
 
-/// Follows a host to its end. Says that it does so when it does.
+/// Traces a host until it exits. Prints `ready` when it is attached.
 pub fn host(pid: i32, fault: Option<Fault>) -> Vec<Call> {
-    let mut following = Following {
+    let mut tracing = Tracing {
         host: pid,
         in_hook: false,
         tasks: BTreeMap::new(),
-        begun: 0,
-        noted: Vec::new(),
+        started: 0,
+        records: Vec::new(),
         fault,
         hit: None,
     };
-    following.task(pid);
+    tracing.task(pid);
     ptrace::seize(pid);
-    let mut said = false;
+    let mut is_ready = false;
     while let Some(stop) = ptrace::next() {
         match stop {
-            Stop::Gone(task) => {
-                following.tasks.remove(&task);
+            Stop::Exited(task) => {
+                tracing.tasks.remove(&task);
             }
-            Stop::Begot(task, child) => {
-                following.task(child);
-                ptrace::go_on(task, 0);
+            Stop::Forked(task, child) => {
+                tracing.task(child);
+                ptrace::resume(task, 0);
             }
             Stop::Call(task) => {
-                following.at_call(task);
-                ptrace::go_on(task, 0);
+                tracing.at_call(task);
+                ptrace::resume(task, 0);
             }
-            Stop::Signal(task, signal) => ptrace::go_on(task, signal),
-            Stop::Halted(task) => ptrace::listen(task),
+            Stop::Signal(task, signal) => ptrace::resume(task, signal),
+            Stop::Group(task) => ptrace::listen(task),
             Stop::Other(task) => {
-                following.task(task);
-                ptrace::go_on(task, 0);
-                if !said {
+                tracing.task(task);
+                ptrace::resume(task, 0);
+                if !is_ready {
                     println!("ready");
-                    said = true;
+                    is_ready = true;
                 }
             }
         }
     }
-    match following.fault {
-        Some(_) => following.hit.into_iter().collect(),
-        None => following
-            .noted
+    match tracing.fault {
+        Some(_) => tracing.hit.into_iter().collect(),
+        None => tracing
+            .records
             .into_iter()
-            .map(|noted| noted.call)
+            .map(|record| record.call)
             .collect(),
     }
 }
 
-impl Following {
-    /// A thread, which may be a new one.
+impl Tracing {
+    /// Returns a thread, which may be new.
     fn task(&mut self, pid: i32) -> &mut Task {
         self.tasks.entry(pid).or_insert_with(|| {
-            let number = self.begun;
-            self.begun += 1;
+            let number = self.started;
+            self.started += 1;
             Task {
                 number,
                 made: BTreeMap::new(),
                 within: None,
-                spoilt: false,
+                fails: false,
             }
         })
     }
@@ -119,7 +119,7 @@ impl Following {
     }
 
     fn before(&mut self, pid: i32, number: i64, arguments: [u64; 6]) {
-        let at = self.noted.len();
+        let at = self.records.len();
         let task = self.task(pid);
         let made = task.made.entry(number).or_default();
         let place = Place {
@@ -134,37 +134,36 @@ impl Following {
             to_log: false,
         };
         if self.fault.is_some_and(|fault| fault.place == place) {
-            self.task(pid).spoilt = true;
+            self.task(pid).fails = true;
             self.hit = Some(call.clone());
-            ptrace::change(pid, |registers| calls::spoil(number, registers));
+            ptrace::change(pid, |registers| calls::replace(number, registers));
         }
-        self.noted.push(Noted {
+        self.records.push(Record {
             call,
             first_argument: arguments[0],
             result: 0,
         });
-        self.is_of_the_log(pid, at, arguments);
+        self.mark_log_call(pid, at, arguments);
     }
 
     fn after(&mut self, pid: i32, result: i64) {
         let errno = self.fault.map(|fault| fault.errno);
         let task = self.task(pid);
         let Some(at) = task.within.take() else { return };
-        let spoilt = std::mem::take(&mut task.spoilt);
-        let Some(noted) = self.noted.get_mut(at) else {
+        let fails = std::mem::take(&mut task.fails);
+        let Some(records) = self.records.get_mut(at) else {
             return;
         };
-        noted.result = result;
-        if let (true, Some(errno)) = (spoilt, errno) {
-            let number = noted.call.place.number;
+        records.result = result;
+        if let (true, Some(errno)) = (fails, errno) {
+            let number = records.call.place.number;
             ptrace::change(pid, |registers| calls::fail(number, errno, registers));
         }
     }
 
-    /// Finds out whether a call is about the log's socket: from the one that made it to the one that
-    /// closes it.
-    fn is_of_the_log(&mut self, pid: i32, at: usize, arguments: [u64; 6]) {
-        let now = &self.noted[at];
+    /// Marks a call that uses the log's socket, from the call that creates it to the one that closes it.
+    fn mark_log_call(&mut self, pid: i32, at: usize, arguments: [u64; 6]) {
+        let now = &self.records[at];
         let descriptor = arguments[0];
         if now.call.place.number == libc::SYS_connect {
             let length = usize::try_from(arguments[2]).unwrap_or(0).min(128);
@@ -172,26 +171,26 @@ impl Following {
             if !address.windows(8).any(|bytes| bytes == b"/dev/log") {
                 return;
             }
-            for noted in self.noted.iter_mut().rev() {
-                let made = noted.call.place.number == libc::SYS_socket
-                    && noted.result == ptrace::signed(descriptor);
-                if made || noted.first_argument == descriptor {
-                    noted.call.to_log = true;
+            for records in self.records.iter_mut().rev() {
+                let made = records.call.place.number == libc::SYS_socket
+                    && records.result == ptrace::signed(descriptor);
+                if made || records.first_argument == descriptor {
+                    records.call.to_log = true;
                 }
                 if made {
                     break;
                 }
             }
         } else if calls::takes_a_descriptor(now.call.place.number) {
-            let before = self.noted[..at].iter().rev();
-            let mut of_it = before.filter(|noted| {
-                calls::takes_a_descriptor(noted.call.place.number)
-                    && noted.first_argument == descriptor
+            let before = self.records[..at].iter().rev();
+            let mut of_it = before.filter(|record| {
+                calls::takes_a_descriptor(record.call.place.number)
+                    && record.first_argument == descriptor
             });
             let last = of_it.next();
             let is = last
                 .is_some_and(|last| last.call.to_log && last.call.place.number != libc::SYS_close);
-            self.noted[at].call.to_log = is;
+            self.records[at].call.to_log = is;
         }
     }
 }

@@ -1,25 +1,25 @@
-//! `ptrace(2)` and its kin, for processes of x86-64.
+//! `ptrace(2)` for processes of x86-64.
 
 use std::io::Error;
 
 use libc::{c_int, c_long, c_uint, c_void, pid_t};
 
-/// What a task of ours has come to.
+/// Why a traced task has stopped.
 pub enum Stop {
-    Gone(pid_t),
+    Exited(pid_t),
     /// Before or after a system call.
     Call(pid_t),
-    /// Another task of its own has begun.
-    Begot(pid_t, pid_t),
-    /// It is about to get this signal.
+    /// It has started another task.
+    Forked(pid_t, pid_t),
+    /// Before the delivery of this signal.
     Signal(pid_t, c_int),
-    /// Stopped as a whole, until it is continued.
-    Halted(pid_t),
-    /// Anything else that is only to go on.
+    /// Stopped until SIGCONT.
+    Group(pid_t),
+    /// Any other stop.
     Other(pid_t),
 }
 
-/// A system call that is about to be made, or just was.
+/// The phase of a system call.
 pub enum Moment {
     Before { number: i64, arguments: [u64; 6] },
     After { result: i64 },
@@ -27,12 +27,11 @@ pub enum Moment {
 }
 
 fn request(what: c_uint, pid: pid_t, address: usize, data: usize) -> c_long {
-    // SAFETY: the callers give addresses of their own values where the request writes, and numbers
-    // else.
+    // SAFETY: the callers pass the address of a valid value if the request writes, and numbers otherwise.
     unsafe { libc::ptrace(what, pid, address as *mut c_void, data as *mut c_void) }
 }
 
-/// Begins to trace a process and all that it will beget; they end with the tracer.
+/// Starts to trace a process and its future descendants; they are killed when the tracer exits.
 pub fn seize(pid: pid_t) {
     let options = libc::PTRACE_O_TRACESYSGOOD
         | libc::PTRACE_O_TRACEFORK
@@ -46,16 +45,16 @@ pub fn seize(pid: pid_t) {
     request(libc::PTRACE_INTERRUPT, pid, 0, 0);
 }
 
-/// Waits until something happens. `None`: nobody is left.
+/// Waits for the next stop. `None`: all tasks have exited.
 pub fn next() -> Option<Stop> {
     let mut status = 0;
-    // SAFETY: `status` is a valid place.
+    // SAFETY: `status` is a valid pointer.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
     if pid < 0 {
         return None;
     }
     if !libc::WIFSTOPPED(status) {
-        return Some(Stop::Gone(pid));
+        return Some(Stop::Exited(pid));
     }
     let signal = libc::WSTOPSIG(status);
     Some(match status >> 16 {
@@ -64,25 +63,25 @@ pub fn next() -> Option<Stop> {
         libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
             let mut child: libc::c_ulong = 0;
             request(libc::PTRACE_GETEVENTMSG, pid, 0, (&raw mut child) as usize);
-            Stop::Begot(pid, pid_t::try_from(child).expect("a process id"))
+            Stop::Forked(pid, pid_t::try_from(child).expect("a process id"))
         }
-        libc::PTRACE_EVENT_STOP if signal != libc::SIGTRAP => Stop::Halted(pid),
+        libc::PTRACE_EVENT_STOP if signal != libc::SIGTRAP => Stop::Group(pid),
         _ => Stop::Other(pid),
     })
 }
 
-/// Lets a task go on to its next call, with a signal unless it is 0.
-pub fn go_on(pid: pid_t, signal: c_int) {
+/// Resumes a task until its next call, with a signal unless it is 0.
+pub fn resume(pid: pid_t, signal: c_int) {
     let signal = usize::try_from(signal).expect("a signal");
     request(libc::PTRACE_SYSCALL, pid, 0, signal);
 }
 
-/// Lets a task be halted, and hears when it goes on.
+/// Leaves a task stopped until SIGCONT.
 pub fn listen(pid: pid_t) {
     request(libc::PTRACE_LISTEN, pid, 0, 0);
 }
 
-/// What call a task is at.
+/// Returns the phase of the current call of a task.
 pub fn moment(pid: pid_t) -> Moment {
     // SAFETY: all-zero is a valid value of these numbers.
     let mut info: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
@@ -93,7 +92,7 @@ pub fn moment(pid: pid_t) -> Moment {
         size_of_val(&info),
         place,
     );
-    // SAFETY: the kernel has said which of the union it has written; all of them are numbers.
+    // SAFETY: `op` is the member of the union that the kernel has written; all members are numbers.
     unsafe {
         match info.op {
             libc::PTRACE_SYSCALL_INFO_ENTRY => Moment::Before {
@@ -108,7 +107,7 @@ pub fn moment(pid: pid_t) -> Moment {
     }
 }
 
-/// Changes a stopped task's registers.
+/// Changes the registers of a stopped task.
 pub fn change(pid: pid_t, how: impl FnOnce(&mut libc::user_regs_struct)) {
     // SAFETY: all-zero is a valid value of these numbers.
     let mut registers: libc::user_regs_struct = unsafe { std::mem::zeroed() };
@@ -119,7 +118,7 @@ pub fn change(pid: pid_t, how: impl FnOnce(&mut libc::user_regs_struct)) {
     }
 }
 
-/// Reads a task's memory, as far as it can be read.
+/// Reads the memory of a task; shorter if a part is not readable.
 pub fn read(pid: pid_t, address: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0_u8; length];
     let local = libc::iovec {
@@ -136,7 +135,7 @@ pub fn read(pid: pid_t, address: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Registers hold bits; what they mean is the call's business.
+/// Converts the bits of a register to a signed number.
 pub const fn signed(bits: u64) -> i64 {
     i64::from_ne_bytes(bits.to_ne_bytes())
 }

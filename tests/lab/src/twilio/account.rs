@@ -1,10 +1,10 @@
-//! The one account that the stand-in knows, what it owns, and what Twilio says about it.
+//! The only account of the fake Twilio, its numbers and its state.
 #![forbid(unsafe_code)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// An account with its credentials. All of it is made up.
+/// An account with its credentials, all of them invented.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub sid: String,
@@ -43,8 +43,8 @@ impl Default for Account {
 }
 
 impl Account {
-    /// Whether an `Authorization` header proves this account: by its token, or by its API key.
-    pub fn proved_by(&self, header: Option<&str>) -> bool {
+    /// Whether an `Authorization` header contains the token or the API key of this account.
+    pub fn is_authenticated_by(&self, header: Option<&str>) -> bool {
         let Some(encoded) = header.and_then(|header| header.strip_prefix("Basic ")) else {
             return false;
         };
@@ -55,7 +55,7 @@ impl Account {
         pair(&self.sid, &self.token) || pair(&self.key_sid, &self.key_secret)
     }
 
-    /// The header that a client with the account's token sends.
+    /// Returns the `Authorization` header of a client with the account's token.
     pub fn authorization(&self) -> String {
         format!(
             "Basic {}",

@@ -1,35 +1,35 @@
-//! How the stand-in answers, by the number it is asked to send to.
+//! Responses of the fake Twilio, selected by the recipient's number.
 //!
-//! The last two digits of a fictional American number, `+1 202 555 01xx`, name the case; every number
-//! that is not in the table gets its SMS. A test that must not share a number with others can give a
-//! case to any number of its own: [`Twilio::on`](super::Twilio::on).
+//! The last two digits of a fictional American number, `+1 202 555 01xx`, select the case; to all other
+//! numbers the SMS is delivered. A test can set the cases of a number of its own:
+//! [`Twilio::on`](super::Twilio::on).
 #![forbid(unsafe_code)]
 
-/// One way to answer a request that is in itself right.
+/// A response to a valid request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// 201, and the SMS arrives.
+    /// 201; the SMS is delivered.
     Sent,
-    /// 201, and the answer itself says that nothing will arrive.
-    SpawnError {
+    /// 201 with a status that the SMS is not delivered.
+    Dropped {
         status: &'static str,
         error_code: Option<u32>,
     },
-    /// An error in Twilio's shape, with the text Twilio gives it.
+    /// An error in Twilio's format with Twilio's text.
     Refused { http: u16, code: u32 },
-    /// 429 in Twilio's shape.
+    /// 429 in Twilio's format.
     Busy(RetryAfter),
-    /// Anything, word for word.
+    /// A literal response.
     Literal {
         http: u16,
         header: Option<(&'static str, &'static str)>,
         body: &'static str,
     },
-    /// What no honest server sends.
+    /// A response that violates the protocol.
     Broken(Broken),
 }
 
-/// How a 429 says when to come back.
+/// The `Retry-After` header of a 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
     Nothing,
@@ -38,31 +38,31 @@ pub enum RetryAfter {
     Date(u64),
 }
 
-/// Answers that break off, never end or never begin.
+/// Responses that are incomplete, endless or missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// 201 with half its body, then the end of the connection.
+    /// 201 with half of its body, then the connection is closed.
     CutBody,
     /// This status, and a body of 1 GB.
     HugeBody(u16),
-    /// A right 201 whose body comes one byte a second.
+    /// A valid 201 whose body is sent at one byte per second.
     DripBody,
-    /// A right 201 whose head comes one byte a second.
+    /// A valid 201 whose head is sent at one byte per second.
     DripHead,
     /// A head that never ends.
     EndlessHead,
-    /// A reset after the request was read; the SMS was sent or not.
+    /// A reset after the request was read.
     Reset { delivers: bool },
-    /// An orderly end of the connection instead of an answer.
+    /// The connection is closed without a response.
     Close,
-    /// No answer, and the connection stays open.
+    /// No response; the connection stays open.
     BlackHole,
     /// Bytes that are not HTTP.
     Garbage,
 }
 
 impl Case {
-    /// Whether the SMS reaches the phone, whatever the caller is told.
+    /// Whether the SMS is delivered, independent of the response.
     pub fn delivers(self) -> bool {
         match self {
             Self::Sent => true,
@@ -74,7 +74,7 @@ impl Case {
                     Broken::CutBody | Broken::DripBody | Broken::DripHead
                 )
             }
-            Self::SpawnError { .. } | Self::Refused { .. } | Self::Busy(_) => false,
+            Self::Dropped { .. } | Self::Refused { .. } | Self::Busy(_) => false,
         }
     }
 }
@@ -99,8 +99,8 @@ const fn with(http: u16, name: &'static str, value: &'static str, body: &'static
     }
 }
 
-const fn stillborn(status: &'static str, error_code: u32) -> Case {
-    Case::SpawnError {
+const fn dropped(status: &'static str, error_code: u32) -> Case {
+    Case::Dropped {
         status,
         error_code: Some(error_code),
     }
@@ -108,9 +108,9 @@ const fn stillborn(status: &'static str, error_code: u32) -> Case {
 
 const HTML: &str = "<html><head><title>Bad Gateway</title></head><body>nginx</body></html>";
 
-/// The last two digits, what the case is called in a test's output, and the answer.
+/// The last two digits, the name of the case in a test's output, and the response.
 pub const TABLE: &[(u8, &str, Case)] = &[
-    // Twilio refuses us.
+    // Twilio refuses the account.
     (1, "20003 credentials", refused(401, 20003)),
     (2, "20404 no such resource", refused(404, 20404)),
     (3, "20005 account not active", refused(403, 20005)),
@@ -132,7 +132,7 @@ pub const TABLE: &[(u8, &str, Case)] = &[
     ),
     (
         8,
-        "20429, Retry-After is no time",
+        "20429, invalid Retry-After",
         Case::Busy(RetryAfter::Text("soon")),
     ),
     (9, "20003 not allowed to send", refused(403, 20003)),
@@ -150,8 +150,8 @@ pub const TABLE: &[(u8, &str, Case)] = &[
     (20, "21703 service without a sender", refused(400, 21703)),
     (21, "30034 not registered", refused(400, 30034)),
     (22, "30450 SMS pumping", refused(400, 30450)),
-    // Errors in a shape nobody promised.
-    (23, "a code nobody knows", refused(400, 99_999)),
+    // Errors in an undocumented format.
+    (23, "an unknown code", refused(400, 99_999)),
     (
         24,
         "an error without code",
@@ -169,23 +169,23 @@ pub const TABLE: &[(u8, &str, Case)] = &[
     ),
     (
         27,
-        "a code that is no whole number",
+        "a code that is not an integer",
         literal(400, r#"{"code":21211.5,"status":-1}"#),
     ),
     (28, "400 with an empty body", literal(400, "")),
     (29, "400 that is not JSON", literal(400, HTML)),
-    // 201, and yet.
-    (30, "failed at once, 30034", stillborn("failed", 30034)),
-    (31, "failed at once, 30450", stillborn("failed", 30450)),
+    // 201 without a delivery, or with an unusual body.
+    (30, "failed at once, 30034", dropped("failed", 30034)),
+    (31, "failed at once, 30450", dropped("failed", 30450)),
     (
         32,
         "undelivered at once, 21610",
-        stillborn("undelivered", 21610),
+        dropped("undelivered", 21610),
     ),
     (
         33,
         "failed without a code",
-        Case::SpawnError {
+        Case::Dropped {
             status: "failed",
             error_code: None,
         },
@@ -194,7 +194,7 @@ pub const TABLE: &[(u8, &str, Case)] = &[
     (35, "201 with an empty body", literal(201, "")),
     (
         36,
-        "201 of another shape",
+        "201 in another format",
         literal(201, r#"[{"sid":17},null]"#),
     ),
     (37, "201 cut off", Case::Broken(Broken::CutBody)),
@@ -208,8 +208,8 @@ pub const TABLE: &[(u8, &str, Case)] = &[
         "201 with bytes before the JSON",
         literal(201, "\u{feff}{\"status\":\"failed\"}"),
     ),
-    // 40 to 59 are phones like any other.
-    (60, "500 in Twilio's shape", refused(500, 20500)),
+    // To 40 to 59 the SMS is delivered.
+    (60, "500 in Twilio's format", refused(500, 20500)),
     (61, "502 of a proxy", literal(502, HTML)),
     (
         62,
@@ -228,7 +228,7 @@ pub const TABLE: &[(u8, &str, Case)] = &[
     (68, "204", literal(204, "")),
     (69, "200 in place of 201", literal(200, "{}")),
     (70, "418", literal(418, "")),
-    // What no honest server sends.
+    // Violations of the protocol.
     (71, "201 of 1 GB", Case::Broken(Broken::HugeBody(201))),
     (72, "400 of 1 GB", Case::Broken(Broken::HugeBody(400))),
     (
@@ -252,25 +252,25 @@ pub const TABLE: &[(u8, &str, Case)] = &[
         "sent, then reset",
         Case::Broken(Broken::Reset { delivers: true }),
     ),
-    (78, "closed without an answer", Case::Broken(Broken::Close)),
-    (79, "never an answer", Case::Broken(Broken::BlackHole)),
+    (78, "closed without a response", Case::Broken(Broken::Close)),
+    (79, "no response", Case::Broken(Broken::BlackHole)),
     (80, "not HTTP", Case::Broken(Broken::Garbage)),
 ];
 
-/// Clears the screen, sets the title, forges a log line, rings.
+/// Clears the screen, sets the title, forges a log line, rings the bell.
 const HOSTILE_MESSAGE: &str = concat!(
     r#"{"code":21211,"message":"no\u001b[2J\u001b]0;owned\u0007\r\nNov 24 21:00:00 host sshd[1]: "#,
     r#"pam_sms_otp(sshd:auth): granted user=root\u009b31m\u202etxet","status":400}"#
 );
 const HOSTILE_SID: &str = r#"{"sid":"SM\u001b[31m\nroot granted=\"yes\"","status":"queued"}"#;
 
-/// The case of a number in E.164, when it has one.
+/// Returns the case of a number in E.164.
 pub fn of(number: &str) -> Option<Case> {
     let digits: u8 = number.strip_prefix("+120255501")?.parse().ok()?;
     TABLE.iter().find(|row| row.0 == digits).map(|row| row.2)
 }
 
-/// The number in E.164 that gets this row's answer.
+/// Returns the number in E.164 of a row.
 pub fn number(digits: u8) -> String {
     format!("+120255501{digits:02}")
 }

@@ -1,4 +1,4 @@
-//! Twilio's own OpenAPI description as the judge of requests and of our answers to them.
+//! Validation of requests and responses against Twilio's OpenAPI description.
 #![forbid(unsafe_code)]
 
 use regex_lite::Regex;
@@ -11,35 +11,35 @@ static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(text).expect("Twilio's description is JSON")
 });
 
-/// An operation that the description knows, found by method and path.
+/// An operation of the description.
 #[derive(Debug)]
 pub struct Operation {
-    /// The path as the description writes it.
+    /// The path template of the description.
     pub template: &'static str,
-    /// What the path says: `AccountSid`, `Sid`.
+    /// The parameters in the path: `AccountSid`, `Sid`.
     pub parameters: HashMap<&'static str, String>,
     node: &'static Value,
 }
 
-/// Why there is no such operation.
+/// Why no operation was found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoOperation {
     Path,
     Method,
 }
 
-/// What is wrong with one field of a request.
+/// An invalid field of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Violation {
     Missing(String),
     Unknown(String),
     Twice(String),
     Malformed(String),
-    /// None of these alternatives is there.
+    /// None of these alternatives is present.
     NoneOf(Vec<String>),
 }
 
-/// Finds the operation, its path parameters matching their patterns.
+/// Finds the operation whose path parameters match their patterns.
 pub fn operation(method: &str, path: &str) -> Result<Operation, NoOperation> {
     let paths = DESCRIPTION["paths"]
         .as_object()
@@ -71,16 +71,16 @@ pub fn operation(method: &str, path: &str) -> Result<Operation, NoOperation> {
 }
 
 impl Operation {
-    /// Whether the description asks for credentials.
+    /// Whether the operation requires credentials.
     pub fn needs_credentials(&self) -> bool {
         list(&self.node["security"]).any(|way| way.get("accountSid_authToken").is_some())
     }
 
-    /// Judges the fields of a form.
-    pub fn judge_form(&self, fields: &[(String, String)]) -> Vec<Violation> {
+    /// Validates the fields of a form.
+    pub fn check_form(&self, fields: &[(String, String)]) -> Vec<Violation> {
         let schema =
             &self.node["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"];
-        let mut found = judge(fields, |name| schema["properties"].get(name));
+        let mut found = check(fields, |name| schema["properties"].get(name));
         for name in list(&schema["required"]).map(text) {
             if !has(fields, name) {
                 found.push(Violation::Missing(name.to_owned()));
@@ -96,25 +96,25 @@ impl Operation {
         found
     }
 
-    /// Judges the parameters of a query.
-    pub fn judge_query(&self, fields: &[(String, String)]) -> Vec<Violation> {
-        judge(fields, |name| {
+    /// Validates the parameters of a query.
+    pub fn check_query(&self, fields: &[(String, String)]) -> Vec<Violation> {
+        check(fields, |name| {
             list(&self.node["parameters"])
                 .find(|parameter| parameter["in"] == "query" && parameter["name"] == name)
                 .map(|parameter| &parameter["schema"])
         })
     }
 
-    /// What is wrong with a body we are about to answer with: fields missing, unknown or malformed.
-    pub fn judge_answer(&self, http: u16, body: &Value) -> Vec<String> {
+    /// Validates the body of a response: missing, unknown and malformed fields.
+    pub fn check_response(&self, http: u16, body: &Value) -> Vec<String> {
         let schema = &self.node["responses"][http.to_string()]["content"]["application/json"];
         let mut found = Vec::new();
-        judge_value("body", body, &schema["schema"], &mut found);
+        check_value("body", body, &schema["schema"], &mut found);
         found
     }
 }
 
-fn judge(
+fn check(
     fields: &[(String, String)],
     schema_of: impl Fn(&str) -> Option<&'static Value>,
 ) -> Vec<Violation> {
@@ -128,7 +128,7 @@ fn judge(
         if !array && has(&fields[..index], name) {
             found.push(Violation::Twice(name.clone()));
         }
-        // An empty field is an absent one.
+        // An empty field counts as absent.
         if !value.is_empty() && !fits(value, if array { &schema["items"] } else { schema }) {
             found.push(Violation::Malformed(name.clone()));
         }
@@ -142,7 +142,7 @@ fn has(fields: &[(String, String)], name: &str) -> bool {
         .any(|(key, value)| key == name && !value.is_empty())
 }
 
-/// Whether a text, as forms and paths carry it, is what the schema asks for.
+/// Whether a text in a form or path conforms to a schema.
 fn fits(value: &str, schema: &'static Value) -> bool {
     let schema = resolve(schema);
     let length = value.chars().count() as u64;
@@ -170,7 +170,7 @@ fn fits(value: &str, schema: &'static Value) -> bool {
     }
 }
 
-/// E.164, a short code, a channel address or an alphanumeric sender: what "phone-number" may hold.
+/// Whether a text is a "phone-number": E.164, a short code, a channel address or an alphanumeric sender.
 fn phone(value: &str) -> bool {
     let number = value.split_once(':').map_or(value, |(_, number)| number);
     matches(
@@ -179,7 +179,7 @@ fn phone(value: &str) -> bool {
     )
 }
 
-fn judge_value(at: &str, value: &Value, schema: &'static Value, found: &mut Vec<String>) {
+fn check_value(at: &str, value: &Value, schema: &'static Value, found: &mut Vec<String>) {
     let schema = resolve(schema);
     if value.is_null() && schema["nullable"] == true {
         return;
@@ -197,14 +197,14 @@ fn judge_value(at: &str, value: &Value, schema: &'static Value, found: &mut Vec<
         found.push(format!("{at} is {value}, not {}", schema["type"]));
     }
     for (index, item) in list(value).enumerate() {
-        judge_value(&format!("{at}[{index}]"), item, &schema["items"], found);
+        check_value(&format!("{at}[{index}]"), item, &schema["items"], found);
     }
     let Some(properties) = schema["properties"].as_object() else {
         return;
     };
     for (name, schema) in properties {
         match value.get(name) {
-            Some(value) => judge_value(&format!("{at}.{name}"), value, schema, found),
+            Some(value) => check_value(&format!("{at}.{name}"), value, schema, found),
             None => found.push(format!("{at}.{name} is missing")),
         }
     }
@@ -221,9 +221,9 @@ fn judge_value(at: &str, value: &Value, schema: &'static Value, found: &mut Vec<
 
 fn match_path(template: &'static str, path: &str) -> Option<HashMap<&'static str, String>> {
     let (mut parameters, mut rest, mut pattern) = (HashMap::new(), path, template);
-    while let Some((before, behind)) = pattern.split_once('{') {
+    while let Some((before, placeholder)) = pattern.split_once('{') {
         rest = rest.strip_prefix(before)?;
-        let (name, after) = behind.split_once('}')?;
+        let (name, after) = placeholder.split_once('}')?;
         let stop = after.chars().next()?;
         let (value, tail) = rest.split_at(rest.find(stop)?);
         if value.contains('/') {
@@ -259,7 +259,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// `messaging_service_sid` is the field `MessagingServiceSid`.
+/// Converts `messaging_service_sid` to the field name `MessagingServiceSid`.
 fn pascal(snake: &str) -> String {
     snake
         .split('_')

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a server of one small API needs, and not a byte more lenient.
+//! The part of HTTP/1.1 that the fake Twilio needs, parsed strictly.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use std::io::{self, Read};
 const HEAD_LIMIT: usize = 64 * 1024;
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// A request as it came.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -16,12 +16,12 @@ pub struct Request {
     pub query: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Which connection it came on, counted from 1.
+    /// The number of its connection, counted from 1.
     pub connection: usize,
 }
 
 impl Request {
-    /// The value of a header that may stand only once.
+    /// Returns the value of a header that occurs once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self
             .headers
@@ -36,12 +36,12 @@ impl Request {
     }
 }
 
-/// What can be said about bytes that are not a request.
+/// Why there is no request.
 #[derive(Debug)]
 pub enum Unreadable {
-    /// The client went, or says nothing more.
+    /// The client has closed the connection or sends nothing.
     Gone,
-    /// It speaks, but not HTTP as we know it: the status to end with.
+    /// The bytes are not valid HTTP: the status of the response.
     Wrong(u16),
 }
 
@@ -51,7 +51,7 @@ impl From<io::Error> for Unreadable {
     }
 }
 
-/// Reads one request; `buffer` keeps what came behind it.
+/// Reads one request; `buffer` keeps the bytes after it.
 pub fn read(
     stream: &mut impl Read,
     buffer: &mut Vec<u8>,
@@ -122,11 +122,11 @@ fn parse_head(head: &str, connection: usize) -> Option<Request> {
         body: Vec::new(),
         connection,
     };
-    // RFC 9112 §3.2: without one Host a request is none.
+    // A request must have one Host header (RFC 9112 §3.2).
     request.header("host").is_some().then_some(request)
 }
 
-/// The fields of a form or a query, decoded, in order. `None` when it is not well-formed.
+/// Decodes the fields of a form or a query. `None`: it is malformed.
 pub fn form(text: &str) -> Option<Vec<(String, String)>> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -153,14 +153,14 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A response's head and body.
+/// Encodes a response.
 pub fn response(http: u16, headers: &[(&str, &str)], body: &str) -> String {
     let mut text = head(http, headers, body.len() as u64);
     text.push_str(body);
     text
 }
 
-/// A response's head, for a body of this length.
+/// Encodes the head of a response with a body of this length.
 pub fn head(http: u16, headers: &[(&str, &str)], length: u64) -> String {
     let mut text = format!("HTTP/1.1 {http} {}\r\n", reason(http));
     for (name, value) in headers {

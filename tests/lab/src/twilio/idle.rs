@@ -1,25 +1,25 @@
-//! How a connection ends on which nothing was asked yet.
+//! Ends of a connection without a request.
 #![forbid(unsafe_code)]
 
-use super::server::{Tls, say};
+use super::server::{Tls, send};
 use crate::listeners::reset;
 use std::io;
 use std::net::Shutdown;
 
-/// A way to end it.
+/// How the connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HangUp {
-    /// TLS says goodbye, TCP does too.
+pub enum Disconnect {
+    /// close_notify, then FIN.
     Orderly,
-    /// TCP ends without a word of TLS.
+    /// FIN without close_notify.
     CutOff,
-    /// TCP is reset.
+    /// RST.
     Reset,
-    /// An answer that nobody asked for, as a server gives it that waited too long.
+    /// A 408 without a request, as servers send it after a timeout.
     TimedOut,
 }
 
-impl HangUp {
+impl Disconnect {
     pub const ALL: [Self; 4] = [Self::Orderly, Self::CutOff, Self::Reset, Self::TimedOut];
 
     pub(super) fn end(self, mut tls: Tls) -> io::Result<()> {
@@ -29,15 +29,15 @@ impl HangUp {
                 tls.conn.complete_io(&mut tls.sock)?;
                 tls.sock.shutdown(Shutdown::Both)
             }
-            // Dropping it would not do: a program that some other case starts just now may hold a copy
-            // until it executes.
+            // Not by dropping it: a process that another case forks at this moment may hold a copy until it
+            // calls exec.
             Self::CutOff => tls.sock.shutdown(Shutdown::Both),
             Self::Reset => {
                 reset(&tls.sock);
-                // tcp(7) has no other word for it: this sends the reset at once.
+                // Disconnecting sends the reset at once.
                 Ok(rustix::net::connect_unspec(&tls.sock)?)
             }
-            Self::TimedOut => say(
+            Self::TimedOut => send(
                 &mut tls,
                 "HTTP/1.1 408 REQUEST TIMEOUT\r\nContent-Length: 0\r\n\r\n",
             ),

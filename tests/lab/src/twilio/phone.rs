@@ -1,25 +1,25 @@
-//! The phones: every SMS that was handed to the stand-in, in order.
+//! The phones: every delivered SMS, in order.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// One SMS on its way.
+/// An SMS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sms {
     pub sid: String,
     pub to: String,
-    /// The sender, or nothing where a Messaging Service chose it.
+    /// The sender. `None`: the Messaging Service selects it.
     pub from: Option<String>,
     pub service: Option<String>,
     pub body: String,
-    /// Seconds it may wait at Twilio.
+    /// How long Twilio may keep it, in seconds.
     pub validity: Option<u32>,
 }
 
 impl Sms {
-    /// The code a person would type: the first run of six to ten digits.
+    /// Returns the code: the first run of six to ten digits.
     pub fn code(&self) -> String {
         self.body
             .split(|c: char| !c.is_ascii_digit())
@@ -29,13 +29,13 @@ impl Sms {
     }
 }
 
-/// A code that is not this one.
-pub fn another(code: &str) -> String {
-    let turn = |digit: char| if digit == '9' { '0' } else { '9' };
-    code.chars().map(turn).collect()
+/// Returns a code that differs from this one.
+pub fn wrong_code(code: &str) -> String {
+    let change = |digit: char| if digit == '9' { '0' } else { '9' };
+    code.chars().map(change).collect()
 }
 
-/// All phones, and how far each person has read.
+/// All phones, and how many SMS of each have been read.
 #[derive(Debug, Default)]
 pub struct Phones {
     state: Mutex<State>,
@@ -71,7 +71,7 @@ impl Phones {
             .collect()
     }
 
-    /// The oldest SMS on this phone that was not read yet; waits for it to arrive.
+    /// Waits for the oldest unread SMS of this phone, and marks it as read.
     pub fn next(&self, number: &str, timeout: Duration) -> Option<Sms> {
         let until = Instant::now() + timeout;
         let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! What Twilio's answers look like, field by field, and the words of its errors.
+//! Bodies of Twilio's responses, and the texts of its errors.
 #![forbid(unsafe_code)]
 
 use super::account::Account;
@@ -7,7 +7,7 @@ use super::phone::Sms;
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
-/// An error as Twilio words it; `to` and `from` stand in some of the texts.
+/// Returns an error with Twilio's text, which may contain `to` and `from`.
 pub fn error(http: u16, code: u32, to: &str, from: &str) -> Value {
     let message = match code {
         20003 if http == 403 => "Permission denied".to_owned(),
@@ -53,10 +53,10 @@ pub fn error(http: u16, code: u32, to: &str, from: &str) -> Value {
     })
 }
 
-/// A Message resource: what 201 carries, and what asking for its status gives.
+/// Returns a Message resource, as in a 201 and in a request for its status.
 pub fn message(account: &Account, sms: &Sms, case: Case) -> Value {
     let (status, error_code) = match case {
-        Case::SpawnError { status, error_code } => (status, error_code),
+        Case::Dropped { status, error_code } => (status, error_code),
         _ => ("queued", None),
     };
     let path = format!("/2010-04-01/Accounts/{}/Messages/{}", account.sid, sms.sid);
@@ -85,7 +85,7 @@ pub fn message(account: &Account, sms: &Sms, case: Case) -> Value {
     })
 }
 
-/// The Account resource. The real one carries the token; ours does not hand it out.
+/// Returns the Account resource, without the token that the real one contains.
 pub fn account(account: &Account) -> Value {
     let uri = format!("/2010-04-01/Accounts/{}", account.sid);
     json!({
@@ -102,7 +102,7 @@ pub fn account(account: &Account) -> Value {
     })
 }
 
-/// The account's own numbers, or those of them that are asked for.
+/// Returns the account's own numbers, or those that match.
 pub fn incoming_numbers(account: &Account, query: &str, wanted: Option<&str>) -> Value {
     let found = wanted.is_none_or(|wanted| wanted == account.from);
     let number = json!({
@@ -157,7 +157,7 @@ pub fn incoming_numbers(account: &Account, query: &str, wanted: Option<&str>) ->
     )
 }
 
-/// The numbers that a trial account may write to, or those of them that are asked for.
+/// Returns the numbers that a trial account may send to, or those that match.
 pub fn caller_ids(account: &Account, query: &str, wanted: Option<&str>) -> Value {
     let numbers = account
         .caller_ids
@@ -202,12 +202,12 @@ fn page(account: &Account, name: &str, key: &str, query: &str, items: Vec<Value>
     page
 }
 
-/// The date format of Twilio's resources: RFC 2822 with a numeric zone.
+/// Formats a date as in Twilio's resources: RFC 2822 with a numeric zone.
 fn rfc2822(time: SystemTime) -> String {
     httpdate::fmt_http_date(time).replace("GMT", "+0000")
 }
 
-/// How many paid parts a text is cut into: 160 or 153 GSM-7 characters each, 70 or 67 UCS-2 units.
+/// Returns the number of billed segments: 160 or 153 GSM-7 characters each, 70 or 67 UCS-2 units.
 pub fn segments(body: &str) -> usize {
     let extended = |c: char| "^{}\\[~]|€\u{c}".contains(c);
     let (length, one, many) = if body.chars().all(|c| gsm7(c) || extended(c)) {

@@ -1,9 +1,9 @@
-//! Connections: TLS, requests off them, answers onto them, and every way to get that wrong.
+//! Connections of the fake Twilio: TLS, requests and responses, and all faulty responses.
 #![forbid(unsafe_code)]
 
 use super::Shared;
+use super::api::{self, Answer};
 use super::cases::{Broken, Case, RetryAfter};
-use super::desk::{self, Answer};
 use super::http::{self, Unreadable};
 use super::phone::Sms;
 use super::replies;
@@ -18,13 +18,13 @@ use std::time::{Duration, SystemTime};
 
 pub type Tls = StreamOwned<ServerConnection, TcpStream>;
 
-/// Whether the connection lives on after an answer.
+/// Whether the connection stays open after a response.
 enum After {
     Keep,
-    End,
+    Close,
 }
 
-/// Takes connections until the process ends or the stand-in is dropped.
+/// Accepts connections until the process ends or the server is dropped.
 pub fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, shared: &Arc<Shared>) {
     for stream in listener.incoming().flatten() {
         if shared.closed.load(Ordering::SeqCst) {
@@ -32,14 +32,14 @@ pub fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, shared: &Arc<Sh
         }
         let connection = shared.opened();
         let (config, shared) = (Arc::clone(config), Arc::clone(shared));
-        // What goes wrong on a connection ends that connection: the client sees it, we go on.
+        // An error ends the connection, which the client notices.
         thread::spawn(move || {
-            let _ = converse(stream, config, &shared, connection);
+            let _ = handle(stream, config, &shared, connection);
         });
     }
 }
 
-fn converse(
+fn handle(
     stream: TcpStream,
     config: Arc<ServerConfig>,
     shared: &Shared,
@@ -54,9 +54,9 @@ fn converse(
         tls.conn.complete_io(&mut tls.sock)?;
     }
     shared.handshakes.fetch_add(1, Ordering::SeqCst);
-    if let Some(how) = shared.hangs_up() {
+    if let Some(how) = shared.take_disconnect() {
         let ended = how.end(tls);
-        shared.hung_up.fetch_add(1, Ordering::SeqCst);
+        shared.disconnected.fetch_add(1, Ordering::SeqCst);
         return ended;
     }
     let mut buffer = Vec::new();
@@ -65,7 +65,7 @@ fn converse(
             Ok(request) => request,
             Err(Unreadable::Gone) => return Ok(()),
             Err(Unreadable::Wrong(status)) => {
-                return say(
+                return send(
                     &mut tls,
                     &http::response(status, &[("Connection", "close")], ""),
                 );
@@ -79,10 +79,10 @@ fn converse(
         let serial = shared.serial.fetch_add(1, Ordering::SeqCst) + 1;
         let account = shared.account.lock().expect("the account").clone();
         let find = |sid: &str| shared.phones.all().into_iter().find(|sms| sms.sid == sid);
-        let after = match desk::judge(&account, &request, serial, find) {
+        let after = match api::evaluate(&account, &request, serial, find) {
             Answer::Plain(status, body) => {
                 let body = body.to_string();
-                say(
+                send(
                     &mut tls,
                     &http::response(status, &[("Connection", "keep-alive")], &body),
                 )?;
@@ -95,22 +95,22 @@ fn converse(
                     shared.deliver(sms.clone());
                 }
                 let message = replies::message(&account, &sms, case).to_string();
-                answer(&mut tls, case, &sms, &message)?
+                respond(&mut tls, case, &sms, &message)?
             }
         };
-        let asked = request
+        let wants_close = request
             .header("connection")
             .is_some_and(|how| how.eq_ignore_ascii_case("close"));
-        if asked || matches!(after, After::End) {
+        if wants_close || matches!(after, After::Close) {
             return Ok(());
         }
     }
 }
 
-fn answer(tls: &mut Tls, case: Case, sms: &Sms, message: &str) -> io::Result<After> {
+fn respond(tls: &mut Tls, case: Case, sms: &Sms, message: &str) -> io::Result<After> {
     let from = sms.from.as_deref().unwrap_or_default();
     let text = match case {
-        Case::Sent | Case::SpawnError { .. } => http::response(201, &[], message),
+        Case::Sent | Case::Dropped { .. } => http::response(201, &[], message),
         Case::Refused { http, code } => http::response(
             http,
             &[],
@@ -131,23 +131,23 @@ fn answer(tls: &mut Tls, case: Case, sms: &Sms, message: &str) -> io::Result<Aft
             http::response(429, header.as_slice(), &body)
         }
         Case::Literal { http, header, body } => http::response(http, header.as_slice(), body),
-        Case::Broken(broken) => return break_down(tls, broken, message).map(|()| After::End),
+        Case::Broken(broken) => return send_broken(tls, broken, message).map(|()| After::Close),
     };
-    say(tls, &text)?;
+    send(tls, &text)?;
     Ok(After::Keep)
 }
 
-fn break_down(tls: &mut Tls, broken: Broken, message: &str) -> io::Result<()> {
+fn send_broken(tls: &mut Tls, broken: Broken, message: &str) -> io::Result<()> {
     let whole = http::response(201, &[], message);
     match broken {
         Broken::CutBody => {
-            say(tls, &whole[..whole.len() - message.len() / 2])?;
+            send(tls, &whole[..whole.len() - message.len() / 2])?;
             tls.conn.send_close_notify();
             tls.conn.complete_io(&mut tls.sock).map(drop)
         }
         Broken::HugeBody(status) => {
             const SIZE: u64 = 1 << 30;
-            say(tls, &http::head(status, &[], SIZE))?;
+            send(tls, &http::head(status, &[], SIZE))?;
             let chunk = vec![b' '; 64 * 1024];
             for _ in 0..SIZE / 65_536 {
                 tls.write_all(&chunk)?;
@@ -156,14 +156,14 @@ fn break_down(tls: &mut Tls, broken: Broken, message: &str) -> io::Result<()> {
         }
         Broken::DripBody => {
             let head = whole.len() - message.len();
-            say(tls, &whole[..head])?;
+            send(tls, &whole[..head])?;
             drip(tls, whole[head..].bytes())
         }
         Broken::DripHead => drip(tls, whole.bytes()),
         Broken::EndlessHead => {
-            say(tls, "HTTP/1.1 201 CREATED\r\n")?;
+            send(tls, "HTTP/1.1 201 CREATED\r\n")?;
             loop {
-                say(tls, &"X-More: and more of it\r\n".repeat(100))?;
+                send(tls, &"X-More: and more of it\r\n".repeat(100))?;
             }
         }
         Broken::Reset { .. } => {
@@ -175,11 +175,11 @@ fn break_down(tls: &mut Tls, broken: Broken, message: &str) -> io::Result<()> {
             tls.conn.complete_io(&mut tls.sock).map(drop)
         }
         Broken::BlackHole => {
-            // Until the client gives up.
+            // Until the client closes.
             while !matches!(tls.read(&mut [0; 1024]), Ok(0) | Err(_)) {}
             Ok(())
         }
-        Broken::Garbage => say(tls, "\u{0}\u{1b}[31mEHLO\r\n\r\n220 not HTTP\r\n"),
+        Broken::Garbage => send(tls, "\u{0}\u{1b}[31mEHLO\r\n\r\n220 not HTTP\r\n"),
     }
 }
 
@@ -192,7 +192,7 @@ fn drip(tls: &mut Tls, bytes: impl Iterator<Item = u8>) -> io::Result<()> {
     Ok(())
 }
 
-pub fn say(tls: &mut Tls, text: &str) -> io::Result<()> {
+pub fn send(tls: &mut Tls, text: &str) -> io::Result<()> {
     tls.write_all(text.as_bytes())?;
     tls.flush()
 }

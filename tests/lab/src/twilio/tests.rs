@@ -1,4 +1,4 @@
-//! The stand-in refuses what Twilio refuses, answers in Twilio's shapes, and breaks when told to.
+//! The fake Twilio validates requests, responds in Twilio's format, and returns the configured errors.
 use super::*;
 use crate::certs::{Certs, Identity};
 use rustls::crypto::ring;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 const ALICE: &str = "+447700900001";
 
-/// A client that says what it is told to, byte for byte.
+/// Sends these bytes and returns the response.
 fn raw(twilio: &Twilio, certs: &Certs, request: &str) -> String {
     let server = ServerName::try_from("127.0.0.1").unwrap();
     let session = ClientConnection::new(Arc::new(client_config(certs)), server).unwrap();
@@ -86,7 +86,7 @@ fn code(answer: &str) -> u64 {
 }
 
 #[test]
-fn a_right_request_is_answered_in_the_shape_of_the_description_and_arrives() {
+fn a_valid_request_gets_a_valid_response_and_is_delivered() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
     let (status, body) = send(&twilio, &certs, ALICE).unwrap();
@@ -97,7 +97,7 @@ fn a_right_request_is_answered_in_the_shape_of_the_description_and_arrives() {
     );
     let operation = description::operation("POST", &path).unwrap();
     let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(operation.judge_answer(201, &body), Vec::<String>::new());
+    assert_eq!(operation.check_response(201, &body), Vec::<String>::new());
     let sms = twilio.wait_for_sms(ALICE, Duration::ZERO);
     assert_eq!((sms.code().as_str(), sms.validity), ("123456", Some(300)));
     assert_eq!(
@@ -109,7 +109,7 @@ fn a_right_request_is_answered_in_the_shape_of_the_description_and_arrives() {
 }
 
 #[test]
-fn what_can_be_asked_about_the_account_has_the_described_shape() {
+fn the_resources_of_the_account_conform_to_the_description() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
     twilio.change_account(|account| account.caller_ids = vec![ALICE.to_owned()]);
@@ -130,7 +130,7 @@ fn what_can_be_asked_about_the_account_has_the_described_shape() {
         let answer: Value = serde_json::from_str(&answer.unwrap().text().unwrap()).unwrap();
         let operation = description::operation("GET", &path).unwrap();
         assert_eq!(
-            operation.judge_answer(200, &answer),
+            operation.check_response(200, &answer),
             Vec::<String>::new(),
             "{path}"
         );
@@ -138,7 +138,7 @@ fn what_can_be_asked_about_the_account_has_the_described_shape() {
 }
 
 #[test]
-fn wrong_fields_are_refused_with_the_code_twilio_has_for_them() {
+fn invalid_fields_are_refused_with_twilios_codes() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
     let from = twilio.account().from;
@@ -240,7 +240,7 @@ fn wrong_credentials_paths_and_types_are_refused() {
 }
 
 #[test]
-fn an_account_that_is_on_trial_or_suspended_is_told_so() {
+fn trial_and_suspended_accounts_are_refused() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
     twilio.change_account(|account| account.kind = "Trial");
@@ -252,7 +252,7 @@ fn an_account_that_is_on_trial_or_suspended_is_told_so() {
 }
 
 #[test]
-fn every_row_of_the_table_answers_as_it_says() {
+fn every_row_of_the_table_gets_its_response() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
     for &(digits, name, case) in cases::TABLE {
@@ -269,7 +269,7 @@ fn every_row_of_the_table_answers_as_it_says() {
         if !slow {
             let answer = send(&twilio, &certs, &number);
             let wanted = match case {
-                Case::Sent | Case::SpawnError { .. } => Some(201),
+                Case::Sent | Case::Dropped { .. } => Some(201),
                 Case::Refused { http, .. } | Case::Literal { http, .. } => Some(http),
                 Case::Busy(_) => Some(429),
                 Case::Broken(_) => None,
@@ -288,7 +288,7 @@ fn every_row_of_the_table_answers_as_it_says() {
 }
 
 #[test]
-fn a_test_can_script_the_answers_to_a_number_of_its_own() {
+fn a_test_can_set_the_responses_for_a_number() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
     twilio.on(
@@ -312,7 +312,7 @@ fn a_test_can_script_the_answers_to_a_number_of_its_own() {
 }
 
 #[test]
-fn hostile_certificates_are_believed_by_nobody() {
+fn certificates_that_do_not_verify_are_refused() {
     let certs = Certs::new();
     for identity in Identity::ALL {
         let twilio = Twilio::start_as(&certs, identity);
@@ -326,7 +326,7 @@ fn hostile_certificates_are_believed_by_nobody() {
 }
 
 #[test]
-fn texts_are_cut_into_paid_segments() {
+fn segments_are_counted() {
     let rows = [
         ("x".repeat(160), 1),
         ("x".repeat(161), 2),
@@ -340,7 +340,7 @@ fn texts_are_cut_into_paid_segments() {
 }
 
 #[test]
-fn it_can_come_up_later() {
+fn it_can_listen_later() {
     let certs = Certs::new();
     let twilio = Twilio::down(&certs);
     assert!(send(&twilio, &certs, ALICE).is_err());
@@ -353,18 +353,18 @@ fn it_can_come_up_later() {
 }
 
 #[test]
-fn it_can_hang_up_before_anything_is_asked() {
+fn it_can_disconnect_before_a_request() {
     let certs = Certs::new();
     let twilio = Twilio::start(&certs);
-    for (ended, how) in HangUp::ALL.into_iter().enumerate() {
-        twilio.hang_up(how);
+    for (ended, how) in Disconnect::ALL.into_iter().enumerate() {
+        twilio.disconnect_next(how);
         let answer = raw(&twilio, &certs, "");
-        assert_eq!(answer.is_empty(), how != HangUp::TimedOut, "{answer:?}");
+        assert_eq!(answer.is_empty(), how != Disconnect::TimedOut, "{answer:?}");
         let until = Instant::now() + Duration::from_secs(5);
-        while twilio.hung_up() == ended && Instant::now() < until {
+        while twilio.disconnected() == ended && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(twilio.hung_up(), ended + 1);
+        assert_eq!(twilio.disconnected(), ended + 1);
         assert_eq!(send(&twilio, &certs, ALICE).unwrap().0, 201);
     }
 }

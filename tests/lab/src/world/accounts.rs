@@ -1,4 +1,4 @@
-//! Accounts of the private machine: the system's own names, no secret of theirs, and our people.
+//! Accounts of the test machine: the system's own names without their passwords, and the users of the tests.
 #![forbid(unsafe_code)]
 
 use crate::scratch::{set_mode, write};
@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// An account to be made.
+/// An account to be created.
 #[derive(Clone, Debug)]
 pub struct User {
     name: String,
@@ -20,7 +20,7 @@ pub struct User {
 }
 
 impl User {
-    /// An ordinary account that no local password opens.
+    /// Describes an ordinary account without a local password.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -31,13 +31,13 @@ impl User {
         }
     }
 
-    /// A local password, for pam_unix.
+    /// Sets the local password, for pam_unix.
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
         self
     }
 
-    /// This uid instead of the next free one from 20001 on.
+    /// Sets the uid. The default is the next free one from 20001 on.
     pub fn uid(mut self, uid: u32) -> Self {
         self.uid = Some(uid);
         self
@@ -102,7 +102,7 @@ impl Accounts {
             None => "*".to_owned(),
         };
         let (path, shell) = (home.display(), &user.shell);
-        // The group first: nobody is to be seen without his.
+        // The group first, so that no account is visible without its group.
         append("group", &format!("{name}:x:{uid}:"));
         append("gshadow", &format!("{name}:!::"));
         append("shadow", &format!("{name}:{hash}:19000:0:99999:7:::"));
@@ -133,7 +133,7 @@ impl Accounts {
         fs::rename(new, path).expect("our /etc/shadow");
     }
 
-    /// SHA-512 crypt takes its time, and tests use few passwords.
+    /// Returns the hash of a password. SHA-512 crypt is slow, and tests use few passwords, so hashes are kept.
     fn hash(&mut self, password: &str) -> String {
         self.hashes
             .entry(password.to_owned())
@@ -142,7 +142,7 @@ impl Accounts {
     }
 }
 
-/// Accounts for a fresh `/etc`: the names that the system knows below 1000 and nobody, all locked.
+/// Writes the account files of a new `/etc`: the system's accounts below 1000 and `nobody`, all locked.
 pub fn replace_all(etc: &Path) {
     let read = |name| fs::read_to_string(etc.join(name)).unwrap_or_default();
     let system = |line: &&str| {
@@ -156,7 +156,7 @@ pub fn replace_all(etc: &Path) {
         passwd.push("sshd:x:998:65534::/run/sshd:/usr/sbin/nologin".to_owned());
     }
     let mut group = keep(&read("group"));
-    // The helper's own user, as sysusers.d makes it.
+    // The helper's own user, as sysusers.d creates it.
     passwd.retain(|line| !line.starts_with("pam_sms_otp:"));
     group.retain(|line| !line.starts_with("pam_sms_otp:"));
     passwd.push("pam_sms_otp:x:990:990::/:/usr/sbin/nologin".to_owned());
@@ -174,13 +174,13 @@ pub fn replace_all(etc: &Path) {
         ("gshadow", 0o600, &gshadow),
     ] {
         write(&etc.join(name), mode, lines.join("\n") + "\n");
-        // The backups carry the machine's secrets.
+        // The backup files contain the password hashes of the real machine.
         let _ = fs::remove_file(etc.join(format!("{name}-")));
     }
     share_with_chkpwd(&etc.join("shadow"));
 }
 
-/// Lets the setgid program of pam_unix read the passwords, where it is one: for hosts that are not root.
+/// Makes the password file readable for pam_unix's helper if it is setgid: for hosts that do not run as root.
 fn share_with_chkpwd(shadow: &Path) {
     let Ok(program) = fs::metadata("/usr/sbin/unix_chkpwd") else {
         return;
@@ -191,7 +191,7 @@ fn share_with_chkpwd(shadow: &Path) {
     }
 }
 
-/// One line more, in one write: readers see it whole or not at all.
+/// Appends a line in one write: readers see the whole line or nothing.
 fn append(file: &str, line: &str) {
     let path = Path::new("/etc").join(file);
     let mut file = OpenOptions::new()

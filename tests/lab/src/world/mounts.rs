@@ -1,4 +1,4 @@
-//! The mounts that make a machine private.
+//! The mounts of the test machine.
 
 use crate::process::{program, run};
 use crate::scratch::{Scratch, set_mode, write};
@@ -14,21 +14,21 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-/// From here on what is mounted is seen by this process and its children only.
+/// Enters a mount namespace whose mounts only this process and its children see.
 pub fn leave_the_machine() -> io::Result<()> {
     // SAFETY: NEWNS does not touch the table of descriptors, and there is no other thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     match mount_change("/", private) {
-        // In a chroot (a debootstrap root, say) "/" need not be a mount, and mounts above it would carry
-        // ours to the real machine.
+        // In a chroot (such as a debootstrap root) "/" may not be a mount point, and shared mounts above
+        // it would propagate new mounts to the real machine.
         Err(io::Errno::INVAL) => from_outside_the_chroot(|| mount_change("/", private)),
         done => done,
     }
 }
 
-/// Does something with the namespace's own root as root, and comes back. Entering a mount namespace,
-/// one's own too, leaves every chroot (setns(2)).
+/// Runs `act` with the root of the namespace as the root directory, and returns to the chroot. Entering a
+/// mount namespace, even the current one, leaves every chroot (setns(2)).
 fn from_outside_the_chroot(act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let read = OFlags::RDONLY | OFlags::CLOEXEC;
     let own = fs::File::open("/proc/self/ns/mnt").map_err(|_| io::Errno::NOENT)?;
@@ -42,7 +42,7 @@ fn from_outside_the_chroot(act: impl FnOnce() -> io::Result<()>) -> io::Result<(
     acted
 }
 
-/// An empty file system over this folder.
+/// Mounts an empty file system over a directory.
 pub fn tmpfs(path: &Path) {
     file_system(path, c"tmpfs", c"mode=0755");
 }
@@ -57,8 +57,8 @@ fn bind(from: &Path, to: &Path) {
         .unwrap_or_else(|e| panic!("cannot bind {} to {}: {e}", from.display(), to.display()));
 }
 
-/// A copy of `/etc`, with accounts of its own, without PAM stacks, sudoers and name services of the
-/// machine's.
+/// Mounts a copy of `/etc` with the accounts of the tests, and without the machine's PAM stacks, sudoers
+/// and name services.
 pub fn etc(scratch: &Scratch) {
     let etc = scratch.folder("etc");
     run(Command::new(program("cp")).args(["-a", "/etc/."]).arg(&etc));
@@ -74,7 +74,7 @@ pub fn etc(scratch: &Scratch) {
     }
     let deny = "auth required pam_deny.so\naccount required pam_deny.so\n";
     write(&etc.join("pam.d/other"), 0o644, deny);
-    // Each sudo asks, and says nothing but what PAM says.
+    // Each sudo authenticates, and shows only the messages of PAM.
     let sudoers = "Defaults timestamp_timeout=0, lecture=never, !insults\nroot ALL=(ALL) ALL\n\
                    #includedir /etc/sudoers.d\n";
     write(&etc.join("sudoers"), 0o440, sudoers);
@@ -87,7 +87,7 @@ pub fn etc(scratch: &Scratch) {
     bind(&etc, Path::new("/etc"));
 }
 
-/// Nothing running on the machine can be reached through `/run`, nothing we do is written to its logs.
+/// Hides `/run`, so that no service of the real machine is reachable through it, and `/var/log`.
 pub fn run_and_logs() {
     for folder in ["/run", "/var/log", "/var/lib/sudo"] {
         if Path::new(folder).is_dir() {
@@ -95,8 +95,8 @@ pub fn run_and_logs() {
         }
     }
     fs::create_dir("/run/sshd").expect("sshd's folder in our /run");
-    // What an older kernel lacks of the helper's walls has been said, so that the first login of a run is
-    // like all others.
+    // On an older kernel: the file that marks the missing Landlock version as logged, so that the first
+    // login of a run logs the same as all others.
     if landlock() < 6 {
         write(Path::new("/run/pam_sms_otp.no-landlock"), 0o600, "");
     }
@@ -105,15 +105,15 @@ pub fn run_and_logs() {
     }
 }
 
-/// Which version of Landlock this kernel has; less than one is none.
+/// Returns the Landlock version of this kernel; it has none if the number is below 1.
 pub fn landlock() -> i64 {
     const VERSION: u32 = 1;
     let none = std::ptr::null::<libc::c_void>();
-    // SAFETY: with this flag the call takes no memory and only answers.
+    // SAFETY: with this flag the call takes no memory and only returns a number.
     unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0, VERSION) }
 }
 
-/// A `/dev` with the devices programs need, terminals of its own and no `/dev/log` yet.
+/// Mounts a `/dev` with the devices that programs need and terminals of its own, without `/dev/log`.
 pub fn dev(scratch: &Scratch) {
     let dev = scratch.folder("dev");
     tmpfs(&dev);
@@ -122,7 +122,7 @@ pub fn dev(scratch: &Scratch) {
         write(&node, 0o666, "");
         bind(&Path::new("/dev").join(device), &node);
     }
-    // For file systems in a file.
+    // Loop devices, for file systems in a file.
     for device in
         std::iter::once("loop-control".to_owned()).chain((0..8).map(|n| format!("loop{n}")))
     {
@@ -132,7 +132,7 @@ pub fn dev(scratch: &Scratch) {
             bind(&Path::new("/dev").join(&device), &node);
         }
     }
-    // For a network of one's own. A container need not have it.
+    // For network namespaces. A container may lack it.
     if Path::new("/dev/net/tun").exists() {
         fs::create_dir(dev.join("net")).expect("a folder in our /dev");
         write(&dev.join("net/tun"), 0o600, "");
@@ -150,7 +150,7 @@ pub fn dev(scratch: &Scratch) {
     for folder in ["pts", "shm"] {
         fs::create_dir(dev.join(folder)).expect("a folder in our /dev");
     }
-    // Group 5 is tty wherever glibc is at home.
+    // Group 5 is tty on glibc systems.
     file_system(
         &dev.join("pts"),
         c"devpts",

@@ -1,19 +1,17 @@
-//! `make demo`: a login by SMS on this machine, from the directory to the phone, and nothing of the
-//! machine changed. With a terminal the person logs in himself; without one the demo does it once and
-//! shows how it went.
+//! `make demo`: a login with an SMS code on this machine, without changes to the machine. On a terminal the
+//! user logs in themselves; otherwise the demo logs in once and shows the result.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a demo that cannot go on says why and stops"
+    reason = "the demo stops with a message if it cannot continue"
 )]
 
-mod guests;
 mod show;
+mod users;
 
-use guests::{GUESTS, Guest};
 use lab::bench::Bench;
 use lab::product::Product;
 use lab::pty::Pty;
@@ -22,42 +20,43 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
+use users::{DemoUser, USERS};
 
 /// How long a log line or an SMS may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     if !rustix::process::geteuid().is_root() {
-        return again_as_root();
+        return restart_as_root();
     }
     let bench = Bench::set_up();
     if let Some(why) = bench.without_world() {
-        eprintln!("The demo needs a machine of its own to start sshd in: {why}.");
+        eprintln!("The demo cannot create a mount namespace for its sshd: {why}.");
         return ExitCode::FAILURE;
     }
-    let sshd = open_house(&bench);
-    show::the_house(&bench, &sshd);
+    let sshd = set_up(&bench);
+    show::overview(&bench, &sshd);
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        by_hand(&bench, &sshd);
+        interactive(&bench, &sshd);
         ExitCode::SUCCESS
     } else {
-        by_itself(&bench, &sshd)
+        scripted(&bench, &sshd)
     }
 }
 
-/// sshd with PAM needs root, and so do mounts: by sudo, where there is one.
-fn again_as_root() -> ExitCode {
+/// Restarts the demo with sudo: sshd with PAM and mounts need root.
+fn restart_as_root() -> ExitCode {
     let sudo = ["/usr/bin/sudo", "/bin/sudo", "/usr/local/bin/sudo"]
         .into_iter()
         .find(|path| std::path::Path::new(path).exists());
     let Some(sudo) = sudo else {
         eprintln!(
             "The demo starts a real sshd with PAM in a mount namespace of its own. That needs root, \
-             and there is no sudo here: run `make demo` as root."
+             and sudo is not installed: run `make demo` as root."
         );
         return ExitCode::FAILURE;
     };
-    // Built as who we are: root's files do not belong into somebody's target folder.
+    // Built as the current user, so that the target directory contains no files of root.
     let product = match Product::find() {
         Ok(folder) => folder,
         Err(why) => {
@@ -68,83 +67,80 @@ fn again_as_root() -> ExitCode {
     println!("The demo starts a real sshd with PAM in a mount namespace of its own: sudo.");
     let mut setting = std::ffi::OsString::from("LAB_PRODUCT=");
     setting.push(product);
-    // argv[0] does for a program that cargo started by its path.
+    // argv[0] is a path: cargo has started the program by its path.
     let program = std::env::args_os().next().unwrap_or_default();
     let failed = Command::new(sudo).arg(setting).arg(program).exec();
-    eprintln!("sudo does not start: {failed}");
+    eprintln!("cannot start sudo: {failed}");
     ExitCode::FAILURE
 }
 
-/// Puts the people into directory and machine, writes settings and stack, and starts sshd.
-fn open_house(bench: &Bench) -> Sshd {
-    for guest in &GUESTS {
-        bench.slapd().add(&guest.person());
-        bench.world().add(&lab::world::User::new(guest.name));
+/// Adds the users, writes settings and PAM stack, and starts sshd.
+fn set_up(bench: &Bench) -> Sshd {
+    for user in &USERS {
+        bench.slapd().add(&user.entry());
+        bench.world().add(&lab::world::User::new(user.name));
     }
     let settings = std::path::Path::new("/etc/security/sms_otp.toml");
     bench.settings().write(settings);
     let auth = show::SAMPLE_LINE.replace("pam_sms_otp.so", &bench.product().line(settings));
     let rest = "account required pam_permit.so\nsession required pam_permit.so\n";
     bench.world().stack("sshd", &format!("{auth}\n{rest}"));
-    bench.twilio().announce(show::an_sms);
+    bench.twilio().announce(show::sms);
     Sshd::start(&Options::default())
 }
 
-/// The person logs in, as often as he likes.
-fn by_hand(bench: &Bench, sshd: &Sshd) {
+/// Lets the user log in, any number of times.
+fn interactive(bench: &Bench, sshd: &Sshd) {
     let mut shown = 0;
     loop {
-        print!("\nLog in as [{}], or q to end: ", GUESTS[0].name);
-        // A terminal that is gone is noticed by the read.
+        print!("\nLog in as [{}], or q to end: ", USERS[0].name);
+        // If the terminal is closed, the read fails.
         let _ = std::io::stdout().flush();
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
         let name = match line.trim() {
             "q" => return,
             _ if read == 0 => return,
-            "" => GUESTS[0].name,
+            "" => USERS[0].name,
             name => name,
         };
         let mut ssh = sshd.ssh(name, Key::None);
         println!("$ {}\n", show::command(sshd, name));
         let inside =
-            "echo \"You are in as $(id -un). exit leads back to the demo.\"; exec \"$SHELL\"";
+            "echo \"You are logged in as $(id -un). exit returns to the demo.\"; exec \"$SHELL\"";
         if let Err(why) = ssh.arg(inside).status() {
-            println!("ssh does not start: {why}");
+            println!("cannot start ssh: {why}");
         }
         shown = show::log_since(bench, shown);
     }
 }
 
-/// One whole login, and whether it went as it should.
-fn by_itself(bench: &Bench, sshd: &Sshd) -> ExitCode {
-    let alice = &GUESTS[0];
-    println!("\nNo terminal here, so {} logs in by script.\n", alice.name);
+/// Logs in once by script, and reports whether it succeeded.
+fn scripted(bench: &Bench, sshd: &Sshd) -> ExitCode {
+    let alice = &USERS[0];
+    println!("\nNot a terminal: {} logs in by script.\n", alice.name);
     println!("$ {}", show::command(sshd, alice.name));
-    let went_through = log_in(bench, sshd, alice).is_some();
+    let succeeded = log_in(bench, sshd, alice).is_some();
     println!();
-    if went_through {
+    if succeeded {
         let wanted = ["granted", alice.name];
-        bench.world().log().wait_for(&wanted, PATIENCE);
+        bench.world().log().wait_for(&wanted, TIMEOUT);
     }
     show::log_since(bench, 0);
-    if went_through {
-        println!("\nThe login went through.");
+    if succeeded {
+        println!("\nThe login succeeded.");
         ExitCode::SUCCESS
     } else {
-        println!(
-            "\nThe login did not go through. sshd said:\n{}",
-            sshd.output()
-        );
+        println!("\nThe login failed. Output of sshd:\n{}", sshd.output());
         ExitCode::FAILURE
     }
 }
 
-/// Goes from prompt to prompt and shows what comes; nothing where it stuck.
-fn log_in(bench: &Bench, sshd: &Sshd, guest: &Guest) -> Option<()> {
-    let mut terminal = sshd.login(guest.name, Key::None);
+/// Answers all prompts and shows the output. `None`: a prompt did not appear.
+fn log_in(bench: &Bench, sshd: &Sshd, user: &DemoUser) -> Option<()> {
+    let mut terminal = sshd.login(user.name, Key::None);
     let wait_for = |terminal: &mut Pty, text: &str| {
-        let found = terminal.look_for(&[text], PATIENCE);
+        let found = terminal.look_for(&[text], TIMEOUT);
         let shown = found
             .as_ref()
             .map_or_else(|| terminal.screen(), |(_, text)| text.clone());
@@ -152,10 +148,10 @@ fn log_in(bench: &Bench, sshd: &Sshd, guest: &Guest) -> Option<()> {
         found.map(drop)
     };
     wait_for(&mut terminal, "Password: ")?;
-    terminal.type_line(guest.password);
+    terminal.type_line(user.password);
     wait_for(&mut terminal, "Verification code: ")?;
-    let sms = bench.twilio().next_sms(&guest.e164(), PATIENCE)?;
+    let sms = bench.twilio().next_sms(&user.e164(), TIMEOUT)?;
     terminal.type_line(&sms.code());
-    wait_for(&mut terminal, &format!("WELCOME {}", guest.name))?;
+    wait_for(&mut terminal, &format!("WELCOME {}", user.name))?;
     terminal.wait().success().then_some(())
 }

@@ -1,6 +1,6 @@
-//! What the demo puts on the screen.
+//! The output of the demo.
 
-use crate::guests::GUESTS;
+use crate::users::USERS;
 use lab::bench::Bench;
 use lab::sshd::Sshd;
 use lab::twilio::Sms;
@@ -8,32 +8,32 @@ use lab::twilio::Sms;
 /// The line of the sample stack that asks for both factors.
 pub const SAMPLE_LINE: &str = "auth [success=ok default=die] pam_sms_otp.so password=ldap";
 
-/// Who can log in, and how.
-pub fn the_house(bench: &Bench, sshd: &Sshd) {
+/// Shows the servers, the users and the command to log in.
+pub fn overview(bench: &Bench, sshd: &Sshd) {
     println!("\npam_sms_otp: password from the directory, then a code by SMS");
     println!();
     println!("  sshd       127.0.0.1 port {}", sshd.port());
     println!("  directory  {} (slapd)", bench.slapd().ldaps());
     println!(
-        "  Twilio     {} (a stand-in: no SMS leaves this machine)",
+        "  Twilio     {} (a fake server: no SMS leaves this machine)",
         bench.twilio().url()
     );
     println!("  PAM stack  {SAMPLE_LINE}");
     println!();
     println!("  {:8}{:17}{:18}", "user", "password", "phone");
-    for guest in &GUESTS {
+    for user in &USERS {
         println!(
             "  {:8}{:17}{:18}{}",
-            guest.name, guest.password, guest.phone, guest.outcome
+            user.name, user.password, user.phone, user.outcome
         );
     }
     println!();
-    println!("From any terminal of this machine, while this runs:");
-    println!("  {}", command(sshd, GUESTS[0].name));
-    println!("Ctrl-C ends it; nothing stays.");
+    println!("From any terminal of this machine, while the demo runs:");
+    println!("  {}", command(sshd, USERS[0].name));
+    println!("Ctrl-C ends the demo and removes its files.");
 }
 
-/// An ssh command that a person can copy. The host key is of today and known to nobody.
+/// Returns an ssh command to copy. The host key is new, so it is not checked.
 pub fn command(sshd: &Sshd, user: &str) -> String {
     format!(
         "ssh -p {} -o PubkeyAuthentication=no -o StrictHostKeyChecking=no \
@@ -42,14 +42,17 @@ pub fn command(sshd: &Sshd, user: &str) -> String {
     )
 }
 
-/// An SMS as it arrives. ssh may have the terminal in raw mode, so lines end with a return as well.
-pub fn an_sms(sms: &Sms) {
-    let owner = GUESTS.iter().find(|guest| guest.e164() == sms.to);
-    let owner = owner.map_or("somebody", |guest| guest.name);
-    println!("\r\n  [{owner}'s phone, {}]  {}\r", sms.to, sms.body);
+/// Shows an SMS. ssh may have set the terminal to raw mode, so lines end with a carriage return too.
+pub fn sms(message: &Sms) {
+    let owner = USERS.iter().find(|user| user.e164() == message.to);
+    let owner = owner.map_or("unknown", |user| user.name);
+    println!(
+        "\r\n  [{owner}'s phone, {}]  {}\r",
+        message.to, message.body
+    );
 }
 
-/// What was logged since; how much there is now.
+/// Shows the log lines after the first `shown` ones; returns the number of lines.
 pub fn log_since(bench: &Bench, shown: usize) -> usize {
     let lines = bench.world().log().lines();
     let new = lines

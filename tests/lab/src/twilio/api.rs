@@ -1,4 +1,4 @@
-//! Judges one request as Twilio would, and says what to answer.
+//! Evaluates a request as Twilio does, and selects the response.
 #![forbid(unsafe_code)]
 
 use super::account::Account;
@@ -9,19 +9,19 @@ use super::phone::Sms;
 use super::replies;
 use serde_json::Value;
 
-/// What to answer.
+/// The response.
 #[derive(Debug)]
 pub enum Answer {
     /// This status and body.
     Plain(u16, Value),
-    /// An SMS that is in order, to be answered as its number's case says.
+    /// The request is valid: the response depends on the case of the number.
     Message(Sms),
 }
 
 type Fields = [(String, String)];
 
-/// `sent` finds a message by its sid, `serial` makes the sid of a new one.
-pub fn judge(
+/// Evaluates a request. `sent` finds a message by its sid, `serial` is used for the sid of a new one.
+pub fn evaluate(
     account: &Account,
     request: &Request,
     serial: u64,
@@ -32,12 +32,14 @@ pub fn judge(
         Err(NoOperation::Path) => return refuse(404, 20404),
         Err(NoOperation::Method) => return refuse(405, 20004),
     };
-    if operation.needs_credentials() && !account.proved_by(request.header("authorization")) {
+    if operation.needs_credentials()
+        && !account.is_authenticated_by(request.header("authorization"))
+    {
         return refuse(401, 20003);
     }
     let parameters = &operation.parameters;
-    let asked = parameters.get("AccountSid").or(parameters.get("Sid"));
-    if asked != Some(&account.sid) {
+    let sid = parameters.get("AccountSid").or(parameters.get("Sid"));
+    if sid != Some(&account.sid) {
         return refuse(404, 20404);
     }
     if request.method == "POST" {
@@ -56,7 +58,7 @@ fn fetch(
     let Some(fields) = http::form(&request.query) else {
         return refuse(400, 20001);
     };
-    if !operation.judge_query(&fields).is_empty() {
+    if !operation.check_query(&fields).is_empty() {
         return refuse(400, 20001);
     }
     let wanted = field(&fields, "PhoneNumber");
@@ -82,7 +84,7 @@ fn fetch(
 }
 
 fn create(account: &Account, request: &Request, operation: &Operation, serial: u64) -> Answer {
-    // Twilio reads forms and nothing else; which error it gives for another type is not written down.
+    // Twilio accepts forms only; its error for another type is not documented.
     let form = request.header("content-type").is_some_and(|kind| {
         kind.split(';').next().map(str::trim) == Some("application/x-www-form-urlencoded")
     });
@@ -98,13 +100,13 @@ fn create(account: &Account, request: &Request, operation: &Operation, serial: u
         let error = replies::error(400, code, to.unwrap_or_default(), from.unwrap_or_default());
         Answer::Plain(400, error)
     };
-    if let Some(violation) = operation.judge_form(&fields).first() {
+    if let Some(violation) = operation.check_form(&fields).first() {
         return error(code_of(violation));
     }
     let (Some(to), Some(body)) = (to, field(&fields, "Body")) else {
         return error(21604);
     };
-    // Sent to one's own sender, to a channel or to a short code: nothing we may ever do.
+    // To the sender itself, to a channel or to a short code: the product must never do that.
     if !to.starts_with('+') || Some(to) == from {
         return error(21211);
     }
@@ -119,7 +121,7 @@ fn create(account: &Account, request: &Request, operation: &Operation, serial: u
         return error(21617);
     }
     let validity = field(&fields, "ValidityPeriod").and_then(|seconds| seconds.parse().ok());
-    // The range stands in the description's words only.
+    // The range is in the text of the description only.
     if validity.is_some_and(|seconds| !(1..=36_000).contains(&seconds)) {
         return error(20001);
     }
@@ -139,7 +141,7 @@ fn create(account: &Account, request: &Request, operation: &Operation, serial: u
     })
 }
 
-/// Twilio's code for a field that its description refuses; 20001 where it has none of its own.
+/// Returns Twilio's error code for an invalid field; 20001 if there is no specific one.
 fn code_of(violation: &Violation) -> u32 {
     match violation {
         Violation::Missing(name) if name == "To" => 21604,

@@ -1,45 +1,45 @@
-//! Who can try to log in, and what should become of it.
+//! The users of the demo, and the result of a login of each.
 
 use lab::slapd::Person;
 
-/// Somebody with an account on the machine and an entry in the directory.
-pub struct Guest {
+/// A user with an account on the machine and an entry in the directory.
+pub struct DemoUser {
     pub name: &'static str,
     pub password: &'static str,
-    /// As people write it into directories.
+    /// In the usual notation of directories.
     pub phone: &'static str,
     pub verified: bool,
     pub outcome: &'static str,
 }
 
-/// The numbers are free for fiction (Ofcom's and the NANPA's), and nobody's.
-pub static GUESTS: [Guest; 3] = [
-    Guest {
+/// The numbers are reserved for fiction by Ofcom and the NANPA.
+pub static USERS: [DemoUser; 3] = [
+    DemoUser {
         name: "alice",
         password: "correct horse",
         phone: "+44 7700 900123",
         verified: true,
-        outcome: "gets in with the code from her phone",
+        outcome: "succeeds with the code from the phone",
     },
-    Guest {
+    DemoUser {
         name: "bob",
         password: "battery staple",
         phone: "+44 7700 900456",
         verified: false,
-        outcome: "is refused: nobody has verified his number",
+        outcome: "is refused: the number is not verified",
     },
-    Guest {
+    DemoUser {
         name: "carol",
         password: "paper clip",
-        // The stand-in's table: this one has sent STOP.
+        // The table of the fake Twilio: this number has sent STOP.
         phone: "+1 202 555 0116",
         verified: true,
-        outcome: "is refused: she has sent STOP, Twilio will not write to her",
+        outcome: "is refused: the number has sent STOP to the sender",
     },
 ];
 
-impl Guest {
-    pub fn person(&self) -> Person {
+impl DemoUser {
+    pub fn entry(&self) -> Person {
         Person::new(self.name)
             .password(self.password)
             .verified(if self.verified { "TRUE" } else { "FALSE" })
