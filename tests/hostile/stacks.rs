@@ -1,32 +1,32 @@
-//! Who gets in by which stack, and with what. The rows are data, `tests/cases/stacks`; what must hold
-//! in all of them is said here, and the stacks that we ship and document are taken from where they
-//! stand.
+//! Which user is granted access by which stack, and with which factors. The rows are data
+//! (`tests/cases/stacks`); the properties that hold for all rows are checked here. The shipped and
+//! documented stacks are read from their files.
 
 mod before_us;
 mod controls;
 mod documents;
-mod holes;
 mod includers;
+mod incomplete;
 mod methods;
 mod pairs;
-mod people;
 mod table;
 mod visit;
+mod visitors;
 
 use crate::Case;
 use documents::Shown;
 use lab::bench::Bench;
-use people::PEOPLE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use table::{Host, Stack};
-use visit::{Cast, Seen};
+use visit::{Seen, Users};
+use visitors::VISITORS;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::stacks::who_gets_in_with_what",
-        who_gets_in_with_what,
+        "hostile::stacks::who_is_granted_with_what",
+        who_is_granted_with_what,
     ),
     (
         "hostile::stacks::no_document_shows_a_stack_without_a_row",
@@ -41,12 +41,12 @@ pub const CASES: &[Case] = &[
         controls::each_code_under_each_control,
     ),
     (
-        "hostile::stacks::a_stack_with_a_hole_lets_nobody_in",
-        holes::a_stack_with_a_hole_lets_nobody_in,
+        "hostile::stacks::an_incomplete_stack_refuses",
+        incomplete::an_incomplete_stack_refuses,
     ),
     (
-        "hostile::stacks::a_key_is_sshd_s_alone",
-        methods::a_key_is_sshd_s_alone,
+        "hostile::stacks::sshd_does_not_ask_pam_about_keys",
+        methods::sshd_does_not_ask_pam_about_keys,
     ),
     (
         "hostile::stacks::services_that_come_in_pairs_have_both_samples",
@@ -57,8 +57,8 @@ pub const CASES: &[Case] = &[
         includers::the_documents_name_the_services_that_include_a_sample,
     ),
     (
-        "hostile::stacks::the_documented_commands_find_and_turn_them",
-        includers::the_documented_commands_find_and_turn_them,
+        "hostile::stacks::the_documented_commands_find_and_change_them",
+        includers::the_documented_commands_find_and_change_them,
     ),
     (
         "hostile::stacks::a_screen_locker_opens_by_common_auth_and_not_by_the_sample",
@@ -74,17 +74,17 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// As many as make the machine work; each with people of his own.
+/// The number of threads; each has users of its own.
 const WORKERS: usize = 4;
 
-/// Runs every row, and compares what was seen with what the table says.
-fn who_gets_in_with_what(bench: &Bench) {
+/// Runs every row, and compares the results with the table.
+fn who_is_granted_with_what(bench: &Bench) {
     let stacks = table::read();
     let documented = documented();
-    let at_length = super::torture();
+    let is_long = super::torture();
     let rows: Vec<(&Stack, Host)> = stacks
         .iter()
-        .filter(|stack| at_length || !stack.like_others)
+        .filter(|stack| is_long || !stack.like_others)
         .flat_map(|stack| stack.rows.keys().map(move |host| (stack, *host)))
         .collect();
     let next = AtomicUsize::new(0);
@@ -93,14 +93,14 @@ fn who_gets_in_with_what(bench: &Bench) {
         for worker in 0..WORKERS {
             let (next, wrong, rows, documented) = (&next, &wrong, &rows, &documented);
             scope.spawn(move || {
-                let cast = Cast::new(bench, worker);
+                let users = Users::new(bench, worker);
                 loop {
                     let row = next.fetch_add(1, Ordering::Relaxed);
                     let Some((stack, host)) = rows.get(row) else {
                         return;
                     };
                     let shown = documented.contains(&stack.text());
-                    let complaints = visit(&cast, stack, *host, row, shown);
+                    let complaints = visit(&users, stack, *host, row, shown);
                     if !complaints.is_empty() {
                         wrong.lock().expect("them").insert(row, complaints);
                     }
@@ -113,17 +113,17 @@ fn who_gets_in_with_what(bench: &Bench) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// One row: everybody comes, one after the other.
-fn visit(cast: &Cast, stack: &Stack, host: Host, row: usize, shown: bool) -> String {
-    let seen: Vec<Seen> = PEOPLE
+/// Runs one row: all visitors, one after the other.
+fn visit(users: &Users, stack: &Stack, host: Host, row: usize, shown: bool) -> String {
+    let seen: Vec<Seen> = VISITORS
         .iter()
-        .map(|person| cast.visit(stack, host, row, person))
+        .map(|visitor| users.visit(stack, host, row, visitor))
         .collect();
-    let mut complaints = judged(stack, host, &seen, shown);
-    let said: Vec<String> = seen.iter().map(Seen::cell).collect();
-    if said != stack.rows[&host] {
-        complaints.push(format!("seen   {host}  {}", said.join(" ")));
-        complaints.push(format!("wanted {host}  {}", stack.rows[&host].join(" ")));
+    let mut complaints = check(stack, host, &seen, shown);
+    let found: Vec<String> = seen.iter().map(Seen::cell).collect();
+    if found != stack.rows[&host] {
+        complaints.push(format!("found    {host}  {}", found.join(" ")));
+        complaints.push(format!("expected {host}  {}", stack.rows[&host].join(" ")));
     }
     if complaints.is_empty() {
         return String::new();
@@ -136,15 +136,15 @@ fn visit(cast: &Cast, stack: &Stack, host: Host, row: usize, shown: bool) -> Str
     )
 }
 
-/// What must hold whatever the table says.
-fn judged(stack: &Stack, host: Host, seen: &[Seen], shown: bool) -> Vec<String> {
+/// Checks the properties that hold for every row.
+fn check(stack: &Stack, host: Host, seen: &[Seen], shown: bool) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut dangers = 0;
-    for (person, seen) in PEOPLE.iter().zip(seen) {
+    for (visitor, seen) in VISITORS.iter().zip(seen) {
         let danger = if seen.is_in && seen.factors < 2 {
-            Some("gets in with less than two factors")
+            Some("is granted access with less than two factors")
         } else if seen.sms > 0 && !seen.first {
-            Some("makes us send an SMS without a first factor")
+            Some("triggers an SMS without a first factor")
         } else {
             None
         };
@@ -152,38 +152,38 @@ fn judged(stack: &Stack, host: Host, seen: &[Seen], shown: bool) -> Vec<String> 
         let name = if host == Host::Root {
             "root"
         } else {
-            person.name
+            visitor.name
         };
         let exempt = stack.exempt.contains_key(name);
         if let Some(danger) = danger.filter(|_| !exempt && (shown || stack.warned.is_empty())) {
-            complaints.push(format!("{host}: {} {danger}", person.name));
+            complaints.push(format!("{host}: {} {danger}", visitor.name));
         }
         if exempt && danger.is_none() {
-            complaints.push(format!("{host}: {} is exempted for nothing", person.name));
+            complaints.push(format!("{host}: {} is exempt without need", visitor.name));
         }
         complaints.extend(
             seen.oddities
                 .iter()
-                .map(|odd| format!("{}: {odd}", person.name)),
+                .map(|odd| format!("{}: {odd}", visitor.name)),
         );
     }
     for name in stack.exempt.keys() {
-        let person = PEOPLE.iter().find(|person| person.name == name);
-        // Only whom the directory has nothing to say of, and root.
-        if name != "root" && !person.is_some_and(people::Person::is_local) {
+        let visitor = VISITORS.iter().find(|visitor| visitor.name == name);
+        // Only users without a directory entry, and root.
+        if name != "root" && !visitor.is_some_and(visitors::Visitor::is_local) {
             complaints.push(format!("{name} cannot be exempted"));
         }
     }
     if shown && !stack.warned.is_empty() {
-        complaints.push("a document shows it, and it is warned of".to_owned());
+        complaints.push("a document shows it, and documents warn of it".to_owned());
     }
     if !stack.warned.is_empty() && dangers == 0 {
-        complaints.push("it is warned of for nothing".to_owned());
+        complaints.push("documents warn of it without need".to_owned());
     }
     complaints
 }
 
-/// What the documents show, as the table writes it.
+/// The stacks in the documents, in the format of the table.
 fn documented() -> BTreeSet<String> {
     documents::shown()
         .into_iter()
@@ -203,25 +203,26 @@ fn no_document_shows_a_stack_without_a_row(_: &Bench) {
     let stacks = table::read();
     for Shown { file, text } in &shown {
         let row = stacks.iter().find(|stack| stack.text() == *text);
-        let row = row
-            .unwrap_or_else(|| panic!("{file} shows this, and no row says who gets in:\n{text}"));
+        let row = row.unwrap_or_else(|| {
+            panic!("{file} shows this, and the table has no row for it:\n{text}")
+        });
         assert!(
             row.warned.is_empty(),
-            "{file} shows a stack that is warned of:\n{text}"
+            "{file} shows a stack that documents warn of:\n{text}"
         );
-        // What sshd has proved, and what it has not; who calls.
+        // The hosts: with and without a key that sshd has verified; the callers.
         let by_key = ["password=ssh", "password=auto"];
         let has = |words: [&str; 2]| words.iter().any(|word| text.contains(word));
         let by_caller = text.contains("pam_rootok.so") || text == "auth include su";
-        let wanted: &[Host] = match (has(by_key), by_caller) {
+        let expected: &[Host] = match (has(by_key), by_caller) {
             (true, _) => &[Host::Plain, Host::Key],
             (_, true) => &[Host::Caller, Host::Root],
             _ => &[Host::Plain],
         };
-        for host in wanted {
+        for host in expected {
             assert!(row.rows.contains_key(host), "{file}, {host}:\n{text}");
         }
-        // What it includes is what we ship.
+        // The included files are shipped samples.
         for (name, lines) in &row.files {
             let sample = format!("pam.d/{name}");
             let sample = shown.iter().find(|shown| shown.file == sample);
@@ -232,7 +233,7 @@ fn no_document_shows_a_stack_without_a_row(_: &Bench) {
     }
 }
 
-/// Each dangerous row names the sentences that keep people from it.
+/// Each dangerous row contains the warnings of the documents.
 fn the_documents_warn_of_what_is_dangerous(_: &Bench) {
     let stacks = table::read();
     let mut warned = 0;
@@ -241,7 +242,7 @@ fn the_documents_warn_of_what_is_dangerous(_: &Bench) {
         let open = rows.clone().any(|cell| cell.starts_with('!'));
         assert!(
             !open || !stack.warned.is_empty() || !stack.exempt.is_empty(),
-            "{} lets somebody in, and nothing warns of it",
+            "{} is dangerous, and no document warns of it",
             stack.title
         );
         if stack.warned.is_empty() {
@@ -253,10 +254,10 @@ fn the_documents_warn_of_what_is_dangerous(_: &Bench) {
             let words = words.unwrap_or_else(|| panic!("{}: {file} does not warn", stack.title));
             assert!(
                 documents::prose(file).contains(words.as_str()),
-                "{}: {file} does not say: {words}",
+                "{}: {file} does not contain: {words}",
                 stack.title
             );
         }
     }
-    assert!(warned > 5, "only {warned} rows are warned of");
+    assert!(warned > 5, "only {warned} warnings");
 }

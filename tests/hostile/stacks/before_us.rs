@@ -1,11 +1,11 @@
-//! pam_faillock and pam_access in front of our line: a user whom they refuse gets no SMS first.
+//! pam_faillock and pam_access before our line: no SMS is sent to a user that they refuse.
 
 use super::documents::{Shown, shown};
 use crate::module::login::{Login, PASSWORD, Say, Someone, known};
 use lab::bench::Bench;
 use lab::pamhost::{PamHost, Style, code};
 
-/// The stack of docs/stacks.md with both modules and with this argument of ours.
+/// The stack in docs/stacks.md with both modules and this argument.
 fn documented(argument: &str) -> String {
     let stacks = shown().into_iter();
     let mut stacks = stacks.filter(|stack| stack.file == "docs/stacks.md");
@@ -38,15 +38,15 @@ pub fn no_sms_to_users_who_are_refused_anyway(bench: &Bench) {
     }
     for argument in ["password=ldap", "password=stack"] {
         let stack = documented(argument);
-        // Three wrong passwords lock; the right one opens before.
-        let at_the_door = login(bench, "before-us-faillock", &locked, &stack);
-        let (transcript, seen) = at_the_door.run(&[Say::Password, Say::Code], 2);
+        // Before the lock the right password is accepted; three wrong ones lock.
+        let faillock = login(bench, "before-us-faillock", &locked, &stack);
+        let (transcript, seen) = faillock.run(&[Say::Password, Say::Code], 2);
         assert_eq!((transcript.codes(), seen.sms()), (vec![code::SUCCESS], 1));
         for _ in 0..3 {
-            let (transcript, _) = at_the_door.run(&[Say::Text("wrong")], 0);
+            let (transcript, _) = faillock.run(&[Say::Text("wrong")], 0);
             assert_eq!(transcript.codes(), [code::AUTH_ERR]);
         }
-        let (transcript, seen) = at_the_door.run(&[Say::Password, Say::Code], 0);
+        let (transcript, seen) = faillock.run(&[Say::Password, Say::Code], 0);
         assert_ne!(transcript.codes(), [code::SUCCESS]);
         assert_eq!(seen.sms(), 0, "an SMS to a locked user");
         let is_prompt = |style: Style| matches!(style, Style::Hidden | Style::Shown);
@@ -54,21 +54,21 @@ pub fn no_sms_to_users_who_are_refused_anyway(bench: &Bench) {
         assert!(!styles.any(is_prompt), "{:?}", transcript.texts());
         let _ = std::fs::remove_file("/run/faillock/before-locked");
 
-        let barred_here = login(bench, "before-us-access", &barred, &with_rule(&stack));
-        let (transcript, seen) = barred_here.run(&[Say::Password, Say::Code], 0);
+        let access_login = login(bench, "before-us-access", &barred, &with_rule(&stack));
+        let (transcript, seen) = access_login.run(&[Say::Password, Say::Code], 0);
         assert_eq!(transcript.codes(), [code::PERM_DENIED]);
         assert_eq!(seen.sms(), 0, "an SMS to a barred user");
     }
-    // What the paper warns of: "required" in front, as many examples have it, and nothing else before us.
+    // The documents warn of "required" for preauth, as in many examples.
     let late = "auth required pam_faillock.so preauth\n\
                 auth [success=1 default=bad] pam_unix.so\n\
                 auth [default=die] pam_faillock.so authfail\n\
                 auth required pam_sms_otp.so password=stack\n";
-    let at_the_door = login(bench, "before-us-late", &locked, late);
+    let faillock = login(bench, "before-us-late", &locked, late);
     for _ in 0..3 {
-        at_the_door.run(&[Say::Text("wrong")], 0);
+        faillock.run(&[Say::Text("wrong")], 0);
     }
-    let (transcript, seen) = at_the_door.run(&[Say::Password, Say::Code], 0);
+    let (transcript, seen) = faillock.run(&[Say::Password, Say::Code], 0);
     assert_ne!(transcript.codes(), [code::SUCCESS]);
-    assert_eq!(seen.sms(), 1, "the paper warns for nothing");
+    assert_eq!(seen.sms(), 1, "the warning is wrong");
 }

@@ -1,6 +1,6 @@
-//! Each code that our module can return under each control, beside modules that say yes or no: what the
-//! host is told. In some shapes `pam_debug.so`, which returns what it is told to, stands in our place;
-//! at length (`TORTURE`) both go through all of them, and must fare the same.
+//! Each code that our module can return, under each control, beside modules that succeed or fail: which code
+//! the host gets. In some shapes `pam_debug.so`, which returns a given code, replaces our module; with
+//! `TORTURE` both run in all shapes, and the results must be equal.
 
 use crate::module::login::{Login, someone};
 use lab::bench::Bench;
@@ -10,10 +10,10 @@ use lab::twilio::wrong_code;
 
 const TABLE: &str = include_str!("../../cases/stacks/controls.txt");
 const KEY: &str = "SSH_AUTH_INFO_0=publickey ssh-ed25519 BBBB";
-/// Where the module itself is run, and not its double.
+/// The shapes with our module instead of `pam_debug.so`.
 const SHAPES: [&str; 2] = ["alone", "permit-behind"];
 
-/// Codes by the names that pam.conf(5) has for them.
+/// The codes by their names in pam.conf(5).
 const CODES: [(&str, i32); 8] = [
     ("success", code::SUCCESS),
     ("ignore", code::IGNORE),
@@ -74,41 +74,41 @@ pub fn each_code_under_each_control(bench: &Bench) {
         columns.collect()
     });
     let mut wrong = Vec::new();
-    for (place, row) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let seen: Vec<&str> = columns
             .iter()
-            .map(|column| column[place].as_str())
+            .map(|column| column[index].as_str())
             .collect();
         if seen != row.cells {
             wrong.push(format!(
-                "seen {} {} {}",
+                "found {} {} {}",
                 row.shape,
                 row.control,
                 seen.join(" ")
             ));
         }
-        judge(row, &seen);
+        check(row, &seen);
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// What must hold whatever the table says.
-fn judge(row: &Row, seen: &[&str]) {
+/// Checks the properties that hold for every row.
+fn check(row: &Row, seen: &[&str]) {
     let Row { shape, control, .. } = row;
     let what = format!("{control} {shape}: {seen:?}");
-    // Ours is the whole stack: what we do not grant is not granted.
+    // Our module is the whole stack: only its success grants access.
     if *shape == "alone" {
         assert!(!seen.contains(&"IN"), "{what}");
     }
-    // What the documents show as our line: whatever stands beside us, only an outcome that is ours to
-    // leave to the stack is left to it.
+    // The documented controls: whichever other modules are in the stack, only PAM_IGNORE leaves the decision
+    // to them.
     if ["required", "requisite"].contains(control) {
         assert!(!seen[2..].contains(&"IN"), "{what}");
     }
     if ["[success=ok default=die]", "[success=done default=die]"].contains(control) {
         assert!(!seen.contains(&"IN"), "{what}");
     }
-    // A no is a no.
+    // A refusal of another module is final.
     if *shape == "deny-before" {
         assert!(
             seen.iter().all(|cell| !cell.eq_ignore_ascii_case("in")),
@@ -117,14 +117,14 @@ fn judge(row: &Row, seen: &[&str]) {
     }
 }
 
-/// One of our codes: how to get it, and the double that returns it.
+/// One of our codes: a login that returns it, and the substitute that returns it.
 struct Column<'b> {
     bench: &'b Bench,
     name: &'static str,
     code: i32,
     login: Option<Login<'b>>,
     arguments: &'static str,
-    /// Must live as long as somebody is refused by it.
+    /// Kept open for the logins that need it.
     _dead: Refused,
 }
 
@@ -147,13 +147,13 @@ impl<'b> Column<'b> {
             }
             "user_unknown" => (with_key(login).user("daemon"), "password=ssh"),
             "authinfo_unavail" => {
-                let nobody = format!("[\"ldaps://127.0.0.1:{}\"]", dead.port());
-                (with_key(login).set("ldap.uris", &nobody), "password=ssh")
+                let dead_uri = format!("[\"ldaps://127.0.0.1:{}\"]", dead.port());
+                (with_key(login).set("ldap.uris", &dead_uri), "password=ssh")
             }
             "service_err" => (with_key(login).set("code.digit", "6"), "password=ssh"),
-            // He hangs up at the password.
+            // The user disconnects at the password prompt.
             "conv_err" => (login, "password=ldap"),
-            // sshd has proved nothing.
+            // sshd has verified nothing.
             _ => (login, "password=ssh"),
         };
         let login = Some(login);
@@ -168,27 +168,27 @@ impl<'b> Column<'b> {
     }
 
     fn cells(mut self, rows: &[Row]) -> Vec<String> {
-        let at_length = crate::hostile::torture();
+        let is_long = crate::hostile::torture();
         let cell = |row: &Row| {
-            if at_length {
-                let (ours, double) = (self.ours(row), self.double(row));
+            if is_long {
+                let (ours, substitute) = (self.ours(row), self.substitute(row));
                 let Row { shape, control, .. } = row;
-                assert_eq!(ours, double, "{}: {control} {shape}", self.name);
-                return self.told(ours);
+                assert_eq!(ours, substitute, "{}: {control} {shape}", self.name);
+                return self.cell(ours);
             }
-            let told = if SHAPES.contains(&row.shape) {
+            let found = if SHAPES.contains(&row.shape) {
                 self.ours(row)
             } else {
-                self.double(row)
+                self.substitute(row)
             };
-            self.told(told)
+            self.cell(found)
         };
         rows.iter().map(cell).collect()
     }
 
-    /// What the host is told, as the table writes it.
-    fn told(&self, told: i32) -> String {
-        match told {
+    /// The result in the format of the table.
+    fn cell(&self, found: i32) -> String {
+        match found {
             code::SUCCESS if self.code == code::SUCCESS => "in".to_owned(),
             code::SUCCESS => "IN".to_owned(),
             same if same == self.code => "=".to_owned(),
@@ -214,19 +214,19 @@ impl<'b> Column<'b> {
         transcript.codes()[0]
     }
 
-    /// The same with `pam_debug.so` in our place.
-    fn double(&mut self, row: &Row) -> i32 {
+    /// The same with `pam_debug.so` instead of our module.
+    fn substitute(&mut self, row: &Row) -> i32 {
         let login = self.login.as_ref().expect("a login");
         let line = format!("pam_debug.so auth={}", self.name);
         let text = written(self.bench, login, row, &line, &line);
-        self.bench.stack(&login.folder, "double", &text);
-        let host = PamHost::new("double", Some(&login.folder)).no_delay();
-        host.user("nobody-here").run_with(&[]).codes()[0]
+        self.bench.stack(&login.folder, "substitute", &text);
+        let host = PamHost::new("substitute", Some(&login.folder)).no_delay();
+        host.user("no-such-user").run_with(&[]).codes()[0]
     }
 }
 
-/// The login with a code that comes first: a right one, for which he is remembered, or a wrong one,
-/// after which he is locked out.
+/// Makes an earlier login with a code: a right one, so that it is remembered, or a wrong one, so that the user
+/// is locked.
 fn earned(login: Login<'_>, right: bool) -> Login<'_> {
     let login = login.stack("auth required {} password=ssh\n");
     let (transcript, _) = login.run_with(2, |message: &Message| {
@@ -246,7 +246,7 @@ fn earned(login: Login<'_>, right: bool) -> Login<'_> {
     login
 }
 
-/// A stack of this shape; what it includes is written.
+/// Returns a stack of this shape, and writes the file that it includes.
 fn written(bench: &Bench, login: &Login, row: &Row, line: &str, inner: &str) -> String {
     let Row { shape, control, .. } = row;
     let ours = format!("auth {control} {line}\n");

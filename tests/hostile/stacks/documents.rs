@@ -1,9 +1,9 @@
-//! The stacks that we ship and show, taken from where they stand.
+//! Reads the shipped samples and the stacks in the documents.
 
 use std::fs;
 use std::path::Path;
 
-/// A stack as a document shows it.
+/// A stack in a document.
 pub struct Shown {
     pub file: String,
     /// Its auth lines, one blank between words.
@@ -18,7 +18,7 @@ pub fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
-/// The files of a folder, as `FOLDER/NAME`.
+/// The files of a directory, as `DIRECTORY/NAME`.
 fn files(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
     let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("a name");
@@ -44,7 +44,7 @@ fn is_auth(line: &str) -> bool {
     line.starts_with("auth ") || line.starts_with("-auth ")
 }
 
-/// What a document says, its markup taken off where a sentence would break at it.
+/// The text of a document without the markup that would interrupt a sentence.
 pub fn prose(file: &str) -> String {
     let text = read(file);
     let bare = |line: &str| {
@@ -61,7 +61,7 @@ pub fn prose(file: &str) -> String {
     squeezed(&lines.join(" "))
 }
 
-/// Every stack of the samples, their variants, and the documents.
+/// All stacks of the samples, their variants, and the documents.
 pub fn shown() -> Vec<Shown> {
     let mut shown = Vec::new();
     for file in samples() {
@@ -99,7 +99,7 @@ fn stack<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     lines.map(squeezed).collect::<Vec<_>>().join("\n")
 }
 
-/// A sample's stack with the lines that are commented out in the place of the one above them.
+/// The variants of a sample: commented lines replace the line above them.
 fn variants(text: &str) -> Vec<String> {
     let mut variants = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
@@ -124,7 +124,7 @@ fn variants(text: &str) -> Vec<String> {
     variants
 }
 
-/// Lines for PAM that stand together, in Markdown, mdoc and comments of TOML alike.
+/// The blocks of consecutive auth lines, in Markdown, mdoc or TOML comments.
 fn blocks(text: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut block: Vec<&str> = Vec::new();

@@ -1,5 +1,5 @@
-//! PAM files of other programs that include a service for which we ship a sample: they ask for a code
-//! as soon as the sample is in place. Which ones Debian has is data, `tests/cases/stacks/includers.txt`.
+//! PAM files of other programs that include a service for which we ship a sample: they prompt for a code once
+//! the sample is installed. The list for Debian is data (`tests/cases/stacks/includers.txt`).
 
 use super::documents::{read, samples};
 use crate::logins::steps::{LOCAL, Service};
@@ -11,16 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 const INCLUDERS: &str = include_str!("../../cases/stacks/includers.txt");
-const PAPER: &str = "docs/stacks.md";
+const DOCUMENT: &str = "docs/stacks.md";
 
-/// A line of a file of some package.
+/// A line of a PAM file of a package.
 struct Includer {
     file: &'static str,
     line: &'static str,
 }
 
 impl Includer {
-    /// The service whose file is read.
+    /// The included service.
     fn included(&self) -> &'static str {
         self.line.split_whitespace().last().expect("a service")
     }
@@ -46,7 +46,7 @@ fn includers() -> Vec<Includer> {
     includers
 }
 
-/// The files that include a service, other than those that are samples themselves.
+/// The files that include a service, except for the samples.
 fn of(service: &str) -> BTreeSet<&'static str> {
     let samples = samples();
     let others = includers().into_iter();
@@ -57,19 +57,19 @@ fn of(service: &str) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The command of the paper that begins so.
+/// The command in the document that starts with these words.
 fn command(start: &str) -> String {
-    let text = read(PAPER);
+    let text = read(DOCUMENT);
     let line = text.lines().find_map(|line| line.strip_prefix(start));
     format!(
         "{}{}",
         &start[2..],
-        line.unwrap_or_else(|| panic!("{PAPER} shows no {start}"))
+        line.unwrap_or_else(|| panic!("{DOCUMENT} shows no {start}"))
     )
 }
 
 pub fn the_documents_name_the_services_that_include_a_sample(_: &Bench) {
-    let paper = read(PAPER);
+    let document = read(DOCUMENT);
     let grep = command("$ grep");
     let mut named = 0;
     for sample in samples() {
@@ -80,29 +80,32 @@ pub fn the_documents_name_the_services_that_include_a_sample(_: &Bench) {
         if !included.is_empty() {
             assert!(
                 text.contains(&grep),
-                "{sample} does not say how to find them"
+                "{sample} does not contain the command"
             );
         }
         for file in included {
             let comment = text.lines().filter(|line| line.starts_with('#'));
-            let says = comment.flat_map(|line| line.split([' ', ',', '.', '#']));
+            let words = comment.flat_map(|line| line.split([' ', ',', '.', '#']));
             assert!(
-                says.into_iter().any(|word| word == file),
+                words.into_iter().any(|word| word == file),
                 "{sample}: {file}"
             );
-            assert!(paper.contains(&format!("`{file}`")), "{PAPER}: {file}");
+            assert!(
+                document.contains(&format!("`{file}`")),
+                "{DOCUMENT}: {file}"
+            );
             named += 1;
         }
     }
     assert!(named > 4, "only {named}");
 }
 
-pub fn the_documented_commands_find_and_turn_them(bench: &Bench) {
+pub fn the_documented_commands_find_and_change_them(bench: &Bench) {
     let folder = bench.folder("includers");
     let mut files: BTreeMap<&str, String> = BTreeMap::new();
     for includer in includers() {
         let text = files.entry(includer.file).or_default();
-        // The releases agree, or one has a file more.
+        // The same line may be listed for several releases.
         if !text.lines().any(|line| line == includer.line) {
             text.push_str(includer.line);
             text.push('\n');
@@ -122,9 +125,9 @@ pub fn the_documented_commands_find_and_turn_them(bench: &Bench) {
         let name = |path: &str| path.rsplit('/').next().expect("a name").to_owned();
         found.lines().map(name).collect()
     };
-    let wanted: BTreeSet<String> = of("login").into_iter().map(str::to_owned).collect();
-    assert_eq!(found(), wanted);
-    for file in &wanted {
+    let expected: BTreeSet<String> = of("login").into_iter().map(str::to_owned).collect();
+    assert_eq!(found(), expected);
+    for file in &expected {
         let path = folder.join(file);
         shell(&command("# sed"), path.to_str().expect("a path"));
         let text = std::fs::read_to_string(&path).expect("a stack");
@@ -143,7 +146,7 @@ pub fn the_documented_commands_find_and_turn_them(bench: &Bench) {
     assert!(found().is_empty(), "{:?}", found());
 }
 
-/// A program that is not root, as screen lockers are.
+/// A program that does not run as root, such as a screen locker.
 pub fn a_screen_locker_opens_by_common_auth_and_not_by_the_sample(bench: &Bench) {
     let user = User::new("locker").password(LOCAL);
     let user = bench.world().add(&user);
@@ -159,11 +162,11 @@ pub fn a_screen_locker_opens_by_common_auth_and_not_by_the_sample(bench: &Bench)
         .find(|other| other.file == "i3lock")
         .expect("i3lock");
     let codes = locker("locker", debian.line);
-    assert_eq!(codes, [code::SERVICE_ERR], "it opens by the sample");
-    let turned = bench.folder("locker").join("i3lock");
-    lab::scratch::write(&turned, 0o644, debian.line);
-    let sed = command("# sed").replace("/etc/pam.d/i3lock", turned.to_str().expect("a path"));
+    assert_eq!(codes, [code::SERVICE_ERR], "the sample grants access");
+    let changed = bench.folder("locker").join("i3lock");
+    lab::scratch::write(&changed, 0o644, debian.line);
+    let sed = command("# sed").replace("/etc/pam.d/i3lock", changed.to_str().expect("a path"));
     run(Command::new(program("sh")).args(["-c", &sed]));
-    let text = std::fs::read_to_string(&turned).expect("a stack");
-    assert_eq!(locker("locker-turned", &text), [code::SUCCESS]);
+    let text = std::fs::read_to_string(&changed).expect("a stack");
+    assert_eq!(locker("locker-changed", &text), [code::SUCCESS]);
 }

@@ -1,5 +1,5 @@
-//! A real sshd with the shipped stacks, with the `AuthenticationMethods` that each of them names and
-//! without any: sshd asks PAM about no key, so that this line is half of each stack.
+//! A real sshd with the shipped stacks, with the `AuthenticationMethods` of each stack and without: sshd does
+//! not ask PAM about keys, so each stack requires this line.
 
 use super::documents;
 use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody};
@@ -8,33 +8,33 @@ use lab::pty::{Pty, TIMEOUT};
 use lab::sshd::{Key, Options, Sshd};
 use lab::twilio::wrong_code;
 
-/// What the client has, and what becomes of it: in (`+`, or `!` with less than two factors) or out,
-/// SMS, factors, as in the other table.
+/// What the client has, and the result in the format of the other table: granted (`+`, or `!` with less than
+/// two factors) or refused (`-`), the number of SMS and of factors.
 struct Visit {
     key: Key,
     password: bool,
     code: bool,
-    becomes: &'static str,
+    expected: &'static str,
 }
 
-const fn visit(key: Key, password: bool, code: bool, becomes: &'static str) -> Visit {
+const fn visit(key: Key, password: bool, code: bool, expected: &'static str) -> Visit {
     Visit {
         key,
         password,
         code,
-        becomes,
+        expected,
     }
 }
 
-const KEY_CODE: fn(&'static str) -> Visit = |becomes| visit(Key::Right, false, true, becomes);
-const KEY: fn(&'static str) -> Visit = |becomes| visit(Key::Right, false, false, becomes);
-const PASSWORD_CODE: fn(&'static str) -> Visit = |becomes| visit(Key::None, true, true, becomes);
-const ONLY_PASSWORD: fn(&'static str) -> Visit = |becomes| visit(Key::None, true, false, becomes);
-const ONLY_PHONE: fn(&'static str) -> Visit = |becomes| visit(Key::None, false, true, becomes);
+const KEY_CODE: fn(&'static str) -> Visit = |expected| visit(Key::Right, false, true, expected);
+const KEY: fn(&'static str) -> Visit = |expected| visit(Key::Right, false, false, expected);
+const PASSWORD_CODE: fn(&'static str) -> Visit = |expected| visit(Key::None, true, true, expected);
+const ONLY_PASSWORD: fn(&'static str) -> Visit = |expected| visit(Key::None, true, false, expected);
+const ONLY_PHONE: fn(&'static str) -> Visit = |expected| visit(Key::None, false, true, expected);
 
 struct Row {
     stack: &'static str,
-    /// With the line that the stack names; else without any, as sshd is by itself.
+    /// With the `AuthenticationMethods` of the stack, otherwise without, which is the default of sshd.
     named: bool,
     visits: Vec<Visit>,
 }
@@ -47,7 +47,7 @@ fn rows() -> Vec<Row> {
         row("sshd-auto", true, vec![KEY_CODE("+12"), KEY("-11"), PASSWORD_CODE("+12"), ONLY_PHONE("-00")]),
         row("sshd-ldap", true, vec![KEY_CODE("-00"), PASSWORD_CODE("+12"), ONLY_PASSWORD("-11")]),
         row("sshd-stack", true, vec![KEY_CODE("-00"), PASSWORD_CODE("+12"), ONLY_PASSWORD("-11")]),
-        // Warned of: the key alone. Who has none fares as he should.
+        // The documents warn of this: the key alone is enough. Without a key all is as above.
         row("sshd-key", false, vec![KEY("!01"), PASSWORD_CODE("-00")]),
         row("sshd-auto", false, vec![KEY("!01"), PASSWORD_CODE("+12"), ONLY_PHONE("-00")]),
         row("sshd-ldap", false, vec![KEY("!01"), ONLY_PASSWORD("-11")]),
@@ -55,15 +55,15 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-pub fn a_key_is_sshd_s_alone(bench: &Bench) {
+pub fn sshd_does_not_ask_pam_about_keys(bench: &Bench) {
     std::thread::scope(|scope| {
-        for (place, row) in rows().into_iter().enumerate() {
-            scope.spawn(move || try_row(bench, place, &row));
+        for (index, row) in rows().into_iter().enumerate() {
+            scope.spawn(move || try_row(bench, index, &row));
         }
     });
 }
 
-fn try_row(bench: &Bench, place: usize, row: &Row) {
+fn try_row(bench: &Bench, index: usize, row: &Row) {
     let methods = if row.named {
         named(row.stack)
     } else {
@@ -76,16 +76,16 @@ fn try_row(bench: &Bench, place: usize, row: &Row) {
         ..Options::default()
     });
     for (nth, visit) in row.visits.iter().enumerate() {
-        let who = Somebody::with_local_password(bench, &format!("methods-{place}-{nth}"));
+        let who = Somebody::with_local_password(bench, &format!("methods-{index}-{nth}"));
         let seen = try_visit(bench, &sshd, row, visit, &who);
         let Row { stack, named, .. } = row;
         let what = format!("{stack} with {methods:?}, visit {nth}");
-        assert_eq!(seen, visit.becomes, "{what}");
+        assert_eq!(seen, visit.expected, "{what}");
         assert!(!named || !seen.starts_with('!'), "{what}");
     }
 }
 
-/// What the stack's own comment wants of `sshd_config`.
+/// The `AuthenticationMethods` in the comment of the stack.
 fn named(stack: &str) -> String {
     let text = documents::read(&format!("pam.d/{stack}"));
     let line = text.lines().find_map(|line| {
@@ -95,7 +95,7 @@ fn named(stack: &str) -> String {
     line.unwrap_or_else(|| panic!("pam.d/{stack} names no AuthenticationMethods"))
 }
 
-/// Comes, answers whatever is asked, and sees how it ends.
+/// Makes one visit: answers each prompt, and returns the result.
 fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebody) -> String {
     let right = if row.stack == "sshd-stack" {
         LOCAL
@@ -104,7 +104,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
     };
     let mut terminal: Pty = sshd.login(who.name(), visit.key);
     let welcome = format!("WELCOME {}", who.name());
-    // In the end ssh may ask for a password that nobody wants.
+    // After the refusal ssh may prompt for a password that the server does not accept.
     let ends = [
         "Password: ",
         "Verification code: ",
@@ -141,12 +141,11 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
     };
     let sms = who.sms(bench);
     assert_eq!(log("): sent "), sms, "{}: {logged:#?}", who.name());
-    // That he knew the password counts only where it was asked for; that he has the key only where
-    // sshd proved it.
-    let said = sshd.output();
+    // The password counts only if it was prompted for, the key only if sshd verified it.
+    let output = sshd.output();
     let key = ["Accepted", "Partial"]
         .iter()
-        .any(|how| said.contains(&format!("{how} publickey for {} ", who.name())));
+        .any(|how| output.contains(&format!("{how} publickey for {} ", who.name())));
     let factors = usize::from(key) + usize::from(typed.0) + usize::from(typed.1);
     assert!(
         factors < 2 || !is_in || log("): granted ") == 1,
@@ -160,7 +159,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebod
     format!("{sign}{sms}{factors}")
 }
 
-/// The documents name the sshd_config line that each stack needs, and what happens without it.
+/// The documents contain the sshd_config line that each stack requires, and the effect of its absence.
 pub fn the_documents_name_the_methods(_: &Bench) {
     let stacks = documents::read("docs/stacks.md");
     for file in documents::samples() {

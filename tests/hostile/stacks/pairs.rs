@@ -1,5 +1,5 @@
-//! Programs that read one PAM file or another, by how they are called: a code in one of the two alone
-//! can be gone around.
+//! Programs that read one of two PAM files, depending on how they are called: a code in only one of the two
+//! can be bypassed.
 
 use super::documents::{read, samples};
 use lab::bench::Bench;
@@ -14,7 +14,7 @@ pub fn services_that_come_in_pairs_have_both_samples(_: &Bench) {
             is_shipped(shell),
             "{service} has a sample, {shell} has none"
         );
-        // One file for all variants of the service: the two cannot differ.
+        // It only includes the other file, so that the two cannot differ.
         let text = read(&format!("pam.d/{shell}"));
         let mut auth = text.lines().filter(|line| line.starts_with("auth"));
         let first: Vec<&str> = auth.next().unwrap_or_default().split_whitespace().collect();

@@ -1,7 +1,7 @@
-//! One person comes to one stack.
+//! Runs one visit: one visitor and one stack.
 
-use super::people::{Before, Code, Password, Person, Who, World};
 use super::table::{Host, Stack};
+use super::visitors::{Before, Code, Password, Visitor, Who, World};
 use crate::module::login::{Login, PASSWORD};
 use lab::bench::Bench;
 use lab::listeners::Refused;
@@ -11,28 +11,29 @@ use lab::twilio::wrong_code;
 use lab::world::{Account, User};
 use std::path::PathBuf;
 
-/// The password in `/etc/shadow` of who has another in the directory.
+/// The password in `/etc/shadow` of a user with another one in the directory.
 const SHADOW: &str = "another horse, battery";
 const WRONG: &str = "wrong horse, battery";
 const ORIGIN: &str = "192.0.2.7";
 const KEY: &str = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA";
-/// More prompts than any stack has: whoever is asked so often goes.
-const MANY: usize = 12;
+/// More prompts than any stack shows; then the visitor disconnects.
+const MAX_PROMPTS: usize = 12;
 
-/// What was seen of a visit.
+/// The result of a visit.
 pub struct Seen {
     pub is_in: bool,
     pub sms: usize,
-    /// A first factor was right: a key, or a password that something in the stack can prove.
+    /// Whether a first factor was right: a key, or a password that a module of the stack can verify.
     pub first: bool,
-    /// How many factors were right, at the most. A remembered login counts as the code that earned it.
+    /// The maximum number of right factors. A remembered login counts as the code of the earlier login.
     pub factors: usize,
-    /// What does not fit together.
+    /// Contradictions in the result.
     pub oddities: Vec<String>,
 }
 
 impl Seen {
-    /// In (`+`, or `!` with less than two factors) or out, SMS, factors.
+    /// The cell of the table: granted (`+`, or `!` with less than two factors) or refused (`-`), the number of SMS
+    /// and of factors.
     pub fn cell(&self) -> String {
         let sign = match (self.is_in, self.factors) {
             (true, 2..) => '+',
@@ -43,7 +44,7 @@ impl Seen {
     }
 }
 
-/// What a person has given so far.
+/// The factors that a visitor has given so far.
 #[derive(Default)]
 struct Given {
     password: bool,
@@ -51,8 +52,8 @@ struct Given {
     answers: usize,
 }
 
-/// The people of one worker.
-pub struct Cast<'b> {
+/// The users of one worker.
+pub struct Users<'b> {
     bench: &'b Bench,
     worker: usize,
     member: (Account, String),
@@ -60,13 +61,13 @@ pub struct Cast<'b> {
     system: (Account, String),
     local: Account,
     target: Account,
-    /// Where nobody answers.
+    /// A port that refuses connections.
     dead: Refused,
-    /// Stands in for `pam_sss.so`, with `pam_exec.so`.
+    /// A script that replaces `pam_sss.so`, run by `pam_exec.so`.
     sss: PathBuf,
 }
 
-impl<'b> Cast<'b> {
+impl<'b> Users<'b> {
     pub fn new(bench: &'b Bench, worker: usize) -> Self {
         let name = |what: &str| format!("stacks-{what}-{worker}");
         let account = |what: &str, password: &str, uid: Option<u32>| {
@@ -82,7 +83,7 @@ impl<'b> Cast<'b> {
         };
         let uid = 700 + u32::try_from(worker).expect("few workers");
         let sss = bench.folder(&name("sss")).join("sss");
-        // It knows those of the directory who are people.
+        // It accepts the users of the directory that are not system accounts.
         let script = format!(
             "#!/bin/sh\ncase $PAM_USER in *-member-* | *-split-*) ;; *) exit 1 ;; esac\n\
              [ \"$(tr -d '\\0')\" = '{PASSWORD}' ]\n"
@@ -101,8 +102,8 @@ impl<'b> Cast<'b> {
         }
     }
 
-    /// His name, his uid and his phone.
-    fn who(&self, who: Who) -> (String, u32, &str) {
+    /// The name, uid and phone number of a user.
+    fn user(&self, who: Who) -> (String, u32, &str) {
         let (account, number) = match who {
             Who::Member => (&self.member.0, self.member.1.as_str()),
             Who::Split => (&self.split.0, self.split.1.as_str()),
@@ -113,15 +114,15 @@ impl<'b> Cast<'b> {
         (account.name.clone(), account.uid, number)
     }
 
-    /// He comes: what became of it.
-    pub fn visit(&self, stack: &Stack, host: Host, row: usize, person: &Person) -> Seen {
-        let mut login = self.login(host, row, person);
+    /// Runs a visit and returns its result.
+    pub fn visit(&self, stack: &Stack, host: Host, row: usize, visitor: &Visitor) -> Seen {
+        let mut login = self.login(host, row, visitor);
         let mut earned = None;
         // Root is never remembered.
-        if person.before != Before::Nothing && host != Host::Root {
-            // With the same service, settings and ledger, whatever the stack is.
+        if visitor.before != Before::Nothing && host != Host::Root {
+            // With the same service, settings and ledger, but another stack.
             login = login.stack("auth optional pam_permit.so\nauth required {} password=stack\n");
-            let right = person.before == Before::Remembered;
+            let right = visitor.before == Before::Remembered;
             let mut given = Given::default();
             let code = if right { Code::Right } else { Code::Wrong };
             let answer =
@@ -139,14 +140,14 @@ impl<'b> Cast<'b> {
         }
         let lines = self.written(&login, &stack.lines);
         login = login.stack(lines.leak());
-        come(&login, stack, host, person, earned.as_deref())
+        run(&login, stack, host, visitor, earned.as_deref())
     }
 
-    /// Lines as libpam is to read them, `{}` where ours are.
+    /// The lines as libpam reads them, with `{}` for our module.
     fn written(&self, login: &Login, lines: &[String]) -> String {
         let sss = format!(" pam_exec.so expose_authtok quiet {}", self.sss.display());
         let folder = login.folder.display().to_string();
-        // libpam looks for what is included in /etc/pam.d only, whatever folder it was given.
+        // libpam searches included files in /etc/pam.d only, even with another directory.
         let included = |line: &String| match line.rsplit_once(' ') {
             Some((before @ ("auth include" | "auth substack"), name)) => {
                 format!("{before} {folder}/{name}\n")
@@ -159,10 +160,10 @@ impl<'b> Cast<'b> {
             .replace("/nowhere", &folder)
     }
 
-    /// A service of his own, with his settings and a fresh ledger.
-    fn login(&self, host: Host, row: usize, person: &Person) -> Login<'b> {
-        let case: &'static str = format!("stacks-{row}-{}", person.name).leak();
-        let (name, uid, number) = self.who(person.who);
+    /// A service for this visit, with its own settings and a new ledger.
+    fn login(&self, host: Host, row: usize, visitor: &Visitor) -> Login<'b> {
+        let case: &'static str = format!("stacks-{row}-{}", visitor.name).leak();
+        let (name, uid, number) = self.user(visitor.who);
         let login = Login::new(self.bench, case);
         let ledger = login.folder.join("ledger").display().to_string();
         let login = login
@@ -184,13 +185,13 @@ impl<'b> Cast<'b> {
             }
         };
         let dead = format!("//127.0.0.1:{}", self.dead.port());
-        let login = match person.world {
+        let login = match visitor.world {
             World::Fine => login,
             World::DirectoryDown => login.set("ldap.uris", &format!("[\"ldaps:{dead}\"]")),
             World::TwilioDown => login.text("twilio.api_url", &format!("https:{dead}")),
             World::BadSettings => login.set("code.digit", "6"),
         };
-        match person.before {
+        match visitor.before {
             Before::Nothing => login,
             Before::Locked => login.set("limits.disable_after", "1"),
             Before::Remembered => login.text("policy.remember", "1h"),
@@ -198,12 +199,12 @@ impl<'b> Cast<'b> {
     }
 }
 
-fn come(login: &Login, stack: &Stack, host: Host, person: &Person, earned: Option<&str>) -> Seen {
+fn run(login: &Login, stack: &Stack, host: Host, visitor: &Visitor, earned: Option<&str>) -> Seen {
     let mut given = Given::default();
     let answer =
-        |message: &Message| answer(login, message, person.password, person.code, &mut given);
+        |message: &Message| answer(login, message, visitor.password, visitor.code, &mut given);
     let (transcript, seen) = login.run_with(0, answer);
-    let first = host == Host::Key || (given.password && can_prove(stack, host, person));
+    let first = host == Host::Key || (given.password && can_verify(stack, host, visitor));
     let skipped = seen.log().iter().any(|line| line.starts_with("skipped "));
     let remembered = skipped && earned == Some(login.newest_field("earned").as_str());
     let granted = seen.log().iter().any(|line| line.starts_with("granted"));
@@ -215,31 +216,25 @@ fn come(login: &Login, stack: &Stack, host: Host, person: &Person, earned: Optio
     let is_in = seen.codes() == [code::SUCCESS];
     let factors = usize::from(first) + usize::from(given.code) + usize::from(remembered);
     let odd = [
-        (
-            seen.codes() == [code::IGNORE],
-            "the host is told PAM_IGNORE",
-        ),
+        (seen.codes() == [code::IGNORE], "the host gets PAM_IGNORE"),
         (
             sent.count() != seen.sms(),
-            "SMS and lines in the log differ",
+            "the log has another number of SMS",
         ),
         (
             prompted != (seen.sms() > 0),
-            "SMS and prompts for a code differ",
+            "a code prompt without an SMS, or an SMS without a prompt",
         ),
-        (
-            granted != given.code,
-            "a code is right, or is not, and the log says otherwise",
-        ),
+        (granted != given.code, "the log contradicts the code"),
         (
             skipped && !remembered,
-            "skipped, and not for the login that earned it",
+            "skipped, but not for the remembered login",
         ),
         (
             is_in && factors > 1 && !granted && !skipped,
-            "in, and not by us",
+            "granted, but not by us",
         ),
-        (transcript.messages.len() > MANY, "he is asked and asked"),
+        (transcript.messages.len() > MAX_PROMPTS, "too many prompts"),
     ];
     let odd = odd.into_iter().filter(|(is, _)| *is);
     Seen {
@@ -251,19 +246,19 @@ fn come(login: &Login, stack: &Stack, host: Host, person: &Person, earned: Optio
     }
 }
 
-/// Whether something in this stack can prove the password that he types.
-fn can_prove(stack: &Stack, host: Host, person: &Person) -> bool {
+/// Whether a module of this stack can verify the password of the visitor.
+fn can_verify(stack: &Stack, host: Host, visitor: &Visitor) -> bool {
     let text = stack.whole();
     let unix = text.contains("pam_unix.so");
     let directory = text.contains("pam_sss.so")
         || (["password=ldap", "password=auto"]
             .iter()
             .any(|source| text.contains(source))
-            && matches!(person.world, World::Fine | World::TwilioDown));
-    match (person.password, person.who, host) {
+            && matches!(visitor.world, World::Fine | World::TwilioDown));
+    match (visitor.password, visitor.who, host) {
         (Password::Wrong | Password::Empty, ..)
         | (Password::Right, Who::Unknown, Host::Plain | Host::Key) => false,
-        // The target's, which is in /etc/shadow.
+        // The password of the target user, in /etc/shadow.
         (Password::Right, _, Host::Caller | Host::Root) | (Password::Right, Who::Local, _) => unix,
         (Password::Right, Who::Member | Who::System, _) => unix || directory,
         (Password::Right, Who::Split, _) => directory,
@@ -271,7 +266,7 @@ fn can_prove(stack: &Stack, host: Host, person: &Person) -> bool {
     }
 }
 
-/// What he types, and whether it was right as far as he knows.
+/// The answer to a prompt; `given` records the right ones.
 fn answer(
     login: &Login,
     message: &Message,
@@ -280,18 +275,18 @@ fn answer(
     given: &mut Given,
 ) -> Answer {
     given.answers += 1;
-    if given.answers > MANY {
+    if given.answers > MAX_PROMPTS {
         return Answer::HangUp;
     }
     if message.style == Style::Hidden {
         given.password = true;
-        let words = match password {
+        let text = match password {
             Password::Right => PASSWORD,
             Password::Shadow => SHADOW,
             Password::Wrong => WRONG,
             Password::Empty => "",
         };
-        return words.into();
+        return text.into();
     }
     let newest = || login.arrived().last().map(lab::twilio::Sms::code);
     match (code, newest()) {

@@ -1,12 +1,12 @@
-//! Stacks with a hole: a module, or a file that is included, is not there. Half a stack lets nobody in.
+//! Incomplete stacks: a module or an included file is missing. Such a stack refuses every login.
 
 use crate::module::login::{Login, someone};
 use lab::bench::Bench;
 use lab::pamhost::{Answer, code};
 use std::time::{Duration, Instant};
 
-/// What libpam finds, `{}` being our line; everything else in it would let anybody in.
-const HOLES: [&str; 8] = [
+/// The stacks, with `{}` for our line; all other lines would grant access.
+const STACKS: [&str; 8] = [
     "auth required /nowhere/pam_sms_otp.so\nauth required pam_permit.so\n",
     "-auth required /nowhere/pam_sms_otp.so\nauth required pam_permit.so\n",
     "auth requisite /nowhere/pam_sms_otp.so\nauth sufficient pam_permit.so\n",
@@ -17,18 +17,18 @@ const HOLES: [&str; 8] = [
     "auth required pam_permit.so\nauth include nowhere\nauth required {}\n",
 ];
 
-pub fn a_stack_with_a_hole_lets_nobody_in(bench: &Bench) {
-    let who = someone(bench, "holes");
+pub fn an_incomplete_stack_refuses(bench: &Bench) {
+    let who = someone(bench, "incomplete");
     let log = bench.world().log();
-    // What libpam itself says of what is not there.
+    // The errors that libpam logs for a missing file.
     let named = || {
         let mut lines = log.lines_that_begin("PAM ");
         lines.retain(|line| line.severity <= 3 && line.message.contains("nowhere"));
         lines.len()
     };
-    for stack in HOLES {
+    for stack in STACKS {
         let before = named();
-        let login = Login::new(bench, "holes").of(&who).stack(stack);
+        let login = Login::new(bench, "incomplete").of(&who).stack(stack);
         let transcript = login.transcript(|_| Answer::HangUp);
         let codes = transcript.codes();
         assert!(
@@ -36,18 +36,18 @@ pub fn a_stack_with_a_hole_lets_nobody_in(bench: &Bench) {
             "{codes:?}:\n{stack}"
         );
         assert!(login.arrived().is_empty(), "{stack}");
-        // The sign before a line is there to keep it quiet.
+        // A minus sign before a line suppresses the error.
         let until = Instant::now() + Duration::from_secs(10);
         while !stack.starts_with('-') && named() == before {
             assert!(
                 Instant::now() < until,
-                "it is not said what is missing:\n{stack}"
+                "no error for the missing file:\n{stack}"
             );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-    // And what stands in the holes would.
-    let permit = Login::new(bench, "holes").of(&who);
+    // Control: without the missing part, access is granted.
+    let permit = Login::new(bench, "incomplete").of(&who);
     let permit = permit.stack("auth required pam_permit.so\n");
     let transcript = permit.transcript(|_| Answer::HangUp);
     assert_eq!(transcript.codes(), [code::SUCCESS]);

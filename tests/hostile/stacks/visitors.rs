@@ -1,7 +1,7 @@
-//! Who comes to each stack, and what he has in his hands: the columns of the table.
+//! The visitors of each stack, and the factors that they have: the columns of the table.
 
 /// A column.
-pub struct Person {
+pub struct Visitor {
     pub name: &'static str,
     pub who: Who,
     pub password: Password,
@@ -16,19 +16,19 @@ pub enum Who {
     Member,
     /// The same, with another password in `/etc/shadow`.
     Split,
-    /// The system's own: a low uid, a password in `/etc/shadow`, and an entry of that name in the
+    /// A system account: a low uid, a password in `/etc/shadow`, and an entry of that name in the
     /// directory with the same password and a verified phone.
     System,
-    /// On this machine only: a uid as people have it, a password in `/etc/shadow`.
+    /// On this machine only: a normal uid, a password in `/etc/shadow`.
     Local,
-    /// Nobody knows him.
+    /// Does not exist.
     Unknown,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Password {
     Right,
-    /// The one of `/etc/shadow`, where that is another.
+    /// The one in `/etc/shadow`, if it differs.
     Shadow,
     Wrong,
     Empty,
@@ -38,7 +38,7 @@ pub enum Password {
 pub enum Code {
     Right,
     Wrong,
-    /// He has no phone at hand: he hangs up.
+    /// Without a phone: the user disconnects.
     None,
 }
 
@@ -50,25 +50,25 @@ pub enum World {
     BadSettings,
 }
 
-/// What he did before, in a login of its own.
+/// The earlier login.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Before {
     Nothing,
-    /// A wrong code, after which he is locked out.
+    /// With a wrong code, after which the user is locked.
     Locked,
-    /// A right one, for which he is remembered.
+    /// With the right code, so that the user is remembered.
     Remembered,
 }
 
-impl Person {
-    /// Whom the directory has nothing to say of.
+impl Visitor {
+    /// Whether the user has no directory entry that counts.
     pub fn is_local(&self) -> bool {
         matches!(self.who, Who::System | Who::Local)
     }
 }
 
-const fn person(name: &'static str, who: Who, password: Password, code: Code) -> Person {
-    Person {
+const fn visitor(name: &'static str, who: Who, password: Password, code: Code) -> Visitor {
+    Visitor {
         name,
         who,
         password,
@@ -78,32 +78,32 @@ const fn person(name: &'static str, who: Who, password: Password, code: Code) ->
     }
 }
 
-/// Who knows the password and has no phone at hand.
-const fn only_password(name: &'static str, world: World, before: Before) -> Person {
-    Person {
+/// A visitor with the password and without the phone.
+const fn only_password(name: &'static str, world: World, before: Before) -> Visitor {
+    Visitor {
         world,
         before,
-        ..person(name, Who::Member, Password::Right, Code::None)
+        ..visitor(name, Who::Member, Password::Right, Code::None)
     }
 }
 
-pub const PEOPLE: [Person; 16] = [
-    person("both", Who::Member, Password::Right, Code::Right),
-    person("wrong-code", Who::Member, Password::Right, Code::Wrong),
+pub const VISITORS: [Visitor; 16] = [
+    visitor("both", Who::Member, Password::Right, Code::Right),
+    visitor("wrong-code", Who::Member, Password::Right, Code::Wrong),
     only_password("hangs-up", World::Fine, Before::Nothing),
-    person("only-phone", Who::Member, Password::Wrong, Code::Right),
-    person("nothing", Who::Member, Password::Empty, Code::None),
-    person("shadow", Who::Split, Password::Shadow, Code::None),
-    person("system", Who::System, Password::Right, Code::None),
-    person("no-system", Who::System, Password::Wrong, Code::Right),
-    person("local", Who::Local, Password::Right, Code::None),
-    person("unknown", Who::Unknown, Password::Right, Code::None),
+    visitor("only-phone", Who::Member, Password::Wrong, Code::Right),
+    visitor("nothing", Who::Member, Password::Empty, Code::None),
+    visitor("shadow", Who::Split, Password::Shadow, Code::None),
+    visitor("system", Who::System, Password::Right, Code::None),
+    visitor("no-system", Who::System, Password::Wrong, Code::Right),
+    visitor("local", Who::Local, Password::Right, Code::None),
+    visitor("unknown", Who::Unknown, Password::Right, Code::None),
     only_password("no-ldap", World::DirectoryDown, Before::Nothing),
     only_password("no-twilio", World::TwilioDown, Before::Nothing),
     only_password("bad-toml", World::BadSettings, Before::Nothing),
     only_password("locked", World::Fine, Before::Locked),
     only_password("known", World::Fine, Before::Remembered),
-    Person {
+    Visitor {
         password: Password::Wrong,
         ..only_password("not-known", World::Fine, Before::Remembered)
     },
