@@ -1,4 +1,4 @@
-//! An ordinary user who runs the real sudo and su, with everything that he can set set against us.
+//! An ordinary user who runs the real sudo and su in an environment that is as hostile as they can make it.
 
 use super::trap::{Folders, Trap};
 use crate::Case;
@@ -31,14 +31,14 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// Runs a program through env(1), which can set what a shell sets, and more.
+/// Runs a program through env(1), which can also set what a shell cannot.
 fn through_env(who: &Somebody, options: &[String], words: &[&str]) -> Pty {
     let mut env = Command::new(program("env"));
     let name = program(words[0]);
     Pty::spawn_as(env.args(options).arg(name).args(&words[1..]), &who.account)
 }
 
-/// A wrong code, then the right one: as it is without any of this.
+/// Types a wrong code, then the right one, with the usual results.
 fn type_codes(bench: &Bench, who: &Somebody, terminal: &mut Pty) {
     terminal.expect(&who.sent());
     let code = who.code(bench);
@@ -85,7 +85,7 @@ fn in_a_hostile_environment(
     let before = folders.listing();
     let mut terminal = through_env(who, &options, words);
     first(&mut terminal);
-    // What is there of the caller's environment is all in the host; the helper has none.
+    // The environment of the caller exists only in the host; the helper has none.
     let helper = helper_of(&terminal);
     let variables = |pid: u32| fs::read(format!("/proc/{pid}/environ")).expect("/proc");
     assert!(
@@ -101,7 +101,7 @@ fn in_a_hostile_environment(
     assert_eq!(folders.listing(), before);
 }
 
-/// The helper of the host on this terminal, as soon as there is one.
+/// Waits for the helper of the host on this terminal.
 pub fn helper_of(terminal: &Pty) -> u32 {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
@@ -113,7 +113,7 @@ pub fn helper_of(terminal: &Pty) -> u32 {
     }
 }
 
-/// sudo finds the terminal by itself. su asks on descriptor 0: it ends as without our module.
+/// sudo opens the terminal itself. su prompts on descriptor 0, and fails as without our module.
 fn without_standard_descriptors(bench: &Bench) {
     let alice = Somebody::new(bench, "closed-alice");
     alice.may_sudo("");
@@ -160,21 +160,21 @@ fn signals_ignored_or_blocked(bench: &Bench) {
         let mut terminal = through_env(&alice, &option, &["sudo", "id"]);
         terminal.expect("[sudo] password for signal-alice: ");
         terminal.type_line(PASSWORD);
-        whole(bench, &alice, &mut terminal, "uid=0(root)");
+        signals_are_reset(bench, &alice, &mut terminal, "uid=0(root)");
         let words = ["su", "signal-goal", "-c", "echo I AM in"];
         let mut terminal = through_env(&alice, &option, &words);
         terminal.expect("Password: ");
         terminal.type_line(LOCAL);
-        whole(bench, &alice, &mut terminal, "I AM in");
+        signals_are_reset(bench, &alice, &mut terminal, "I AM in");
     }
 }
 
-/// The code, and a helper that nothing was left to: no signal is blocked, SIGPIPE alone (Rust's own
-/// runtime) is ignored.
-fn whole(bench: &Bench, who: &Somebody, terminal: &mut Pty, is_in: &str) {
+/// Types the code, and checks that the helper inherited nothing: no signal is blocked, and only SIGPIPE is
+/// ignored (by the runtime of Rust).
+fn signals_are_reset(bench: &Bench, who: &Somebody, terminal: &mut Pty, is_in: &str) {
     terminal.expect(&who.sent());
     let status = fs::read_to_string(format!("/proc/{}/status", helper_of(terminal)));
-    let status = status.expect("the helper is there");
+    let status = status.expect("a helper");
     for line in ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000001000"] {
         assert!(status.contains(line), "{status}");
     }

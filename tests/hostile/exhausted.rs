@@ -1,5 +1,5 @@
-//! A host process without memory: each allocation of the module fails, alone and with all that follow.
-//! The login is refused, or its host process ends; no login is granted.
+//! A host process without memory: each allocation of the module fails, alone or with all later ones. The login
+//! is refused, or the host process ends; no login is granted.
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, someone};
@@ -15,20 +15,20 @@ pub const CASES: &[Case] = &[(
     each_allocation_fails,
 )];
 
-/// Nobody's login makes so many allocations: a count that goes on beyond is a fault of this test.
+/// More allocations than any login makes; a higher count is an error of this test.
 const MOST: u32 = 2000;
 
 /// How malloc fails.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     case: &'static str,
-    /// All that follow fail, too.
+    /// All later allocations fail too.
     for_ever: bool,
-    /// Not the module's alone: libpam's and libc's too.
+    /// Allocations of libpam and libc fail too, not only those of the module.
     everybody: bool,
     /// Whether the right code is typed.
     right: bool,
-    /// How much sshd has to say of the first factor.
+    /// The size of SSH_AUTH_INFO_0.
     long: usize,
 }
 
@@ -81,7 +81,7 @@ fn each_allocation_fails(bench: &Bench) {
     });
 }
 
-/// The library that stands between the host and its malloc.
+/// Compiles the library that replaces malloc in the host.
 fn compiled(folder: &Path) -> PathBuf {
     let source = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -100,12 +100,12 @@ fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
     let sign = folder.join(case);
     for at in 1..MOST {
         let login = Login::new(bench, case).of(&zoe).host(|host| {
-            let told = format!(
+            let environment = format!(
                 "SSH_AUTH_INFO_0=password\npublickey {}",
                 "a".repeat(way.long)
             );
             let host = host
-                .pam_env(&told)
+                .pam_env(&environment)
                 .steps(&[Step::Credentials, Step::Authenticate])
                 .that_is("marked")
                 .no_delay()
@@ -135,17 +135,17 @@ fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
         };
         let what = format!("{way:?}, allocation {at}: {code:?}, {:?}", seen.killed_by);
         if std::fs::remove_file(&sign).is_err() {
-            // There were fewer.
+            // The login made fewer allocations.
             assert_eq!((code, seen.killed_by), (Some(want), None), "{what}");
             assert!(at > 20, "{what}");
             println!("{way:?}: {} allocations", at - 1);
             return;
         }
         if at == 1 && code == Some(want) && !way.for_ever {
-            // What the binding has asked for before our hook; it has got it.
+            // Allocations of the binding before our hook.
             continue;
         }
-        // The standard library ends the process where an allocation fails.
+        // The standard library aborts the process after a failed allocation.
         if let Some(signal) = seen.killed_by {
             assert_eq!(signal, Signal::ABORT.as_raw(), "{what}");
         } else {

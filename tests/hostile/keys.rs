@@ -1,5 +1,5 @@
-//! Ctrl-C and Ctrl-Z, and kill(2) by the caller: the helper is out of his reach, and nothing of it
-//! gains a try.
+//! Ctrl-C, Ctrl-Z and kill(2) by the caller: the caller cannot signal the helper, and none of these gives them
+//! another attempt.
 
 use super::caller::helper_of;
 use super::torture;
@@ -17,26 +17,26 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::keys::ctrl_z_stops_sudo_alone",
-        ctrl_z_stops_sudo_alone,
+        "hostile::keys::ctrl_z_stops_only_sudo",
+        ctrl_z_stops_only_sudo,
+    ),
+    ("hostile::keys::ctrl_z_stops_only_su", ctrl_z_stops_only_su),
+    (
+        "hostile::keys::the_caller_cannot_signal_the_helper",
+        the_caller_cannot_signal_the_helper,
     ),
     (
-        "hostile::keys::ctrl_z_stops_su_alone",
-        ctrl_z_stops_su_alone,
+        "hostile::keys::a_stopped_su_continues",
+        a_stopped_su_continues,
     ),
     (
-        "hostile::keys::the_helper_is_not_the_caller_s",
-        the_helper_is_not_the_caller_s,
-    ),
-    ("hostile::keys::su_stopped_goes_on", su_stopped_goes_on),
-    (
-        "hostile::keys::su_killed_gains_no_try",
-        su_killed_gains_no_try,
+        "hostile::keys::killing_su_gives_no_attempt",
+        killing_su_gives_no_attempt,
     ),
     ("hostile::keys::killed_at_enter", killed_at_enter),
 ];
 
-/// Sends a signal as the caller; what the kernel says to that.
+/// Sends a signal as the caller, and returns the error.
 fn kill(caller: &Somebody, signal: &str, pid: u32) -> Result<(), String> {
     let mut sh = Command::new("/bin/sh");
     sh.args(["-c", "kill -s $0 -- $1", signal, &pid.to_string()]);
@@ -54,12 +54,12 @@ fn kill(caller: &Somebody, signal: &str, pid: u32) -> Result<(), String> {
 
 /// The letter of proc_pid_stat(5): `T` is stopped.
 fn state(pid: u32) -> char {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     let (_, rest) = stat.rsplit_once(") ").expect("a state");
     rest.chars().next().expect("a state")
 }
 
-/// Waits until it is stopped.
+/// Waits until a process is stopped.
 pub fn stops(pid: u32) {
     let until = std::time::Instant::now() + Duration::from_secs(10);
     while state(pid) != 'T' {
@@ -72,7 +72,7 @@ fn target(bench: &Bench, name: &str) {
     bench.world().add(&User::new(name).password(LOCAL));
 }
 
-/// Up to the code prompt.
+/// Starts su and continues up to the code prompt.
 fn su(alice: &Somebody, goal: &str) -> Pty {
     let mut terminal = alice.runs("su", &[goal, "-c", "echo I AM in"]);
     terminal.expect("Password: ");
@@ -81,14 +81,14 @@ fn su(alice: &Somebody, goal: &str) -> Pty {
     terminal
 }
 
-/// A shell that starts this, says so when it is stopped, and continues it after Enter.
+/// Starts a command from a shell that reports when it is stopped, and continues it after Enter.
 fn under_job_control(alice: &Somebody, command: &str) -> Pty {
     let script = format!("set -m; {command}; echo IT STOPPED; read line; fg");
     alice.runs("sh", &["-c", &script])
 }
 
 fn ctrl_z(terminal: &Pty) {
-    // As with Ctrl-C: prompted first, read then.
+    // As with Ctrl-C: the prompt is shown before the terminal is read.
     std::thread::sleep(Duration::from_millis(500));
     terminal.type_bytes(b"\x1a");
 }
@@ -106,9 +106,9 @@ fn states(host: u32) -> [char; 3] {
     [host, child(host), child(child(host))].map(state)
 }
 
-/// It stops at its prompt. Once it goes on, some versions ask no more and some ask again, with pam_unix
-/// as with us: either way it is the same login.
-fn ctrl_z_stops_sudo_alone(bench: &Bench) {
+/// sudo stops at its prompt. When it continues, some versions end and some prompt again, with pam_unix too:
+/// either way it is the same login.
+fn ctrl_z_stops_only_sudo(bench: &Bench) {
     let alice = Somebody::new(bench, "ctrl-z-sudo");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
@@ -133,8 +133,8 @@ fn ctrl_z_stops_sudo_alone(bench: &Bench) {
     assert_eq!(alice.sms(bench), 1);
 }
 
-/// It holds the key back until the answer is there, stops with that in its hand, and goes on.
-fn ctrl_z_stops_su_alone(bench: &Bench) {
+/// su delays the signal until the answer is complete, stops, and continues with that answer.
+fn ctrl_z_stops_only_su(bench: &Bench) {
     let alice = Somebody::new(bench, "ctrl-z-su");
     target(bench, "ctrl-z-goal");
     let _stack = Service::shipped(bench, "su");
@@ -153,7 +153,7 @@ fn ctrl_z_stops_su_alone(bench: &Bench) {
     assert_eq!(alice.sms(bench), 1);
 }
 
-fn the_helper_is_not_the_caller_s(bench: &Bench) {
+fn the_caller_cannot_signal_the_helper(bench: &Bench) {
     let alice = Somebody::new(bench, "kill-alice");
     target(bench, "kill-goal");
     let _stack = Service::shipped(bench, "su");
@@ -171,8 +171,8 @@ fn the_helper_is_not_the_caller_s(bench: &Bench) {
                 .is_some_and(|said| said.contains("not permitted"));
             assert!(refused, "{signal}: {answer:?}");
         }
-        // Nor is it in any group or session of the caller's.
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it is there");
+        // It is in none of the process groups or sessions of the caller.
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
         let (_, rest) = stat.rsplit_once(") ").expect("a state");
         let ids: Vec<&str> = rest.split(' ').skip(2).take(3).collect();
         let own = intermediate.to_string();
@@ -187,27 +187,27 @@ fn the_helper_is_not_the_caller_s(bench: &Bench) {
     told(bench, "kill-goal", &["sent", "granted"]);
 }
 
-/// su's real uid is the caller's: he may stop it, and it only waits.
-fn su_stopped_goes_on(bench: &Bench) {
+/// The real uid of su is the caller, who may stop it; it only waits.
+fn a_stopped_su_continues(bench: &Bench) {
     let alice = Somebody::new(bench, "stop-alice");
     target(bench, "stop-goal");
     let _stack = Service::shipped(bench, "su");
     let mut terminal = su(&alice, "stop-goal");
     let helper = helper_of(&terminal);
     let code = alice.code(bench);
-    kill(&alice, "STOP", terminal.pid()).expect("it is his");
+    kill(&alice, "STOP", terminal.pid()).expect("permission");
     stops(terminal.pid());
     terminal.type_line(&wrong_code(&code));
     assert_eq!(state(helper), 'S');
-    kill(&alice, "CONT", terminal.pid()).expect("it is his");
+    kill(&alice, "CONT", terminal.pid()).expect("permission");
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
     terminal.expect("I AM in");
     told(bench, "stop-goal", &["sent", "granted"]);
 }
 
-/// A wrong code, and su killed before anything else can be: it counts all the same.
-fn su_killed_gains_no_try(bench: &Bench) {
+/// A wrong code is counted even if su is killed right after it.
+fn killing_su_gives_no_attempt(bench: &Bench) {
     let alice = Somebody::new(bench, "gain-alice");
     target(bench, "gain-goal");
     let settings = steps::settings(bench).set("limits.failures", "3");
@@ -217,10 +217,10 @@ fn su_killed_gains_no_try(bench: &Bench) {
         let mut terminal = su(&alice, "gain-goal");
         terminal.type_line(&wrong_code(&alice.code(bench)));
         terminal.expect("Wrong code, 2 tries left. Verification code: ");
-        kill(&alice, "KILL", terminal.pid()).expect("it is his");
+        kill(&alice, "KILL", terminal.pid()).expect("permission");
         assert!(!terminal.wait().success());
     }
-    // The third wrong one in all locks, in the middle of its login; and then there is no other.
+    // The third wrong code in total locks the user, also in the current login.
     let mut terminal = su(&alice, "gain-goal");
     terminal.type_line(&wrong_code(&alice.code(bench)));
     terminal.expect("Too many codes. Try again in ");
@@ -240,7 +240,7 @@ fn su_killed_gains_no_try(bench: &Bench) {
     assert_eq!(alice.sms(bench), 3);
 }
 
-/// The same at the moment of Enter, a little later each time: what he has seen of a try is counted.
+/// su is killed at Enter, a little later each time: an attempt whose result was shown is counted.
 fn killed_at_enter(bench: &Bench) {
     let alice = Somebody::new(bench, "enter-alice");
     target(bench, "enter-goal");
@@ -250,13 +250,13 @@ fn killed_at_enter(bench: &Bench) {
     let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
     let (mut learned, mut rounds) = (0, 0);
     let many = if torture() { 40 } else { 6 };
-    // More than the answer takes, at length, so that some kills come behind it.
+    // With TORTURE longer than the answer takes, so that some kills come after it.
     let longest = if torture() { 40_000 } else { 12_000 };
     for late in (0..many).map(|n| Duration::from_micros(n * longest / many)) {
         let mut terminal = su(&alice, "enter-goal");
         terminal.type_line(&wrong_code(&alice.code(bench)));
         std::thread::sleep(late);
-        kill(&alice, "KILL", terminal.pid()).expect("it is his");
+        kill(&alice, "KILL", terminal.pid()).expect("permission");
         terminal.wait();
         learned += terminal.screen().matches("Wrong code").count();
         rounds += 1;
@@ -276,9 +276,9 @@ fn killed_at_enter(bench: &Bench) {
         .next()
         .expect("a number");
     let counted: usize = counted.parse().expect("a number");
-    assert!(counted >= learned, "{counted} counted, {learned} learned");
+    assert!(counted >= learned, "{counted} counted, {learned} shown");
     assert!((1..=rounds).contains(&counted), "{counted} of {rounds}");
-    // In so many rounds some kills come before the answer is seen, and some after it.
+    // With many rounds some kills come before the answer, and some after it.
     assert!(
         !torture() || (1..rounds).contains(&learned),
         "{learned} of {rounds}"

@@ -1,5 +1,5 @@
-//! What the libraries under the helper are known to do, and that it cannot hurt the host. The table
-//! of hazards is `docs/libraries.md`; here are the runs that the rest of the tests did not have.
+//! Known hazards of the libraries of the helper, and that they cannot affect the host. `docs/libraries.md` lists
+//! them; these are the cases that no other test covers.
 
 mod servers;
 
@@ -8,7 +8,7 @@ use crate::module::login::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, Some
 use lab::bench::Bench;
 use lab::pamhost::{Answer, Style, code};
 use lab::process::program;
-use servers::{Cut, Nonsense, Side};
+use servers::{Cut, Malformed, Side};
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::path::Path;
@@ -17,42 +17,41 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::libraries::a_server_that_goes_kills_nobody",
-        a_server_that_goes_kills_nobody,
+        "hostile::libraries::a_closed_connection_kills_no_process",
+        a_closed_connection_kills_no_process,
     ),
     (
-        "hostile::libraries::nonsense_of_a_verified_directory_costs_one_login",
-        nonsense_of_a_verified_directory_costs_one_login,
+        "hostile::libraries::malformed_ber_of_a_verified_directory_costs_one_login",
+        malformed_ber_of_a_verified_directory_costs_one_login,
     ),
     (
-        "hostile::libraries::a_look_up_that_hangs_outlives_no_login",
-        a_look_up_that_hangs_outlives_no_login,
+        "hostile::libraries::a_hanging_lookup_ends_with_its_login",
+        a_hanging_lookup_ends_with_its_login,
     ),
     (
-        "hostile::libraries::a_secret_in_a_broken_line_is_not_repeated",
-        a_secret_in_a_broken_line_is_not_repeated,
+        "hostile::libraries::a_secret_in_a_malformed_line_is_not_logged",
+        a_secret_in_a_malformed_line_is_not_logged,
     ),
     (
-        "hostile::libraries::codes_drawn_at_once_differ",
-        codes_drawn_at_once_differ,
+        "hostile::libraries::codes_of_parallel_logins_differ",
+        codes_of_parallel_logins_differ,
     ),
     (
-        "hostile::libraries::a_helper_has_nobody_to_print_to",
-        a_helper_has_nobody_to_print_to,
+        "hostile::libraries::a_panic_of_the_helper_is_not_printed",
+        a_panic_of_the_helper_is_not_printed,
     ),
     (
-        "hostile::libraries::a_name_that_is_no_text_is_nobody",
-        a_name_that_is_no_text_is_nobody,
+        "hostile::libraries::a_name_that_is_not_utf8_is_unknown",
+        a_name_that_is_not_utf8_is_unknown,
     ),
 ];
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 const OUTAGE: &str = "failed user=? stage=directory reason=outage";
 
-/// A write into a connection that the other end has closed raises SIGPIPE, which ends a program that
-/// did not ask otherwise. The connection is cut everywhere on the way to the code, in both ways that
-/// TCP has.
-fn a_server_that_goes_kills_nobody(bench: &Bench) {
+/// A write to a connection that the peer has closed raises SIGPIPE, which by default ends the program. The
+/// connection is closed at each point before the code prompt, with FIN and with RST.
+fn a_closed_connection_kills_no_process(bench: &Bench) {
     let kim = someone(bench, "pipe-kim");
     let cuts = Mutex::new(cuts());
     let (outages, granted) = (Mutex::new(0), Mutex::new(0));
@@ -74,7 +73,7 @@ fn a_server_that_goes_kills_nobody(bench: &Bench) {
                     if seen.codes() == [code::CONV_ERR] {
                         *granted.lock().expect("a count") += 1;
                     } else {
-                        // A helper that had died would be reason=helper.
+                        // A helper that was killed would be reason=helper.
                         assert_eq!(seen.codes(), [code::AUTHINFO_UNAVAIL], "{what}");
                         assert!(
                             seen.log()[0].ends_with("stage=directory reason=outage"),
@@ -95,13 +94,13 @@ fn a_server_that_goes_kills_nobody(bench: &Bench) {
     the_signal_is_ignored(bench, &kim);
 }
 
-/// No cut comes so that the helper writes twice behind it, which is what raises the signal. Were it
-/// raised, it would be ignored.
+/// The signal needs two writes after the end of the connection, which does not happen here. It would be
+/// ignored.
 fn the_signal_is_ignored(bench: &Bench, who: &Someone) {
     let login = Login::new(bench, "pipe").of(who).own_helper();
     let (_, seen) = login.run_with(1, |_| {
         let [helper] = login.helpers()[..] else {
-            panic!("not one helper");
+            panic!("no helper, or several");
         };
         let status = std::fs::read_to_string(format!("/proc/{}/status", helper.as_raw_nonzero()));
         let status = status.expect("the helper's status");
@@ -114,7 +113,7 @@ fn the_signal_is_ignored(bench: &Bench, who: &Someone) {
     assert_eq!(seen.codes(), [code::CONV_ERR]);
 }
 
-/// After how many bytes, whose, and how.
+/// The points at which the connection is closed: which side, after how many bytes, and how.
 fn cuts() -> Vec<(Side, usize, Cut)> {
     let client = [0, 1, 5, 200].into_iter().chain((300..1200).step_by(45));
     let server = [1, 5].into_iter().chain((100..2500).step_by(60));
@@ -127,29 +126,29 @@ fn cuts() -> Vec<(Side, usize, Cut)> {
         .collect()
 }
 
-/// Deep, huge and endless BER, behind a certificate that verifies: only then is anything read at all.
-fn nonsense_of_a_verified_directory_costs_one_login(bench: &Bench) {
+/// Deeply nested, huge and endless BER from a directory whose certificate verifies: others are not read.
+fn malformed_ber_of_a_verified_directory_costs_one_login(bench: &Bench) {
     std::thread::scope(|scope| {
-        for (case, nonsense) in [
-            ("ber-deep", Nonsense::Deep),
-            ("ber-announced", Nonsense::Announced),
-            ("ber-endless", Nonsense::Endless),
-            ("ber-flood", Nonsense::Flood),
+        for (case, malformed) in [
+            ("ber-deep", Malformed::Deep),
+            ("ber-announced", Malformed::Announced),
+            ("ber-endless", Malformed::Endless),
+            ("ber-flood", Malformed::Flood),
         ] {
             scope.spawn(move || {
                 let lou = someone(bench, case);
-                let server = servers::talking(bench.certs(), nonsense);
+                let server = servers::malformed(bench.certs(), malformed);
                 let login = Login::new(bench, case).of(&lou).text("ldap.timeout", "3s");
                 let login = login.set("ldap.uris", &format!("[\"{}\"]", server.uri));
                 let want = Seen::refused(code::AUTHINFO_UNAVAIL, OUTAGE);
                 login.sees(case, &[Say::Password], &want);
-                // What the kernel buffers on the way is all that it could get rid of.
-                let said = server.said();
+                // The server can send only as much as the kernel buffers.
+                let said = server.sent();
                 assert!(
                     (1..32 << 20).contains(&said),
                     "{case}: {said} bytes were taken"
                 );
-                // The next login of the same person is as ever.
+                // The next login of the same user succeeds.
                 Login::new(bench, case)
                     .of(&lou)
                     .sees("then", &IN, &Seen::granted());
@@ -158,11 +157,10 @@ fn nonsense_of_a_verified_directory_costs_one_login(bench: &Bench) {
     });
 }
 
-/// libc's look-up has no time limit of ours and cannot be called off: the thread that waits for it
-/// goes with its process.
-fn a_look_up_that_hangs_outlives_no_login(bench: &Bench) {
+/// A lookup in libc has no time limit and cannot be cancelled: its thread ends with the process.
+fn a_hanging_lookup_ends_with_its_login(bench: &Bench) {
     let may = someone(bench, "dns-may");
-    // A name server that takes questions and gives no answer.
+    // A name server that does not answer.
     let silent = UdpSocket::bind("127.83.79.1:53").expect("root may take port 53");
     let login = Login::new(bench, "dns").of(&may);
     let resolv = login.folder.join("resolv.conf");
@@ -188,14 +186,14 @@ fn a_look_up_that_hangs_outlives_no_login(bench: &Bench) {
     let (apart, unchanged) = ("--mount", "--propagation=unchanged");
     let login = login
         .own_helper()
-        // A lookup has a third of it.
+        // A lookup has a third of this time.
         .text("deadline", "6s")
         .set("ldap.uris", "[\"ldaps://directory.example.org\"]")
         .host(|host| host.through(&[&unshare, apart, unchanged, &sh, "-c", &script, "sh"]));
     let began = Instant::now();
     let want = Seen::refused(code::AUTHINFO_UNAVAIL, OUTAGE);
     login.sees("no answer", &[Say::Password], &want);
-    // It was asked, and waited for as long as we wait, not as long as libc would.
+    // The server was queried, and the helper waited as long as its own limit, not as long as libc would.
     silent
         .set_read_timeout(Some(Duration::from_secs(5)))
         .expect("a time-out");
@@ -209,8 +207,8 @@ fn a_look_up_that_hangs_outlives_no_login(bench: &Bench) {
     assert!(login.helpers().is_empty(), "a helper is still there");
 }
 
-/// toml quotes the line that it cannot read, and that line may hold a token.
-fn a_secret_in_a_broken_line_is_not_repeated(bench: &Bench) {
+/// The errors of the toml crate quote the line, which may contain a token.
+fn a_secret_in_a_malformed_line_is_not_logged(bench: &Bench) {
     let ned = someone(bench, "broken-ned");
     let token = bench.twilio().account().token;
     let line = "failed user=? stage=settings reason=bad-settings";
@@ -257,14 +255,14 @@ fn a_secret_in_a_broken_line_is_not_repeated(bench: &Bench) {
         ("as a key", &format!("twilio.{token}"), "1".to_owned()),
     ] {
         let login = Login::new(bench, "broken").of(&ned).set(key, &value);
-        // That no line holds the token is looked at in every login.
+        // Every login checks that no log line contains the token.
         login.sees(what, &[Say::Password], &want);
     }
 }
 
-/// A generator that lives in a process gives parent and forked child the same numbers. Each helper is
-/// a program of its own and asks the kernel.
-fn codes_drawn_at_once_differ(bench: &Bench) {
+/// A random number generator in a process gives the same numbers to parent and forked child. Each helper is a
+/// new program and gets random numbers from the kernel.
+fn codes_of_parallel_logins_differ(bench: &Bench) {
     const MANY: usize = 16;
     let ola = someone(bench, "drawn-ola");
     let login = Login::new(bench, "drawn").of(&ola).set("code.digits", "10");
@@ -277,11 +275,10 @@ fn codes_drawn_at_once_differ(bench: &Bench) {
     assert_eq!(drawn.len(), MANY, "{drawn:?}");
 }
 
-/// A panic's message may hold values. In the helper it has nowhere to go, and no variable says how
-/// much of it there should be.
-fn a_helper_has_nobody_to_print_to(bench: &Bench) {
+/// A panic message may contain values. The helper has no stderr, and no variable enables backtraces.
+fn a_panic_of_the_helper_is_not_printed(bench: &Bench) {
     if bench.without_world().is_some() {
-        return; // Root alone sees which process is whose helper.
+        return; // Only root can find the helper of a host process.
     }
     let pia = someone(bench, "print-pia");
     let login = Login::new(bench, "print")
@@ -313,14 +310,14 @@ fn a_helper_has_nobody_to_print_to(bench: &Bench) {
     assert_eq!(looked, 2);
 }
 
-/// pam-bindings refuses a name that is not UTF-8; read as bytes, it is a name that nobody has. The
-/// host leaves it to the modules to ask, as login once did.
-fn a_name_that_is_no_text_is_nobody(bench: &Bench) {
+/// pam-bindings refuses a name that is not UTF-8; as bytes it is an unknown user name. The host lets the
+/// modules prompt for it, as login once did.
+fn a_name_that_is_not_utf8_is_unknown(bench: &Bench) {
     let says = [Say::Bytes(b"\xff\xfe\x1b[2J"), Say::Password];
     let line = "denied user=? reason=no-such-user";
     let (_, seen) = Login::new(bench, "no-text").run(&says, 1);
     assert_eq!((seen.codes(), seen.sms()), (&[code::USER_UNKNOWN][..], 0));
     assert_eq!(seen.log(), [line]);
-    // The first question is libpam's, in its own words.
+    // The first prompt is that of libpam.
     assert_eq!(seen.screen()[1..], [ASKS]);
 }

@@ -1,4 +1,4 @@
-//! A caller's resource limits, each at the lowest value at which su still lets him in without us.
+//! Resource limits of the caller, each at the lowest value at which su without our module succeeds.
 
 use super::torture;
 use crate::Case;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[("hostile::limits::each_at_its_lowest", each_at_its_lowest)];
 
-/// As prlimit(1) calls them, and a value at which everything works.
+/// The names of prlimit(1), and a value at which everything works.
 const LIMITS: [(&str, u64); 15] = [
     ("as", 16 << 20),
     ("core", 1),
@@ -36,8 +36,8 @@ const UNIX: &str = "auth required pam_unix.so nodelay\naccount required pam_perm
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Whether the hard limit falls with the soft one: then only some roots may raise it again
-/// (CAP_SYS_RESOURCE, which containers lack).
+/// Whether the hard limit is lowered too: then raising it again requires CAP_SYS_RESOURCE, which root in a
+/// container lacks.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Soft,
@@ -61,27 +61,27 @@ fn su(alice: &Somebody, (name, value): (&str, u64), kind: Kind) -> Pty {
     terminal
 }
 
-/// With pam_unix alone.
-fn lets_in(alice: &Somebody, limit: (&str, u64), kind: Kind) -> bool {
+/// Whether su succeeds with pam_unix alone.
+fn succeeds(alice: &Somebody, limit: (&str, u64), kind: Kind) -> bool {
     su(alice, limit, kind)
         .look_for(&["I AM in"], SOON)
         .is_some()
 }
 
-/// The lowest value at which su lets in, give or take a sixteenth.
+/// The lowest value at which su succeeds, within a sixteenth.
 fn lowest(alice: &Somebody, (name, works): (&'static str, u64), kind: Kind) -> (&'static str, u64) {
     if name == "cpu" {
-        // Whole seconds. None at all ends any program, at its first tick.
+        // Whole seconds. Zero kills any program at its first tick.
         return (name, 1);
     }
-    if lets_in(alice, (name, 0), kind) {
+    if succeeds(alice, (name, 0), kind) {
         return (name, 0);
     }
     let step = (works / 16).max(1);
     let (mut fails, mut works) = (0, works);
     while works - fails > step {
         let between = u64::midpoint(fails, works);
-        if lets_in(alice, (name, between), kind) {
+        if succeeds(alice, (name, between), kind) {
             works = between;
         } else {
             fails = between;
@@ -90,13 +90,13 @@ fn lowest(alice: &Somebody, (name, works): (&'static str, u64), kind: Kind) -> (
     (name, works)
 }
 
-/// How it ends with us.
+/// The result with our module.
 #[derive(Debug, PartialEq)]
 enum End {
     Granted,
-    /// `PAM_SERVICE_ERR`, in su's words.
+    /// `PAM_SERVICE_ERR`, as su reports it.
     Service,
-    /// libpam could not load the module any more: su's own memory ends there.
+    /// libpam could not load the module: the memory limit of su was reached.
     Unloaded,
 }
 
@@ -116,7 +116,7 @@ fn with_us(bench: &Bench, alice: &Somebody, limit: (&str, u64), kind: Kind) -> E
         _ => panic!("{limit:?}: {}", terminal.screen()),
     }
     terminal.type_line(&alice.code(bench));
-    // The log says it; his shell may be just above or just below what it needs.
+    // According to the log; the limit may be too low for the shell.
     terminal.look_for(&["I AM in"], SOON);
     assert_eq!(alice.sms(bench), sent + 1, "{limit:?}");
     End::Granted
@@ -126,7 +126,7 @@ fn each_at_its_lowest(bench: &Bench) {
     let alice = Somebody::new(bench, "limit-alice");
     bench.world().add(&User::new("limit-goal").password(LOCAL));
     let kinds = [Kind::Soft, Kind::Hard];
-    // What su needs none of is the same hard and soft: once is enough for CI.
+    // A limit that su does not need is the same hard and soft: tested once in CI.
     let tried = |kind, name| kind == Kind::Soft || torture() || ["data", "nofile"].contains(&name);
     let lowest = {
         let _stack = Service::hold(bench, "su", UNIX);

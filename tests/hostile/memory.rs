@@ -14,8 +14,8 @@ pub const CASES: &[Case] = &[
         the_host_holds_one_password_and_nothing_else,
     ),
     (
-        "hostile::memory::the_helper_forgets_what_it_has_used",
-        the_helper_forgets_what_it_has_used,
+        "hostile::memory::the_helper_wipes_used_secrets",
+        the_helper_wipes_used_secrets,
     ),
 ];
 
@@ -184,11 +184,11 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
     assert_eq!(looks[..3], once);
     assert_eq!(looks[3..6], once);
     assert_eq!(looks[6..], ["after pam_end: "]);
-    a_host_that_keeps_copies_is_seen_to(bench, &number);
+    a_host_with_copies_is_detected(bench, &number);
 }
 
 /// The images show what is there: a host of its own copies is full of them.
-fn a_host_that_keeps_copies_is_seen_to(bench: &Bench, number: &str) {
+fn a_host_with_copies_is_detected(bench: &Bench, number: &str) {
     let secrets = Secrets::new(bench);
     let login = login(bench, "image", "image-ann", number);
     let (looks, ..) = looked_at(&login, &secrets, &[Say::Text(OWN), Say::Null], 2);
@@ -197,7 +197,7 @@ fn a_host_that_keeps_copies_is_seen_to(bench: &Bench, number: &str) {
     assert!(copies > 1, "{looks:?}");
 }
 
-fn the_helper_forgets_what_it_has_used(bench: &Bench) {
+fn the_helper_wipes_used_secrets(bench: &Bench) {
     let (_, number) = person(bench, "image-bob");
     let secrets = Secrets::new(bench);
     let login = login(bench, "image-helper", "image-bob", &number)

@@ -9,21 +9,24 @@ use lab::pamhost::code;
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
-    ("hostile::misbehaved::the_dead", the_dead),
-    ("hostile::misbehaved::the_late", the_late),
-    ("hostile::misbehaved::the_silent", the_silent),
+    ("hostile::misbehaved::ended", ended),
+    ("hostile::misbehaved::timed_out", timed_out),
+    ("hostile::misbehaved::silent", silent),
     ("hostile::misbehaved::other_versions", other_versions),
-    ("hostile::misbehaved::nonsense", nonsense),
+    ("hostile::misbehaved::malformed", malformed),
     (
         "hostile::misbehaved::only_printable_characters_reach_the_screen",
         only_printable_characters_reach_the_screen,
     ),
-    ("hostile::misbehaved::too_much", too_much),
+    ("hostile::misbehaved::too_long", too_long),
     (
-        "hostile::misbehaved::what_is_passed_is_not_kept",
-        what_is_passed_is_not_kept,
+        "hostile::misbehaved::passed_descriptors_are_closed",
+        passed_descriptors_are_closed,
     ),
-    ("hostile::misbehaved::a_verdict_counts", a_verdict_counts),
+    (
+        "hostile::misbehaved::a_verdict_is_final",
+        a_verdict_is_final,
+    ),
 ];
 
 const PROMPT: &str = ">Verification code: ";
@@ -59,7 +62,7 @@ fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
     );
 }
 
-fn the_dead(bench: &Bench) {
+fn ended(bench: &Bench) {
     let left = "the helper ended without a verdict, exit code ";
     let (zero, seven) = (format!("{left}0"), format!("{left}7"));
     let killed = "the helper ended without a verdict, signal 9";
@@ -90,7 +93,7 @@ fn the_dead(bench: &Bench) {
     );
 }
 
-fn the_late(bench: &Bench) {
+fn timed_out(bench: &Bench) {
     let late = "the helper timed out and was killed";
     each(
         bench,
@@ -115,7 +118,7 @@ fn the_late(bench: &Bench) {
 }
 
 /// Ten seconds are the first message's.
-fn the_silent(bench: &Bench) {
+fn silent(bench: &Bench) {
     let bob = someone(bench, "silent");
     let login = Login::new(bench, "silent").of(&bob).own_helper();
     impostor::install(bench.world().host_program(), &login.helper(), "receive");
@@ -157,7 +160,7 @@ fn other_versions(bench: &Bench) {
     );
 }
 
-fn nonsense(bench: &Bench) {
+fn malformed(bench: &Bench) {
     let nonsense = "malformed message from the helper";
     each(
         bench,
@@ -274,7 +277,7 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
     );
 }
 
-fn too_much(bench: &Bench) {
+fn too_long(bench: &Bench) {
     let much = "message from the helper is too long";
     let most = protocol::MAX_FROM_HELPER;
     let (over, largest) = (
@@ -319,7 +322,7 @@ fn too_much(bench: &Bench) {
 }
 
 /// Descriptors in a message (`SCM_RIGHTS`) would fill the host's table: `Login::sees` looks at it.
-fn what_is_passed_is_not_kept(bench: &Bench) {
+fn passed_descriptors_are_closed(bench: &Bench) {
     each(
         bench,
         "passed",
@@ -351,7 +354,7 @@ fn what_is_passed_is_not_kept(bench: &Bench) {
 }
 
 /// Whatever a helper does once its verdict is said, it is the verdict; and it is gone.
-fn a_verdict_counts(bench: &Bench) {
+fn a_verdict_is_final(bench: &Bench) {
     let eve = someone(bench, "verdict-eve");
     let login = Login::new(bench, "verdict").of(&eve).own_helper();
     let denied = Seen::new(&[code::AUTH_ERR], &[], &[], 0);

@@ -1,5 +1,5 @@
-//! Each system call of a login fails once, in the hook and in its helper: nobody gets in by it, no
-//! host dies of it, nobody waits for ever, and no fault of this machine is called an outage.
+//! Each system call of a login fails once, in the hook and in its helper: no failure grants access, kills the
+//! host or makes it wait without a limit, and no local failure is reported as an outage.
 
 mod named;
 mod sample;
@@ -31,36 +31,36 @@ pub const CASES: &[Case] = &[
         named::no_code_without_randomness,
     ),
     (
-        "hostile::syscalls::no_login_behind_half_a_wall",
-        named::no_login_behind_half_a_wall,
+        "hostile::syscalls::no_login_in_an_incomplete_sandbox",
+        named::no_login_in_an_incomplete_sandbox,
     ),
 ];
 
-/// How many logins at once: what they wait for is mostly the machine.
+/// The number of parallel logins.
 const HANDS: [&str; 3] = ["calls-1", "calls-2", "calls-3"];
 
-/// Longer than a login may take by its settings, on a machine that does much else.
+/// The maximum duration of a login by its settings, with time for a loaded machine.
 const LONG: Duration = Duration::from_secs(100);
 
-/// One try: what fails, and whether the right code is typed.
+/// One attempt: what fails, and whether the right code is typed.
 #[derive(Clone, Copy, Debug)]
 struct Try {
     fault: Fault,
     right: bool,
 }
 
-/// What an outsider sees of one.
+/// The visible result of an attempt.
 struct End {
     code: i32,
     took: Duration,
     sms: usize,
     posts: usize,
-    /// Whether a code was asked for and typed.
+    /// Whether a code was prompted for and typed.
     typed: bool,
     log: Vec<String>,
 }
 
-/// A person at a service of his own, so that many can be at work at once.
+/// A user with a service of their own, so that several logins can run in parallel.
 struct Hand<'b> {
     login: Login<'b>,
     runs: Cell<u32>,
@@ -73,7 +73,7 @@ fn each_one_fails_once(bench: &Bench) {
     }
     let people: Vec<_> = HANDS
         .iter()
-        .map(|name| known(bench, name).expect("a machine of ours"))
+        .map(|name| known(bench, name).expect("a private machine"))
         .collect();
     let hands = HANDS.iter().zip(&people);
     let hands: Vec<Hand> = hands
@@ -119,7 +119,7 @@ fn each_one_fails_once(bench: &Bench) {
     assert!(wrong.is_empty(), "{sample}:\n{}", wrong.join("\n"));
 }
 
-/// Each call with each of its errors, with the right code and a wrong one.
+/// All attempts: each call with each of its errors, with the right code and with a wrong one.
 fn tries(calls: &[Call]) -> Vec<Try> {
     let with_errors = calls.iter().flat_map(|call| {
         let errors = lab::tracer::calls::errors(call.place.number).iter();
@@ -138,7 +138,7 @@ impl<'b> Hand<'b> {
         let login = Login::new(bench, case)
             .of(who)
             .set("code.tries", "1")
-            // The first step loads the module: what libpam does for that is not the hook's.
+            // The first step loads the module: its calls are made by libpam.
             .host(|host| host.steps(&[Step::Credentials, Step::Authenticate]))
             .host(|host| host.that_is("marked").wipes().no_delay());
         Self {
@@ -147,9 +147,9 @@ impl<'b> Hand<'b> {
         }
     }
 
-    /// One login, in which this fails.
+    /// Runs one login in which this call fails.
     fn run(&self, fault: Option<Fault>, right: bool) -> (Vec<Call>, End) {
-        // Wrong codes must not lock anybody out of the next try.
+        // Wrong codes must not lock the user for the next attempt.
         let run = self.runs.get();
         self.runs.set(run + 1);
         let ledger = self.login.folder.join(format!("ledger-{run}"));
@@ -197,7 +197,7 @@ impl<'b> Hand<'b> {
         }
     }
 
-    /// A try, and what is wrong with its end.
+    /// Makes one attempt, and returns what is wrong with the result.
     fn stands(&self, one: Try, calls: &[Call]) -> Result<bool, String> {
         let ended = catch_unwind(AssertUnwindSafe(|| self.run(Some(one.fault), one.right)));
         let meant = calls.iter().find(|call| call.place == one.fault.place);
@@ -207,12 +207,12 @@ impl<'b> Hand<'b> {
             format!("{} with {errno}: {why}", meant.expect("a call"))
         });
         let (hit, end) = ended?;
-        // Threads do not run alike each time: it may not have come to that call.
+        // The order of the threads differs each time: this call may not have been made.
         let Some(hit) = hit.first() else {
             return Ok(false);
         };
         let of_the_log = meant.is_some_and(|call| call.to_log);
-        judge(&end, one.right, of_the_log)
+        check(&end, one.right, of_the_log)
             .map(|()| true)
             .map_err(|what| {
                 let (code, took) = (end.code, end.took);
@@ -225,7 +225,7 @@ impl<'b> Hand<'b> {
     }
 }
 
-fn judge(end: &End, right: bool, of_the_log: bool) -> Result<(), &'static str> {
+fn check(end: &End, right: bool, of_the_log: bool) -> Result<(), &'static str> {
     let allowed = if right { code::SUCCESS } else { code::MAXTRIES };
     if end.code == code::SUCCESS && !(right && end.typed && end.sms == 1) {
         return Err("let in");
@@ -242,12 +242,12 @@ fn judge(end: &End, right: bool, of_the_log: bool) -> Result<(), &'static str> {
     if of_the_log {
         return Ok(());
     }
-    told(end)
+    check_log(end)
 }
 
-/// One line says how it ended. Before it may stand what the login went on without, and what its helper
-/// said that the module lost then.
-fn told(end: &End) -> Result<(), &'static str> {
+/// Checks that one line reports the result. Earlier lines may report what the login continued without, and
+/// what a helper logged that the module lost.
+fn check_log(end: &End) -> Result<(), &'static str> {
     let ends = ["granted", "denied", "failed"];
     let is_an_end = |line: &&String| ends.iter().any(|word| line.starts_with(word));
     let lines: Vec<_> = end.log.iter().filter(is_an_end).collect();

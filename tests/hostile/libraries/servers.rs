@@ -1,4 +1,4 @@
-//! Directories that go away in the middle, or talk nonsense under TLS.
+//! Directories that close the connection early, or send malformed messages over TLS.
 
 use lab::certs::{Certs, Identity};
 use lab::listeners;
@@ -10,21 +10,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How a connection ends.
+/// How a connection is closed.
 #[derive(Clone, Copy, Debug)]
 pub enum Cut {
     Close,
     Reset,
 }
 
-/// Whose bytes are counted.
+/// The side whose bytes are counted.
 #[derive(Clone, Copy, Debug)]
 pub enum Side {
     Client,
     Server,
 }
 
-/// A way to this directory that is cut after so many bytes of one side's: its URI.
+/// Starts a proxy to this directory that closes the connection after `after` bytes of one side; returns its URI.
 pub fn cutting(directory: &str, side: Side, after: usize, how: Cut) -> String {
     let server = directory
         .strip_prefix("ldaps://")
@@ -32,7 +32,7 @@ pub fn cutting(directory: &str, side: Side, after: usize, how: Cut) -> String {
         .to_owned();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
     let port = listener.local_addr().expect("its address").port();
-    // One connection; the next is refused.
+    // One connection only.
     thread::spawn(move || {
         let Ok((client, _)) = listener.accept() else {
             return;
@@ -54,7 +54,7 @@ fn relay(client: &TcpStream, server: &str, side: Side, after: usize, how: Cut) -
     let was_cut = Arc::clone(&is_cut);
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
-        // A good end is passed on; a reset must be the last that is heard.
+        // A normal end is passed on; nothing may follow a reset.
         if !was_cut.load(Ordering::SeqCst) {
             let _ = to.shutdown(Shutdown::Both);
         }
@@ -74,7 +74,7 @@ fn relay(client: &TcpStream, server: &str, side: Side, after: usize, how: Cut) -
     is_cut.store(true, Ordering::SeqCst);
     match how {
         Cut::Close => client.shutdown(Shutdown::Both)?,
-        // It is sent when both threads have let go: nothing to read any more wakes the other one.
+        // It is sent once both threads have ended: the shutdown wakes the other one.
         Cut::Reset => {
             listeners::reset(client);
             client.shutdown(Shutdown::Read)?;
@@ -83,97 +83,97 @@ fn relay(client: &TcpStream, server: &str, side: Side, after: usize, how: Cut) -
     server.shutdown(Shutdown::Both)
 }
 
-/// What a directory says instead of an answer.
+/// The message that is sent instead of a response.
 #[derive(Clone, Copy, Debug)]
-pub enum Nonsense {
-    /// Sequences in each other, no longer than an answer may be: a parser that recurses runs out of
+pub enum Malformed {
+    /// Nested sequences within the maximum length of a response: a recursive parser would overflow its
     /// stack.
     Deep,
-    /// The first bytes of an answer of a gigabyte.
+    /// The first bytes of a response of a gigabyte.
     Announced,
-    /// That answer itself.
+    /// That response itself.
     Endless,
-    /// Answers that nobody asked for, one after the other.
+    /// An endless sequence of unsolicited messages.
     Flood,
 }
 
-/// A server of nonsense, and how much of it was said.
-pub struct Talking {
+/// A server with malformed responses, and how many bytes it has sent.
+pub struct MalformedServer {
     pub uri: String,
-    said: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
 }
 
-impl Talking {
-    pub fn said(&self) -> usize {
-        self.said.load(Ordering::SeqCst)
+impl MalformedServer {
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
     }
 }
 
-pub fn talking(certs: &Certs, nonsense: Nonsense) -> Talking {
+pub fn malformed(certs: &Certs, malformed: Malformed) -> MalformedServer {
     let config = certs.server(Identity::Good).config();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
     let port = listener.local_addr().expect("its address").port();
-    let said = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&said);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
     thread::spawn(move || {
         for mut tcp in listener.incoming().flatten() {
             let mut tls = ServerConnection::new(Arc::clone(&config)).expect("a connection");
             let _ = tcp.set_write_timeout(Some(Duration::from_secs(20)));
-            let _ = talk(&mut Stream::new(&mut tls, &mut tcp), nonsense, &count);
+            let _ = respond(&mut Stream::new(&mut tls, &mut tcp), malformed, &count);
         }
     });
-    Talking {
+    MalformedServer {
         uri: format!("ldaps://127.0.0.1:{port}"),
-        said,
+        sent,
     }
 }
 
-/// Says it once the first request is there.
-fn talk(to: &mut impl ReadWrite, nonsense: Nonsense, count: &AtomicUsize) -> io::Result<()> {
+/// Sends the message after the first request.
+fn respond(to: &mut impl ReadWrite, malformed: Malformed, count: &AtomicUsize) -> io::Result<()> {
     let mut request = [0; 1024];
     let length = to.read(&mut request)?;
-    let mut say = |bytes: &[u8]| -> io::Result<()> {
-        // Piece by piece: it may be taken in part.
+    let mut send = |bytes: &[u8]| -> io::Result<()> {
+        // In pieces: only a part may be accepted.
         for piece in bytes.chunks(1 << 12) {
-            // Before it is: the login may be over when this thread comes to run again.
+            // Counted before the write: the login may be over when this thread runs again.
             count.fetch_add(piece.len(), Ordering::SeqCst);
             to.write_all(piece)?;
         }
         Ok(())
     };
-    match nonsense {
+    match malformed {
         _ if length == 0 => return Ok(()),
-        Nonsense::Deep => say(&deep())?,
-        Nonsense::Announced => say(&[0x30, 0x84, 0x40, 0, 0, 0])?,
-        Nonsense::Endless => {
-            say(&[
+        Malformed::Deep => send(&deep())?,
+        Malformed::Announced => send(&[0x30, 0x84, 0x40, 0, 0, 0])?,
+        Malformed::Endless => {
+            send(&[
                 0x30, 0x84, 0x40, 0, 0, 0, 2, 1, 1, 0x61, 0x84, 0x3f, 0xff, 0xff, 0,
             ])?;
             for _ in 0..1 << 18 {
-                say(&[0; 1 << 12])?;
+                send(&[0; 1 << 12])?;
             }
         }
-        Nonsense::Flood => {
-            // Message 9, a reference to nowhere.
+        Malformed::Flood => {
+            // Message 9, a search result reference.
             let one = [0x30, 8, 2, 1, 9, 0x73, 3, 4, 1, b'x'];
             for _ in 0..1 << 14 {
-                say(&one.repeat(1 << 12))?;
+                send(&one.repeat(1 << 12))?;
             }
         }
     }
-    // Until the other end goes.
+    // Until the client disconnects.
     while to.read(&mut request)? > 0 {}
     Ok(())
 }
 
-/// BER whose lengths are all right.
+/// Nested BER with correct lengths.
 fn deep() -> Vec<u8> {
     let mut deep = vec![4, 0];
     while deep.len() < 200_000 {
         let length = u32::try_from(deep.len()).expect("a length").to_be_bytes();
         let mut outer = vec![0x30, 0x84];
         outer.extend(length);
-        // Built from the inside: the front grows.
+        // Built from the inside out.
         outer.append(&mut deep);
         deep = outer;
     }

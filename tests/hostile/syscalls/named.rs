@@ -1,4 +1,4 @@
-//! Calls of which it is known what becomes of a login without them.
+//! System calls without which the result of a login is known.
 
 use super::{End, Hand};
 use crate::module::login::known;
@@ -10,20 +10,20 @@ use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;
 
-/// A login in which nothing fails, and a hand for those in which something does.
+/// Makes a login without failures, and passes its calls and a fixture for failing logins to `then`.
 fn with_calls(bench: &Bench, case: &'static str, then: impl FnOnce(&Hand, &[Call])) {
     if !lab::tracer::is_supported() {
         println!("SKIPPED: no tracer for this processor");
         return;
     }
-    let who = known(bench, case).expect("a machine of ours");
+    let who = known(bench, case).expect("a private machine");
     let hand = Hand::new(bench, case, &who);
     let (calls, end) = hand.run(None, true);
     assert_eq!(end.code, code::SUCCESS, "{:?}", end.log);
     then(&hand, &calls);
 }
 
-/// Each of a login's calls of this name, failing with this error.
+/// Makes each call of this name fail with this error, one per login.
 fn each(hand: &Hand, calls: &[Call], name: &str, errno: i32, check: impl Fn(&Call, &End)) {
     let named = calls.iter().filter(|call| call.name() == name);
     let mut some = false;
@@ -38,20 +38,20 @@ fn each(hand: &Hand, calls: &[Call], name: &str, errno: i32, check: impl Fn(&Cal
     assert!(some, "no login makes {name}");
 }
 
-/// What CVE-2010-3316 was about.
+/// As in CVE-2010-3316.
 pub fn no_helper_without_its_ids(bench: &Bench) {
     with_calls(bench, "ids", |hand, calls| {
         for name in ["setgroups", "setresgid", "setresuid"] {
             let (first, second) = (Cell::new(false), Cell::new(false));
             each(hand, calls, name, EPERM, |call, end| {
                 let line = ["failed user=? stage=helper reason=local"];
-                // Those of the walls come later, and the name is known by then.
+                // The calls of the sandbox come later, when the name was looked up.
                 let later = ["failed stage=helper reason=local"];
-                let said = end.log == line || end.log == later;
+                let is_reported = end.log == line || end.log == later;
                 first.set(first.get() || call.place.task == 1);
                 second.set(second.get() || call.place.task == 2);
                 assert!(
-                    said && end.code == code::SERVICE_ERR,
+                    is_reported && end.code == code::SERVICE_ERR,
                     "{call}: {:?}",
                     end.log
                 );
@@ -61,12 +61,12 @@ pub fn no_helper_without_its_ids(bench: &Bench) {
                 first.get(),
                 "{name}: the intermediate process takes the host's ids"
             );
-            assert!(second.get(), "{name}: the helper takes its own user's");
+            assert!(second.get(), "{name}: the helper changes to its own user");
         }
     });
 }
 
-/// What CVE-2020-27743 was about.
+/// As in CVE-2020-27743.
 pub fn no_code_without_randomness(bench: &Bench) {
     with_calls(bench, "randomness", |hand, calls| {
         let drawn = Cell::new(false);
@@ -84,25 +84,25 @@ pub fn no_code_without_randomness(bench: &Bench) {
                 end.log
             );
         });
-        // Since glibc 2.41 and Linux 6.11 no call is made for it (vdso(7)), so none can fail.
+        // Since glibc 2.41 and Linux 6.11 random numbers need no system call (vdso(7)).
         if !drawn.get() && glibc() >= (2, 41) {
-            eprintln!("NOT TRIED: here the code is drawn without a system call");
+            eprintln!("skipped: the code is generated without a system call here");
             return;
         }
-        assert!(drawn.get(), "the code is drawn by one of them");
+        assert!(drawn.get(), "one of the calls generates the code");
     });
 }
 
-/// A kernel without a wall is one thing, and said; a wall that fails is another.
-pub fn no_login_behind_half_a_wall(bench: &Bench) {
-    with_calls(bench, "half-a-wall", |hand, calls| {
-        let walls = [
+/// A layer that the kernel lacks is reported; a layer that fails refuses the login.
+pub fn no_login_in_an_incomplete_sandbox(bench: &Bench) {
+    with_calls(bench, "incomplete-sandbox", |hand, calls| {
+        let calls_of_the_sandbox = [
             "landlock_create_ruleset",
             "landlock_add_rule",
             "landlock_restrict_self",
             "seccomp",
         ];
-        for name in walls {
+        for name in calls_of_the_sandbox {
             for errno in [EINVAL, ENOMEM] {
                 each(hand, calls, name, errno, |call, end| {
                     assert_eq!(
@@ -116,10 +116,10 @@ pub fn no_login_behind_half_a_wall(bench: &Bench) {
             }
             for errno in [ENOSYS, EOPNOTSUPP] {
                 each(hand, calls, name, errno, |call, end| {
-                    // Once for each start of a machine: this mark remembers it.
-                    let wall = name.split('_').next().unwrap_or_default();
-                    let said = Path::new(&format!("/run/pam_sms_otp.no-{wall}")).exists();
-                    let degraded = end.code == code::SUCCESS && said;
+                    // Reported once per boot, recorded by this file.
+                    let layer = name.split('_').next().unwrap_or_default();
+                    let is_reported = Path::new(&format!("/run/pam_sms_otp.no-{layer}")).exists();
+                    let degraded = end.code == code::SUCCESS && is_reported;
                     let refused = end.code == code::SERVICE_ERR && !end.typed;
                     assert!(degraded || refused, "{call}, {errno}: {:?}", end.log);
                 });
@@ -128,12 +128,13 @@ pub fn no_login_behind_half_a_wall(bench: &Bench) {
     });
 }
 
-/// Its version. Other libraries have none.
+/// The version of glibc; (0, 0) for another libc.
 fn glibc() -> (u32, u32) {
-    let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
-    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let version = said.ok().and_then(|said| {
-        let (major, minor) = said.trim().strip_prefix("glibc ")?.split_once('.')?;
+    let is_reported = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let is_reported =
+        is_reported.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let version = is_reported.ok().and_then(|is_reported| {
+        let (major, minor) = is_reported.trim().strip_prefix("glibc ")?.split_once('.')?;
         Some((major.parse().ok()?, minor.parse().ok()?))
     });
     version.unwrap_or_default()

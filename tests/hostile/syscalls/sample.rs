@@ -1,12 +1,12 @@
-//! Which tries are made: all of them under `TORTURE`, else as many of them as there is time for, drawn by
-//! a seed that is said. `SEED=n` draws the same again.
+//! Selects the attempts: all of them with `TORTURE`, otherwise a random sample, limited by time. The seed is
+//! printed, and `SEED=n` selects the same sample again.
 
 use crate::hostile::torture;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// What a sample may take.
+/// The maximum duration of a sample.
 const TIME: Duration = Duration::from_secs(120);
 
 pub struct Sample {
@@ -17,30 +17,30 @@ pub struct Sample {
 
 impl Sample {
     pub fn begin() -> Self {
-        let told = std::env::var("SEED").ok();
-        let seed = told.map_or_else(
+        let given = std::env::var("SEED").ok();
+        let seed = given.map_or_else(
             || RandomState::new().hash_one(0) >> 32,
-            |told| told.parse().expect("SEED is a number"),
+            |given| given.parse().expect("SEED is a number"),
         );
         Self {
             seed,
-            // Zero would stay zero.
+            // Zero is a fixed point of xorshift.
             state: seed | 1 << 63,
             until: (!torture()).then(|| Instant::now() + TIME),
         }
     }
 
-    /// All of them, in an order that is the seed's.
+    /// All items, in an order determined by the seed.
     pub fn of<T: Clone>(&mut self, all: &[T]) -> Vec<T> {
         let mut drawn = all.to_vec();
         for at in (1..drawn.len()).rev() {
             let other = self.number() % (at as u64 + 1);
-            drawn.swap(at, usize::try_from(other).expect("a place"));
+            drawn.swap(at, usize::try_from(other).expect("an index"));
         }
         drawn
     }
 
-    /// Whether there is no time for another one.
+    /// Whether the time is used up.
     pub fn is_over(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() > until)
     }
