@@ -1,5 +1,5 @@
-//! The command and the helper at a prompt: transcripts, one file a case. A file says what was typed,
-//! behind `$ `, then what came out, on stdout or, behind `! `, on stderr, and last `exit N`.
+//! The command and the helper on a command line: transcripts, one file for each case. A file contains the
+//! command after `$ `, its standard output, its standard error after `! `, and at the end `exit N`.
 
 use crate::Case;
 use crate::module::{PASSWORD, Say, Someone, someone, with_ledger};
@@ -54,7 +54,7 @@ fn transcript(bench: &Bench, typed: &str) -> String {
         Some("sms-otp-helper") => bench.product().helper(),
         other => panic!("{other:?} is none of ours"),
     };
-    // Nobody reads the environment; without one, that is seen.
+    // The environment is not read: an empty one changes nothing.
     let output = Command::new(program)
         .args(words)
         .env_clear()
@@ -94,7 +94,7 @@ fn the_helper_is_started_by_the_module(bench: &Bench) {
     assert!(seen.ends_with("\nexit 2\n"), "{seen}");
 }
 
-/// What it says of somebody with a lock, to people and to machines, and how that ends.
+/// What it shows about a locked user, as text and as JSON, and after `unlock`.
 fn status_and_unlock(bench: &Bench) {
     let locked = someone(bench, "status-locked");
     let login = with_ledger(bench, "status", &locked)
@@ -156,7 +156,7 @@ fn status_and_unlock(bench: &Bench) {
 
 fn users_who_are_not_root(bench: &Bench) {
     if bench.without_world().is_some() {
-        return; // Then we are one of them, and the settings are ours.
+        return; // We are not root, so the settings belong to us.
     }
     let account = bench.world().add(&User::new("command-bea"));
     let settings = bench.folder("command").join("sms_otp.toml");

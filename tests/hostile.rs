@@ -1,4 +1,4 @@
-//! The hostile host and the failing network: each sentence on what we defend against has its run here.
+//! Hostile hosts, callers and servers, and failing networks: each claim of the threat model has a run here.
 
 mod caller;
 mod deadlines;
@@ -34,7 +34,7 @@ mod written;
 
 use crate::Case;
 
-/// Whether the long forms are asked for: `make torture`.
+/// Whether the long forms are requested (`make torture`).
 pub fn torture() -> bool {
     std::env::var_os("TORTURE").is_some()
 }

@@ -38,7 +38,7 @@ const DOCUMENTS: &str = "usr/share/doc/pam-sms-otp";
 
 fn puts_all_in_its_place(bench: &Bench) {
     let into = bench.folder("install");
-    // What was built already is installed: `make` would build it again with paths of its own.
+    // Installs what was built already: `make` would build it again with other paths.
     let built = bench.folder("install-built").join("release");
     fs::create_dir_all(&built).expect("a folder for what was built");
     let product = bench.product();
@@ -76,7 +76,7 @@ fn puts_all_in_its_place(bench: &Bench) {
         assert!(found, "the module does not look at {path}");
     }
 
-    // Settings are the administrator's.
+    // Settings belong to the administrator.
     fs::write(into.join(SETTINGS), "# mine\n").expect("other settings");
     make("install", &into, &built);
     make("uninstall", &into, &built);
@@ -85,7 +85,7 @@ fn puts_all_in_its_place(bench: &Bench) {
     assert_eq!(mine, "# mine\n");
 }
 
-/// What one document says of another leads to it where they are installed, too.
+/// Links between documents also work in the installed documents.
 fn links_lead_somewhere(documents: &Path) {
     let mut followed = 0;
     for file in files(documents).keys() {

@@ -1,4 +1,4 @@
-//! Whole logins on a private machine: sshd, sudo, su and login, with a person at a terminal.
+//! Whole logins on a private machine: sshd, sudo, su and login, with a user at a terminal.
 
 mod console;
 mod ftp;

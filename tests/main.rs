@@ -1,7 +1,7 @@
-//! Every case that looks at the product from outside: one program, so that it is linked once, and one
-//! bench, so that its servers are started once.
+//! All cases that test the product from outside: one program, so that it is linked once, and one bench, so
+//! that its servers are started once.
 //!
-//! The wings that need a private machine (root) are marked as ignored without it.
+//! Cases that need a private machine (root) are reported as skipped without it.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -26,7 +26,7 @@ use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// A case by its name. It gets the bench and fails by panicking.
+/// A case with its name. It fails by panicking.
 type Case = (&'static str, fn(&Bench));
 
 fn main() -> ExitCode {
@@ -51,10 +51,10 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     if arguments.list {
-        // Nothing is run: nothing need be set up.
+        // Only a list is wanted: nothing is started.
         return libtest_mimic::run(&arguments, trials(&Arc::new(Bench::bare()))).exit_code();
     }
-    // Logins mostly wait (for a person's time-out, for a server): more than there are cores.
+    // Logins mostly wait (for a timeout or a server), so more run than there are cores.
     arguments.test_threads.get_or_insert(4);
     let bench = Arc::new(Bench::set_up());
     let conclusion = libtest_mimic::run(&arguments, trials(&bench));

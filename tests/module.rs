@@ -1,4 +1,4 @@
-//! The module through libpam, with stacks in a folder of ours: no root needed.
+//! The module through libpam, with stacks in a folder of the test: no root needed.
 
 mod ahead;
 mod arguments;

@@ -1,4 +1,4 @@
-//! A case that finds out on its way that it cannot be tried here. It says why, and does not fail.
+//! A case that cannot run on this machine reports why and does not fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -6,7 +6,7 @@ struct Skipped(&'static str);
 
 /// Ends the case.
 pub fn skip(why: &'static str) -> ! {
-    // No panic: nothing is written about it but what `run` writes.
+    // Without a panic message: `run` reports the reason.
     resume_unwind(Box::new(Skipped(why)))
 }
 

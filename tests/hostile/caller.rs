@@ -2,7 +2,7 @@
 
 use super::trap::{Folders, Trap};
 use crate::Case;
-use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody, told};
+use crate::logins::steps::{LOCAL, PASSWORD, Service, TestUser, assert_logged};
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
@@ -32,14 +32,14 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Runs a program through env(1), which can also set what a shell cannot.
-fn through_env(who: &Somebody, options: &[String], words: &[&str]) -> Pty {
+fn through_env(who: &TestUser, options: &[String], words: &[&str]) -> Pty {
     let mut env = Command::new(program("env"));
     let name = program(words[0]);
     Pty::spawn_as(env.args(options).arg(name).args(&words[1..]), &who.account)
 }
 
 /// Types a wrong code, then the right one, with the usual results.
-fn type_codes(bench: &Bench, who: &Somebody, terminal: &mut Pty) {
+fn type_codes(bench: &Bench, who: &TestUser, terminal: &mut Pty) {
     terminal.expect(&who.sent());
     let code = who.code(bench);
     terminal.type_line(&wrong_code(&code));
@@ -48,7 +48,7 @@ fn type_codes(bench: &Bench, who: &Somebody, terminal: &mut Pty) {
 }
 
 fn sudo_in_a_hostile_environment(bench: &Bench) {
-    let alice = Somebody::new(bench, "env-alice");
+    let alice = TestUser::new(bench, "env-alice");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let id = program("id").display().to_string();
@@ -56,11 +56,11 @@ fn sudo_in_a_hostile_environment(bench: &Bench) {
         terminal.expect("[sudo] password for env-alice: ");
         terminal.type_line(PASSWORD);
     });
-    told(bench, "env-alice", &["sent", "granted"]);
+    assert_logged(bench, "env-alice", &["sent", "granted"]);
 }
 
 fn su_in_a_hostile_environment(bench: &Bench) {
-    let bob = Somebody::new(bench, "env-bob");
+    let bob = TestUser::new(bench, "env-bob");
     bench.world().add(&User::new("env-goal").password(LOCAL));
     let _stack = Service::shipped(bench, "su");
     let words = ["su", "env-goal", "-c", "echo I AM in"];
@@ -68,12 +68,12 @@ fn su_in_a_hostile_environment(bench: &Bench) {
         terminal.expect("Password: ");
         terminal.type_line(LOCAL);
     });
-    told(bench, "env-goal", &["sent", "granted"]);
+    assert_logged(bench, "env-goal", &["sent", "granted"]);
 }
 
 fn in_a_hostile_environment(
     bench: &Bench,
-    who: &Somebody,
+    who: &TestUser,
     words: &[&str],
     is_in: &str,
     first: impl Fn(&mut Pty),
@@ -115,7 +115,7 @@ pub fn helper_of(terminal: &Pty) -> u32 {
 
 /// sudo opens the terminal itself. su prompts on descriptor 0, and fails as without our module.
 fn without_standard_descriptors(bench: &Bench) {
-    let alice = Somebody::new(bench, "closed-alice");
+    let alice = TestUser::new(bench, "closed-alice");
     alice.may_sudo("");
     let _sudo = Service::shipped(bench, "sudo");
     let closed = |command: &str| format!("exec {command} <&- >&- 2>&-");
@@ -129,7 +129,7 @@ fn without_standard_descriptors(bench: &Bench) {
     type_codes(bench, &alice, &mut terminal);
     terminal.expect("uid=0(root)");
     assert!(terminal.wait().success());
-    told(bench, "closed-alice", &["sent", "granted"]);
+    assert_logged(bench, "closed-alice", &["sent", "granted"]);
 
     bench.world().add(&User::new("closed-goal").password(LOCAL));
     let _su = Service::shipped(bench, "su");
@@ -139,12 +139,12 @@ fn without_standard_descriptors(bench: &Bench) {
     let mut terminal = alice.runs("sh", &["-c", &closed(&command)]);
     assert!(!terminal.wait().success());
     assert!(!into.exists());
-    told(bench, "closed-goal", &[]);
+    assert_logged(bench, "closed-goal", &[]);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn signals_ignored_or_blocked(bench: &Bench) {
-    let alice = Somebody::new(bench, "signal-alice");
+    let alice = TestUser::new(bench, "signal-alice");
     alice.may_sudo("");
     bench.world().add(&User::new("signal-goal").password(LOCAL));
     let _sudo = Service::shipped(bench, "sudo");
@@ -171,7 +171,7 @@ fn signals_ignored_or_blocked(bench: &Bench) {
 
 /// Types the code, and checks that the helper inherited nothing: no signal is blocked, and only SIGPIPE is
 /// ignored (by the runtime of Rust).
-fn signals_are_reset(bench: &Bench, who: &Somebody, terminal: &mut Pty, is_in: &str) {
+fn signals_are_reset(bench: &Bench, who: &TestUser, terminal: &mut Pty, is_in: &str) {
     terminal.expect(&who.sent());
     let status = fs::read_to_string(format!("/proc/{}/status", helper_of(terminal)));
     let status = status.expect("a helper");

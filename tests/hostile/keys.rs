@@ -4,7 +4,7 @@
 use super::caller::helper_of;
 use super::torture;
 use crate::Case;
-use crate::logins::steps::{self, LOCAL, PASSWORD, Service, Somebody, told};
+use crate::logins::steps::{self, LOCAL, PASSWORD, Service, TestUser, assert_logged};
 use lab::bench::Bench;
 use lab::processes;
 use lab::pty::{Pty, TIMEOUT};
@@ -37,7 +37,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Sends a signal as the caller, and returns the error.
-fn kill(caller: &Somebody, signal: &str, pid: u32) -> Result<(), String> {
+fn kill(caller: &TestUser, signal: &str, pid: u32) -> Result<(), String> {
     let mut sh = Command::new("/bin/sh");
     sh.args(["-c", "kill -s $0 -- $1", signal, &pid.to_string()]);
     let output = sh
@@ -73,7 +73,7 @@ fn target(bench: &Bench, name: &str) {
 }
 
 /// Starts su and continues up to the code prompt.
-fn su(alice: &Somebody, goal: &str) -> Pty {
+fn su(alice: &TestUser, goal: &str) -> Pty {
     let mut terminal = alice.runs("su", &[goal, "-c", "echo I AM in"]);
     terminal.expect("Password: ");
     terminal.type_line(LOCAL);
@@ -82,7 +82,7 @@ fn su(alice: &Somebody, goal: &str) -> Pty {
 }
 
 /// Starts a command from a shell that reports when it is stopped, and continues it after Enter.
-fn under_job_control(alice: &Somebody, command: &str) -> Pty {
+fn under_job_control(alice: &TestUser, command: &str) -> Pty {
     let script = format!("set -m; {command}; echo IT STOPPED; read line; fg");
     alice.runs("sh", &["-c", &script])
 }
@@ -109,7 +109,7 @@ fn states(host: u32) -> [char; 3] {
 /// sudo stops at its prompt. When it continues, some versions end and some prompt again, with pam_unix too:
 /// either way it is the same login.
 fn ctrl_z_stops_only_sudo(bench: &Bench) {
-    let alice = Somebody::new(bench, "ctrl-z-sudo");
+    let alice = TestUser::new(bench, "ctrl-z-sudo");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = under_job_control(&alice, "sudo id");
@@ -123,19 +123,19 @@ fn ctrl_z_stops_only_sudo(bench: &Bench) {
     terminal.type_line("");
     let ways = ["a password is required", &*alice.sent()];
     if terminal.expect_one_of(&ways, TIMEOUT).0 == 0 {
-        told(bench, "ctrl-z-sudo", &["sent", "denied abandoned password"]);
+        assert_logged(bench, "ctrl-z-sudo", &["sent", "denied abandoned password"]);
         assert!(!terminal.screen().contains("uid=0"));
     } else {
         terminal.type_line(&alice.code(bench));
         terminal.expect("uid=0(root)");
-        told(bench, "ctrl-z-sudo", &["sent", "granted"]);
+        assert_logged(bench, "ctrl-z-sudo", &["sent", "granted"]);
     }
     assert_eq!(alice.sms(bench), 1);
 }
 
 /// su delays the signal until the answer is complete, stops, and continues with that answer.
 fn ctrl_z_stops_only_su(bench: &Bench) {
-    let alice = Somebody::new(bench, "ctrl-z-su");
+    let alice = TestUser::new(bench, "ctrl-z-su");
     target(bench, "ctrl-z-goal");
     let _stack = Service::shipped(bench, "su");
     let mut terminal = under_job_control(&alice, "su ctrl-z-goal -c 'echo I AM in'");
@@ -149,12 +149,12 @@ fn ctrl_z_stops_only_su(bench: &Bench) {
     assert_eq!(states(su), ['T', 'S', 'S']);
     terminal.type_line("");
     terminal.expect("I AM in");
-    told(bench, "ctrl-z-goal", &["sent", "granted"]);
+    assert_logged(bench, "ctrl-z-goal", &["sent", "granted"]);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn the_caller_cannot_signal_the_helper(bench: &Bench) {
-    let alice = Somebody::new(bench, "kill-alice");
+    let alice = TestUser::new(bench, "kill-alice");
     target(bench, "kill-goal");
     let _stack = Service::shipped(bench, "su");
     let mut terminal = su(&alice, "kill-goal");
@@ -184,12 +184,12 @@ fn the_caller_cannot_signal_the_helper(bench: &Bench) {
     }
     terminal.type_line(&alice.code(bench));
     terminal.expect("I AM in");
-    told(bench, "kill-goal", &["sent", "granted"]);
+    assert_logged(bench, "kill-goal", &["sent", "granted"]);
 }
 
 /// The real uid of su is the caller, who may stop it; it only waits.
 fn a_stopped_su_continues(bench: &Bench) {
-    let alice = Somebody::new(bench, "stop-alice");
+    let alice = TestUser::new(bench, "stop-alice");
     target(bench, "stop-goal");
     let _stack = Service::shipped(bench, "su");
     let mut terminal = su(&alice, "stop-goal");
@@ -203,12 +203,12 @@ fn a_stopped_su_continues(bench: &Bench) {
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
     terminal.expect("I AM in");
-    told(bench, "stop-goal", &["sent", "granted"]);
+    assert_logged(bench, "stop-goal", &["sent", "granted"]);
 }
 
 /// A wrong code is counted even if su is killed right after it.
 fn killing_su_gives_no_attempt(bench: &Bench) {
-    let alice = Somebody::new(bench, "gain-alice");
+    let alice = TestUser::new(bench, "gain-alice");
     target(bench, "gain-goal");
     let settings = steps::settings(bench).set("limits.failures", "3");
     let settings = steps::written(bench, "gain", &settings);
@@ -232,7 +232,7 @@ fn killing_su_gives_no_attempt(bench: &Bench) {
     assert!(!terminal.wait().success());
     let killed = ["sent", "denied abandoned stack"];
     let locked = ["sent", "denied locked stack", "denied locked stack"];
-    told(
+    assert_logged(
         bench,
         "gain-goal",
         &[&killed[..], &killed, &locked].concat(),
@@ -242,7 +242,7 @@ fn killing_su_gives_no_attempt(bench: &Bench) {
 
 /// su is killed at Enter, a little later each time: an attempt whose result was shown is counted.
 fn killed_at_enter(bench: &Bench) {
-    let alice = Somebody::new(bench, "enter-alice");
+    let alice = TestUser::new(bench, "enter-alice");
     target(bench, "enter-goal");
     let settings = steps::settings(bench).set("limits.failures", "100");
     let settings = settings.set("limits.sms", "[\"1000/1h\"]");
@@ -260,7 +260,7 @@ fn killed_at_enter(bench: &Bench) {
         terminal.wait();
         learned += terminal.screen().matches("Wrong code").count();
         rounds += 1;
-        told(
+        assert_logged(
             bench,
             "enter-goal",
             &["sent", "denied abandoned stack"].repeat(rounds),

@@ -2,7 +2,7 @@
 
 use super::torture;
 use crate::Case;
-use crate::logins::steps::{LOCAL, Service, Somebody};
+use crate::logins::steps::{LOCAL, Service, TestUser};
 use lab::bench::Bench;
 use lab::process::program;
 use lab::pty::Pty;
@@ -44,7 +44,7 @@ enum Kind {
     Hard,
 }
 
-fn su(alice: &Somebody, (name, value): (&str, u64), kind: Kind) -> Pty {
+fn su(alice: &TestUser, (name, value): (&str, u64), kind: Kind) -> Pty {
     let mut prlimit = Command::new(program("prlimit"));
     let limit = match kind {
         Kind::Soft => format!("--{name}={value}:"),
@@ -62,14 +62,14 @@ fn su(alice: &Somebody, (name, value): (&str, u64), kind: Kind) -> Pty {
 }
 
 /// Whether su succeeds with pam_unix alone.
-fn succeeds(alice: &Somebody, limit: (&str, u64), kind: Kind) -> bool {
+fn succeeds(alice: &TestUser, limit: (&str, u64), kind: Kind) -> bool {
     su(alice, limit, kind)
         .look_for(&["I AM in"], SOON)
         .is_some()
 }
 
 /// The lowest value at which su succeeds, within a sixteenth.
-fn lowest(alice: &Somebody, (name, works): (&'static str, u64), kind: Kind) -> (&'static str, u64) {
+fn lowest(alice: &TestUser, (name, works): (&'static str, u64), kind: Kind) -> (&'static str, u64) {
     if name == "cpu" {
         // Whole seconds. Zero kills any program at its first tick.
         return (name, 1);
@@ -100,7 +100,7 @@ enum End {
     Unloaded,
 }
 
-fn with_us(bench: &Bench, alice: &Somebody, limit: (&str, u64), kind: Kind) -> End {
+fn with_us(bench: &Bench, alice: &TestUser, limit: (&str, u64), kind: Kind) -> End {
     let sent = alice.sms(bench);
     let mut terminal = su(alice, limit, kind);
     let words = [
@@ -123,7 +123,7 @@ fn with_us(bench: &Bench, alice: &Somebody, limit: (&str, u64), kind: Kind) -> E
 }
 
 fn each_at_its_lowest(bench: &Bench) {
-    let alice = Somebody::new(bench, "limit-alice");
+    let alice = TestUser::new(bench, "limit-alice");
     bench.world().add(&User::new("limit-goal").password(LOCAL));
     let kinds = [Kind::Soft, Kind::Hard];
     // A limit that su does not need is the same hard and soft: tested once in CI.

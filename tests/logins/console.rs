@@ -1,6 +1,6 @@
 //! login on a terminal: `pam.d/login`. It asks for another name on the same PAM handle.
 
-use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, told};
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::process::program;
@@ -50,13 +50,13 @@ fn is_in(mut terminal: Pty, prompt: &str, name: &str) {
 }
 
 fn opens(bench: &Bench) {
-    let alice = Somebody::new(bench, "con-alice");
+    let alice = TestUser::new(bench, "con-alice");
     let _stack = Service::shipped(bench, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
     alice.type_code(bench, &mut terminal);
     is_in(terminal, "$ ", alice.name());
-    let lines = told(bench, alice.name(), &["sent", "granted"]);
+    let lines = assert_logged(bench, alice.name(), &["sent", "granted"]);
     assert!(
         lines[1]
             .message
@@ -67,7 +67,7 @@ fn opens(bench: &Bench) {
 }
 
 fn wrong_codes_end_it(bench: &Bench) {
-    let alice = Somebody::new(bench, "con-wrong");
+    let alice = TestUser::new(bench, "con-wrong");
     let _stack = Service::shipped(bench, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
@@ -80,13 +80,13 @@ fn wrong_codes_end_it(bench: &Bench) {
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
     ended(terminal, &alice);
-    told(bench, alice.name(), &["sent", "denied wrong-code password"]);
+    assert_logged(bench, alice.name(), &["sent", "denied wrong-code password"]);
     assert_eq!(alice.sms(bench), 1);
 }
 
-/// After `PAM_MAXTRIES` one login gives up at once (shadow's and util-linux's say so in their own words),
-/// another asks for a name and is answered without a prompt.
-fn ended(mut terminal: Pty, who: &Somebody) {
+/// After `PAM_MAXTRIES` some versions of login end at once, with different texts in shadow and util-linux; others ask
+/// for a name again and get the same result without a prompt.
+fn ended(mut terminal: Pty, who: &TestUser) {
     let ends = [
         "Maximum number of tries exceeded",
         "login: ",
@@ -100,7 +100,7 @@ fn ended(mut terminal: Pty, who: &Somebody) {
 }
 
 fn answers_that_are_no_code_end_it(bench: &Bench) {
-    let alice = Somebody::new(bench, "con-no-code");
+    let alice = TestUser::new(bench, "con-no-code");
     let _stack = Service::shipped(bench, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
@@ -112,14 +112,14 @@ fn answers_that_are_no_code_end_it(bench: &Bench) {
     terminal.type_line("abc");
     terminal.expect("No code was entered. (login ");
     ended(terminal, &alice);
-    told(bench, alice.name(), &["sent", "denied no-code password"]);
+    assert_logged(bench, alice.name(), &["sent", "denied no-code password"]);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn root_does_not_need_the_directory(bench: &Bench) {
-    let alice = Somebody::new(bench, "con-outage");
+    let alice = TestUser::new(bench, "con-outage");
     bench.world().password("root", ROOT);
-    // Port 9 (discard) has had no server for a long time.
+    // Port 9 (discard) has no server.
     let settings = steps::settings(bench).set("ldap.uris", "[\"ldaps://127.0.0.1:9\"]");
     let settings = steps::written(bench, "outage", &settings);
     let stack = steps::shipped(bench, "login", &settings);
@@ -133,7 +133,7 @@ fn root_does_not_need_the_directory(bench: &Bench) {
     assert!(!shown.contains("Password"), "{shown}");
     give(&mut terminal, "root", ROOT);
     is_in(terminal, "# ", "root");
-    told(bench, alice.name(), &["failed directory outage"]);
+    assert_logged(bench, alice.name(), &["failed directory outage"]);
     assert_eq!(alice.sms(bench), 0);
 }
 
@@ -144,7 +144,7 @@ fn a_local_password_alone_opens_nothing(bench: &Bench) {
     let mut terminal = login();
     give(&mut terminal, "con-local", LOCAL);
     terminal.expect("Login incorrect");
-    told(bench, "con-local", &["denied no-such-user"]);
+    assert_logged(bench, "con-local", &["denied no-such-user"]);
     give(&mut terminal, "root", LOCAL);
     terminal.expect("Login incorrect");
     give(&mut terminal, "root", ROOT);

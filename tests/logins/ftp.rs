@@ -1,7 +1,7 @@
-//! vsftpd, which waits for all of its children while a login is going on, and answers every hidden prompt
-//! with the password: it cannot ask for a code, but it must not hang.
+//! vsftpd waits for all of its children during a login and answers every hidden prompt with the password.
+//! It cannot ask for a code, but it must not hang.
 
-use super::steps::{self, PASSWORD, Service, Somebody, told};
+use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::vsftpd::Vsftpd;
@@ -12,29 +12,29 @@ pub const CASES: &[Case] = &[(
     a_login_is_refused_and_does_not_hang,
 )];
 
-/// Longer than a login takes, on a machine that does much else.
+/// An upper bound for a login on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
 
 fn a_login_is_refused_and_does_not_hang(bench: &Bench) {
-    // It fails a visible prompt, and answers a hidden one with what is no code.
+    // vsftpd fails a visible prompt, and answers a hidden one with something that is not a code.
     for (echo, ends) in [
         ("true", "denied abandoned password"),
         ("false", "denied no-code password"),
     ] {
-        let alice = Somebody::new(bench, &format!("ftp-{echo}"));
+        let alice = TestUser::new(bench, &format!("ftp-{echo}"));
         let settings = steps::settings(bench).set("code.echo", echo);
         let config = steps::written(bench, &format!("ftp-{echo}"), &settings);
         let ours = bench.product().line(&config);
         let stack = format!("auth required {ours}\naccount required pam_permit.so\n");
         let _stack = Service::hold(bench, "vsftpd", &stack);
         let server = Vsftpd::start("vsftpd");
-        // The second login shows that the first has left the server whole.
+        // The second login shows that the server still works after the first.
         for password in [PASSWORD, "wrong"] {
             let reply = server.log_in(alice.name(), password, LONG);
             let refused = Some("530 Login incorrect.");
             assert_eq!(reply.as_deref(), refused, "{echo}, {password}");
         }
-        told(
+        assert_logged(
             bench,
             alice.name(),
             &["sent", ends, "denied wrong-password"],

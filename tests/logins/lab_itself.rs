@@ -1,4 +1,4 @@
-//! The private machine lets people in and keeps them out as a real one does, with pam_unix alone.
+//! The private machine accepts and refuses logins as a real one does, with pam_unix alone.
 
 use super::steps::Service;
 use crate::Case;

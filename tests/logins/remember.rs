@@ -1,6 +1,6 @@
-//! Remembered logins: by the key, the address, or the terminal session that a person comes from.
+//! Remembered logins: by the key, the address, or the terminal session that a user comes from.
 
-use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, told};
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
@@ -37,33 +37,33 @@ fn sshd(bench: &Bench, stack: &str, methods: &str) -> (Service, Sshd) {
     (held, sshd)
 }
 
-fn is_in(mut terminal: Pty, who: &Somebody) -> String {
+fn is_in(mut terminal: Pty, who: &TestUser) -> String {
     terminal.expect(&format!("WELCOME {}", who.name()));
     assert!(terminal.wait().success());
     terminal.screen()
 }
 
 fn a_key(bench: &Bench) {
-    let alice = Somebody::new(bench, "remember-key");
+    let alice = TestUser::new(bench, "remember-key");
     let (_stack, sshd) = sshd(bench, "sshd-key", "publickey,keyboard-interactive");
     let mut first = sshd.login(alice.name(), Key::Right);
     alice.type_code(bench, &mut first);
     is_in(first, &alice);
     let screen = is_in(sshd.login(alice.name(), Key::Right), &alice);
     assert!(!screen.contains("SMS"), "{screen}");
-    let lines = told(bench, alice.name(), &["sent", "granted", REMEMBERED]);
+    let lines = assert_logged(bench, alice.name(), &["sent", "granted", REMEMBERED]);
     assert_eq!(lines[2].field("earned"), lines[1].field("login"));
-    // Another key is another origin, though it comes from the same address.
+    // A different key is a different origin, even from the same address.
     sshd.change_key();
     let mut other = sshd.login(alice.name(), Key::Right);
     alice.type_code(bench, &mut other);
     is_in(other, &alice);
     let all = ["sent", "granted", REMEMBERED, "sent", "granted"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
 }
 
 fn an_address(bench: &Bench) {
-    let alice = Somebody::new(bench, "remember-address");
+    let alice = TestUser::new(bench, "remember-address");
     let (_stack, sshd) = sshd(bench, "sshd-ldap", "keyboard-interactive");
     let give = |password| {
         let mut terminal = sshd.login(alice.name(), Key::None);
@@ -80,12 +80,12 @@ fn an_address(bench: &Bench) {
     wrong.expect("Permission denied");
     wrong.wait();
     let all = ["sent", "granted", REMEMBERED, "denied wrong-password"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn a_session_of_sudo(bench: &Bench) {
-    let alice = Somebody::new(bench, "remember-sudo");
+    let alice = TestUser::new(bench, "remember-sudo");
     alice.may_sudo("Defaults:remember-sudo timestamp_timeout=0");
     let _stack = remembering(bench, "sudo");
     let twice = || alice.runs("sh", &["-c", "sudo id -u; sudo id -un"]);
@@ -101,13 +101,13 @@ fn a_session_of_sudo(bench: &Bench) {
         assert!(terminal.wait().success());
     }
     let one = ["sent", "granted", REMEMBERED];
-    told(bench, alice.name(), &[one, one].concat());
+    assert_logged(bench, alice.name(), &[one, one].concat());
     assert_eq!(alice.sms(bench), 2);
 }
 
-/// The caller's code: the stack has proved the target's password each time.
+/// The caller's code: the stack verifies the target's password each time.
 fn a_session_of_su(bench: &Bench) {
-    let alice = Somebody::new(bench, "remember-su");
+    let alice = TestUser::new(bench, "remember-su");
     bench.world().password("root", ROOT);
     let _stack = remembering(bench, "su");
     let twice = "su -c 'echo I AM $(id -un)'; su -c 'echo AGAIN $(id -un)'";
@@ -121,7 +121,7 @@ fn a_session_of_su(bench: &Bench) {
     terminal.expect("AGAIN root");
     assert!(terminal.wait().success());
     assert_eq!(alice.sms(bench), 1);
-    // With the wrong password of the target nothing is skipped.
+    // With a wrong password of the target nothing is skipped.
     let mut terminal = alice.runs("sh", &["-c", &twice[..twice.find(';').expect("two")]]);
     terminal.expect("Password: ");
     terminal.type_line("wrong horse");
@@ -130,9 +130,9 @@ fn a_session_of_su(bench: &Bench) {
     assert_eq!(alice.sms(bench), 1);
 }
 
-/// The caller is remembered for whom he became, in this session, and for nobody else.
+/// The caller is remembered for one target in this session, and for no other.
 fn for_one_target_of_su(bench: &Bench) {
-    let alice = Somebody::new(bench, "remember-caller");
+    let alice = TestUser::new(bench, "remember-caller");
     let targets = ["remember-bob", "remember-cal"];
     for target in targets {
         bench.world().add(&User::new(target).password(LOCAL));
@@ -155,6 +155,6 @@ fn for_one_target_of_su(bench: &Bench) {
     }
     assert!(terminal.wait().success());
     assert_eq!(alice.sms(bench), 2);
-    told(bench, "remember-bob", &["sent", "granted", REMEMBERED]);
-    told(bench, "remember-cal", &["sent", "granted"]);
+    assert_logged(bench, "remember-bob", &["sent", "granted", REMEMBERED]);
+    assert_logged(bench, "remember-cal", &["sent", "granted"]);
 }

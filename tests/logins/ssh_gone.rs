@@ -1,7 +1,7 @@
-//! People who go away in the middle of an ssh login: with Ctrl-C, with their connection, or because
-//! sshd's time for a login is up.
+//! Users who leave in the middle of an ssh login: by Ctrl-C, by a closed connection, or because
+//! `LoginGraceTime` is over.
 
-use super::steps::{self, PASSWORD, Service, Somebody, told};
+use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
@@ -33,7 +33,7 @@ fn sshd(bench: &Bench, service: &str, lines: &[&str]) -> (Service, Sshd, PathBuf
     (held, sshd, helper)
 }
 
-/// Two ways to go.
+/// Two ways to leave.
 const WAYS: [fn(Pty); 2] = [
     |mut terminal| {
         terminal.interrupt();
@@ -44,7 +44,7 @@ const WAYS: [fn(Pty); 2] = [
 ];
 
 fn at_the_password(bench: &Bench) {
-    let alice = Somebody::new(bench, "gone-password");
+    let alice = TestUser::new(bench, "gone-password");
     let (_stack, sshd, helper) = sshd(bench, "sshd-gone-password", &[]);
     let mut expected = Vec::new();
     for go in WAYS {
@@ -52,15 +52,15 @@ fn at_the_password(bench: &Bench) {
         terminal.expect("Password: ");
         go(terminal);
         expected.push("denied cancelled");
-        // He said nothing, so nobody knows whether there is such a name in the directory; NSS knows.
-        told(bench, alice.name(), &expected);
+        // The user typed nothing, so the directory was not asked about the name; NSS has it.
+        assert_logged(bench, alice.name(), &expected);
         steps::soon_gone(&helper);
     }
     assert_eq!(alice.sms(bench), 0);
 }
 
 fn at_the_code(bench: &Bench) {
-    let alice = Somebody::new(bench, "gone-code");
+    let alice = TestUser::new(bench, "gone-code");
     let (_stack, sshd, helper) = sshd(bench, "sshd-gone-code", &[]);
     let mut expected = Vec::new();
     for go in WAYS {
@@ -70,16 +70,16 @@ fn at_the_code(bench: &Bench) {
         terminal.expect(&alice.sent());
         go(terminal);
         expected.extend(["sent", "denied abandoned password"]);
-        told(bench, alice.name(), &expected);
+        assert_logged(bench, alice.name(), &expected);
         steps::soon_gone(&helper);
     }
     assert_eq!(alice.sms(bench), 2);
 }
 
-/// sshd_config(5), LoginGraceTime: sshd ends the login from a signal handler, whatever PAM does just then.
-/// The client notices at the next Enter only.
+/// sshd_config(5), LoginGraceTime: sshd ends the login from a signal handler, in any state of PAM.
+/// The client notices it only at the next Enter.
 fn when_login_grace_time_is_over(bench: &Bench) {
-    let alice = Somebody::new(bench, "gone-grace");
+    let alice = TestUser::new(bench, "gone-grace");
     let (_stack, sshd, helper) = sshd(bench, "sshd-gone-grace", &["LoginGraceTime 4"]);
     let mut expected = Vec::new();
     for at_the_code in [false, true] {
@@ -92,7 +92,7 @@ fn when_login_grace_time_is_over(bench: &Bench) {
         } else {
             expected.push("denied cancelled");
         }
-        told(bench, alice.name(), &expected);
+        assert_logged(bench, alice.name(), &expected);
         steps::soon_gone(&helper);
         terminal.type_line(&if at_the_code {
             alice.code(bench)

@@ -1,6 +1,6 @@
 //! ssh with the directory's password: `pam.d/sshd-ldap`.
 
-use super::steps::{self, PASSWORD, Service, Somebody, told};
+use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
@@ -80,7 +80,7 @@ fn sshd_with(bench: &Bench, service: &str, settings: &Path, lines: &[&str]) -> (
     (held, sshd)
 }
 
-fn give_password(sshd: &Sshd, user: &str, password: &str) -> Pty {
+fn type_password(sshd: &Sshd, user: &str, password: &str) -> Pty {
     let mut terminal = sshd.login(user, Key::None);
     terminal.expect("Password: ");
     terminal.type_line(password);
@@ -94,8 +94,8 @@ fn refused(mut terminal: Pty) -> String {
     terminal.screen()
 }
 
-/// The end of a login that sshd was told to ask no more in (`PAM_MAXTRIES`). It then offers the client
-/// nothing at all, whereupon ssh tries what it prefers and asks for a password that nobody wants.
+/// The end of a login after `PAM_MAXTRIES`. sshd then offers the client no method at all, and ssh falls back to
+/// its preferred method: it asks for a password that sshd does not accept.
 pub fn ended(mut terminal: Pty) -> String {
     let ends = ["Permission denied", "'s password: "];
     if terminal.expect_one_of(&ends, lab::pty::TIMEOUT).0 == 1 {
@@ -107,9 +107,9 @@ pub fn ended(mut terminal: Pty) -> String {
 }
 
 fn opens_and_shows_every_prompt(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-prompts");
+    let alice = TestUser::new(bench, "ssh-prompts");
     let (_stack, sshd) = sshd_with(bench, "sshd", steps::shared(bench), &[]);
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     let code = alice.code(bench);
     terminal.type_line(&wrong_code(&code));
@@ -132,7 +132,7 @@ fn opens_and_shows_every_prompt(bench: &Bench) {
     );
     assert!(!terminal.screen().contains(PASSWORD), "the password is not");
 
-    let lines = told(bench, alice.name(), &["sent", "sent", "sent", "granted"]);
+    let lines = assert_logged(bench, alice.name(), &["sent", "sent", "sent", "granted"]);
     let logins: Vec<_> = lines.iter().map(|line| line.field("login")).collect();
     assert!(logins.windows(2).all(|two| two[0] == two[1]), "{lines:#?}");
     for line in &lines {
@@ -159,9 +159,9 @@ fn opens_and_shows_every_prompt(bench: &Bench) {
 }
 
 fn wrong_codes_end_it(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-wrong");
+    let alice = TestUser::new(bench, "ssh-wrong");
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     let wrong = wrong_code(&alice.code(bench));
     terminal.type_line(&wrong);
@@ -170,7 +170,7 @@ fn wrong_codes_end_it(bench: &Bench) {
     terminal.expect("Wrong code, 1 try left. Verification code: ");
     terminal.type_line(&wrong);
     let screen = ended(terminal);
-    let lines = told(bench, alice.name(), &["sent", "denied wrong-code password"]);
+    let lines = assert_logged(bench, alice.name(), &["sent", "denied wrong-code password"]);
     let login = lines[1].field("login").expect("a login");
     let text = format!("Too many wrong codes. (login {login})");
     assert!(screen.contains(&text), "{screen}");
@@ -178,7 +178,7 @@ fn wrong_codes_end_it(bench: &Bench) {
 }
 
 fn an_expired_code_is_replaced(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-expired");
+    let alice = TestUser::new(bench, "ssh-expired");
     let settings = steps::settings(bench)
         .text("code.lifetime", "5s")
         .set("code.resends", "1");
@@ -189,7 +189,7 @@ fn an_expired_code_is_replaced(bench: &Bench) {
         service: "sshd-short".to_owned(),
         ..Options::default()
     });
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     let first = alice.code(bench);
     std::thread::sleep(Duration::from_millis(5200));
@@ -199,7 +199,7 @@ fn an_expired_code_is_replaced(bench: &Bench) {
     std::thread::sleep(Duration::from_millis(5200));
     terminal.type_line(&second);
     let screen = ended(terminal);
-    let lines = told(
+    let lines = assert_logged(
         bench,
         alice.name(),
         &["sent", "sent", "denied expired-code password"],
@@ -210,9 +210,9 @@ fn an_expired_code_is_replaced(bench: &Bench) {
 }
 
 fn asking_for_too_many_sms_ends_it(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-resend");
+    let alice = TestUser::new(bench, "ssh-resend");
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     for _ in 0..2 {
         terminal.type_line("r");
@@ -225,7 +225,7 @@ fn asking_for_too_many_sms_ends_it(bench: &Bench) {
     terminal.type_line("r");
     ended(terminal);
     let end = "denied no-code password";
-    told(bench, alice.name(), &["sent", "sent", "sent", end]);
+    assert_logged(bench, alice.name(), &["sent", "sent", "sent", end]);
     assert_eq!(alice.sms(bench), 3);
 }
 
@@ -236,8 +236,8 @@ fn the_phone_is_not_verified(bench: &Bench) {
     let person = Person::new(name).password(PASSWORD).verified("FALSE");
     bench.slapd().add(&person.attr("mobile", &number));
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
-    let screen = ended(give_password(&sshd, name, PASSWORD));
-    let lines = told(bench, name, &["denied not-verified password"]);
+    let screen = ended(type_password(&sshd, name, PASSWORD));
+    let lines = assert_logged(bench, name, &["denied not-verified password"]);
     let login = lines[0].field("login").expect("a login");
     let text = format!("No verified phone number on file. Ask your administrator. (login {login})");
     assert!(screen.contains(&text), "{screen}");
@@ -245,22 +245,22 @@ fn the_phone_is_not_verified(bench: &Bench) {
 }
 
 fn wrong_password_or_name_sends_nothing(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-badpass");
-    bench.world().add(&User::new("ssh-nobody"));
+    let alice = TestUser::new(bench, "ssh-badpass");
+    bench.world().add(&User::new("ssh-unknown"));
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
-    let wrong = refused(give_password(&sshd, alice.name(), "wrong horse"));
-    told(bench, alice.name(), &["denied wrong-password"]);
-    let unknown = refused(give_password(&sshd, "ssh-nobody", PASSWORD));
-    told(bench, "ssh-nobody", &["denied no-such-user"]);
+    let wrong = refused(type_password(&sshd, alice.name(), "wrong horse"));
+    assert_logged(bench, alice.name(), &["denied wrong-password"]);
+    let unknown = refused(type_password(&sshd, "ssh-unknown", PASSWORD));
+    assert_logged(bench, "ssh-unknown", &["denied no-such-user"]);
     let same = |screen: String, name| screen.replace(name, "NAME");
     assert_eq!(
         same(wrong, alice.name()),
-        same(unknown, "ssh-nobody"),
-        "the screen tells no names"
+        same(unknown, "ssh-unknown"),
+        "the screen reveals no names"
     );
     // An empty one is refused before any bind.
-    refused(give_password(&sshd, alice.name(), ""));
-    told(
+    refused(type_password(&sshd, alice.name(), ""));
+    assert_logged(
         bench,
         alice.name(),
         &["denied wrong-password", "denied wrong-password"],
@@ -271,13 +271,13 @@ fn wrong_password_or_name_sends_nothing(bench: &Bench) {
 
 fn users_that_sshd_refuses_are_not_looked_up(bench: &Bench) {
     // On the machine and in the directory, with the right password; but not through this sshd.
-    let barred = Somebody::new(bench, "ssh-barred");
-    // In the directory only: sshd knows no such user.
+    let barred = TestUser::new(bench, "ssh-barred");
+    // In the directory only: sshd has no such user.
     let number = bench.number();
-    let stranger = Person::new("ssh-stranger")
+    let not_local = Person::new("ssh-not-local")
         .password(PASSWORD)
         .phone(&number);
-    bench.slapd().add(&stranger);
+    bench.slapd().add(&not_local);
     let settings = steps::written(bench, "barred", &steps::settings(bench));
     let (_stack, sshd) = sshd_with(
         bench,
@@ -285,23 +285,23 @@ fn users_that_sshd_refuses_are_not_looked_up(bench: &Bench) {
         &settings,
         &["DenyUsers ssh-barred", "PermitRootLogin no"],
     );
-    refused(give_password(&sshd, barred.name(), PASSWORD));
-    told(bench, barred.name(), &["denied wrong-password"]);
-    refused(give_password(&sshd, "ssh-stranger", PASSWORD));
-    refused(give_password(&sshd, "root", PASSWORD));
+    refused(type_password(&sshd, barred.name(), PASSWORD));
+    assert_logged(bench, barred.name(), &["denied wrong-password"]);
+    refused(type_password(&sshd, "ssh-not-local", PASSWORD));
+    refused(type_password(&sshd, "root", PASSWORD));
     let log = bench.world().log();
     let line = log.wait_for(
         &["pam_sms_otp(sshd-barred:auth): denied", "user=?"],
         Duration::from_secs(10),
     );
     assert_eq!(line.field("reason"), Some("wrong-password"), "{}", line.raw);
-    let lines = log.lines_with(&["pam_sms_otp(sshd-barred:auth)", "ssh-stranger"]);
+    let lines = log.lines_with(&["pam_sms_otp(sshd-barred:auth)", "ssh-not-local"]);
     assert!(lines.is_empty(), "{lines:#?}");
-    // A name that this machine knows is looked up while the password is typed, before sshd tells that
-    // it was in vain; what was typed goes nowhere.
+    // A name of this machine is searched while the password is typed, before sshd refuses the user. The
+    // password is not sent anywhere.
     assert_eq!(bench.slapd().binds(&barred.person.dn()), 0);
-    assert_eq!(bench.slapd().binds(&stranger.dn()), 0);
-    for name in ["root", "ssh-stranger"] {
+    assert_eq!(bench.slapd().binds(&not_local.dn()), 0);
+    for name in ["root", "ssh-not-local"] {
         // Other cases may search for the same name, below other entries.
         let base = format!("SRCH base=\"{}\"", Slapd::people());
         let log = bench.slapd().log();
@@ -316,28 +316,28 @@ fn users_that_sshd_refuses_are_not_looked_up(bench: &Bench) {
 fn the_variant_admits_local_accounts(bench: &Bench) {
     let local = User::new("ssh-local").password(steps::LOCAL);
     bench.world().add(&local);
-    let alice = Somebody::with_local_password(bench, "ssh-both");
+    let alice = TestUser::with_local_password(bench, "ssh-both");
     let text = steps::shipped(bench, STACK, steps::shared(bench));
     let _stack = Service::hold(bench, "sshd-variant", &steps::variant(&text));
     let sshd = Sshd::start(&Options {
         service: "sshd-variant".to_owned(),
         ..Options::default()
     });
-    let mut terminal = give_password(&sshd, "ssh-local", steps::LOCAL);
+    let mut terminal = type_password(&sshd, "ssh-local", steps::LOCAL);
     terminal.expect("WELCOME ssh-local");
-    told(bench, "ssh-local", &["denied no-such-user"]);
-    refused(give_password(&sshd, "ssh-local", "wrong horse"));
-    // Whoever is in the directory needs its password and a code.
-    refused(give_password(&sshd, alice.name(), steps::LOCAL));
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    assert_logged(bench, "ssh-local", &["denied no-such-user"]);
+    refused(type_password(&sshd, "ssh-local", "wrong horse"));
+    // A user of the directory needs its password and a code.
+    refused(type_password(&sshd, alice.name(), steps::LOCAL));
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     alice.type_code(bench, &mut terminal);
     terminal.expect("WELCOME ssh-both");
     let all = ["denied wrong-password", "sent", "granted"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
     assert_eq!(alice.sms(bench), 1);
 }
 
-/// A program that answers every prompt with the same, as desktops, sshpass and many scripts do.
+/// A program that gives every prompt the same answer, as desktops, sshpass and many scripts do.
 fn an_askpass_program_gets_one_sms(bench: &Bench) {
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
     for (name, says, why) in [
@@ -352,10 +352,10 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
             "the client answers every prompt with the login name",
         ),
     ] {
-        let alice = Somebody::new(bench, name);
+        let alice = TestUser::new(bench, name);
         let folder = bench.folder(&format!("logins-{name}"));
         let (program, asked) = (folder.join("askpass"), folder.join("asked"));
-        // The password first, whatever comes then.
+        // The password first; what follows differs.
         let script = format!(
             "#!/bin/sh\nif [ -e {0} ]; then echo '{says}'; else echo '{PASSWORD}'; fi\necho >>{0}\n",
             asked.display()
@@ -368,7 +368,7 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
         let mut terminal = Pty::spawn(ssh.arg("echo WELCOME"));
         assert!(!terminal.wait().success());
         assert!(!terminal.screen().contains("WELCOME"));
-        let lines = told(bench, name, &["sent", "denied no-code password"]);
+        let lines = assert_logged(bench, name, &["sent", "denied no-code password"]);
         let detail = lines[1].field("detail").unwrap_or_default();
         assert!(detail.contains(why), "{detail}");
         assert_eq!(alice.sms(bench), 1);
@@ -387,7 +387,7 @@ fn grace_logins_show_how_many_are_left(bench: &Bench) {
         "Your password has expired; 1 more login until you must change it.",
         "This was the last login with your expired password. Change it now.",
     ] {
-        let mut terminal = give_password(&sshd, name, PASSWORD);
+        let mut terminal = type_password(&sshd, name, PASSWORD);
         terminal.expect("Verification code: ");
         terminal.type_line(
             &bench
@@ -398,17 +398,17 @@ fn grace_logins_show_how_many_are_left(bench: &Bench) {
         terminal.expect(text);
         terminal.expect("WELCOME ssh-grace");
     }
-    let screen = ended(give_password(&sshd, name, PASSWORD));
+    let screen = ended(type_password(&sshd, name, PASSWORD));
     let text = "Your password has expired. Change it, then log in again. (login ";
     assert!(screen.contains(text), "{screen}");
 }
 
-/// sudo is silent, so what was guessed stays for the next ssh.
+/// sudo is silent, so the count of guesses stays for the next ssh login.
 fn wrong_codes_of_others_are_shown(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-guessed");
+    let alice = TestUser::new(bench, "ssh-guessed");
     alice.may_sudo("");
     let (_stack, sshd) = sshd(bench, steps::shared(bench));
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
@@ -427,19 +427,19 @@ fn wrong_codes_of_others_are_shown(bench: &Bench) {
         terminal.expect("uid=0(root)");
         assert!(!terminal.screen().contains("wrong code"), "sudo is silent");
     }
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     alice.type_code(bench, &mut terminal);
     terminal.expect(text);
     terminal.expect("WELCOME ssh-guessed");
-    let mut terminal = give_password(&sshd, alice.name(), PASSWORD);
+    let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     alice.type_code(bench, &mut terminal);
     terminal.expect("WELCOME ssh-guessed");
     assert!(!terminal.screen().contains("wrong code"), "shown twice");
 }
 
-/// `PasswordAuthentication yes`: the one password answers the first prompt, and nobody the second.
+/// `PasswordAuthentication yes`: the one password answers the first prompt; the second has no answer.
 fn a_client_with_one_password_fails_cleanly(bench: &Bench) {
-    let alice = Somebody::new(bench, "ssh-onepass");
+    let alice = TestUser::new(bench, "ssh-onepass");
     let text = steps::shipped(bench, STACK, steps::shared(bench));
     let _stack = Service::hold(bench, "sshd-onepass", &text);
     let sshd = Sshd::start(&Options {
@@ -453,6 +453,6 @@ fn a_client_with_one_password_fails_cleanly(bench: &Bench) {
     terminal.expect("password: ");
     terminal.type_line(PASSWORD);
     refused(terminal);
-    told(bench, alice.name(), &["sent", "denied abandoned password"]);
+    assert_logged(bench, alice.name(), &["sent", "denied abandoned password"]);
     assert_eq!(alice.sms(bench), 1);
 }

@@ -1,8 +1,8 @@
-//! ssh where something else proves the first factor: sshd a key (`sshd-key`, `sshd-auto`), or
+//! ssh where something else verifies the first factor: sshd a key (`sshd-key`, `sshd-auto`), or
 //! `pam_unix` a password (`sshd-stack`).
 
 use super::ssh_password::ended;
-use super::steps::{LOCAL, PASSWORD, Service, Somebody, told};
+use super::steps::{LOCAL, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
@@ -34,7 +34,7 @@ fn sshd(bench: &Bench, stack: &str, methods: &str) -> (Service, Sshd) {
     (held, sshd)
 }
 
-fn opens(mut terminal: Pty, bench: &Bench, who: &Somebody) -> String {
+fn opens(mut terminal: Pty, bench: &Bench, who: &TestUser) -> String {
     who.type_code(bench, &mut terminal);
     terminal.expect(&format!("WELCOME {}", who.name()));
     assert!(terminal.wait().success());
@@ -48,37 +48,37 @@ fn refused(mut terminal: Pty) -> String {
 }
 
 fn a_key_and_a_code(bench: &Bench) {
-    let alice = Somebody::new(bench, "key-code");
+    let alice = TestUser::new(bench, "key-code");
     let (_stack, sshd) = sshd(bench, "sshd-key", "publickey,keyboard-interactive");
     let screen = opens(sshd.login(alice.name(), Key::Right), bench, &alice);
     assert!(!screen.contains("Password"), "{screen}");
-    told(bench, alice.name(), &["sent", "granted"]);
+    assert_logged(bench, alice.name(), &["sent", "granted"]);
     assert_eq!(bench.slapd().binds(&alice.person.dn()), 0);
-    // Without the key sshd does not come to us.
+    // Without the key sshd does not call the module.
     refused(sshd.login(alice.name(), Key::None));
-    told(bench, alice.name(), &["sent", "granted"]);
+    assert_logged(bench, alice.name(), &["sent", "granted"]);
     assert_eq!(alice.sms(bench), 1);
 }
 
-/// A forgotten `AuthenticationMethods`: the code never stands alone.
+/// A forgotten `AuthenticationMethods`: the code alone is never enough.
 fn no_key_no_sms(bench: &Bench) {
-    let alice = Somebody::new(bench, "key-none");
+    let alice = TestUser::new(bench, "key-none");
     let (_stack, sshd) = sshd(bench, "sshd-key", "keyboard-interactive");
     let screen = refused(sshd.login(alice.name(), Key::None));
     assert!(!screen.contains("SMS"), "{screen}");
     assert!(!screen.contains("Password"), "{screen}");
-    told(bench, alice.name(), &["denied no-first-factor"]);
+    assert_logged(bench, alice.name(), &["denied no-first-factor"]);
     assert_eq!(alice.sms(bench), 0);
 }
 
 fn auto_asks_each_for_what_is_missing(bench: &Bench) {
-    let with_key = Somebody::new(bench, "auto-key");
-    let without = Somebody::new(bench, "auto-password");
+    let with_key = TestUser::new(bench, "auto-key");
+    let without = TestUser::new(bench, "auto-password");
     let methods = "publickey,keyboard-interactive keyboard-interactive";
     let (_stack, sshd) = sshd(bench, "sshd-auto", methods);
     let screen = opens(sshd.login(with_key.name(), Key::Right), bench, &with_key);
     assert!(!screen.contains("Password"), "{screen}");
-    told(bench, with_key.name(), &["sent", "granted"]);
+    assert_logged(bench, with_key.name(), &["sent", "granted"]);
 
     let give = |password| {
         let mut terminal = sshd.login(without.name(), Key::None);
@@ -89,12 +89,12 @@ fn auto_asks_each_for_what_is_missing(bench: &Bench) {
     refused(give("wrong horse"));
     opens(give(PASSWORD), bench, &without);
     let all = ["denied wrong-password", "sent", "granted"];
-    told(bench, without.name(), &all);
+    assert_logged(bench, without.name(), &all);
     assert_eq!(without.sms(bench), 1);
 }
 
 fn pam_unix_proves_the_password(bench: &Bench) {
-    let alice = Somebody::with_local_password(bench, "stack-alice");
+    let alice = TestUser::with_local_password(bench, "stack-alice");
     let unverified = Person::new("stack-bob").password(PASSWORD);
     bench.slapd().add(&unverified);
     bench.world().add(&User::new("stack-bob").password(LOCAL));
@@ -107,11 +107,11 @@ fn pam_unix_proves_the_password(bench: &Bench) {
     };
     // The directory's password is not this machine's, and the stack ends before us.
     refused(give(alice.name(), PASSWORD));
-    told(bench, alice.name(), &[]);
+    assert_logged(bench, alice.name(), &[]);
     assert_eq!(alice.sms(bench), 0);
     opens(give(alice.name(), LOCAL), bench, &alice);
-    told(bench, alice.name(), &["sent", "granted"]);
+    assert_logged(bench, alice.name(), &["sent", "granted"]);
     let screen = ended(give("stack-bob", LOCAL));
     assert!(screen.contains("No verified phone number"), "{screen}");
-    told(bench, "stack-bob", &["denied not-verified stack"]);
+    assert_logged(bench, "stack-bob", &["denied not-verified stack"]);
 }

@@ -1,5 +1,5 @@
-//! What the cases of this wing have in common: people, the shipped stacks, what is asked, and what
-//! can be seen from outside when it is over.
+//! Steps that these cases share: users, the shipped stacks, prompts and answers, and what is visible from
+//! outside at the end.
 
 use lab::bench::Bench;
 use lab::log::Line;
@@ -23,20 +23,20 @@ pub const LOCAL: &str = "local horse";
 /// Of the private machine's root.
 pub const ROOT: &str = "root horse";
 
-/// What `pam-auth-update` makes of a Debian without further modules.
+/// What `pam-auth-update` writes on a Debian without further modules.
 const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
     auth requisite pam_deny.so\nauth required pam_permit.so\n";
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Somebody with an account and a phone.
-pub struct Somebody {
+/// TestUser with an account and a phone.
+pub struct TestUser {
     pub account: Account,
     pub person: Person,
     pub number: String,
 }
 
-impl Somebody {
+impl TestUser {
     /// In the directory, with a verified phone; on the machine, with no password of its own.
     pub fn new(bench: &Bench, name: &str) -> Self {
         Self::on(bench, &User::new(name), name)
@@ -86,7 +86,7 @@ impl Somebody {
         bench.twilio().sms_to(&self.number).len()
     }
 
-    /// Lets the user run everything with sudo, with these lines of sudoers besides.
+    /// Allows the user to run everything with sudo, with additional lines of sudoers.
     pub fn may_sudo(&self, more: &str) {
         let name = self.name();
         let rule = format!("{name} ALL=(ALL) ALL\n{more}\n");
@@ -105,7 +105,7 @@ pub fn masked(number: &str) -> String {
 }
 
 /// The settings that most cases share: all defaults, `[service.su]` as the sample has it, and
-/// refusals that do not make a test wait.
+/// refusals without a delay.
 pub fn settings(bench: &Bench) -> Settings {
     let sample = fs::read_to_string(repository().join("conf/sms_otp.toml")).expect("the sample");
     let section = sample.split("\n[service.su]\n").nth(1);
@@ -137,8 +137,8 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A stack that the repository ships, `pam.d/NAME`, with nothing changed but where our module, its
-/// helper and its settings lie.
+/// A stack that the repository ships, `pam.d/NAME`, unchanged except for the paths of our module, its
+/// helper and its settings.
 pub fn shipped(bench: &Bench, name: &str, settings: &Path) -> String {
     stack(name, &bench.product().line(settings))
 }
@@ -152,8 +152,8 @@ pub fn stack(name: &str, ours: &str) -> String {
     text.replace("pam_sms_otp.so", ours)
 }
 
-/// A PAM service of the private machine. Cases that want the same stack share it; one that wants
-/// another waits until they are done.
+/// A PAM service of the private machine. Cases with the same stack share it; a case with another stack
+/// waits until they have ended.
 pub struct Service(String);
 
 type Services = BTreeMap<String, (String, usize)>;
@@ -187,7 +187,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // A case that failed has not hurt the table.
+        // A case that panicked leaves the table consistent.
         let mut services = match SERVICES.0.lock() {
             Ok(services) => services,
             Err(poisoned) => poisoned.into_inner(),
@@ -199,7 +199,7 @@ impl Drop for Service {
     }
 }
 
-/// What the samples include of a Debian: local accounts, and nothing else.
+/// The files of Debian that the samples include: local accounts only.
 fn common(bench: &Bench) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
@@ -214,7 +214,7 @@ fn common(bench: &Bench) {
 }
 
 /// Our lines about this user, each cut down to its event, reason and first factor.
-fn story(bench: &Bench, user: &str) -> (Vec<String>, Vec<Line>) {
+fn logged(bench: &Bench, user: &str) -> (Vec<String>, Vec<Line>) {
     let mut lines = bench.world().log().lines_for(user);
     lines.retain(|line| line.message.starts_with("pam_sms_otp("));
     let brief = |line: &Line| {
@@ -230,15 +230,15 @@ fn story(bench: &Bench, user: &str) -> (Vec<String>, Vec<Line>) {
     (lines.iter().map(brief).collect(), lines)
 }
 
-/// Waits until exactly this was logged about this user, and returns the lines. Nothing secret may
-/// be among them.
-pub fn told(bench: &Bench, user: &str, expected: &[&str]) -> Vec<Line> {
+/// Waits until exactly this was logged about this user, and returns the lines. They must contain no
+/// secret.
+pub fn assert_logged(bench: &Bench, user: &str, expected: &[&str]) -> Vec<Line> {
     let until = Instant::now() + SOON;
     loop {
-        let (brief, lines) = story(bench, user);
+        let (brief, lines) = logged(bench, user);
         if brief.len() >= expected.len() || Instant::now() > until {
             assert_eq!(brief, expected, "{lines:#?}");
-            keep_quiet(bench, &lines);
+            assert_no_secret(bench, &lines);
             return lines;
         }
         thread::sleep(Duration::from_millis(5));
@@ -246,7 +246,7 @@ pub fn told(bench: &Bench, user: &str, expected: &[&str]) -> Vec<Line> {
 }
 
 /// Never in any log: a code, a password, a whole phone number.
-fn keep_quiet(bench: &Bench, lines: &[Line]) {
+fn assert_no_secret(bench: &Bench, lines: &[Line]) {
     let sms = bench.twilio().all_sms();
     let secrets = [PASSWORD, LOCAL, ROOT].into_iter();
     let secrets = secrets.chain(sms.iter().map(|sms| sms.to.as_str()));
@@ -271,7 +271,7 @@ pub fn variant(text: &str) -> String {
     text.lines().map(turn).collect()
 }
 
-/// Asserts that no process runs this program, or that soon none does.
+/// Asserts that no process runs this program, or will soon.
 pub fn soon_gone(program: &Path) {
     let until = Instant::now() + SOON;
     loop {

@@ -1,7 +1,7 @@
 //! su: `pam.d/su` and `pam.d/su-l`, with the sample's `[service.su]`. The target's password, and a
 //! code to the caller's phone.
 
-use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, Somebody, told};
+use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::process::program;
@@ -25,19 +25,19 @@ pub const CASES: &[Case] = &[
     ("logins::su::a_caller_of_the_system", a_caller_of_the_system),
     (
         "logins::su::the_final_message_is_shown",
-        last_words_are_seen,
+        the_final_message_is_shown,
     ),
     ("logins::su::in_a_login_shell", in_a_login_shell),
     ("logins::su::root_is_not_asked", root_is_not_asked),
     ("logins::su::ctrl_c_ends_it", ctrl_c_ends_it),
 ];
 
-/// The target's password, no phone of his own.
+/// The target has a password and no phone.
 fn target(bench: &Bench, name: &str) {
     bench.world().add(&User::new(name).password(LOCAL));
 }
 
-fn give_password(terminal: &mut Pty, password: &str) {
+fn type_password(terminal: &mut Pty, password: &str) {
     terminal.expect("Password: ");
     terminal.type_line(password);
 }
@@ -52,11 +52,11 @@ fn refused(mut terminal: Pty, words: &str) -> String {
 const WHO: &str = "echo I AM $(id -un)";
 
 fn to_root(bench: &Bench) {
-    let alice = Somebody::new(bench, "su-root");
+    let alice = TestUser::new(bench, "su-root");
     bench.world().password("root", ROOT);
     let _stack = Service::shipped(bench, "su");
     let mut terminal = alice.runs("su", &["-c", WHO]);
-    give_password(&mut terminal, ROOT);
+    type_password(&mut terminal, ROOT);
     alice.type_code(bench, &mut terminal);
     terminal.expect("I AM root");
     assert!(terminal.wait().success());
@@ -70,47 +70,47 @@ fn to_root(bench: &Bench) {
 }
 
 fn to_another_user(bench: &Bench) {
-    let alice = Somebody::new(bench, "su-alice");
+    let alice = TestUser::new(bench, "su-alice");
     target(bench, "su-bob");
     let _stack = Service::shipped(bench, "su");
     let mut terminal = alice.runs("su", &["su-bob", "-c", WHO]);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     alice.type_code(bench, &mut terminal);
     terminal.expect("I AM su-bob");
     assert!(terminal.wait().success());
-    told(bench, "su-bob", &["sent", "granted"]);
+    assert_logged(bench, "su-bob", &["sent", "granted"]);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn the_caller_s_password_does_not_open(bench: &Bench) {
-    let alice = Somebody::with_local_password(bench, "su-own");
-    // The target is in the directory too: neither his phone nor his password there counts.
-    let bob = Somebody::new(bench, "su-other");
+    let alice = TestUser::with_local_password(bench, "su-own");
+    // The target is in the directory too: neither their phone nor their password there is used.
+    let bob = TestUser::new(bench, "su-other");
     let _stack = Service::shipped(bench, "su");
     for password in [LOCAL, PASSWORD] {
         let mut terminal = alice.runs("su", &["su-other", "-c", WHO]);
-        give_password(&mut terminal, password);
+        type_password(&mut terminal, password);
         refused(terminal, "Authentication failure");
     }
-    told(bench, "su-other", &[]);
+    assert_logged(bench, "su-other", &[]);
     assert_eq!((alice.sms(bench), bob.sms(bench)), (0, 0));
     bench.world().password("su-other", ROOT);
     let mut terminal = alice.runs("su", &["su-other", "-c", WHO]);
-    give_password(&mut terminal, ROOT);
+    type_password(&mut terminal, ROOT);
     alice.type_code(bench, &mut terminal);
     terminal.expect("I AM su-other");
     assert_eq!((alice.sms(bench), bob.sms(bench)), (1, 0));
 }
 
 fn a_caller_who_is_not_in_the_directory(bench: &Bench) {
-    let caller = bench.world().add(&User::new("su-stranger"));
-    let bob = Somebody::with_local_password(bench, "su-known");
+    let caller = bench.world().add(&User::new("su-no-entry"));
+    let bob = TestUser::with_local_password(bench, "su-known");
     let _stack = Service::shipped(bench, "su");
     let mut su = Command::new(program("su"));
     let mut terminal = Pty::spawn_as(su.args(["su-known", "-c", WHO]), &caller);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     refused(terminal, "Authentication failure");
-    told(bench, "su-known", &["denied no-such-user stack"]);
+    assert_logged(bench, "su-known", &["denied no-such-user stack"]);
     assert_eq!(bob.sms(bench), 0);
 }
 
@@ -123,18 +123,18 @@ fn a_caller_of_the_system(bench: &Bench) {
     let _stack = Service::shipped(bench, "su");
     let mut su = Command::new(program("su"));
     let mut terminal = Pty::spawn_as(su.args(["su-served", "-c", WHO]), &caller);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     refused(terminal, "Authentication failure");
-    told(bench, "su-served", &["denied system-user"]);
+    assert_logged(bench, "su-served", &["denied system-user"]);
     assert_eq!(bench.twilio().sms_to(&phone).len(), 0);
 }
 
-fn last_words_are_seen(bench: &Bench) {
-    let alice = Somebody::new(bench, "su-words");
+fn the_final_message_is_shown(bench: &Bench) {
+    let alice = TestUser::new(bench, "su-words");
     target(bench, "su-goal");
     let _stack = Service::shipped(bench, "su");
     let mut terminal = alice.runs("su", &["su-goal", "-c", WHO]);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     terminal.expect(&alice.sent());
     let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
@@ -144,13 +144,13 @@ fn last_words_are_seen(bench: &Bench) {
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
     refused(terminal, "su: ");
-    told(bench, "su-goal", &["sent", "denied wrong-code stack"]);
+    assert_logged(bench, "su-goal", &["sent", "denied wrong-code stack"]);
 
     bench
         .slapd()
         .replace(&alice.person, "phoneNumberVerified", &["FALSE"]);
     let mut terminal = alice.runs("su", &["su-goal", "-c", WHO]);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     let screen = refused(terminal, "su: ");
     let words = "No verified phone number on file. Ask your administrator. (login ";
     assert!(screen.contains(words), "{screen}");
@@ -159,15 +159,15 @@ fn last_words_are_seen(bench: &Bench) {
 
 /// `su -` is the service su-l, which `[service.su]` covers.
 fn in_a_login_shell(bench: &Bench) {
-    let alice = Somebody::new(bench, "su-shell");
+    let alice = TestUser::new(bench, "su-shell");
     target(bench, "su-home");
     let _stack = Service::shipped(bench, "su");
     let _login = Service::shipped(bench, "su-l");
     let mut terminal = alice.runs("su", &["-", "su-home", "-c", WHO]);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     alice.type_code(bench, &mut terminal);
     terminal.expect("I AM su-home");
-    let lines = told(bench, "su-home", &["sent", "granted"]);
+    let lines = assert_logged(bench, "su-home", &["sent", "granted"]);
     let head = "pam_sms_otp(su-l:auth): granted";
     assert!(lines[1].message.starts_with(head), "{lines:#?}");
 }
@@ -180,19 +180,19 @@ fn root_is_not_asked(bench: &Bench) {
     terminal.expect("I AM su-below");
     assert!(terminal.wait().success());
     assert!(!terminal.screen().contains("Password"));
-    told(bench, "su-below", &[]);
+    assert_logged(bench, "su-below", &[]);
 }
 
 fn ctrl_c_ends_it(bench: &Bench) {
-    let alice = Somebody::new(bench, "su-ctrl-c");
+    let alice = TestUser::new(bench, "su-ctrl-c");
     target(bench, "su-quiet");
     let stack = steps::shipped(bench, "su", steps::shared(bench));
     let _stack = Service::hold(bench, "su", &stack);
     let mut terminal = alice.runs("su", &["su-quiet", "-c", WHO]);
-    give_password(&mut terminal, LOCAL);
+    type_password(&mut terminal, LOCAL);
     terminal.expect(&alice.sent());
     terminal.interrupt();
     assert!(!terminal.wait().success());
     assert!(!terminal.screen().contains("I AM"), "{}", terminal.screen());
-    told(bench, "su-quiet", &["sent", "denied abandoned stack"]);
+    assert_logged(bench, "su-quiet", &["sent", "denied abandoned stack"]);
 }

@@ -1,6 +1,6 @@
 //! sudo: `pam.d/sudo`. It asks three times on one PAM handle, and shows no text but the prompts.
 
-use super::steps::{self, PASSWORD, Service, Somebody, told};
+use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pty::Pty;
@@ -58,21 +58,21 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-fn prompt(who: &Somebody) -> String {
+fn prompt(who: &TestUser) -> String {
     format!("[sudo] password for {}: ", who.name())
 }
 
-fn give_password(who: &Somebody, terminal: &mut Pty, password: &str) {
+fn type_password(who: &TestUser, terminal: &mut Pty, password: &str) {
     terminal.expect(&prompt(who));
     terminal.type_line(password);
 }
 
 fn opens(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-opens");
+    let alice = TestUser::new(bench, "sudo-opens");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     let code = alice.code(bench);
     terminal.type_line(&wrong_code(&code));
@@ -84,7 +84,7 @@ fn opens(bench: &Bench) {
     terminal.type_line(&code);
     terminal.expect("uid=0(root)");
     assert!(terminal.wait().success());
-    let lines = told(bench, alice.name(), &["sent", "sent", "granted"]);
+    let lines = assert_logged(bench, alice.name(), &["sent", "sent", "granted"]);
     for line in &lines {
         assert!(
             line.message.starts_with("pam_sms_otp(sudo:auth): "),
@@ -93,13 +93,13 @@ fn opens(bench: &Bench) {
         );
         assert_eq!((line.tag.as_str(), line.facility), ("sudo", 10));
     }
-    // There is no forking in sudo before it has let somebody in.
+    // sudo does not fork before the user is authenticated.
     assert_eq!(lines[0].pid, Some(terminal.pid()));
 }
 
 /// `sudo -i` is the service sudo-i, which `[service.sudo]` covers.
 fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-shell");
+    let alice = TestUser::new(bench, "sudo-shell");
     alice.may_sudo("");
     let settings = steps::settings(bench).set("service.sudo.code.digits", "7");
     let settings = steps::written(bench, "sudo-i", &settings);
@@ -107,7 +107,7 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
     let _sudo = Service::hold(bench, "sudo", &stack);
     let _stack = Service::shipped(bench, "sudo-i");
     let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     terminal.type_line("123456");
     terminal.expect("That is not a 7-digit code. Verification code: ");
@@ -116,7 +116,7 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
     terminal.type_line(&code);
     terminal.expect("\n0\r\n");
     assert!(terminal.wait().success());
-    let lines = told(bench, alice.name(), &["sent", "granted"]);
+    let lines = assert_logged(bench, alice.name(), &["sent", "granted"]);
     assert!(
         lines[1]
             .message
@@ -124,41 +124,41 @@ fn the_login_shell_has_sudo_s_settings(bench: &Bench) {
     );
 }
 
-/// The sample `sudo-i` includes `sudo`, so it goes with `sudo-stack` as well.
+/// The sample `sudo-i` includes `sudo`, so it fits `sudo-stack` as well.
 fn the_login_shell_after_pam_unix(bench: &Bench) {
-    let alice = Somebody::with_local_password(bench, "sudo-shell-stack");
+    let alice = TestUser::with_local_password(bench, "sudo-shell-stack");
     alice.may_sudo("");
     let stack = steps::shipped(bench, "sudo-stack", steps::shared(bench));
     let _sudo = Service::hold(bench, "sudo", &stack);
     let _stack = Service::shipped(bench, "sudo-i");
     let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
-    give_password(&alice, &mut terminal, steps::LOCAL);
+    type_password(&alice, &mut terminal, steps::LOCAL);
     alice.type_code(bench, &mut terminal);
     terminal.expect("\n0\r\n");
     assert!(terminal.wait().success());
-    told(bench, alice.name(), &["sent", "granted"]);
+    assert_logged(bench, alice.name(), &["sent", "granted"]);
 }
 
 /// What the documents warn of: with `/etc/pam.d/sudo` alone, Debian's own `sudo-i` stays.
 fn without_its_sample_the_login_shell_needs_no_code(bench: &Bench) {
-    let alice = Somebody::with_local_password(bench, "sudo-shell-open");
+    let alice = TestUser::with_local_password(bench, "sudo-shell-open");
     alice.may_sudo("");
     let _sudo = Service::shipped(bench, "sudo");
     let debian = "session required pam_limits.so\n@include common-auth\n\
                   @include common-account\n@include common-session\n";
     let _stack = Service::hold(bench, "sudo-i", debian);
     let mut terminal = alice.runs("sudo", &["-i", "id", "-u"]);
-    give_password(&alice, &mut terminal, steps::LOCAL);
+    type_password(&alice, &mut terminal, steps::LOCAL);
     terminal.expect("\n0\r\n");
     assert!(terminal.wait().success());
-    told(bench, alice.name(), &[]);
+    assert_logged(bench, alice.name(), &[]);
     assert_eq!(alice.sms(bench), 0);
 }
 
 /// `-p`, as Ansible and installers pass it.
 fn its_own_prompt_replaces_ours_unless_sudoers_forbids_it(bench: &Bench) {
     let _stack = Service::shipped(bench, "sudo");
-    let alice = Somebody::new(bench, "sudo-prompt");
+    let alice = TestUser::new(bench, "sudo-prompt");
     alice.may_sudo("");
     let mut terminal = alice.runs("sudo", &["-p", "[become] secret:", "id"]);
     for answer in [PASSWORD.to_owned(), String::new()] {
@@ -169,12 +169,12 @@ fn its_own_prompt_replaces_ours_unless_sudoers_forbids_it(bench: &Bench) {
     terminal.expect("uid=0(root)");
     assert!(!terminal.screen().contains("Code sent"));
 
-    // As the sample says it.
+    // As in the sample.
     let sample = std::fs::read_to_string(steps::repository().join("pam.d/sudo")).expect("a sample");
     let sample = sample.replace("\n#", "");
     let line = "Defaults !passprompt_override";
     assert!(sample.contains(line), "the sample does not say {line}");
-    let bob = Somebody::new(bench, "sudo-prompt-kept");
+    let bob = TestUser::new(bench, "sudo-prompt-kept");
     bob.may_sudo(&line.replace("Defaults", "Defaults:sudo-prompt-kept"));
     let mut terminal = bob.runs("sudo", &["-p", "[become] secret:", "id"]);
     terminal.expect("[become] secret:");
@@ -185,34 +185,34 @@ fn its_own_prompt_replaces_ours_unless_sudoers_forbids_it(bench: &Bench) {
 }
 
 fn a_wrong_password_is_asked_for_again(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-badpass");
+    let alice = TestUser::new(bench, "sudo-badpass");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sudo", &["id"]);
     for _ in 0..3 {
-        give_password(&alice, &mut terminal, "wrong horse");
+        type_password(&alice, &mut terminal, "wrong horse");
     }
     terminal.expect("3 incorrect password attempts");
     assert!(!terminal.wait().success());
-    told(bench, alice.name(), &["denied wrong-password"; 3]);
+    assert_logged(bench, alice.name(), &["denied wrong-password"; 3]);
     assert_eq!(bench.slapd().binds(&alice.person.dn()), 3);
     assert_eq!(alice.sms(bench), 0);
 
     // Right at the second asking.
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, "wrong horse");
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, "wrong horse");
+    type_password(&alice, &mut terminal, PASSWORD);
     alice.type_code(bench, &mut terminal);
     terminal.expect("uid=0(root)");
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn wrong_codes_are_remembered(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-wrong");
+    let alice = TestUser::new(bench, "sudo-wrong");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     let wrong = wrong_code(&alice.code(bench));
     for left in ["2 tries left", "1 try left"] {
@@ -220,7 +220,7 @@ fn wrong_codes_are_remembered(bench: &Bench) {
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));
     }
     terminal.type_line(&wrong);
-    // sudo asks twice more, and is answered without a prompt.
+    // sudo asks twice more, and gets the result without a prompt.
     assert!(!terminal.wait().success());
     let screen = terminal.screen();
     assert_eq!(screen.matches(&prompt(&alice)).count(), 1, "{screen}");
@@ -231,33 +231,33 @@ fn wrong_codes_are_remembered(bench: &Bench) {
     );
     assert!(!screen.contains("uid=0"), "{screen}");
     let all = ["sent", "denied wrong-code password"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn answers_that_are_no_code_are_remembered(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-counts");
+    let alice = TestUser::new(bench, "sudo-counts");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, "wrong horse");
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, "wrong horse");
+    type_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     for _ in 0..2 {
         terminal.type_line("abc");
         terminal.expect("That is not a 6-digit code. Verification code: ");
     }
     terminal.type_line("abc");
-    // The third ask is answered without a prompt.
+    // The third call gets the result without a prompt.
     assert!(!terminal.wait().success());
     let screen = terminal.screen();
     assert_eq!(screen.matches(&prompt(&alice)).count(), 2, "{screen}");
     let all = ["denied wrong-password", "sent", "denied no-code password"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
     assert_eq!(alice.sms(bench), 1);
 }
 
-/// `sudo -S`: the prompts go to standard error, and what stands in the pipe answers them.
+/// `sudo -S`: the prompts go to standard error, and lines from the pipe answer them.
 fn a_pipe_gets_one_sms(bench: &Bench) {
     let _stack = Service::shipped(bench, "sudo");
     let lines = |first: &str, then: &str| {
@@ -277,7 +277,7 @@ fn a_pipe_gets_one_sms(bench: &Bench) {
             Some("the login name"),
         ),
     ] {
-        let alice = Somebody::new(bench, name);
+        let alice = TestUser::new(bench, name);
         alice.may_sudo("");
         let file = alice.account.home.join("answers");
         lab::scratch::write(&file, 0o644, input);
@@ -293,10 +293,10 @@ fn a_pipe_gets_one_sms(bench: &Bench) {
     }
 }
 
-/// `sudo -A`: a program that knows one answer, as Cockpit's does.
+/// `sudo -A`: a program with one answer, as Cockpit's.
 fn an_askpass_program_gets_one_sms(bench: &Bench) {
     let _stack = Service::shipped(bench, "sudo");
-    let alice = Somebody::new(bench, "sudo-askpass");
+    let alice = TestUser::new(bench, "sudo-askpass");
     alice.may_sudo("");
     let program = alice.account.home.join("askpass");
     lab::scratch::write(&program, 0o755, format!("#!/bin/sh\necho '{PASSWORD}'\n"));
@@ -306,8 +306,8 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
     ends_as_no_code(bench, &alice, Some("the password"));
 }
 
-fn ends_as_no_code(bench: &Bench, who: &Somebody, repeats: Option<&str>) {
-    let lines = told(bench, who.name(), &["sent", "denied no-code password"]);
+fn ends_as_no_code(bench: &Bench, who: &TestUser, repeats: Option<&str>) {
+    let lines = assert_logged(bench, who.name(), &["sent", "denied no-code password"]);
     let detail = repeats.map_or("three answers that are no code".to_owned(), |what| {
         format!("the client answers every prompt with {what}")
     });
@@ -315,9 +315,9 @@ fn ends_as_no_code(bench: &Bench, who: &Somebody, repeats: Option<&str>) {
     assert_eq!(who.sms(bench), 1);
 }
 
-/// The caller could have caused it, so not even a stack that forgives outages lets them in.
+/// The caller could have caused it, so a stack that forgives outages refuses them, too.
 fn an_outage_is_not_forgiven(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-outage");
+    let alice = TestUser::new(bench, "sudo-outage");
     alice.may_sudo("");
     let stack = |settings: &std::path::Path| {
         let ours = bench.product().line(settings);
@@ -329,74 +329,74 @@ fn an_outage_is_not_forgiven(bench: &Bench) {
     {
         let _stack = Service::hold(bench, "sudo", &stack(steps::shared(bench)));
         let mut terminal = alice.runs("sudo", &["id"]);
-        give_password(&alice, &mut terminal, PASSWORD);
+        type_password(&alice, &mut terminal, PASSWORD);
         alice.type_code(bench, &mut terminal);
         terminal.expect("uid=0(root)");
     }
-    // Port 9 (discard) has had no server for a long time.
+    // Port 9 (discard) has no server.
     let settings = steps::settings(bench).set("ldap.uris", "[\"ldaps://127.0.0.1:9\"]");
     let settings = steps::written(bench, "sudo-outage", &settings);
     let _stack = Service::hold(bench, "sudo", &stack(&settings));
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     assert!(!terminal.wait().success());
     let screen = terminal.screen();
     assert!(!screen.contains("uid=0"), "{screen}");
     let all = ["sent", "granted", "failed directory outage"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
 }
 
 fn ctrl_c_ends_it(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-ctrl-c");
+    let alice = TestUser::new(bench, "sudo-ctrl-c");
     alice.may_sudo("");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sudo", &["id"]);
     terminal.expect(&prompt(&alice));
     terminal.interrupt();
     assert!(!terminal.wait().success());
-    told(bench, alice.name(), &["denied cancelled"]);
+    assert_logged(bench, alice.name(), &["denied cancelled"]);
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&alice.sent());
     terminal.interrupt();
     assert!(!terminal.wait().success());
     assert!(!terminal.screen().contains("uid=0"));
     let all = ["denied cancelled", "sent", "denied abandoned password"];
-    told(bench, alice.name(), &all);
+    assert_logged(bench, alice.name(), &all);
     assert_eq!(alice.sms(bench), 1);
 }
 
 fn does_not_ask_again_within_the_timeout(bench: &Bench) {
-    let alice = Somebody::new(bench, "sudo-again");
+    let alice = TestUser::new(bench, "sudo-again");
     alice.may_sudo("Defaults:sudo-again timestamp_timeout=5");
     let _stack = Service::shipped(bench, "sudo");
     let mut terminal = alice.runs("sh", &["-c", "sudo id -u; sudo id -un"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     alice.type_code(bench, &mut terminal);
     terminal.expect("\n0\r\n");
     terminal.expect("root");
     assert!(terminal.wait().success());
-    told(bench, alice.name(), &["sent", "granted"]);
+    assert_logged(bench, alice.name(), &["sent", "granted"]);
 }
 
 fn after_pam_unix(bench: &Bench) {
-    let alice = Somebody::with_local_password(bench, "sudo-stack");
+    let alice = TestUser::with_local_password(bench, "sudo-stack");
     alice.may_sudo("");
     let stack = steps::shipped(bench, "sudo-stack", steps::shared(bench));
     let _stack = Service::hold(bench, "sudo", &stack);
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, PASSWORD);
     terminal.expect(&prompt(&alice));
     assert_eq!(alice.sms(bench), 0, "the directory's is not this machine's");
     terminal.type_line(steps::LOCAL);
     alice.type_code(bench, &mut terminal);
     terminal.expect("uid=0(root)");
     assert!(terminal.wait().success());
-    told(bench, alice.name(), &["sent", "granted"]);
+    assert_logged(bench, alice.name(), &["sent", "granted"]);
 }
 
 fn the_variant_admits_local_accounts(bench: &Bench) {
-    let alice = Somebody::with_local_password(bench, "sudo-both");
+    let alice = TestUser::with_local_password(bench, "sudo-both");
     alice.may_sudo("");
     let local = User::new("sudo-local").password(steps::LOCAL);
     let local = bench.world().add(&local);
@@ -409,10 +409,10 @@ fn the_variant_admits_local_accounts(bench: &Bench) {
     terminal.expect("[sudo] password for sudo-local: ");
     terminal.type_line(steps::LOCAL);
     terminal.expect("uid=0(root)");
-    told(bench, "sudo-local", &["denied no-such-user"]);
+    assert_logged(bench, "sudo-local", &["denied no-such-user"]);
     let mut terminal = alice.runs("sudo", &["id"]);
-    give_password(&alice, &mut terminal, steps::LOCAL);
-    give_password(&alice, &mut terminal, PASSWORD);
+    type_password(&alice, &mut terminal, steps::LOCAL);
+    type_password(&alice, &mut terminal, PASSWORD);
     alice.type_code(bench, &mut terminal);
     terminal.expect("uid=0(root)");
 }

@@ -2,7 +2,7 @@
 //! not ask PAM about keys, so each stack requires this line.
 
 use super::documents;
-use crate::logins::steps::{LOCAL, PASSWORD, Service, Somebody};
+use crate::logins::steps::{LOCAL, PASSWORD, Service, TestUser};
 use lab::bench::Bench;
 use lab::pty::{Pty, TIMEOUT};
 use lab::sshd::{Key, Options, Sshd};
@@ -76,7 +76,7 @@ fn try_row(bench: &Bench, index: usize, row: &Row) {
         ..Options::default()
     });
     for (nth, visit) in row.visits.iter().enumerate() {
-        let who = Somebody::with_local_password(bench, &format!("methods-{index}-{nth}"));
+        let who = TestUser::with_local_password(bench, &format!("methods-{index}-{nth}"));
         let seen = try_visit(bench, &sshd, row, visit, &who);
         let Row { stack, named, .. } = row;
         let what = format!("{stack} with {methods:?}, visit {nth}");
@@ -96,7 +96,7 @@ fn named(stack: &str) -> String {
 }
 
 /// Makes one visit: answers each prompt, and returns the result.
-fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &Somebody) -> String {
+fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &TestUser) -> String {
     let right = if row.stack == "sshd-stack" {
         LOCAL
     } else {
