@@ -1,6 +1,6 @@
 //! Opening connections on background threads while the user types the password.
 //!
-//! At the prompt nothing is verified yet, so anyone who knows a user name can make this machine hold
+//! At the prompt nothing is verified yet, so anyone with a user name can make this machine hold
 //! connections. A login therefore needs a [`Permit`] to open them early, and a machine has few permits.
 //! Without one the login connects after the user has answered, which is only slower.
 #![forbid(unsafe_code)]

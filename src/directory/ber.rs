@@ -1,4 +1,4 @@
-//! BER as LDAP uses it (RFC 4511 §5.1: definite lengths, short tags), read without recursion,
+//! A parser for BER as LDAP uses it (RFC 4511 §5.1: definite lengths, short tags), without recursion,
 //! copies or panics.
 #![forbid(unsafe_code)]
 
@@ -9,10 +9,10 @@ pub const ENUMERATED: u8 = 0x0a;
 pub const SEQUENCE: u8 = 0x30;
 pub const SET: u8 = 0x31;
 
-/// Most octets in which a length is written: some servers always use this many.
-const LENGTH_OCTETS: usize = 4;
+/// Maximum number of octets of a length. Some servers always use this many.
+const MAX_LENGTH_OCTETS: usize = 4;
 
-/// These bytes are not BER as LDAP uses it.
+/// The bytes are not BER as LDAP uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -23,8 +23,8 @@ pub struct Element<'a> {
     pub body: &'a [u8],
 }
 
-/// How long the element is that begins here, its tag and length included. `None`: too little of
-/// it is there to tell.
+/// Returns the length of the element that begins here, its tag and length included, or `None` if its
+/// header is incomplete.
 pub fn length(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
     Ok(header(bytes)?.and_then(|header| header.length.checked_add(header.body)))
 }
@@ -40,7 +40,7 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
         return Ok(None);
     };
     if tag & 0x1f == 0x1f {
-        return Err(Malformed); // a long tag: LDAP has none
+        return Err(Malformed); // a long tag, which LDAP does not use
     }
     let Some((&first, rest)) = rest.split_first() else {
         return Ok(None);
@@ -53,8 +53,8 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
         }));
     }
     let octets = usize::from(first & 0x7f);
-    if octets == 0 || octets > LENGTH_OCTETS {
-        return Err(Malformed); // indefinite, or absurd
+    if octets == 0 || octets > MAX_LENGTH_OCTETS {
+        return Err(Malformed); // indefinite, or too large
     }
     let Some(written) = rest.get(..octets) else {
         return Ok(None);
@@ -69,27 +69,27 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     }))
 }
 
-/// Elements one after the other.
+/// A sequence of elements.
 #[derive(Debug, Clone, Copy)]
 pub struct Elements<'a>(&'a [u8]);
 
 impl<'a> Elements<'a> {
-    /// Those in these bytes.
+    /// Creates a reader of the elements in these bytes.
     pub const fn of(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Whether all have been read.
+    /// Whether all elements have been read.
     pub const fn is_done(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the next one has this tag.
+    /// Whether the next element has this tag.
     pub fn is_next(&self, tag: u8) -> bool {
         self.0.first() == Some(&tag)
     }
 
-    /// The next one.
+    /// Reads the next element.
     pub fn any(&mut self) -> Result<Element<'a>, Malformed> {
         let header = header(self.0)?.ok_or(Malformed)?;
         let (_, rest) = self.0.split_at_checked(header.length).ok_or(Malformed)?;
@@ -101,7 +101,7 @@ impl<'a> Elements<'a> {
         })
     }
 
-    /// The contents of the next one, which must have this tag.
+    /// Reads the contents of the next element, which must have this tag.
     pub fn take(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         let element = self.any()?;
         if element.tag == tag {
@@ -111,12 +111,12 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// The next one, an octet string that must be UTF-8.
+    /// Reads the next element, which must have this tag and be UTF-8.
     pub fn text(&mut self, tag: u8) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.take(tag)?).map_err(|_| Malformed)
     }
 
-    /// The next one, a number from 0 to `maxInt` (RFC 4511 §4.1.1).
+    /// Reads the next element, a number from 0 to `maxInt` (RFC 4511 §4.1.1).
     pub fn number(&mut self, tag: u8) -> Result<u32, Malformed> {
         let octets = self.take(tag)?;
         let sum = match octets {
@@ -131,7 +131,7 @@ impl<'a> Elements<'a> {
             .ok_or(Malformed)
     }
 
-    /// Fails unless all have been read.
+    /// Fails if there are more elements.
     pub const fn done(&self) -> Result<(), Malformed> {
         if self.is_done() {
             Ok(())
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn no_bytes_cause_a_panic() {
-        // Every prefix and every single-byte change of something that is valid.
+        // Every prefix of valid bytes with one byte changed to each value.
         let valid = [
             0x30, 0x82, 0, 9, 0x02, 1, 5, 0x04, 4, b'a', b'b', b'c', b'd',
         ];

@@ -1,11 +1,11 @@
-//! One normal form for the names of entries (RFC 4514), so that however a server writes a name,
-//! one entry is one person, and two are never the same one.
+//! A normal form for DNs (RFC 4514), so that an entry is one user, however a server writes its DN, and two
+//! entries are never the same user.
 //!
-//! Values are compared as `caseIgnoreMatch` does it (RFC 4517 §4.2.11, RFC 4518): without regard to
-//! case, to spaces at the ends, and to how many stand between. Case is that of the standard
-//! library, letter by letter; compatibility forms (NFKC) are not unfolded, so that a server that
-//! writes one name now composed and now decomposed would have two. Naming attributes that tell
-//! cases apart are not known to us: people named by one, alike but for case, would share a count.
+//! Values are compared as by `caseIgnoreMatch` (RFC 4517 §4.2.11, RFC 4518): without case, without spaces at
+//! the ends, and with one space for several. Case is that of the standard library, letter by letter.
+//! Compatibility forms (NFKC) are not mapped: a server that writes a name sometimes composed and sometimes
+//! decomposed has two. Case-sensitive naming attributes are not supported: users whose DNs differ only in
+//! the case of such an attribute would share a count.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -15,10 +15,10 @@ use std::fmt::Write;
 
 use super::ber::{Elements, OCTETS};
 
-/// Begins what is no DN: no normal form does, as each begins with a letter or a digit.
-const AS_IT_STANDS: char = '?';
+/// Marks a text that is not a DN. No normal form begins with it: they begin with a letter or a digit.
+const NOT_A_DN: char = '?';
 
-/// The names and the number of one attribute, the first of them for all (RFC 4514 §3).
+/// Names and OID of each attribute of RFC 4514 §3. The first is used in the normal form.
 const TYPES: [[&str; 3]; 9] = [
     ["cn", "2.5.4.3", "commonname"],
     ["l", "2.5.4.7", "localityname"],
@@ -31,31 +31,31 @@ const TYPES: [[&str; 3]; 9] = [
     ["uid", "0.9.2342.19200300.100.1.1", "userid"],
 ];
 
-/// The tags of BER's strings whose octets are UTF-8, or ASCII and so UTF-8 as well: OCTET STRING
-/// (as LDAP has it), UTF8String, NumericString, PrintableString, IA5String, VisibleString.
+/// Tags of the BER strings whose octets are UTF-8 or ASCII: OCTET STRING (as used in LDAP), UTF8String,
+/// NumericString, PrintableString, IA5String, VisibleString.
 const STRINGS: [u8; 6] = [OCTETS, 0x0c, 0x12, 0x13, 0x16, 0x1a];
 
-/// The normal form. It is a DN itself, and its own normal form. What cannot be read as a DN stays
-/// as it is, in lower case, with a mark before it.
+/// Returns the normal form, which is a DN and its own normal form. A text that is not a DN is returned in
+/// lower case with a mark before it.
 #[must_use]
 pub fn normalize(dn: &str) -> String {
-    read(dn).unwrap_or_else(|| format!("{AS_IT_STANDS}{}", lower(dn)))
+    parse(dn).unwrap_or_else(|| format!("{NOT_A_DN}{}", lower(dn)))
 }
 
-fn read(dn: &str) -> Option<String> {
-    let names: Option<Vec<String>> = split(dn, ',').map(relative).collect();
-    Some(names?.join(","))
+fn parse(dn: &str) -> Option<String> {
+    let rdns: Option<Vec<String>> = split(dn, ',').map(rdn).collect();
+    Some(rdns?.join(","))
 }
 
-/// A relative name, whose parts have no order (RFC 4512 §2.3.2).
-fn relative(text: &str) -> Option<String> {
-    let parts: Option<Vec<String>> = split(text, '+').map(part).collect();
+/// Normalizes an RDN, whose attributes have no order (RFC 4512 §2.3.2).
+fn rdn(text: &str) -> Option<String> {
+    let parts: Option<Vec<String>> = split(text, '+').map(assertion).collect();
     let mut parts = parts?;
     parts.sort_unstable();
     Some(parts.join("+"))
 }
 
-/// Between separators that no backslash stands before.
+/// Splits at separators that have no backslash before them.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut escaped = false;
     text.split(move |c| {
@@ -65,24 +65,24 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// An attribute and its value. Spaces around them are nobody's (RFC 4514 allows to read older
-/// forms: RFC 2253 §4, RFC 1779).
-fn part(text: &str) -> Option<String> {
+/// Normalizes an attribute with its value. Spaces around them are ignored (older forms, RFC 2253 §4 and
+/// RFC 1779, allow them, and RFC 4514 allows to accept these forms).
+fn assertion(text: &str) -> Option<String> {
     let (kind, value) = text.split_once('=')?;
     let kind = attribute(kind.trim_matches(' '))?;
     let value = value.trim_start_matches(' ');
     let value = match value.strip_prefix('#') {
-        Some(hex) => encoded(&octets(hex.trim_end_matches(' '))?),
-        None => written(&plain(value)?),
+        Some(hex) => from_ber(&octets(hex.trim_end_matches(' '))?),
+        None => escape(&unescape(value)?),
     };
     Some(format!("{kind}={value}"))
 }
 
-/// An attribute's name, or its number (RFC 4512 §1.4: `descr`, `numericoid`).
+/// Normalizes an attribute's name or OID (RFC 4512 §1.4: `descr`, `numericoid`).
 fn attribute(name: &str) -> Option<String> {
     let name = name.to_ascii_lowercase();
     let first = name.bytes().next()?;
-    let sound = if first.is_ascii_digit() {
+    let is_valid = if first.is_ascii_digit() {
         name.contains('.') && name.split('.').all(is_number)
     } else {
         let rest = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
@@ -91,18 +91,18 @@ fn attribute(name: &str) -> Option<String> {
     let known = TYPES.iter().find(|names| names.contains(&name.as_str()));
     match known {
         Some([short, ..]) => Some((*short).to_owned()),
-        None => sound.then_some(name),
+        None => is_valid.then_some(name),
     }
 }
 
-/// Digits, without zeros before them.
+/// Whether it consists of digits without leading zeros.
 fn is_number(text: &str) -> bool {
-    let sound = text == "0" || (!text.is_empty() && !text.starts_with('0'));
-    sound && text.bytes().all(|b| b.is_ascii_digit())
+    let has_no_leading_zero = text == "0" || (!text.is_empty() && !text.starts_with('0'));
+    has_no_leading_zero && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The octets of a value in which some are escaped (RFC 4514 §2.4).
-fn plain(text: &str) -> Option<Vec<u8>> {
+/// Decodes a value with escapes (RFC 4514 §2.4).
+fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -120,7 +120,7 @@ fn plain(text: &str) -> Option<Vec<u8>> {
     Some(octets)
 }
 
-/// What follows a `#`.
+/// Decodes the hexadecimal digits after a `#`.
 fn octets(hex: &str) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(hex.len() / 2);
     let mut rest = hex.chars();
@@ -135,20 +135,18 @@ fn octet(first: char, second: char) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// A value in BER: the string that it is, or its octets.
-fn encoded(ber: &[u8]) -> String {
+/// Normalizes a value in BER: the string if it is one, otherwise its octets.
+fn from_ber(ber: &[u8]) -> String {
     let mut elements = Elements::of(ber);
     match elements.any() {
-        Ok(element) if elements.is_done() && STRINGS.contains(&element.tag) => {
-            written(element.body)
-        }
+        Ok(element) if elements.is_done() && STRINGS.contains(&element.tag) => escape(element.body),
         _ => format!("#{}", hex("", ber)),
     }
 }
 
-/// A value in its normal form. Whatever could end it, or be taken for something else, has its
-/// backslash; so has each octet of what is no text.
-fn written(value: &[u8]) -> String {
+/// Normalizes a value. Characters that could end it or have another meaning are escaped, and so is each
+/// octet of a value that is not UTF-8.
+fn escape(value: &[u8]) -> String {
     let Ok(value) = std::str::from_utf8(value) else {
         return hex("\\", value);
     };
@@ -166,16 +164,16 @@ fn written(value: &[u8]) -> String {
     text
 }
 
-/// Each octet, with this before it.
-fn hex(before: &str, octets: &[u8]) -> String {
+/// Formats each octet in hexadecimal, with this prefix.
+fn hex(prefix: &str, octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut text, octet| {
-        let _ = write!(text, "{before}{octet:02x}");
+        let _ = write!(text, "{prefix}{octet:02x}");
         text
     })
 }
 
-/// Letter by letter: the standard library's way with whole texts writes a sigma at the end of a
-/// word in another way than one within it.
+/// Converts to lower case letter by letter. The standard library's conversion of whole texts treats a sigma
+/// at the end of a word differently.
 fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }

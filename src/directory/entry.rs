@@ -1,28 +1,25 @@
-//! One person's entry, and the phone in it that is known to be his.
+//! A user's entry, and the verified phone number in it.
 #![forbid(unsafe_code)]
 
 mod numbers;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use ldap3::asn1::{PL, StructureTag};
 
 use super::dn;
-use crate::{
-    config,
-    phone::{Phone, Unreadable},
-};
-use numbers::{Numbers, unread, unverified};
+use crate::{config, phone::Phone};
+use numbers::{Numbers, why_no_number, why_not_verified};
 
-/// Longest value that may be a number or a boolean, in bytes.
-const LONGEST_VALUE: usize = 256;
+pub use value::Value;
 
 /// Longest value that may be a time, in bytes.
-const LONGEST_TIME: usize = 64;
+const MAX_TIME: usize = 64;
 
-/// Where directories keep when a password was changed: the password policy draft
-/// (draft-behera-ldap-password-policy-11 §5.3.2; operational, and so sent only to those who ask
-/// for it by name, RFC 4511 §4.5.1.8), Active Directory, FreeIPA, Samba, RFC 2307.
+/// Attributes with the time of the last password change: of the password policy draft
+/// (draft-behera-ldap-password-policy-11 §5.3.2; operational, and so sent only if it is requested by name,
+/// RFC 4511 §4.5.1.8), Active Directory, FreeIPA, Samba, and RFC 2307.
 pub(super) const PASSWORD_TIMES: [&str; 5] = [
     "pwdChangedTime",
     "pwdLastSet",
@@ -31,78 +28,48 @@ pub(super) const PASSWORD_TIMES: [&str; 5] = [
     "shadowLastChange",
 ];
 
-/// What kind of entry it is (RFC 4512 §2.4.1).
+/// The kind of an entry (RFC 4512 §2.4.1).
 pub(super) const OBJECT_CLASS: &str = "objectClass";
 
-/// Entries that only point to another one, which is not followed: `alias` (RFC 4512 §2.6) and `referral`
-/// (RFC 3296). Most directories answer a bind as one of these as they answer a wrong password.
-const POINTERS: [(&str, &str); 2] = [
+/// Object classes of entries that only refer to another entry, and what is logged for them: `alias`
+/// (RFC 4512 §2.6) and `referral` (RFC 3296). Most directories respond to a bind as such an entry as to a
+/// wrong password.
+const REFERENCES: [(&str, &str); 2] = [
     (
         "alias",
-        "the entry is an alias, and none is followed: make [ldap] filter or base find the person's own entry",
+        "the entry is an alias, and aliases are not followed: make [ldap] filter or base match the user's own entry",
     ),
     (
         "referral",
-        "the entry is a referral, and none is followed: add the server that it names to [ldap] uris",
+        "the entry is a referral, and referrals are not followed: add the server that it names to [ldap] uris",
     ),
 ];
 
-/// A value as the server sent it. No `Debug` that shows it: it may be a phone number.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Value {
-    Text(String),
-    /// Not UTF-8.
-    Bytes(Vec<u8>),
-}
-
-impl Value {
-    /// From what was sent.
-    #[must_use]
-    pub fn read(bytes: Vec<u8>) -> Self {
-        String::from_utf8(bytes).map_or_else(|e| Self::Bytes(e.into_bytes()), Self::Text)
-    }
-
-    /// The text, if it is one and of a length that is looked at.
-    fn text(&self) -> Result<&str, Unreadable> {
-        match self {
-            Self::Text(text) if text.len() <= LONGEST_VALUE => Ok(text),
-            Self::Text(_) => Err(Unreadable::TooLong),
-            Self::Bytes(_) => Err(Unreadable::NotUtf8),
-        }
-    }
-}
-
-impl std::fmt::Debug for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Value")
-    }
-}
-
-/// Why an entry gives no number to send a code to. The texts name attributes, counts and reasons,
-/// and repeat no value.
+/// Why an entry has no number to send a code to. The texts name attributes, counts and reasons, and
+/// contain no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoPhone {
-    /// Nothing says that a number in it is this person's.
+    /// No number in it is verified.
     NotVerified(String),
-    /// It says so, but no number in it can be read with certainty.
+    /// Its numbers are verified, but none can be parsed with certainty.
     NoNumber(String),
 }
 
-/// One person.
+/// The entry of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// As the server sent it; never empty.
+    /// As the server sent it. Never empty.
     pub dn: String,
     verified: Vec<Value>,
     /// For each of `phone_attributes`, in that order.
     phones: Vec<Vec<Value>>,
     names: Vec<Value>,
     password_changed: String,
-    pointer: Option<&'static str>,
+    reference: Option<&'static str>,
 }
 
 impl Entry {
-    /// An entry with what `verified_attribute` and each of `phone_attributes` hold.
+    /// Creates an entry from the values of `verified_attribute` and of each of `phone_attributes`.
     #[must_use]
     pub const fn new(dn: String, verified: Vec<Value>, phones: Vec<Vec<Value>>) -> Self {
         Self {
@@ -111,11 +78,11 @@ impl Entry {
             phones,
             names: Vec::new(),
             password_changed: String::new(),
-            pointer: None,
+            reference: None,
         }
     }
 
-    /// The same with what [`Self::names`] says.
+    /// The same with these [`names`](Self::names).
     #[cfg(test)]
     #[must_use]
     pub fn with_names(self, names: &[&str]) -> Self {
@@ -130,11 +97,11 @@ impl Entry {
     #[cfg(test)]
     #[must_use]
     pub fn as_alias(self) -> Self {
-        let pointer = pointer(&[Value::Text("alias".into())]);
-        Self { pointer, ..self }
+        let reference = reference(&[Value::Text("alias".into())]);
+        Self { reference, ..self }
     }
 
-    /// The same with what [`Self::password_changed`] says.
+    /// The same with this [`password_changed`](Self::password_changed).
     #[must_use]
     pub fn with_password_changed(self, password_changed: String) -> Self {
         Self {
@@ -143,11 +110,11 @@ impl Entry {
         }
     }
 
-    /// From a `SearchResultEntry` (RFC 4511 §4.5.2); `None` if it is none.
+    /// Parses a `SearchResultEntry` (RFC 4511 §4.5.2). Returns `None` if it is not one.
     ///
-    /// Only attributes by the very name that the settings give count, in any case. A server also
-    /// sends those with options (`mobile;lang-de`, RFC 4512 §2.5) and subtypes: others may be
-    /// allowed to write them, and whoever can write one must not thereby have it vouched for.
+    /// Only attributes with exactly the name in the settings are used, in any case. A server also sends
+    /// those with options (`mobile;lang-de`, RFC 4512 §2.5) and subtypes, which other users may be allowed
+    /// to write: a number that they write must not count as verified.
     pub(super) fn parse(tag: StructureTag, settings: &config::Ldap) -> Option<Self> {
         let mut parts = tag.expect_constructed()?.into_iter();
         let dn = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
@@ -158,15 +125,15 @@ impl Entry {
             let values = parts.next()?.expect_constructed()?;
             attributes.push((name, values));
         }
-        // An attribute may be wanted twice (Casa: verified and phone are one), and must be sent
-        // once; if it is sent again, its values belong together.
+        // An attribute may be needed twice (in Casa's settings the verified attribute is a phone attribute),
+        // and a server sends it once. If it is sent several times, its values are combined.
         let values = |wanted: &str| {
             attributes
                 .iter()
                 .filter(|(name, _)| name.eq_ignore_ascii_case(wanted))
                 .flat_map(|(_, values)| values)
                 .map(|value| match &value.payload {
-                    PL::P(bytes) => Some(Value::read(bytes.clone())),
+                    PL::P(bytes) => Some(Value::decode(bytes.clone())),
                     PL::C(_) => None,
                 })
                 .collect::<Option<Vec<_>>>()
@@ -184,25 +151,25 @@ impl Entry {
                 .collect::<Option<_>>()?,
             names: names(&attributes, settings)?,
             password_changed: times.join(" "),
-            pointer: pointer(&values(OBJECT_CLASS)?),
+            reference: reference(&values(OBJECT_CLASS)?),
             dn,
         })
     }
 
-    /// That it only points to another entry, in words: then nobody can log in by it.
+    /// Returns a text for the log if the entry only refers to another one. No login succeeds with it.
     #[must_use]
     pub const fn pointer(&self) -> Option<&'static str> {
-        self.pointer
+        self.reference
     }
 
-    /// Whose entry it is: its DN in one form, however the server writes it, so that what is
-    /// counted for one name that a person may type is counted for all of them.
+    /// Returns the DN in one form, however the server writes it, so that all names that a user may type
+    /// share one count.
     #[must_use]
     pub fn person(&self) -> String {
         dn::normalize(&self.dn)
     }
 
-    /// The names in the attributes that the filter compares with `{user}`, as they stand there.
+    /// Returns the names in the attributes that the filter compares with `{user}`, unchanged.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().filter_map(|name| match name {
             Value::Text(name) => Some(name.as_str()),
@@ -210,50 +177,58 @@ impl Entry {
         })
     }
 
-    /// What the directory says about when the password was changed. It is not read, but compared:
-    /// another text is another password. Empty: it says nothing, at least not to us.
+    /// Returns the times of the last password change. They are compared, not parsed: another text means
+    /// another password. Empty if the directory has or shows none.
     #[must_use]
     pub fn password_changed(&self) -> &str {
         &self.password_changed
     }
 
-    /// The number that a code goes to: the first of [`Self::phones`].
+    /// Returns the number that a code is sent to: the first of [`Self::phones`].
     pub fn phone(&self, settings: &config::Ldap) -> Result<Phone, NoPhone> {
         let first = self.phones(settings)?.into_iter().next();
         first.ok_or(NoPhone::NoNumber(String::new()))
     }
 
-    /// All numbers that are verified to be this person's, each once; at least one.
+    /// Returns all verified numbers, each once; at least one.
     ///
-    /// `verified_attribute` holds either one `TRUE`, which vouches for the attributes in
-    /// `phone_attributes`, in that order, or the verified numbers themselves. Numbers of one
-    /// attribute stand in the order of their texts, as they are in the directory, byte by byte.
+    /// `verified_attribute` contains either one `TRUE`, which verifies the numbers in `phone_attributes`, in
+    /// the order of these attributes, or the verified numbers themselves. Numbers of one attribute are sorted
+    /// by their texts in the directory, byte by byte.
     pub fn phones(&self, settings: &config::Ldap) -> Result<Vec<Phone>, NoPhone> {
         let plain = settings.plain_numbers;
         if let [value] = self.verified.as_slice() {
-            if is_true(value) {
-                let read = self.phones.iter().map(|values| Numbers::of(values, plain));
-                let read: Vec<_> = read.collect();
-                let numbers = read.iter().flat_map(|numbers| &numbers.read);
-                return once(numbers)
-                    .ok_or_else(|| NoPhone::NoNumber(unread(&settings.phone_attributes, &read)));
+            if value.is_true() {
+                let parsed = self
+                    .phones
+                    .iter()
+                    .map(|values| Numbers::parse(values, plain));
+                let parsed: Vec<_> = parsed.collect();
+                let numbers = parsed.iter().flat_map(|numbers| &numbers.phones);
+                return distinct(numbers).ok_or_else(|| {
+                    NoPhone::NoNumber(why_no_number(&settings.phone_attributes, &parsed))
+                });
             }
         }
-        let numbers = Numbers::of(&self.verified, plain);
-        // Anything that is no number makes it a mixture.
-        let all = numbers.read.len() == self.verified.len();
-        let numbers_alone = if all { once(&numbers.read) } else { None };
-        numbers_alone.ok_or_else(|| {
-            let why = unverified(&self.verified, &numbers);
+        let numbers = Numbers::parse(&self.verified, plain);
+        // If one of the values is not a number, none of them is verified.
+        let are_numbers = numbers.phones.len() == self.verified.len();
+        let verified = if are_numbers {
+            distinct(&numbers.phones)
+        } else {
+            None
+        };
+        verified.ok_or_else(|| {
+            let why = why_not_verified(&self.verified, &numbers);
             NoPhone::NotVerified(format!("{}: {why}", settings.verified_attribute))
         })
     }
 }
 
-/// The names among the attributes that were sent. The server may send what the filter compares
-/// under another name than the filter's (by number, an alias, a subtype, with options), so that
-/// every attribute counts but those that are asked for as something else. A name is text: bytes
-/// that are none name no user. `None` if it is no entry.
+/// Returns the names among the attributes that were sent. The server may send an attribute that the filter
+/// compares under another name (by OID, an alias, a subtype, with options), so every attribute is used
+/// except those that were requested for another purpose. Values that are not UTF-8 are ignored. Returns
+/// `None` if the values are not an entry's.
 fn names(sent: &[(String, Vec<StructureTag>)], settings: &config::Ldap) -> Option<Vec<Value>> {
     let kind = |name: &str| name.split(';').next().unwrap_or(name).to_ascii_lowercase();
     let compared: Vec<_> = config::comparisons(&settings.filter).collect();
@@ -275,54 +250,41 @@ fn names(sent: &[(String, Vec<StructureTag>)], settings: &config::Ldap) -> Optio
             let Ok(text) = std::str::from_utf8(bytes) else {
                 continue;
             };
-            let ways = compared
+            let comparisons = compared
                 .iter()
                 .filter(|one| !by_name || kind(one.attribute) == kind(name));
-            names.extend(ways.map(|one| Value::Text(one.name(text).to_owned())));
+            names.extend(comparisons.map(|one| Value::Text(one.name(text).to_owned())));
         }
     }
     Some(names)
 }
 
-/// An attribute of [`PASSWORD_TIMES`] and its one value, if it is of those that times are written
-/// with. All are single-valued; of more values nobody could tell the order.
+/// Returns an attribute of [`PASSWORD_TIMES`] with its value, if the value may be a time. All of them are
+/// single-valued; several values would have no order.
 fn time(name: &str, values: &[Value]) -> Option<String> {
     let [Value::Text(value)] = values else {
         return None;
     };
-    let sound = (1..=LONGEST_TIME).contains(&value.len());
-    let plain = value.bytes().all(|b| b.is_ascii_graphic());
-    (sound && plain).then(|| format!("{name}={value}"))
+    let has_valid_length = (1..=MAX_TIME).contains(&value.len());
+    let is_printable = value.bytes().all(|b| b.is_ascii_graphic());
+    (has_valid_length && is_printable).then(|| format!("{name}={value}"))
 }
 
-/// Boolean syntax (RFC 4517 §3.3.3) is upper case; Gluu's entries hold `true`.
-fn is_true(value: &Value) -> bool {
-    is(value, "TRUE")
-}
-
-fn is(value: &Value, word: &str) -> bool {
-    value
-        .text()
-        .is_ok_and(|text| text.eq_ignore_ascii_case(word))
-}
-
-/// Each number where it comes first; `None` of none.
-fn once<'a>(numbers: impl IntoIterator<Item = &'a Phone>) -> Option<Vec<Phone>> {
-    let mut known = Vec::new();
+/// Returns each number once, in the order of first occurrence, or `None` if there are none.
+fn distinct<'a>(numbers: impl IntoIterator<Item = &'a Phone>) -> Option<Vec<Phone>> {
+    let mut distinct = Vec::new();
     for number in numbers {
-        if !known.contains(number) {
-            known.push(number.clone());
+        if !distinct.contains(number) {
+            distinct.push(number.clone());
         }
     }
-    (!known.is_empty()).then_some(known)
+    (!distinct.is_empty()).then_some(distinct)
 }
 
-/// Whether one of these object classes is a pointer's, and what it is.
-fn pointer(classes: &[Value]) -> Option<&'static str> {
-    let is = |class: &str| {
-        let mut texts = classes.iter().filter_map(|class| class.text().ok());
-        texts.any(|text| text.eq_ignore_ascii_case(class))
-    };
-    let mut pointers = POINTERS.iter();
-    pointers.find(|(class, _)| is(class)).map(|(_, what)| *what)
+/// Returns the text of [`REFERENCES`] for these object classes.
+fn reference(classes: &[Value]) -> Option<&'static str> {
+    let mut references = REFERENCES.iter();
+    references
+        .find(|(class, _)| classes.iter().any(|value| value.is(class)))
+        .map(|(_, text)| *text)
 }

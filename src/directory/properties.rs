@@ -1,8 +1,8 @@
-//! What is true of whatever a directory says: for `make fuzz`, and in small for the tests.
+//! Properties that hold for any response of a directory, for `make fuzz` and for the unit tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
-    reason = "a property panics where it does not hold"
+    reason = "a property that does not hold panics"
 )]
 
 mod bind;

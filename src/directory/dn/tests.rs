@@ -127,23 +127,23 @@ fn a_text_that_is_not_a_dn_is_marked() {
     assert_eq!(normalize(r"o=x\,y\\,o=z"), r"o=x\,y\\,o=z");
 }
 
-/// The same names each time (xorshift64*, Vigna 2016): a failure can be had again.
-struct Draw(u64);
+/// A random generator with a fixed seed (xorshift64*, Vigna 2016), so that failures are reproducible.
+struct Random(u64);
 
-impl Draw {
+impl Random {
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        let drawn = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(drawn).unwrap() % end
+        let value = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(value).unwrap() % end
     }
 
     fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
-    /// Values in which all that means something comes often; as `caseIgnoreMatch` compares them.
+    /// Returns a value with many special characters, in the form in which `caseIgnoreMatch` compares it.
     fn value(&mut self) -> String {
         const LETTERS: &[char] = &[
             'a',
@@ -172,7 +172,7 @@ impl Draw {
         value.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// A name: relative names, their parts in order.
+    /// Returns a name: its RDNs, the attributes of each sorted.
     fn name(&mut self) -> Vec<Vec<(usize, String)>> {
         let length = 1 + self.below(3);
         (0..length)
@@ -187,7 +187,7 @@ impl Draw {
             .collect()
     }
 
-    /// One of the ways to write it.
+    /// Writes it in one of the possible spellings.
     fn write(&mut self, name: &[Vec<(usize, String)>]) -> String {
         let names: Vec<String> = name
             .iter()
@@ -202,7 +202,7 @@ impl Draw {
                         let cases = [kind.to_owned(), kind.to_uppercase()];
                         let kind = &cases[self.below(2)];
                         let (left, right) = (self.of(&["", " "]), self.of(&["", "  "]));
-                        format!("{left}{kind}{right}={left}{}{right}", self.written(value))
+                        format!("{left}{kind}{right}={left}{}{right}", self.spell(value))
                     })
                     .collect();
                 parts.join("+")
@@ -211,7 +211,7 @@ impl Draw {
         names.join(",")
     }
 
-    fn written(&mut self, value: &str) -> String {
+    fn spell(&mut self, value: &str) -> String {
         if self.below(6) == 0 {
             let tag = self.of(&STRINGS);
             let octets = hex("", value.as_bytes()).to_uppercase();
@@ -236,14 +236,14 @@ impl Draw {
 
 #[test]
 fn each_name_has_one_form_of_its_own() {
-    let mut draw = Draw(0x5eed_0003);
+    let mut random = Random(0x5eed_0003);
     let mut known = std::collections::BTreeMap::new();
     for _ in 0..20_000 {
-        let name = draw.name();
-        let dn = draw.write(&name);
+        let name = random.name();
+        let dn = random.write(&name);
         let form = normalize(&dn);
-        assert_eq!(form, normalize(&draw.write(&name)), "{dn:?}");
-        assert!(!form.starts_with(AS_IT_STANDS), "{dn:?}");
+        assert_eq!(form, normalize(&random.write(&name)), "{dn:?}");
+        assert!(!form.starts_with(NOT_A_DN), "{dn:?}");
         assert!(!form.chars().any(char::is_control), "{form:?}");
         let before = known.entry(form).or_insert_with(|| name.clone());
         assert_eq!(*before, name, "{dn:?}");
@@ -257,17 +257,17 @@ fn the_form_of_a_form_is_itself() {
         "uid", "cn", "2.5.4.3", "=", ",", "+", "\\", "#", "04", "01", "61", "a", "A", " ", "\"",
         ";", "?", "\0", "\u{e9}", "\u{130}", "\u{1e9e}", "\u{2003}", "\\20", "\\ff", "\\c3",
     ];
-    let mut draw = Draw(0x5eed_0004);
-    let mut read = 0;
+    let mut random = Random(0x5eed_0004);
+    let mut parsed = 0;
     for turn in 0..50_000 {
-        let length = draw.below(12);
-        let pieces: String = (0..length).map(|_| draw.of(PIECES)).collect();
+        let length = random.below(12);
+        let pieces: String = (0..length).map(|_| random.of(PIECES)).collect();
         let text = ["", "cn="][turn % 2].to_owned() + &pieces;
         let form = normalize(&text);
-        if !form.starts_with(AS_IT_STANDS) {
-            read += 1;
+        if !form.starts_with(NOT_A_DN) {
+            parsed += 1;
             assert_eq!(normalize(&form), form, "{text:?}");
         }
     }
-    assert!(read > 1_000, "{read}");
+    assert!(parsed > 1_000, "{parsed}");
 }

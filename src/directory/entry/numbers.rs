@@ -1,29 +1,29 @@
-//! The phone numbers among the values of an attribute, and why others are none.
+//! The phone numbers among the values of an attribute, and why other values are not numbers.
 #![forbid(unsafe_code)]
 
-use super::{Value, is, is_true};
+use super::value::Value;
 use crate::phone::{Phone, Plain, Unreadable};
 
-/// Most values of an attribute that are looked at. They have no order (RFC 4511 §4.1.7), so of
-/// more than these the "first" would be another one each time: then none is.
+/// Values of an attribute that are parsed. Values have no order (RFC 4511 §4.1.7), so a part of them would
+/// be a different part each time: of an attribute with more values none is used.
 pub const MAX_VALUES: usize = 64;
 
-/// Reasons that are named for one attribute.
+/// Reasons that are listed for one attribute.
 const MAX_REASONS: usize = 4;
 
-/// What was read of the values of one attribute.
+/// The parsed values of one attribute.
 pub struct Numbers {
-    /// Those that can be read, in the order of their texts.
-    pub read: Vec<Phone>,
-    /// Why others cannot, each reason once, in the same order.
+    /// The numbers, sorted by their texts.
+    pub phones: Vec<Phone>,
+    /// Why other values are not numbers, each reason once, in the same order.
     unreadable: Vec<Unreadable>,
     values: usize,
 }
 
 impl Numbers {
-    pub fn of(values: &[Value], plain: Plain) -> Self {
+    pub fn parse(values: &[Value], plain: Plain) -> Self {
         let mut numbers = Self {
-            read: Vec::new(),
+            phones: Vec::new(),
             unreadable: Vec::new(),
             values: values.len(),
         };
@@ -34,7 +34,7 @@ impl Numbers {
         texts.sort_by_key(|text| text.unwrap_or_default().to_owned());
         for text in texts {
             match text.and_then(|text| Phone::read(text, plain)) {
-                Ok(phone) => numbers.read.push(phone),
+                Ok(phone) => numbers.phones.push(phone),
                 Err(why) if numbers.unreadable.contains(&why) => {}
                 Err(why) => numbers.unreadable.push(why),
             }
@@ -52,9 +52,9 @@ impl Numbers {
     }
 }
 
-/// Why no number was read in any of these attributes.
-pub fn unread(names: &[String], read: &[Numbers]) -> String {
-    let attributes = names.iter().zip(read).map(|(name, numbers)| {
+/// Describes why these attributes contain no number.
+pub fn why_no_number(names: &[String], parsed: &[Numbers]) -> String {
+    let attributes = names.iter().zip(parsed).map(|(name, numbers)| {
         let reasons = numbers.reasons();
         match numbers.values {
             0 => format!("{name}: no value"),
@@ -66,10 +66,9 @@ pub fn unread(names: &[String], read: &[Numbers]) -> String {
     attributes.collect::<Vec<_>>().join("; ")
 }
 
-/// Why these values of `verified_attribute` verify nothing.
-pub fn unverified(values: &[Value], numbers: &Numbers) -> String {
-    let is_boolean = |value: &&Value| is_true(value) || is(value, "FALSE");
-    let booleans = values.iter().filter(is_boolean).count();
+/// Describes why these values of `verified_attribute` verify no number.
+pub fn why_not_verified(values: &[Value], numbers: &Numbers) -> String {
+    let booleans = values.iter().filter(|value| value.is_boolean()).count();
     let reasons = numbers.reasons();
     match (values.len(), booleans) {
         (0, _) => "no value".to_owned(),
@@ -79,7 +78,7 @@ pub fn unverified(values: &[Value], numbers: &Numbers) -> String {
         (many, 1..) => format!("{booleans} of {many} values are booleans"),
         (1, 0) => format!("neither TRUE nor a phone number ({reasons})"),
         (many, 0) => {
-            let others = many.saturating_sub(numbers.read.len());
+            let others = many.saturating_sub(numbers.phones.len());
             format!("{others} of {many} values are no phone numbers ({reasons})")
         }
     }

@@ -1,6 +1,6 @@
 mod attributes;
 
-use super::{numbers::MAX_VALUES, *};
+use super::{numbers::MAX_VALUES, value::MAX_VALUE, *};
 use crate::{
     directory::ldap_server,
     phone::{Plain, Region},
@@ -230,7 +230,7 @@ fn the_reason_names_attributes_counts_and_causes_and_no_value() {
     ] {
         assert_eq!(why(verified, &[&[NUMBER]]), expected);
     }
-    let bytes = vec![Value::read(vec![0xff])];
+    let bytes = vec![Value::decode(vec![0xff])];
     let entry = Entry::new(String::from("uid=a"), values(&["TRUE"]), vec![bytes]);
     let expected = NoPhone::NoNumber(String::from("mobile: not UTF-8"));
     assert_eq!(entry.phone(&settings()), Err(expected));
@@ -238,7 +238,7 @@ fn the_reason_names_attributes_counts_and_causes_and_no_value() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_neither_a_number_nor_a_boolean() {
-    let bytes = || Value::read(vec![0xff, 0xfe]);
+    let bytes = || Value::decode(vec![0xff, 0xfe]);
     let verified = |verified: Vec<Value>, phones: Vec<Value>| {
         Entry::new(String::from("uid=a"), verified, vec![phones])
             .phone(&settings())
@@ -276,8 +276,8 @@ fn numbers_do_not_show_in_debug_output() {
 
 #[test]
 fn values_have_a_maximum_length_and_no_debug_output() {
-    let of = |length: usize| Value::read(vec![b'1'; length]);
-    assert!(of(LONGEST_VALUE).text().is_ok());
-    assert!(of(LONGEST_VALUE + 1).text().is_err());
+    let of = |length: usize| Value::decode(vec![b'1'; length]);
+    assert!(of(MAX_VALUE).text().is_ok());
+    assert!(of(MAX_VALUE + 1).text().is_err());
     assert_eq!(format!("{:?}", of(3)), "Value");
 }

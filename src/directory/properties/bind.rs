@@ -1,4 +1,4 @@
-//! Answers to a bind.
+//! Responses to a bind.
 
 use ldap3::{
     LdapResult,
@@ -14,14 +14,13 @@ use crate::directory::{
 };
 use crate::{config::Grace, failure::FailureKind};
 
-/// A person's password, in these properties.
 const PASSWORD: &str = "correct horse";
 
 const POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
-/// A whole message, which the library can read if it is let through; or a result code, the length of a
-/// password policy control, the control, and the server's text. Only success without an objection is a
-/// proof, and the text is repeated on one line, without the password.
+/// The bytes are a whole message, which the library can parse if it passes the check; or a result code, the
+/// length of a password policy control, the control, and the server's text. Only success without a restriction
+/// is a proof, and the text is repeated on one line, without the password.
 pub fn bind(bytes: &[u8]) {
     if bytes.first() == Some(&0x30) {
         return message(bytes);
@@ -49,7 +48,7 @@ pub fn bind(bytes: &[u8]) {
     };
     let server = "ldaps://ldap.example.org:636";
     let strict = bind_result::evaluate(&result, server, PASSWORD, Grace::Deny);
-    let told = match bind_result::evaluate(&result, server, PASSWORD, Grace::Allow) {
+    let detail = match bind_result::evaluate(&result, server, PASSWORD, Grace::Allow) {
         Ok(None) => {
             assert!(strict == Ok(None));
             return assert!(result.rc == 0 && restriction == Ok(None));
@@ -59,7 +58,7 @@ pub fn bind(bytes: &[u8]) {
             return assert!(result.rc == 0 && restriction == Ok(Some(Restriction::Grace(left))));
         }
         Err(Unproved::Wrong) => return assert!(matches!(result.rc, 48 | 49)),
-        Err(Unproved::Expired(told) | Unproved::Locked(told)) => told,
+        Err(Unproved::Expired(detail) | Unproved::Locked(detail)) => detail,
         Err(Unproved::Failed(failure)) => {
             let is_outage = matches!(result.rc, 3 | 51 | 52) || restriction.is_err();
             assert!(
@@ -69,8 +68,8 @@ pub fn bind(bytes: &[u8]) {
             failure.what
         }
     };
-    one_line(&told);
-    assert!(!told.contains(PASSWORD), "{told}");
+    one_line(&detail);
+    assert!(!detail.contains(PASSWORD), "{detail}");
 }
 
 fn message(bytes: &[u8]) {
@@ -86,27 +85,27 @@ fn message(bytes: &[u8]) {
     }
 }
 
-/// What a server says, made fit for a log.
+/// Texts of a server, sanitized for the log.
 fn texts(text: &str) {
     let shown = sanitize::printable(text);
     one_line(&shown);
     assert!(shown.chars().count() <= 203, "{shown}");
-    for told in [
+    for logged in [
         sanitize::without_secret(PASSWORD, text),
         sanitize::without_name(PASSWORD, text),
     ] {
-        one_line(&told);
+        one_line(&logged);
         assert!(
-            !told.to_lowercase().contains(PASSWORD) || !text.contains(PASSWORD),
-            "{told}"
+            !logged.to_lowercase().contains(PASSWORD) || !text.contains(PASSWORD),
+            "{logged}"
         );
     }
-    for room in [0, 3, 40, 400] {
-        let short = sanitize::cut(&shown, room);
+    for max in [0, 3, 40, 400] {
+        let short = sanitize::cut(&shown, max);
         let mut line = String::new();
         protocol::logfmt::field(&mut line, "x", short.as_bytes());
-        // The key, its sign, and two quotes.
-        assert!(line.len() <= room.max(3).saturating_add(5), "{line}");
+        // The key, the equals sign, and two quotes.
+        assert!(line.len() <= max.max(3).saturating_add(5), "{line}");
         assert!(
             shown.starts_with(short.strip_suffix("...").unwrap_or(&short)),
             "{short}"
@@ -115,7 +114,7 @@ fn texts(text: &str) {
 }
 
 fn one_line(text: &str) {
-    let odd =
+    let is_forbidden =
         |letter: char| letter != ' ' && !letter.is_ascii_graphic() && !letter.is_alphanumeric();
-    assert!(!text.contains(odd), "{text:?}");
+    assert!(!text.contains(is_forbidden), "{text:?}");
 }

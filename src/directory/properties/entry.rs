@@ -16,25 +16,25 @@ use crate::{
 /// `[APPLICATION 4]`: a `SearchResultEntry` (RFC 4511 §4.5.2).
 const SEARCH_ENTRY: u64 = 4;
 
-/// A message in BER; or an entry as people write one, `mobile: (202) 555-0142` on a line, which is put into
-/// such a message. What is let through the library can read, and an entry in it is one for us. A number
-/// comes of it only as the settings say that it is verified, and is one of the entry's own.
+/// The bytes are a message in BER; or the lines of an entry, such as `mobile: (202) 555-0142`, which are
+/// encoded as such a message. The library can parse what passes the check, and an entry in it is parsed. It
+/// has a number only if the settings define it as verified, and the number is among the entry's values.
 pub fn entry(bytes: &[u8]) {
     let settings = settings(bytes.starts_with(b"casa"));
     if bytes.first() == Some(&0x30) {
         if let Ok(Some(length)) = message_length(bytes) {
             let message = bytes.get(..length).unwrap_or_default();
             if check(message, Request::Search).is_ok() {
-                read(message, &settings);
+                parse(message, &settings);
             }
         }
         return;
     }
-    let message = written(bytes);
+    let message = encode(bytes);
     if check(&message, Request::Search).is_ok() {
-        let entry = read(&message, &settings);
+        let entry = parse(&message, &settings);
         let utf8 = std::str::from_utf8(bytes).is_ok();
-        assert!(entry || !utf8, "an entry is not read");
+        assert!(entry || !utf8, "an entry is not parsed");
     }
 }
 
@@ -60,10 +60,10 @@ fn settings(casa: bool) -> config::Ldap {
     }
 }
 
-/// Reads a message that was let through. Says whether there was an entry in it.
-fn read(message: &[u8], settings: &config::Ldap) -> bool {
+/// Parses a message that has passed the check. Returns whether there was an entry in it.
+fn parse(message: &[u8], settings: &config::Ldap) -> bool {
     let Ok((rest, whole)) = parse_tag(message) else {
-        assert!(message.is_empty(), "what was let through cannot be read");
+        assert!(message.is_empty(), "a message that passed cannot be parsed");
         return false;
     };
     assert!(rest.is_empty());
@@ -78,14 +78,14 @@ fn read(message: &[u8], settings: &config::Ldap) -> bool {
     };
     let attributes = attributes(&tag);
     let entry = Entry::parse(tag, settings);
-    assert!(entry.is_some(), "an entry that was let through is none");
+    assert!(entry.is_some(), "an entry that passed cannot be parsed");
     if let Some(entry) = entry {
-        sound(&entry, &attributes, settings);
+        check_entry(&entry, &attributes, settings);
     }
     true
 }
 
-/// Names in lower case, and values.
+/// Returns the names in lower case, and the values.
 fn attributes(tag: &StructureTag) -> Vec<(String, Vec<u8>)> {
     let parts = |tag: &StructureTag| match &tag.payload {
         PL::C(parts) => parts.clone(),
@@ -109,7 +109,7 @@ fn attributes(tag: &StructureTag) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn sound(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Ldap) {
+fn check_entry(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Ldap) {
     let values = |wanted: &str| -> Vec<&str> {
         let wanted = wanted.to_ascii_lowercase();
         let values = attributes.iter().filter(|(name, _)| *name == wanted);
@@ -119,7 +119,8 @@ fn sound(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Lda
     };
     let number = |text: &&str| Phone::read(text, settings.plain_numbers).ok();
     let verified = values(&settings.verified_attribute);
-    let vouched = matches!(verified.as_slice(), [one] if one.eq_ignore_ascii_case("true"));
+    let is_verified_by_true =
+        matches!(verified.as_slice(), [one] if one.eq_ignore_ascii_case("true"));
     let all: Vec<&str> = settings
         .phone_attributes
         .iter()
@@ -127,8 +128,8 @@ fn sound(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Lda
         .collect();
     match entry.phones(settings) {
         Ok(phones) => {
-            let from = if vouched { &all } else { &verified };
-            assert!(vouched || verified.iter().all(|text| number(text).is_some()));
+            let from = if is_verified_by_true { &all } else { &verified };
+            assert!(is_verified_by_true || verified.iter().all(|text| number(text).is_some()));
             assert!(!phones.is_empty());
             for (place, phone) in phones.iter().enumerate() {
                 assert!(
@@ -143,12 +144,12 @@ fn sound(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Lda
             assert_eq!(entry.phone(settings).ok().as_ref(), phones.first());
         }
         Err(NoPhone::NoNumber(why)) => {
-            assert!(vouched);
-            silent(&why, attributes);
+            assert!(is_verified_by_true);
+            check_reason(&why, attributes);
         }
         Err(NoPhone::NotVerified(why)) => {
-            assert!(!vouched);
-            silent(&why, attributes);
+            assert!(!is_verified_by_true);
+            check_reason(&why, attributes);
         }
     }
     assert!(!entry.person().chars().any(char::is_control) || entry.person().starts_with('?'));
@@ -163,16 +164,16 @@ fn sound(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &config::Lda
     let numbers = all
         .iter()
         .filter(|text| number(text).is_some() && text.len() > 9);
-    let elsewhere = format!("{} {times}", entry.dn);
+    let shown_otherwise = format!("{} {times}", entry.dn);
     assert!(
         numbers
             .into_iter()
-            .all(|text| !shown.contains(text) || elsewhere.contains(text))
+            .all(|text| !shown.contains(text) || shown_otherwise.contains(text))
     );
 }
 
-/// The reason repeats no value that could be taken for a number.
-fn silent(why: &str, attributes: &[(String, Vec<u8>)]) {
+/// Checks that a reason contains no value that could be a number.
+fn check_reason(why: &str, attributes: &[(String, Vec<u8>)]) {
     assert!(
         !why.is_empty() && why.chars().all(|c| matches!(c, ' '..='~')),
         "{why:?}"
@@ -187,8 +188,8 @@ fn silent(why: &str, attributes: &[(String, Vec<u8>)]) {
     );
 }
 
-/// An entry of these lines in BER; the values of neighbours with one name belong together.
-fn written(bytes: &[u8]) -> Vec<u8> {
+/// Encodes the entry of these lines. Values of adjacent lines with one name are combined.
+fn encode(bytes: &[u8]) -> Vec<u8> {
     let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
         let colon = line.windows(2).position(|two| two == b": ")?;
         Some((line.get(..colon)?, line.get(colon.saturating_add(2)..)?))

@@ -1,10 +1,10 @@
-//! Names: of entries, and of people in a filter.
+//! DNs, and user names in a filter.
 
 use crate::directory::{dn, query};
 
-/// A name of an entry has one normal form, which is its own, shows no control character, and does not hang
-/// on case, or on spaces around separators. As a name that somebody typed it is a value in any filter, read
-/// back byte by byte, and nothing else.
+/// A DN has one normal form, which is its own normal form, contains no control character, and does not depend
+/// on case or on spaces around separators. As a typed name the same text is only a value in any filter, and
+/// decoded byte by byte.
 pub fn name(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -15,7 +15,7 @@ pub fn name(bytes: &[u8]) {
         assert!(!normal.chars().any(char::is_control), "{normal:?}");
         assert_eq!(dn::normalize(&format!(" {normal}")), normal, "{text:?}");
     }
-    // What is no text has no case.
+    // Bytes that are not UTF-8 have no case.
     let is_text = |rest: &str| !rest.starts_with(|c| matches!(c, '8'..='9' | 'a'..='f'));
     if normal.split('\\').skip(1).all(is_text) {
         assert_eq!(
@@ -24,11 +24,11 @@ pub fn name(bytes: &[u8]) {
             "{text:?}"
         );
     }
-    let asked = query::filter("(&(a=b)(uid={user}))", text);
-    let sent = ldap3::parse_filter(&asked).map(|sent| format!("{sent:?}"));
+    let filter = query::filter("(&(a=b)(uid={user}))", text);
+    let sent = ldap3::parse_filter(&filter).map(|sent| format!("{sent:?}"));
     let alone = ldap3::parse_filter(query::filter("(&(a=b)(uid={user}))", "x"));
     let alone = alone.map(|sent| format!("{sent:?}"));
-    // The same filter, but for the bytes of one value.
+    // The same filter, except for the bytes of one value.
     let expected = alone.map(|alone| alone.replace("[120]", &format!("{bytes:?}")));
-    assert_eq!(sent, expected, "{asked}");
+    assert_eq!(sent, expected, "{filter}");
 }

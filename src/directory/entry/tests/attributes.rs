@@ -129,9 +129,9 @@ fn times_of_password_changes() {
                krbLastPwdChange=20261001120000Z sambaPwdLastSet=1790856000 \
                shadowLastChange=20727";
     assert_eq!(changed(&attributes), all);
-    let long = [b'7'; LONGEST_TIME + 1];
+    let long = [b'7'; MAX_TIME + 1];
     let longest = changed(&[("pwdLastSet", &[&long[1..]])]);
-    assert_eq!(longest, format!("pwdLastSet={}", "7".repeat(LONGEST_TIME)));
+    assert_eq!(longest, format!("pwdLastSet={}", "7".repeat(MAX_TIME)));
     for invalid in [
         &long[..],
         b"",
