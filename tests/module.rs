@@ -7,7 +7,6 @@ mod carrier;
 mod details;
 mod directory;
 mod disk;
-mod fleet;
 mod guesses;
 mod handle;
 mod happy;
@@ -25,6 +24,7 @@ mod preconnect;
 mod prompt;
 mod remembered;
 mod repeated;
+mod shared_ledger;
 mod smallest;
 mod storm;
 mod texts;
@@ -64,7 +64,7 @@ pub fn cases() -> Vec<Case> {
         storm::CASES,
         disk::CASES,
         btrfs::CASES,
-        fleet::CASES,
+        shared_ledger::CASES,
         policy::CASES,
         hosts::CASES,
     ]

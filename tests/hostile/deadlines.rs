@@ -1,4 +1,4 @@
-//! One deadline for all that a person waits for, however many servers are slow in turn.
+//! One deadline limits the whole login, even if several servers are slow one after another.
 
 use crate::Case;
 use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, someone};
@@ -17,11 +17,11 @@ pub const CASES: &[Case] = &[(
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-/// How long everything may take, and what is more than that on any machine.
+/// The deadline of the login, and the time after which a run fails even on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(6);
-const TOO_LONG: Duration = Duration::from_millis(9500);
+const MAX_TIME: Duration = Duration::from_millis(9500);
 
-/// Each of them alone is within its own time-out.
+/// Each server alone stays within its own timeout.
 fn slow_servers_in_turn_share_one(bench: &Bench) {
     thread::scope(|scope| {
         for run in [
@@ -34,14 +34,14 @@ fn slow_servers_in_turn_share_one(bench: &Bench) {
     });
 }
 
-fn judge(login: &Login, what: &str, want: &Seen) {
+fn check(login: &Login, what: &str, want: &Seen) {
     let seen = login.sees(what, &IN, want);
     let (_, took) = seen.results[0];
-    // Whoever has no time left may know so a little earlier than a clock of others.
-    let least = DEADLINE
+    // The login may end slightly before its deadline.
+    let min = DEADLINE
         .checked_sub(Duration::from_millis(500))
         .expect("seconds");
-    assert!((least..TOO_LONG).contains(&took), "{what}: {took:?}");
+    assert!((min..MAX_TIME).contains(&took), "{what}: {took:?}");
 }
 
 fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
@@ -73,7 +73,7 @@ fn a_slow_directory_and_a_silent_twilio(bench: &Bench) {
         .text("twilio.api_url", &url);
     let line = "failed stage=twilio reason=outage";
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS, NOT_SENT], &[line], 0);
-    judge(&login, "slow, then silent", &want);
+    check(&login, "slow, then silent", &want);
     assert!(silent.accepted() > 0, "Twilio was not reached");
 }
 
@@ -84,9 +84,9 @@ fn many_silent_directories(bench: &Bench) {
     let login = login(bench, "slow-many").set("ldap.uris", &format!("{uris:?}"));
     let line = "failed user=? stage=directory reason=outage";
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
-    judge(&login, "many silent ones", &want);
+    check(&login, "many silent directories", &want);
     for server in &silent {
-        assert!(server.accepted() > 0, "each is asked in its share");
+        assert!(server.accepted() > 0, "each server gets a share of the time");
     }
 }
 
@@ -97,5 +97,5 @@ fn bytes_by_the_second(bench: &Bench) {
     let login = login(bench, "slow-bytes").set("ldap.uris", &format!("[{uri:?}]"));
     let line = "failed user=? stage=directory reason=outage";
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
-    judge(&login, "a byte a second", &want);
+    check(&login, "a byte a second", &want);
 }

@@ -1,5 +1,5 @@
-//! Of several servers, and of several addresses of one, the next is asked when one is of no use; what
-//! must not be said twice is not.
+//! Failover: the next server, or the next address of a server, is used if one fails. A password that was
+//! sent is not sent again.
 
 mod addresses;
 mod cluster;
@@ -15,56 +15,56 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::failover::a_directory_that_is_of_no_use_gives_way_to_the_next",
-        a_directory_that_is_of_no_use_gives_way_to_the_next,
+        "hostile::failover::an_unusable_directory_fails_over",
+        an_unusable_directory_fails_over,
     ),
     (
-        "hostile::failover::a_password_that_was_sent_is_sent_nowhere_else",
-        a_password_that_was_sent_is_sent_nowhere_else,
+        "hostile::failover::a_sent_password_is_sent_to_no_other_server",
+        a_sent_password_is_sent_to_no_other_server,
     ),
     (
-        "hostile::failover::a_directory_that_is_back_is_used_again",
-        a_directory_that_is_back_is_used_again,
+        "hostile::failover::a_recovered_directory_is_used_again",
+        a_recovered_directory_is_used_again,
     ),
     (
-        "hostile::failover::an_address_that_is_of_no_use_gives_way_to_the_next",
-        addresses::an_address_that_is_of_no_use_gives_way_to_the_next,
+        "hostile::failover::an_unusable_address_fails_over",
+        addresses::an_unusable_address_fails_over,
     ),
     (
-        "hostile::failover::a_bad_certificate_is_no_outage_whatever_else_is_down",
-        addresses::a_bad_certificate_is_no_outage_whatever_else_is_down,
+        "hostile::failover::a_bad_certificate_is_refused_whatever_else_is_down",
+        addresses::a_bad_certificate_is_refused_whatever_else_is_down,
     ),
     (
-        "hostile::failover::a_node_that_is_of_no_use_gives_way_to_the_next",
-        cluster::a_node_that_is_of_no_use_gives_way_to_the_next,
+        "hostile::failover::an_unusable_node_fails_over",
+        cluster::an_unusable_node_fails_over,
     ),
 ];
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-/// Turns of a talk with a directory in the clear.
+/// The client's messages in an unencrypted LDAP connection, counted from 1.
 pub const SERVICE_BIND: usize = 1;
 pub const SEARCH: usize = 2;
 pub const USER_BIND: usize = 3;
 
-/// busy, unavailable, timeLimitExceeded (RFC 4511 §4.1.9).
-const PASSING: [u8; 3] = [51, 52, 3];
+/// Temporary results: busy, unavailable, timeLimitExceeded (RFC 4511 §4.1.9).
+const TEMPORARY: [u8; 3] = [51, 52, 3];
 
-/// A directory's answer to the request of this turn: a result and nothing else.
+/// Encodes the directory's response to the request of this turn, with a result code only.
 pub fn result(turn: usize, code: u8) -> Vec<u8> {
     let id = u8::try_from(turn).expect("a small number");
     let tag = if turn == SEARCH { 0x65 } else { 0x61 };
     vec![0x30, 12, 2, 1, id, tag, 7, 0x0a, 1, code, 0x04, 0, 0x04, 0]
 }
 
-/// The port of an address in settings.
+/// Returns the port of a URL in the settings.
 pub fn port(url: &str) -> u16 {
     let port = url.rsplit(':').next().expect("a port");
     port.trim_end_matches('/').parse().expect("a number")
 }
 
-/// This directory, with somebody in between.
-fn between(slapd: &Slapd, turn: usize, fault: Fault) -> (Middle, String) {
+/// Returns a proxy in front of the directory, and its URL.
+fn behind_proxy(slapd: &Slapd, turn: usize, fault: Fault) -> (Middle, String) {
     let middle = Middle::in_the_clear(port(&slapd.ldap()), turn, fault);
     let uri = format!("ldap://{}", middle.address());
     (middle, uri)
@@ -81,19 +81,19 @@ fn faults(turn: usize) -> Vec<Fault> {
         Fault::Garbage,
         Fault::Endless(b"\x30\x84\x40\x00\x00\x00".to_vec()),
     ];
-    faults.extend(PASSING.map(|code| Fault::Says(result(turn, code))));
+    faults.extend(TEMPORARY.map(|code| Fault::Says(result(turn, code))));
     faults
 }
 
-/// Whatever befalls the first directory before the password is sent, the second is asked.
-fn a_directory_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
+/// After any fault of the first directory before the password is sent, the login uses the second one.
+fn an_unusable_directory_fails_over(bench: &Bench) {
     let second = bench.slapd();
     thread::scope(|scope| {
         for (turn, case) in [(SERVICE_BIND, "over-bind"), (SEARCH, "over-search")] {
             scope.spawn(move || {
                 let who = someone(bench, case);
                 for fault in faults(turn) {
-                    let (middle, uri) = between(second, turn, fault.clone());
+                    let (middle, uri) = behind_proxy(second, turn, fault.clone());
                     let login = Login::new(bench, case)
                         .of(&who)
                         .set("ldap.uris", &format!("{:?}", [&uri, &second.ldaps()]))
@@ -109,8 +109,8 @@ fn a_directory_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
     });
 }
 
-/// It would count twice in the directories' own locks.
-fn a_password_that_was_sent_is_sent_nowhere_else(bench: &Bench) {
+/// Otherwise the directories' own lockout would count a wrong password twice.
+fn a_sent_password_is_sent_to_no_other_server(bench: &Bench) {
     let cases = ["once-0", "once-1", "once-2", "once-3"];
     let second = Slapd::start(bench.certs());
     let mut all = faults(USER_BIND);
@@ -123,7 +123,7 @@ fn a_password_that_was_sent_is_sent_nowhere_else(bench: &Bench) {
                 let who = someone(bench, case);
                 second.add(&who.person);
                 for fault in some {
-                    let (middle, uri) = between(bench.slapd(), USER_BIND, fault.clone());
+                    let (middle, uri) = behind_proxy(bench.slapd(), USER_BIND, fault.clone());
                     let login = Login::new(bench, case)
                         .of(&who)
                         .set("ldap.uris", &format!("{:?}", [&uri, &second.ldaps()]))
@@ -139,11 +139,11 @@ fn a_password_that_was_sent_is_sent_nowhere_else(bench: &Bench) {
     });
 }
 
-fn a_directory_that_is_back_is_used_again(bench: &Bench) {
+fn a_recovered_directory_is_used_again(bench: &Bench) {
     let who = someone(bench, "back-again");
     let second = Slapd::start(bench.certs());
     second.add(&who.person);
-    let (first, uri) = between(bench.slapd(), SERVICE_BIND, Fault::Cut);
+    let (first, uri) = behind_proxy(bench.slapd(), SERVICE_BIND, Fault::Cut);
     let login = Login::new(bench, "back-again")
         .of(&who)
         .set("ldap.uris", &format!("{:?}", [&uri, &second.ldaps()]));

@@ -1,9 +1,9 @@
 //! The user learns of wrong codes that others have entered.
 
-use super::fleet;
 use super::ledger::with_ledger;
 use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, someone};
 use super::remembered::remembered_seen;
+use super::shared_ledger;
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::{SILENT, code};
@@ -24,9 +24,11 @@ fn in_a_file(bench: &Bench) {
 
 fn in_redis(bench: &Bench) {
     let redis = Redis::start();
-    let url = fleet::plain(&redis);
+    let url = shared_ledger::plain(&redis);
     let who = someone(bench, "guessed-redis");
-    are_shown(bench, &|| fleet::host(bench, "guessed-redis", &who, &url));
+    are_shown(bench, &|| {
+        shared_ledger::host(bench, "guessed-redis", &who, &url)
+    });
 }
 
 fn are_shown<'b>(bench: &'b Bench, plain: &dyn Fn() -> Login<'b>) {

@@ -1,8 +1,8 @@
 //! New phone numbers: announced, made to wait, and forgotten, with real directories and both ledgers.
 
-use super::fleet;
 use super::ledger::with_ledger;
 use super::login::{Login, PASSWORD, Say, Someone, someone};
+use super::shared_ledger;
 use crate::Case;
 use lab::bench::Bench;
 use lab::redis::Redis;
@@ -46,7 +46,12 @@ fn outwaited(bench: &Bench) {
 fn outwaited_in_redis(bench: &Bench) {
     let redis = Redis::start();
     let who = someone(bench, "outwaited-redis");
-    let login = fleet::host(bench, "outwaited-redis", &who, &fleet::plain(&redis));
+    let login = shared_ledger::host(
+        bench,
+        "outwaited-redis",
+        &who,
+        &shared_ledger::plain(&redis),
+    );
     outwaits(bench, login, &who);
 }
 

@@ -1,4 +1,4 @@
-//! One name with two addresses, and a server at each.
+//! One host name with two addresses, and a server at each.
 
 use super::{IN, port};
 use crate::module::{ASKS, Login, NOT_SENT, Seen, Someone, someone, with_ledger};
@@ -15,14 +15,14 @@ use std::sync::Once;
 use std::time::Duration;
 
 pub(super) const NAME: &str = "several.example.org";
-/// In the order in which they are tried.
+/// The two addresses, in the order of use.
 pub(super) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 2);
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 3);
 
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
-/// Servers that go by the name, of all three kinds, and where others stand at its first address.
-pub(super) struct Ground {
+/// A directory, a carrier and a Redis whose certificates have the name.
+pub(super) struct Servers {
     pub(super) certs: Certs,
     pub(super) slapd: Slapd,
     twilio: Twilio,
@@ -38,15 +38,15 @@ pub(super) enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Directory, Kind::Carrier, Kind::Ledger];
 
-impl Ground {
+impl Servers {
     pub(super) fn new() -> Self {
         static NAMED: Once = Once::new();
         NAMED.call_once(|| {
-            // Our private machine's own.
+            // /etc/hosts is private to this mount namespace.
             let hosts = std::fs::OpenOptions::new().append(true).open("/etc/hosts");
             let lines = format!("{FIRST} {NAME}\n{SECOND} {NAME}\n");
             let written = hosts.and_then(|mut hosts| hosts.write_all(lines.as_bytes()));
-            written.expect("two lines more");
+            written.expect("/etc/hosts");
         });
         let certs = Certs::with_names(&[NAME]);
         let slapd = Slapd::start(&certs);
@@ -63,7 +63,7 @@ impl Ground {
         }
     }
 
-    fn real(&self, kind: Kind) -> u16 {
+    fn server_port(&self, kind: Kind) -> u16 {
         match kind {
             Kind::Directory => port(&self.slapd.ldaps()),
             Kind::Carrier => self.twilio.port(),
@@ -71,7 +71,7 @@ impl Ground {
         }
     }
 
-    /// A login whose server of this kind goes by the name.
+    /// Returns a login that reaches its server of this kind by the name.
     pub(super) fn login<'b>(
         &'b self,
         bench: &'b Bench,
@@ -106,7 +106,7 @@ impl Ground {
     }
 }
 
-/// Somebody at the name's second address who carries everything, and his port.
+/// Starts a proxy at the second address; returns it with its port.
 pub(super) fn second(to: u16) -> (Middle, u16) {
     let middle = Middle::at((SECOND, 0).into(), to, 1, Fault::None);
     let port = middle.port();
@@ -117,21 +117,21 @@ fn first(port: u16, to: u16, fault: Fault) -> Middle {
     Middle::at((FIRST, port).into(), to, 1, fault)
 }
 
-/// Refused, silent, hanging up, no TLS, or a certificate that does not verify: at the next address
-/// there may be another machine.
-pub fn an_address_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
-    let ground = Ground::new();
+/// If the first address refuses, is silent, closes the connection, has no TLS or a certificate that does not
+/// verify, the login uses the next one, which may be another machine.
+pub fn an_unusable_address_fails_over(bench: &Bench) {
+    let servers = Servers::new();
     let cases = ["several-ldap", "several-sms", "several-redis"];
     std::thread::scope(|scope| {
         for (kind, case) in KINDS.into_iter().zip(cases) {
-            let ground = &ground;
+            let servers = &servers;
             scope.spawn(move || {
                 let who = someone(bench, case);
-                ground.slapd.add(&who.person);
+                servers.slapd.add(&who.person);
                 let bad: Vec<Twilio> = [Identity::Expired, Identity::OtherCa, Identity::WrongName]
-                    .map(|identity| Twilio::start_as(&ground.certs, identity))
+                    .map(|identity| Twilio::start_as(&servers.certs, identity))
                     .into();
-                let real = ground.real(kind);
+                let real = servers.server_port(kind);
                 let mut firsts = vec![
                     (real, Fault::Silent),
                     (real, Fault::Cut),
@@ -144,34 +144,31 @@ pub fn an_address_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
                     let what = format!("{kind:?}: {fault:?}");
                     let (second, port) = second(real);
                     let first = first(port, to, fault);
-                    let login = ground.login(bench, case, &who, kind, port);
+                    let login = servers.login(bench, case, &who, kind, port);
                     let seen = login.sees(&what, &IN, &Seen::granted());
                     assert!(first.accepted() > 0, "{what}: it was not tried first");
                     assert_eq!(second.accepted(), 1, "{what}");
                     assert!(seen.results[0].1 < Duration::from_secs(12), "{what}");
                 }
                 let (_second, port) = second(real);
-                let login = ground.login(bench, case, &who, kind, port);
+                let login = servers.login(bench, case, &who, kind, port);
                 login.sees(&format!("{kind:?}: refused"), &IN, &Seen::granted());
                 for bad in &bad {
-                    assert!(
-                        bad.requests().is_empty(),
-                        "{kind:?}: nothing was said to it"
-                    );
+                    assert!(bad.requests().is_empty(), "{kind:?}: it received a request");
                 }
             });
         }
     });
-    assert_eq!(ground.twilio.requests().len(), 9, "each asked once");
+    assert_eq!(servers.twilio.requests().len(), 9, "one request per login");
 }
 
-/// A stack may forgive an outage, and must not forgive somebody in between because he has seen to it
-/// that the other address is down.
-pub fn a_bad_certificate_is_no_outage_whatever_else_is_down(bench: &Bench) {
-    let ground = Ground::new();
+/// A PAM stack may ignore an outage. An attacker with a bad certificate who blocks the other address must not
+/// be taken for an outage.
+pub fn a_bad_certificate_is_refused_whatever_else_is_down(bench: &Bench) {
+    let servers = Servers::new();
     let who = someone(bench, "several-bad");
-    ground.slapd.add(&who.person);
-    let bad = Twilio::start_as(&ground.certs, Identity::OtherCa);
+    servers.slapd.add(&who.person);
+    let bad = Twilio::start_as(&servers.certs, Identity::OtherCa);
     for kind in KINDS {
         let (line, screen): (_, &[&str]) = match kind {
             Kind::Directory => ("failed user=? stage=directory reason=refused", &[ASKS]),
@@ -189,7 +186,7 @@ pub fn a_bad_certificate_is_no_outage_whatever_else_is_down(bench: &Bench) {
                 };
                 let second = Middle::at((SECOND, 0).into(), to, 1, at_second);
                 let first = first(second.port(), to, at_first);
-                let login = ground.login(bench, "several-bad", &who, kind, second.port());
+                let login = servers.login(bench, "several-bad", &who, kind, second.port());
                 login.sees(&format!("{kind:?} {down:?} {bad_comes_first}"), &IN, &want);
                 assert!(first.accepted() > 0 && second.accepted() > 0);
             }

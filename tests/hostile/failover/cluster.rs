@@ -1,23 +1,23 @@
-//! One name for a cluster, and a node at each of its two addresses.
+//! One host name for a cluster, with a node at each of its two addresses.
 
 use super::IN;
-use super::addresses::{FIRST, Ground, Kind, NAME, second};
+use super::addresses::{FIRST, Kind, NAME, Servers, second};
 use crate::module::{Seen, someone};
 use lab::bench::Bench;
 use lab::certs::Identity;
 use lab::middle::{Fault, Middle};
 use lab::redis::Redis;
 
-/// What the client says behind its hello: TLS stands by then, and it is a node that fails.
+/// The client's first message after its ClientHello: TLS is established, and the node fails.
 const GREETING: usize = 2;
 
-/// Silent, hanging up, speaking nonsense, or a node that says CLUSTERDOWN: at the next address there
-/// is another one.
-pub fn a_node_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
-    let ground = Ground::new();
+/// If the node at the first address is silent, closes the connection, sends garbage or reports CLUSTERDOWN,
+/// the login uses the node at the next address.
+pub fn an_unusable_node_fails_over(bench: &Bench) {
+    let servers = Servers::new();
     let who = someone(bench, "several-nodes");
-    ground.slapd.add(&who.person);
-    let node = || Redis::node(Some((&ground.certs, Identity::Good)));
+    servers.slapd.add(&who.person);
+    let node = || Redis::node(Some((&servers.certs, Identity::Good)));
     let (whole, down) = (node(), node());
     whole.take_all_slots();
     for (at_first, fault) in [
@@ -29,11 +29,11 @@ pub fn a_node_that_is_of_no_use_gives_way_to_the_next(bench: &Bench) {
         let what = format!("{fault:?}");
         let (second, port) = second(whole.tls_port());
         let first = Middle::at((FIRST, port).into(), at_first.tls_port(), GREETING, fault);
-        let login = ground
+        let login = servers
             .login(bench, "several-nodes", &who, Kind::Ledger, port)
             .text("ledger.redis", &format!("rediss+cluster://{NAME}:{port}"));
         login.sees(&what, &IN, &Seen::granted());
-        // Asked again, he would fail before TLS stands, and that is another case.
+        // A second attempt would fail before TLS is established, which is another case.
         assert_eq!((first.accepted(), second.accepted()), (1, 1), "{what}");
     }
 }

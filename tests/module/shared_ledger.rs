@@ -1,4 +1,4 @@
-//! One ledger for many hosts: a real Redis or Valkey.
+//! One ledger shared by several hosts, in a real Redis or Valkey.
 
 use super::ledger::with_ledger;
 use super::login::{
@@ -14,32 +14,44 @@ use lab::redis::{Options, Redis};
 use rustix::process::Signal;
 
 pub const CASES: &[Case] = &[
-    ("module::fleet::many_hosts_one_count", many_hosts_one_count),
-    ("module::fleet::at_once", at_once),
-    ("module::fleet::out_of_reach", out_of_reach),
-    ("module::fleet::a_new_number", a_new_number),
     (
-        "module::fleet::denied_while_out_of_reach",
+        "module::shared_ledger::hosts_share_one_count",
+        hosts_share_one_count,
+    ),
+    (
+        "module::shared_ledger::concurrent_logins",
+        concurrent_logins,
+    ),
+    ("module::shared_ledger::out_of_reach", out_of_reach),
+    ("module::shared_ledger::new_number", new_number),
+    (
+        "module::shared_ledger::denied_while_out_of_reach",
         denied_while_out_of_reach,
     ),
-    ("module::fleet::it_refuses_us", it_refuses_us),
-    ("module::fleet::by_a_local_socket", by_a_local_socket),
     (
-        "module::fleet::stopped_in_the_middle",
-        stopped_in_the_middle,
+        "module::shared_ledger::refused_connections",
+        refused_connections,
     ),
     (
-        "module::fleet::a_failover_in_a_storm",
-        a_failover_in_a_storm,
+        "module::shared_ledger::by_a_local_socket",
+        by_a_local_socket,
+    ),
+    (
+        "module::shared_ledger::killed_during_a_login",
+        killed_during_a_login,
+    ),
+    (
+        "module::shared_ledger::failover_during_many_logins",
+        failover_during_many_logins,
     ),
 ];
 
 const IN: &[Say] = &[Say::Password, Say::Code];
-const KNOCK: &[Say] = &[Say::Password];
+const PASSWORD_ONLY: &[Say] = &[Say::Password];
 const OUTAGE: &str = "failed stage=ledger reason=outage";
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
-/// A host of the fleet, with a ledger of its own besides.
+/// Returns a login on a host that shares the ledger and also has a local one.
 pub fn host<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
     let login = with_ledger(bench, case, who);
     let key = login.folder.join("key");
@@ -54,8 +66,9 @@ pub fn plain(redis: &Redis) -> String {
     format!("redis://127.0.0.1:{}", redis.port())
 }
 
-/// The rights that `docs/ledger.md` gives, and TLS. A login sends little: scripts are known by then.
-fn many_hosts_one_count(bench: &Bench) {
+/// Uses the ACL from `docs/ledger.md`, and TLS. A login sends few bytes, because the server has the
+/// scripts.
+fn hosts_share_one_count(bench: &Bench) {
     let documented =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ledger.md"));
     let documented = documented.expect("docs/ledger.md");
@@ -72,7 +85,7 @@ fn many_hosts_one_count(bench: &Bench) {
     });
     let middle = Middle::start(redis.tls_port(), 0, Fault::None);
     let url = format!("rediss://127.0.0.1:{}", middle.port());
-    let alice = someone(bench, "fleet-alice");
+    let alice = someone(bench, "shared-alice");
     let on = |case| {
         let login = host(bench, case, &alice, &url);
         let password = login.folder.join("redis-password");
@@ -91,27 +104,27 @@ fn many_hosts_one_count(bench: &Bench) {
             .text("policy.remember", "1h")
             .rhost("192.0.2.7")
     };
-    let (one, other) = (on("fleet-one"), on("fleet-other"));
+    let (one, other) = (on("shared-one"), on("shared-other"));
     one.sees("on one host", IN, &Seen::granted());
     let seen = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &["sent", "granted"], 1);
     let before = middle.sent();
-    other.sees("on another, which is another service", IN, &seen);
+    other.sees("on another host, for another service", IN, &seen);
     let sent = middle.sent() - before;
     assert!(sent < 8 * 1024, "{sent} bytes");
     let skipped = Seen::new(&[code::SUCCESS], &[ASKS], &["skipped reason=remembered"], 0);
-    one.sees("remembered", KNOCK, &skipped);
+    one.sees("remembered", PASSWORD_ONLY, &skipped);
     let config = one.config();
     let config = config.to_str().expect("a path");
     let (code, _, error) =
-        bench.sms_otp(&["--config", config, "unlock", "fleet-alice", "--forget"]);
+        bench.sms_otp(&["--config", config, "unlock", "shared-alice", "--forget"]);
     assert_eq!((code, error.as_str()), (0, ""));
     let limited = "denied first=password reason=limited";
     other.sees(
         "no third",
-        KNOCK,
+        PASSWORD_ONLY,
         &Seen::unsent(code::MAXTRIES, LATER, limited),
     );
-    let (code, text, error) = bench.sms_otp(&["--config", config, "status", "fleet-alice"]);
+    let (code, text, error) = bench.sms_otp(&["--config", config, "status", "shared-alice"]);
     assert_eq!((code, error.as_str()), (0, ""));
     assert!(
         text.contains("the shared ledger") && text.contains("2 of 2/1h"),
@@ -119,32 +132,32 @@ fn many_hosts_one_count(bench: &Bench) {
     );
 }
 
-fn knock(message: &Message) -> Answer {
+fn answer_password(message: &Message) -> Answer {
     match message.style {
         Style::Hidden => PASSWORD.into(),
         _ => Answer::HangUp,
     }
 }
 
-fn at_once(bench: &Bench) {
+fn concurrent_logins(bench: &Bench) {
     let redis = Redis::start();
-    let bob = someone(bench, "fleet-bob");
-    let login = many(host(bench, "fleet-at-once", &bob, &plain(&redis)))
+    let bob = someone(bench, "shared-bob");
+    let login = many(host(bench, "shared-at-once", &bob, &plain(&redis)))
         .set("limits.sms", "[\"5/1h\"]")
         .text("ledger.timeout", "20s")
         .text("deadline", "2m");
-    let codes = login.storm(200, knock);
+    let codes = login.storm(200, answer_password);
     assert_eq!(login.arrived().len(), 5, "{codes:?}");
     let limited = codes.iter().filter(|code| **code == code::MAXTRIES).count();
     assert_eq!(limited, 195, "{codes:?}");
 }
 
-/// This host's own counts meanwhile, by itself, and loudly.
+/// The local ledger counts during an outage, from zero, and each login logs the outage.
 fn out_of_reach(bench: &Bench) {
     let redis = Redis::start();
-    let carol = someone(bench, "fleet-carol");
-    let login = host(bench, "fleet-down", &carol, &plain(&redis)).set("limits.sms", "[\"1/1h\"]");
-    login.sees("in reach", IN, &Seen::granted());
+    let carol = someone(bench, "shared-carol");
+    let login = host(bench, "shared-down", &carol, &plain(&redis)).set("limits.sms", "[\"1/1h\"]");
+    login.sees("reachable", IN, &Seen::granted());
     redis.signal(Signal::STOP);
     let login = login.text("ledger.timeout", "300ms");
     let lines = [OUTAGE, "sent", "granted"];
@@ -155,22 +168,23 @@ fn out_of_reach(bench: &Bench) {
     );
     let lines = [OUTAGE, "denied first=password reason=limited"];
     let seen = Seen::new(&[code::MAXTRIES], &[ASKS, LATER], &lines, 0);
-    login.sees("its own count", KNOCK, &seen);
+    login.sees("the local count", PASSWORD_ONLY, &seen);
     redis.signal(Signal::CONT);
 }
 
-/// What one host has logged another one need not; by itself it would, and the number waits there, too.
-fn a_new_number(bench: &Bench) {
+/// A new number is announced by one host only, unless the shared ledger is out of reach; the local ledger
+/// makes it wait as well.
+fn new_number(bench: &Bench) {
     let redis = Redis::start();
-    let mut nora = someone(bench, "fleet-nora");
+    let mut nora = someone(bench, "shared-nora");
     let on = |case| {
         host(bench, case, &nora, &plain(&redis))
             .text("policy.new_phone", "1h")
             .text("ledger.timeout", "300ms")
     };
-    let (one, other) = (on("fleet-new-one"), on("fleet-new-other"));
-    one.sees("here", IN, &Seen::granted());
-    other.sees("and there", IN, &Seen::granted());
+    let (one, other) = (on("shared-new-one"), on("shared-new-other"));
+    one.sees("on one host", IN, &Seen::granted());
+    other.sees("on the other", IN, &Seen::granted());
     nora.number = bench.number();
     bench
         .slapd()
@@ -178,11 +192,19 @@ fn a_new_number(bench: &Bench) {
     let (one, other) = (one.of(&nora), other.of(&nora));
     let denied = "denied first=password reason=new-phone";
     let refused = |lines: &[&str]| Seen::new(&[code::MAXTRIES], &[ASKS, NEW_PHONE], lines, 0);
-    one.sees("a new one", KNOCK, &refused(&["phone-changed", denied]));
-    other.sees("is known there", KNOCK, &refused(&[denied]));
+    one.sees(
+        "a new number",
+        PASSWORD_ONLY,
+        &refused(&["phone-changed", denied]),
+    );
+    other.sees(
+        "known on the other host",
+        PASSWORD_ONLY,
+        &refused(&[denied]),
+    );
     redis.signal(Signal::STOP);
     let lines = [OUTAGE, "phone-changed", denied];
-    other.sees("by itself", KNOCK, &refused(&lines));
+    other.sees("by the local ledger", PASSWORD_ONLY, &refused(&lines));
     redis.signal(Signal::CONT);
 }
 
@@ -190,22 +212,21 @@ fn denied_while_out_of_reach(bench: &Bench) {
     let redis = Redis::start();
     let url = plain(&redis);
     drop(redis);
-    let dave = someone(bench, "fleet-dave");
-    let login = host(bench, "fleet-deny", &dave, &url).text("ledger.unreachable", "deny");
+    let dave = someone(bench, "shared-dave");
+    let login = host(bench, "shared-deny", &dave, &url).text("ledger.unreachable", "deny");
     login.sees(
         "refused",
-        KNOCK,
+        PASSWORD_ONLY,
         &Seen::unsent(code::AUTHINFO_UNAVAIL, NOT_SENT, OUTAGE),
     );
     let own = super::ledger::folder(&login).join("ledger");
-    assert!(!own.exists(), "this host's own was not asked for");
+    assert!(!own.exists(), "the local ledger must not be created");
 }
 
-/// Whoever refuses us is not out of reach, and nothing counts in its place.
-/// Behind the sandbox, as a user of its own, the helper reaches a socket that everybody may connect to; where
-/// another user could listen it does not even try.
+/// In its sandbox and under its own user, the helper connects to a socket with mode 777. If another user
+/// could create the socket, the settings are refused.
 fn by_a_local_socket(bench: &Bench) {
-    let folder = bench.folder("fleet-socket");
+    let folder = bench.folder("shared-socket");
     let path = folder.join("redis.sock");
     let lines = [
         format!("unixsocket {}", path.display()),
@@ -216,60 +237,62 @@ fn by_a_local_socket(bench: &Bench) {
         ..Options::default()
     });
     redis.until("a socket", || path.exists());
-    let kim = someone(bench, "fleet-kim");
+    let kim = someone(bench, "shared-kim");
     let url = format!("redis+unix://{}", path.display());
-    let login = host(bench, "fleet-local", &kim, &url).text("ledger.unreachable", "deny");
-    login.sees("in", IN, &Seen::granted());
+    let login = host(bench, "shared-local", &kim, &url).text("ledger.unreachable", "deny");
+    login.sees("granted", IN, &Seen::granted());
     drop(redis);
     let seen = Seen::unsent(code::AUTHINFO_UNAVAIL, NOT_SENT, OUTAGE);
-    login.sees("its server is down", KNOCK, &seen);
+    login.sees("the server is down", PASSWORD_ONLY, &seen);
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&folder, Some(4711), None).expect("root may chown");
         let line = "failed user=? stage=settings reason=bad-settings";
         let seen = Seen::at_once(code::SERVICE_ERR, line);
-        login.sees("in a folder of another user's", &[], &seen);
+        login.sees("in a directory of another user", &[], &seen);
     }
 }
 
-fn it_refuses_us(bench: &Bench) {
+/// A refusal by the server is not an outage: the local ledger does not count in its place.
+fn refused_connections(bench: &Bench) {
     let redis = Redis::start_as(&Options {
         users: Some("user default on >other-password ~* +@all\n"),
         ..Options::default()
     });
-    let erin = someone(bench, "fleet-erin");
+    let erin = someone(bench, "shared-erin");
     let refused = "failed stage=ledger reason=refused";
     let seen = Seen::unsent(code::SERVICE_ERR, NOT_SENT, refused);
-    let login = host(bench, "fleet-refused", &erin, &plain(&redis));
-    login.sees("without a password", KNOCK, &seen);
+    let login = host(bench, "shared-refused", &erin, &plain(&redis));
+    login.sees("without a password", PASSWORD_ONLY, &seen);
     let password = login.folder.join("redis-password");
     lab::scratch::write(&password, 0o600, "obviously-wrong");
     let password = password.to_str().expect("a path").to_owned();
     let login = login.text("ledger.redis_password_file", &password);
-    login.sees("with a wrong one", KNOCK, &seen);
+    login.sees("with a wrong one", PASSWORD_ONLY, &seen);
     let untrusted = Redis::start_as(&Options {
         tls: Some((bench.certs(), Identity::Expired)),
         ..Options::default()
     });
     let url = format!("rediss://127.0.0.1:{}", untrusted.tls_port());
-    let login = host(bench, "fleet-expired", &erin, &url).text(
+    let login = host(bench, "shared-expired", &erin, &url).text(
         "ledger.ca_file",
         bench.certs().ca().to_str().expect("a path"),
     );
-    login.sees("with a certificate that has expired", KNOCK, &seen);
+    login.sees("with a certificate that has expired", PASSWORD_ONLY, &seen);
 }
 
-/// What cannot be counted there is counted here, and what neither can count is not compared.
-fn stopped_in_the_middle(bench: &Bench) {
-    let frank = someone(bench, "fleet-frank");
+/// If the server is killed before the code is typed, the local ledger counts the attempt; with `deny` the
+/// code is not compared.
+fn killed_during_a_login(bench: &Bench) {
+    let frank = someone(bench, "shared-frank");
     for (case, unreachable, code, log) in [
         (
-            "fleet-gone",
+            "shared-gone",
             "local",
             code::SUCCESS,
             &["sent", OUTAGE, "granted"][..],
         ),
         (
-            "fleet-gone-deny",
+            "shared-gone-deny",
             "deny",
             code::SERVICE_ERR,
             &["sent", OUTAGE],
@@ -300,8 +323,8 @@ fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|&line| line.to_owned()).collect()
 }
 
-/// The master dies while logins come in: no more SMS than are allowed, and the locks stand.
-fn a_failover_in_a_storm(bench: &Bench) {
+/// The master is killed during many logins: the limit on SMS holds, and locks remain.
+fn failover_during_many_logins(bench: &Bench) {
     let master = Redis::start();
     let replica = Redis::replica_of(&master);
     let sentinel = Redis::sentinel_of(&master, 1);
@@ -319,26 +342,29 @@ fn a_failover_in_a_storm(bench: &Bench) {
             .set("limits.sms", "[\"5/1h\"]")
             .set("limits.failures", "1")
     };
-    let (grace, henry) = (someone(bench, "fleet-grace"), someone(bench, "fleet-henry"));
-    let locked = on("fleet-locked", &henry);
+    let (grace, henry) = (
+        someone(bench, "shared-grace"),
+        someone(bench, "shared-henry"),
+    );
+    let locked = on("shared-locked", &henry);
     let (_, seen) = locked.run(&[Say::Password, Say::WrongCode], 2);
     assert_eq!(seen.log()[1], "denied first=password reason=locked");
-    let login = on("fleet-failover", &grace);
-    // Half of them type their passwords when the master is dead.
-    let dead = Gate::default();
+    let login = on("shared-failover", &grace);
+    // Half of the logins send their passwords after the master was killed.
+    let killed = Gate::default();
     std::thread::scope(|scope| {
         let storm = scope.spawn(|| {
             login.storm(100, |message| {
                 if message.style == Style::Hidden {
-                    dead.hold_every_other();
+                    killed.hold_every_other();
                 }
-                knock(message)
+                answer_password(message)
             })
         });
         let arrived = || !login.arrived().is_empty();
         replica.until("an SMS", arrived);
         master.signal(Signal::KILL);
-        dead.open();
+        killed.open();
         let codes = storm.join().expect("the storm");
         assert!(!codes.contains(&code::SUCCESS));
         assert!((1..=5).contains(&login.arrived().len()), "{codes:?}");
@@ -348,5 +374,5 @@ fn a_failover_in_a_storm(bench: &Bench) {
         replica.ask(&["ROLE"]).starts_with("master")
     });
     let seen = Seen::unsent(code::MAXTRIES, LATER, "denied first=password reason=locked");
-    locked.sees("on the new master", KNOCK, &seen);
+    locked.sees("on the new master", PASSWORD_ONLY, &seen);
 }
