@@ -26,7 +26,12 @@ use protocol::logfmt::field;
 use syslog::Severity;
 
 use crate::{
-    failure::Failure, id::LoginId, phone::Phone, policy::Exemption, sms::Sent, verdict::Denied,
+    failure::Failure,
+    id::LoginId,
+    phone::Phone,
+    policy::Exemption,
+    sms::Sent,
+    verdict::{Denied, Refusal},
 };
 use output::Output;
 use socket::{Socket, Tag};
@@ -150,19 +155,13 @@ impl AuthLog {
 
     /// Logs a refusal. After the first factor the line waits longer for room in the system log, at most
     /// `remaining`, which is what is left of the login's deadline.
-    pub fn denied(
-        &self,
-        denied: Denied,
-        first: Option<&str>,
-        detail: Option<&str>,
-        remaining: Duration,
-    ) {
+    pub fn denied(&self, refusal: &Refusal, first: Option<&str>, remaining: Duration) {
         let mut line = self.begin("denied");
         if let Some(first) = first {
             field(&mut line, "first", first.as_bytes());
         }
-        field(&mut line, "reason", denied.reason().as_bytes());
-        if let Some(detail) = detail {
+        field(&mut line, "reason", refusal.reason.reason().as_bytes());
+        if let Some(detail) = &refusal.detail {
             field(&mut line, "detail", detail.as_bytes());
         }
         let wait = first.map_or(MAX_WAIT, |_| MAX_ALERT_WAIT.min(remaining));
@@ -176,13 +175,13 @@ impl AuthLog {
 
     /// Logs that the user has disconnected while the helper was working.
     pub fn disconnected(&self) {
-        let denied = if self.is_sms_sent.load(Ordering::Relaxed) {
+        let reason = if self.is_sms_sent.load(Ordering::Relaxed) {
             Denied::Abandoned
         } else {
             Denied::Cancelled
         };
         let first = *lock(&self.first);
-        self.denied(denied, first, None, Duration::ZERO);
+        self.denied(&reason.into(), first, Duration::ZERO);
     }
 
     /// Writes the final line of the login, unless it has one. A second thread waits here until the first

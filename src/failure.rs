@@ -1,13 +1,13 @@
-//! Why something that we need could not be done: where, in which way, what happened, what to do.
+//! Failures: where, of which kind, what happened, and what the administrator can do.
 //!
 //! Every module that works with servers, files or this system returns a [`Failure`], and the login ends
-//! with it as it is. The text of a failure and its remedy are written side by side, where the failure is
+//! with it. The text of a failure and its remedy are side by side in the code, where the failure is
 //! recognized.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
 
-/// Why something could not be done. All texts are one line of printable ASCII, without secrets.
+/// Why something failed. All texts are one line of printable ASCII, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub stage: Stage,
@@ -36,7 +36,7 @@ impl Failure {
         }
     }
 
-    /// What happened and what to do, as `detail=` shows it in the log.
+    /// Returns what happened and what to do, for `detail=` in the log.
     #[must_use]
     pub fn detail(&self) -> String {
         if self.remedy.is_empty() {
@@ -59,7 +59,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// As `stage=` shows it in the log.
+    /// Returns the value of `stage=` in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl Stage {
     }
 }
 
-/// In which way it failed.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     BadSettings,
@@ -93,7 +93,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// As `reason=` shows it in the log.
+    /// Returns the value of `reason=` in the log.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {

@@ -24,7 +24,7 @@ use crate::{
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
     ledger::{self, FallbackStore},
-    login::{self, Counts, Ended, Services},
+    login::{self, Counts, LoginResult, Services},
     net,
     prefetch::Permits,
     sms::twilio::Twilio,
@@ -66,7 +66,7 @@ pub fn run() -> ExitCode {
     let Some((code, counts)) = guarded(&request, &remote, settled) else {
         return ExitCode::FAILURE;
     };
-    let counts = counts.write();
+    let counts = counts.encode();
     let verdict = Verdict {
         code,
         counts: &counts,
@@ -112,7 +112,7 @@ fn serve(
     let started = Moment::now();
     let texts = Texts::of(request);
     let log = shared.get_or_init(|| open_log(request, &texts, remote));
-    let Some(counts) = Counts::read(request.counts) else {
+    let Some(counts) = Counts::decode(request.counts) else {
         let failed = helper_fault("the module sent counts that are none");
         return fail(log, failed, Counts::default());
     };
@@ -145,7 +145,7 @@ fn serve(
 
 /// How long the user has waited on this handle. A caller can make what fails on this machine take long. If
 /// that time counted, none would be left for the servers in a later login, and that would be an outage.
-fn waited(before: Counts, ended: &Ended) -> Duration {
+fn waited(before: Counts, ended: &LoginResult) -> Duration {
     match &ended.outcome {
         Outcome::Failed(failed) if failed.kind == FailureKind::Local => before.waited,
         _ => ended.counts.waited,
@@ -253,7 +253,7 @@ fn tell(
     host: &Host,
     mut open: Open,
     started: Moment,
-) -> Ended {
+) -> LoginResult {
     let login = login::Request {
         id: LoginId(request.login),
         user: request.user,
@@ -277,20 +277,25 @@ fn tell(
         permits: &mut open.permits,
         clock: &Wall,
     };
-    login::run(&login, settings, counts, services)
+    login::authenticate(&login, settings, counts, services)
 }
 
 /// The last line, the last words, and the time at which a refusal leaves.
-fn conclude(ended: &Ended, settings: &Settings, remote: &Remote, log: &AuthLog) -> (Pam, Counts) {
+fn conclude(
+    ended: &LoginResult,
+    settings: &Settings,
+    remote: &Remote,
+    log: &AuthLog,
+) -> (Pam, Counts) {
     match &ended.outcome {
         Outcome::Granted(granted) => match granted.exemption() {
             None => log.granted(),
             Some(exemption) => log.skipped(exemption),
         },
         Outcome::LeftToStack(exemption) => log.skipped(exemption),
-        Outcome::Denied(denied) => {
-            let left = settings.deadline.saturating_sub(ended.counts.waited);
-            log.denied(*denied, ended.first, ended.detail.as_deref(), left);
+        Outcome::Denied(refusal) => {
+            let remaining = settings.deadline.saturating_sub(ended.counts.waited);
+            log.denied(refusal, ended.first, remaining);
         }
         Outcome::Failed(failed) => log.failed(failed),
     }
@@ -298,21 +303,24 @@ fn conclude(ended: &Ended, settings: &Settings, remote: &Remote, log: &AuthLog) 
     if is_delayed(ended, code) {
         let refuse_after = settings.password.refuse_after;
         let now = Moment::now();
-        let leaves = login::leaves(ended.asked_at, now, refuse_after, sys::random());
+        let leaves = login::refusal_time(ended.delay_start, now, refuse_after, sys::random());
         std::thread::sleep(leaves.since(now));
     }
-    if let Some(text) = &ended.notice {
+    if let Some(text) = &ended.info_text {
         remote.send(&FromHelper::ShowInfo(text), SLACK);
     }
-    if let Some(text) = &ended.text {
+    if let Some(text) = &ended.error_text {
         remote.send(&FromHelper::ShowError(text), SLACK);
     }
     (code, ended.counts)
 }
 
 /// Whether a refusal waits for `refuse_after`: every one that could tell names or passwords apart.
-const fn is_delayed(ended: &Ended, code: Pam) -> bool {
-    if matches!(ended.outcome, Outcome::Denied(Denied::PasswordExpired)) {
+const fn is_delayed(ended: &LoginResult, code: Pam) -> bool {
+    if matches!(
+        &ended.outcome,
+        Outcome::Denied(refusal) if matches!(refusal.reason, Denied::PasswordExpired)
+    ) {
         return true;
     }
     match code {

@@ -1,7 +1,7 @@
-//! One login's number, as help desks and logs name it.
+//! The id of a login, as users, help desks and logs refer to it.
 #![forbid(unsafe_code)]
 
-/// Eight hexadecimal digits. No secret: it names a login and opens none.
+/// Eight hexadecimal digits when displayed. Not a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginId(pub [u8; 4]);
 

@@ -1,29 +1,28 @@
-//! The story of one login: password → phone → ledger → code → SMS → prompt → verdict.
+//! One login: password → phone → ledger → code → SMS → prompt → verdict.
 //!
-//! It is told through traits, so that a scripted person and a real terminal, a real directory and
-//! one in memory read the same. The rooms below say what they found; only here is decided what
-//! becomes of it.
+//! Everything outside of it is a trait ([`Services`]), so that the same code runs with real servers and
+//! with fakes in memory. The modules below report facts. What a fact means for the login is decided here
+//! only.
 #![forbid(unsafe_code)]
 
 mod account;
+mod admission;
 mod counts;
 mod password;
-mod patience;
 mod prompt;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
-mod refusal;
+mod refusal_time;
 mod services;
 mod texts;
+mod wait_budget;
 
 #[cfg(test)]
 mod tests;
 
 pub use counts::Counts;
-pub use refusal::leaves;
+pub use refusal_time::refusal_time;
 pub use services::{Clock, Conversation, PromptReply, Services};
-
-use std::time::Duration;
 
 use crate::{
     config::{Settings, Source, Subject},
@@ -32,63 +31,60 @@ use crate::{
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
     phone::Phone,
-    policy::{self, NotAsked, SshProof, StackProof},
-    verdict::{Denied, First, Granted, Outcome, Second, Whose},
+    policy::{self, Identity, IdentityError, SshProof, StackProof},
+    verdict::{Denied, FirstFactor, Granted, Outcome, Refusal, SecondFactor},
 };
-use account::Admitted;
+use admission::Admission;
 use password::PasswordHash;
-use patience::Patience;
+use wait_budget::WaitBudget;
 
-/// What is known of a login before it begins.
+/// What is known about a login before it begins.
 pub struct Request<'a> {
     pub id: LoginId,
     pub user: &'a [u8],
     pub rhost: &'a str,
-    /// Who calls, as the host says it; empty where it does not.
+    /// The calling user as the host process reports it. Empty if it does not.
     pub ruser: &'a [u8],
-    /// The terminal session that he calls from.
+    /// The terminal session of the host process.
     pub session: Option<&'a str>,
     pub service: &'a str,
-    /// This machine's name.
+    /// The name of this machine.
     pub host: &'a str,
-    /// Real uid of whoever calls.
+    /// Real uid of the calling process.
     pub caller: u32,
     pub ssh_auth_info: &'a [u8],
-    /// The host shows no texts.
+    /// Whether the host process shows no texts.
     pub silent: bool,
     pub started: Moment,
 }
 
-/// How a login ended, and what is left to do about it.
-pub struct Ended {
+/// How a login ended, and what remains to be done.
+pub struct LoginResult {
     pub outcome: Outcome,
-    /// Which first factor was proved, if one was.
+    /// Which first factor was verified, if one was.
     pub first: Option<&'static str>,
-    /// What else the administrator may want to know of a refusal.
-    pub detail: Option<String>,
-    /// What the person is told of a refusal.
-    pub text: Option<String>,
-    /// What accompanies a granted login.
-    pub notice: Option<String>,
-    /// When the waiting of a refusal that comes before the first factor began.
-    pub asked_at: Moment,
+    /// The error text for the user.
+    pub error_text: Option<String>,
+    /// The text that accompanies a granted login.
+    pub info_text: Option<String>,
+    /// When the delay of a refusal before the first factor begins.
+    pub delay_start: Moment,
     pub counts: Counts,
 }
 
-/// Tells the story.
+/// Runs one login.
 #[must_use]
-pub fn run<'a>(
+pub fn authenticate<'a>(
     request: &'a Request<'a>,
     settings: &'a Settings,
     counts: Counts,
     services: Services<'a>,
-) -> Ended {
+) -> LoginResult {
     let mut login = Login {
         request,
         settings,
-        // What came before this was no wait for any server: whoever stops this process there does not
-        // make it one.
-        patience: Patience::new(settings.deadline, counts.waited, services.clock.now()),
+        // The time before this was not spent waiting for a server.
+        budget: WaitBudget::new(settings.deadline, counts.waited, services.clock.now()),
         counts,
         services,
         first: None,
@@ -97,36 +93,50 @@ pub fn run<'a>(
         password: None,
         grace: None,
         guesses: 0,
-        wait: None,
-        detail: None,
-        asked_at: request.started,
+        delay_start: request.started,
     };
-    let outcome = match login.story() {
-        Ok(passed) => passed,
-        Err(End::Denied(denied)) => Outcome::Denied(denied),
-        Err(End::Failed(failed)) => Outcome::Failed(failed),
-    };
-    login.counts.waited = login.patience.spent(login.services.clock.now());
-    Ended {
-        text: login.last_words(&outcome),
-        notice: login.notice(&outcome),
+    let outcome = login.authenticate().unwrap_or_else(Outcome::from);
+    login.counts.waited = login.budget.spent(login.services.clock.now());
+    LoginResult {
+        error_text: login.final_message(&outcome),
+        info_text: login.grace_message(&outcome),
         first: login.first,
-        detail: login.detail,
-        asked_at: login.asked_at,
+        delay_start: login.delay_start,
         counts: login.counts,
         outcome,
     }
 }
 
-/// Every end but success.
-enum End {
-    Denied(Denied),
+/// Why a login ends without success.
+enum LoginError {
+    Denied(Refusal),
     Failed(Failure),
 }
 
-impl From<Denied> for End {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
+impl From<Refusal> for LoginError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Denied(refusal)
+    }
+}
+
+impl From<Denied> for LoginError {
+    fn from(reason: Denied) -> Self {
+        Self::Denied(reason.into())
+    }
+}
+
+impl From<Failure> for LoginError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<LoginError> for Outcome {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Denied(refusal) => Self::Denied(refusal),
+            LoginError::Failed(failure) => Self::Failed(failure),
+        }
     }
 }
 
@@ -134,46 +144,43 @@ struct Login<'a> {
     request: &'a Request<'a>,
     settings: &'a Settings,
     services: Services<'a>,
-    patience: Patience,
+    budget: WaitBudget,
     counts: Counts,
     first: Option<&'static str>,
     phone: Option<Phone>,
-    /// Where he comes from, as far as a login may be remembered for it.
+    /// The origin that this login may be remembered for.
     origin: Option<policy::Origin>,
     /// Recognizes the verified password, which itself is wiped.
     password: Option<PasswordHash>,
-    /// How many logins are left with a password that has expired.
+    /// How many logins are left with an expired password.
     grace: Option<u32>,
-    /// Wrong codes of others that the user is to be shown.
+    /// Wrong codes of others, to be shown to the user.
     guesses: u32,
-    /// How long he has to wait before he may try again.
-    wait: Option<Duration>,
-    detail: Option<String>,
-    asked_at: Moment,
+    delay_start: Moment,
 }
 
 impl Login<'_> {
-    /// One login, from the first question to the proof of both factors. Whom to ask for is known
-    /// before the password is, so that what needs no more can be done while he types; if it is
-    /// nobody, he is told after it.
-    fn story(&mut self) -> Result<Outcome, End> {
-        let source = self.source();
-        let person = self.who();
-        self.begin(source, &person);
-        let password = self.ask_password(source)?;
-        let person = person.map_err(|not| self.not_asked(not))?;
-        let vouched = self.vouched_for(source)?;
-        let entry = self.find(&person)?;
-        let first = match vouched {
+    /// The sequence of one login, from the first prompt to the proofs of both factors. The user is
+    /// resolved before the password prompt, so that connections can be opened while the user types; a
+    /// user who is not accepted is refused after it.
+    fn authenticate(&mut self) -> Result<Outcome, LoginError> {
+        let source = self.password_source();
+        let identity = self.resolve_user();
+        self.prefetch(source, &identity);
+        let password = self.prompt_password(source)?;
+        let identity = identity.map_err(|error| self.not_accepted(error))?;
+        let external = self.external_factor(source)?;
+        let entry = self.find_entry(&identity)?;
+        let first = match external {
             Some(first) => first,
-            None => self.prove(&entry, password)?,
+            None => self.verify_password(&entry, password)?,
         };
-        let account = self.account(&person, &entry)?;
+        let account = self.account(&identity, &entry)?;
         let second = match self.admit(&account)? {
-            Admitted::Exempt(exemption) => Second::Exempt(exemption),
-            Admitted::Sms(slot) => {
-                let code = self.send_first(&account, slot)?;
-                Second::Code(self.ask_until_right(&account, code)?)
+            Admission::Exempt(exemption) => SecondFactor::Exempt(exemption),
+            Admission::Reserved(reservation) => {
+                let code = self.send_first(&account, reservation)?;
+                SecondFactor::Code(self.prompt_until_correct(&account, code)?)
             }
         };
         let outcome = self.conclude(&first, second)?;
@@ -181,8 +188,8 @@ impl Login<'_> {
         Ok(outcome)
     }
 
-    /// Where the first factor comes from in this login.
-    fn source(&self) -> Source {
+    /// Returns where the first factor of this login comes from.
+    fn password_source(&self) -> Source {
         match self.settings.password.source {
             Source::Auto if self.ssh_proof().is_some() => Source::Ssh,
             Source::Auto => Source::Ldap,
@@ -191,16 +198,28 @@ impl Login<'_> {
     }
 
     fn ssh_proof(&self) -> Option<SshProof> {
-        SshProof::read(self.request.ssh_auth_info, self.request.id)
+        SshProof::parse(self.request.ssh_auth_info, self.request.id)
     }
 
-    /// Begins what can be done beside the prompt, and waits for none of it. Only with a permit, and for
-    /// names that NSS knows: whoever tries names has no connection of ours to use up, nobody is asked about those
-    /// that sshd refuses because it does not know them, and that something is asked tells an
-    /// onlooker on this machine nothing of the directory.
-    fn begin(&mut self, source: Source, person: &Result<policy::Person, NotAsked>) {
-        let Ok(person) = person else { return };
-        if !person.is_known() || (source == Source::Ssh && self.ssh_proof().is_none()) {
+    /// Resolves the user who has to authenticate.
+    fn resolve_user(&mut self) -> Result<Identity, IdentityError> {
+        let Request { user, caller, .. } = *self.request;
+        let Settings { policy, ldap, .. } = self.settings;
+        let names = self.services.names;
+        let identity =
+            policy::resolve_user(policy, user, caller, names, |name| ldap.search_name(name))?;
+        if policy.subject == Subject::Caller {
+            self.services.log.set_caller(identity.name());
+        }
+        Ok(identity)
+    }
+
+    /// Starts to connect in the background, without waiting. Requires a permit and a name that NSS has:
+    /// otherwise anybody who tries names could use up connections, names that sshd refuses would be
+    /// searched for, and an observer on this machine could see which names are in the directory.
+    fn prefetch(&mut self, source: Source, identity: &Result<Identity, IdentityError>) {
+        let Ok(identity) = identity else { return };
+        if !identity.is_known() || (source == Source::Ssh && self.ssh_proof().is_none()) {
             return;
         }
         let Some(permit) = self.services.permits.take() else {
@@ -209,126 +228,101 @@ impl Login<'_> {
         };
         let by = self.services.clock.now().after(self.settings.deadline);
         let directory = &mut self.services.directory;
-        directory.begin(person.name(), Deadline::at(by), permit.clone());
+        directory.begin(identity.name(), Deadline::at(by), permit.clone());
         self.services.ledger.begin(permit.clone());
         if self.counts.may_send(self.settings.code.resends) {
             self.services.carrier.begin(permit);
         }
     }
 
-    fn whose(&self) -> Whose {
-        match self.settings.policy.subject {
-            Subject::User => Whose::User,
-            Subject::Caller => Whose::Caller,
-        }
-    }
-
-    /// Who is to prove himself.
-    fn who(&mut self) -> Result<policy::Person, NotAsked> {
-        let Request { user, caller, .. } = *self.request;
-        let Settings { policy, ldap, .. } = self.settings;
-        let names = self.services.names;
-        let person = policy::person(policy, user, caller, names, |name| ldap.search_name(name))?;
-        if self.whose() == Whose::Caller {
-            self.services.log.set_caller(person.name());
-        }
-        Ok(person)
-    }
-
-    /// What becomes of a login whose name is not the directory's.
-    fn not_asked(&mut self, not: NotAsked) -> End {
-        let (denied, why) = match not {
-            NotAsked::SystemUser(why) => (Denied::SystemUser(self.whose()), why),
-            NotAsked::SystemAlias(why) => (Denied::SystemAlias, why),
-            NotAsked::NoName(why) => (Denied::NoSuchUser(self.whose()), why),
-            NotAsked::LookUp(why) => return failed(Stage::Policy, FailureKind::Local, why),
-        };
-        self.deny(denied, why)
-    }
-
-    /// A refusal, and which of its causes it has.
-    fn deny(&mut self, denied: Denied, detail: impl Into<String>) -> End {
-        self.detail = Some(detail.into());
-        denied.into()
-    }
-
-    /// A first factor that something before us has proved.
-    fn vouched_for(&mut self, source: Source) -> Result<Option<First>, End> {
-        let first = match source {
-            Source::Ldap | Source::Auto => return Ok(None),
-            Source::Ssh => First::Ssh(self.ssh_proof().ok_or_else(|| {
-                let why = match self.request.ssh_auth_info {
-                    [] => "SSH_AUTH_INFO_0 is not there or empty",
-                    _ => "SSH_AUTH_INFO_0 names no method that counts",
-                };
-                self.deny(Denied::NoFirstFactor, why)
-            })?),
-            Source::Stack => {
-                let proof = StackProof::read(&self.settings.password, self.request.id);
-                let why = "password.source is not \"stack\"";
-                First::Stack(proof.ok_or_else(|| self.deny(Denied::NoFirstFactor, why))?)
+    /// Converts the reason why the user or the entry is not accepted.
+    fn not_accepted(&self, error: IdentityError) -> LoginError {
+        let subject = self.settings.policy.subject;
+        let (denied, why) = match error {
+            IdentityError::SystemUser(why) => (Denied::SystemUser(subject), why),
+            IdentityError::SystemAlias(why) => (Denied::SystemAlias, why),
+            IdentityError::InvalidName(why) => (Denied::NoSuchUser(subject), why),
+            IdentityError::Lookup(why) => {
+                return Failure::new(Stage::Policy, FailureKind::Local, why, "").into();
             }
         };
-        self.is_proved(&first);
+        Refusal::new(denied, why).into()
+    }
+
+    /// Returns a first factor that another program has verified: sshd, or an earlier module of the stack.
+    fn external_factor(&mut self, source: Source) -> Result<Option<FirstFactor>, LoginError> {
+        let first = match source {
+            Source::Ldap | Source::Auto => return Ok(None),
+            Source::Ssh => self.ssh_proof().map(FirstFactor::Ssh).ok_or_else(|| {
+                let why = match self.request.ssh_auth_info {
+                    [] => "SSH_AUTH_INFO_0 is missing or empty",
+                    _ => "SSH_AUTH_INFO_0 has no accepted method",
+                };
+                Refusal::new(Denied::NoFirstFactor, why)
+            }),
+            Source::Stack => StackProof::from_settings(&self.settings.password, self.request.id)
+                .map(FirstFactor::Stack)
+                .ok_or_else(|| {
+                    let why = "password.source is not \"stack\"";
+                    Refusal::new(Denied::NoFirstFactor, why)
+                }),
+        }?;
+        self.record_first_factor(&first);
         Ok(Some(first))
     }
 
-    /// The person's one entry.
-    fn find(&mut self, person: &policy::Person) -> Result<Entry, End> {
-        let by = self.patience.deadline();
-        match self.services.directory.find(person.name(), by) {
-            Ok(Found::One(entry)) => {
-                self.is_known();
+    /// Finds the single directory entry of the user.
+    fn find_entry(&mut self, identity: &Identity) -> Result<Entry, LoginError> {
+        let subject = self.settings.policy.subject;
+        let by = self.budget.deadline();
+        let found = self.services.directory.find(identity.name(), by);
+        match found? {
+            Found::One(entry) => {
+                self.mark_known();
                 self.services.log.step("one entry found");
                 let policy = &self.settings.policy;
-                policy::check_names(policy, person, entry.names(), self.services.names)
-                    .map_err(|not| self.not_asked(not))?;
+                policy::check_names(policy, identity, entry.names(), self.services.names)
+                    .map_err(|error| self.not_accepted(error))?;
                 Ok(entry)
             }
-            Ok(Found::None) => Err(self.deny(
-                Denied::NoSuchUser(self.whose()),
-                "no entry in the directory",
-            )),
-            Ok(Found::Elsewhere) => Err(self.deny(
-                Denied::NoSuchUser(self.whose()),
-                "no entry in the directory, but referrals to other servers, which are not followed: \
-                 add the server that holds the entry to [ldap] uris",
-            )),
-            Ok(Found::Several) => {
-                self.is_known();
+            Found::None => {
+                let why = "no entry in the directory";
+                Err(Refusal::new(Denied::NoSuchUser(subject), why).into())
+            }
+            Found::Elsewhere => {
+                let why = "no entry in the directory, but referrals to other servers, which are not \
+                           followed: add the server that holds the entry to [ldap] uris";
+                Err(Refusal::new(Denied::NoSuchUser(subject), why).into())
+            }
+            Found::Several => {
+                self.mark_known();
                 Err(Denied::Ambiguous.into())
             }
-            Err(failure) => Err(End::Failed(failure)),
         }
     }
 
-    /// The directory knows the name, so it may be logged; the caller's entry says nothing of the
-    /// user's.
-    fn is_known(&mut self) {
-        if self.whose() == Whose::User {
+    /// Marks the user's name as one of the directory, so that it may be logged. A caller's entry does not
+    /// show that the user's name exists.
+    fn mark_known(&self) {
+        if self.settings.policy.subject == Subject::User {
             self.services.log.mark_known();
         }
     }
 
-    /// Both proofs put together. They are of this login, so that this cannot fail; if it did, it
-    /// would be our fault. An exemption behind a stack's word is no success of ours: the stack
+    /// Combines both proofs. They belong to this login, so that this does not fail; if it did, the
+    /// product would have an error. An exemption after `stack` is not a success of this product: the stack
     /// decides.
-    fn conclude(&self, first: &First, second: Second) -> Result<Outcome, End> {
+    fn conclude(&self, first: &FirstFactor, second: SecondFactor) -> Result<Outcome, LoginError> {
         match (first, second) {
-            (First::Stack(_), Second::Exempt(exemption)) => Ok(Outcome::LeftToStack(exemption)),
+            (FirstFactor::Stack(_), SecondFactor::Exempt(exemption)) => {
+                Ok(Outcome::LeftToStack(exemption))
+            }
             (_, second) => Granted::new(self.request.id, first, second)
                 .map(Outcome::Granted)
                 .ok_or_else(|| {
-                    failed(
-                        Stage::Helper,
-                        FailureKind::Helper,
-                        "proofs of different logins; please report this",
-                    )
+                    let what = "proofs of different logins; please report this";
+                    Failure::new(Stage::Helper, FailureKind::Helper, what, "").into()
                 }),
         }
     }
-}
-
-fn failed(stage: Stage, kind: FailureKind, what: impl Into<String>) -> End {
-    End::Failed(Failure::new(stage, kind, what, ""))
 }

@@ -1,169 +1,179 @@
-//! Who is to prove himself, whether something else has proved the first factor already, and whether
-//! he needs a code. Asks NSS, never the network.
+//! Decides who has to authenticate, whether another program has verified the first factor, and whether a
+//! code is required. Uses NSS, never the network.
 #![forbid(unsafe_code)]
 
 mod origin;
 #[cfg(test)]
 mod tests;
 
-pub use origin::{Origin, Traces};
+pub use origin::{Origin, OriginSources};
 
 use crate::{
     config::{Password, Policy, Source, Subject},
     id::LoginId,
 };
 
-/// `nobody`: never a person, whatever `min_uid` says.
-const NOBODY: u32 = 65534;
+/// The uid that Linux uses for ids without a mapping (the overflow uid). Never a user, whatever `min_uid` is.
+const OVERFLOW_UID: u32 = 65534;
 
-/// No directory knows a longer name; `LOGIN_NAME_MAX` is 256.
-const LONGEST_NAME: usize = 256;
+/// Longer names are not searched for: `LOGIN_NAME_MAX` is 256.
+const MAX_NAME: usize = 256;
 
-/// Most names of one entry that are looked up.
+/// How many names of one entry are looked up.
 const MAX_NAMES: usize = 8;
 
-/// What NSS knows of users. `Err`: the look-up failed, which is not "there is none".
+/// Users in NSS. `Err`: the lookup failed, as opposed to finding nothing.
 pub trait Names {
-    /// The uid of a name.
+    /// Looks up the uid of a name.
     fn uid(&self, name: &str) -> Result<Option<u32>, String>;
-    /// The name of a uid.
+
+    /// Looks up the name of a uid.
     fn name(&self, uid: u32) -> Result<Option<String>, String>;
 }
 
-/// The user who authenticates: a name that the directory may be asked for.
+/// The user who authenticates, under a name that may be searched for in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct Identity {
     name: String,
     search_name: String,
     is_known: bool,
 }
 
-impl Person {
-    /// The name as it was typed, or as NSS has it.
+impl Identity {
+    /// The name as typed, or, for a caller, as NSS has it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether NSS knows the name.
+    /// Whether the name exists in NSS.
     #[must_use]
     pub const fn is_known(&self) -> bool {
         self.is_known
     }
 }
 
-/// Why the directory is not asked, or its entry does not count. The texts say which case it is and
-/// repeat no name.
+/// Why a user is not searched for, or the entry found is not accepted. The texts give details and contain
+/// no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotAsked {
+pub enum IdentityError {
     /// A uid below `min_uid`, or 65534: a directory entry `uid=root` must not become root.
     SystemUser(String),
-    /// Another spelling of such a name, or one beside it.
+    /// Another spelling of a system user's name, or an entry that also has such a name.
     SystemAlias(String),
-    /// No name, or one that no directory can hold.
-    NoName(String),
-    /// NSS could not be asked.
-    LookUp(String),
+    /// No name, or one that cannot be searched for.
+    InvalidName(String),
+    /// A lookup in NSS failed.
+    Lookup(String),
 }
 
-/// Resolves the user for whom the directory is asked. `search_name` takes domains off a name, as
-/// the directory does.
-pub fn person(
+/// Resolves the user to search for. `search_name` removes domains from a name as the directory search
+/// does.
+///
+/// # Errors
+/// The user is a system user, has no valid name, or cannot be looked up.
+pub fn resolve_user(
     policy: &Policy,
     user: &[u8],
     caller: u32,
     names: &dyn Names,
     search_name: impl Fn(&str) -> &str,
-) -> Result<Person, NotAsked> {
+) -> Result<Identity, IdentityError> {
     let (name, uid) = match policy.subject {
         Subject::User => {
-            let name = typed(user).map_err(|why| NotAsked::NoName(why.to_owned()))?;
-            (name.to_owned(), names.uid(name).map_err(NotAsked::LookUp)?)
+            let name =
+                parse_name(user).map_err(|why| IdentityError::InvalidName(why.to_owned()))?;
+            (
+                name.to_owned(),
+                names.uid(name).map_err(IdentityError::Lookup)?,
+            )
         }
         Subject::Caller => {
-            if let Some(why) = system(policy, caller) {
-                return Err(NotAsked::SystemUser(why));
+            if let Some(why) = system_user(policy, caller) {
+                return Err(IdentityError::SystemUser(why));
             }
-            let name = names.name(caller).map_err(NotAsked::LookUp)?;
-            let none = || NotAsked::NoName(format!("uid {caller} has no name"));
+            let name = names.name(caller).map_err(IdentityError::Lookup)?;
+            let none = || IdentityError::InvalidName(format!("uid {caller} has no name"));
             (name.ok_or_else(none)?, Some(caller))
         }
     };
-    if let Some(why) = uid.and_then(|uid| system(policy, uid)) {
-        return Err(NotAsked::SystemUser(why));
+    if let Some(why) = uid.and_then(|uid| system_user(policy, uid)) {
+        return Err(IdentityError::SystemUser(why));
     }
-    let bare = search_name(&name);
-    if bare != name {
-        let uid = names.uid(bare).map_err(NotAsked::LookUp)?;
-        if let Some(why) = uid.and_then(|uid| system(policy, uid)) {
+    let searched = search_name(&name);
+    if searched != name {
+        let uid = names.uid(searched).map_err(IdentityError::Lookup)?;
+        if let Some(why) = uid.and_then(|uid| system_user(policy, uid)) {
             let why = format!("the name without its domain: {why}");
-            return Err(NotAsked::SystemAlias(why));
+            return Err(IdentityError::SystemAlias(why));
         }
     }
-    Ok(Person {
-        search_name: bare.to_owned(),
+    Ok(Identity {
+        search_name: searched.to_owned(),
         name,
         is_known: uid.is_some(),
     })
 }
 
-/// Checks the other names in the entry that a search has found, `others`: directories compare
-/// names without regard to case, width or spaces, so that a typed name that NSS does not know may
-/// find the entry of one that it knows. What they fold is not folded here: each name is looked up
-/// as it stands.
+/// Checks the other names in the entry that a search has found. Directories ignore case, width and spaces
+/// when they compare names, so that a name which NSS does not have may find the entry of a system user.
+/// Each name is looked up exactly as the entry contains it.
+///
+/// # Errors
+/// A name belongs to a system user, or cannot be looked up, or there are too many.
 pub fn check_names<'a>(
     policy: &Policy,
-    person: &Person,
+    identity: &Identity,
     others: impl Iterator<Item = &'a str>,
     names: &dyn Names,
-) -> Result<(), NotAsked> {
-    let is_other = |name: &&str| **name != *person.name && **name != *person.search_name;
+) -> Result<(), IdentityError> {
+    let is_other = |name: &&str| **name != *identity.name && **name != *identity.search_name;
     let mut others: Vec<_> = others.filter(is_other).collect();
     others.sort_unstable();
     others.dedup();
     if others.len() > MAX_NAMES {
-        return Err(NotAsked::SystemAlias(format!(
-            "{} other names in the entry (ldap.filter), and at most {MAX_NAMES} are looked up",
+        return Err(IdentityError::SystemAlias(format!(
+            "{} other names in the entry (ldap.filter); at most {MAX_NAMES} are looked up",
             others.len()
         )));
     }
     for name in others {
-        let uid = names.uid(name).map_err(NotAsked::LookUp)?;
-        if let Some(why) = uid.and_then(|uid| system(policy, uid)) {
+        let uid = names.uid(name).map_err(IdentityError::Lookup)?;
+        if let Some(why) = uid.and_then(|uid| system_user(policy, uid)) {
             let why = format!("another name in the entry (ldap.filter): {why}");
-            return Err(NotAsked::SystemAlias(why));
+            return Err(IdentityError::SystemAlias(why));
         }
     }
     Ok(())
 }
 
-/// A name that a directory can hold.
-fn typed(user: &[u8]) -> Result<&str, &'static str> {
+/// Checks that a name can be searched for.
+fn parse_name(user: &[u8]) -> Result<&str, &'static str> {
     match std::str::from_utf8(user) {
         Err(_) => Err("the name is not UTF-8"),
         Ok("") => Err("the name is empty"),
-        Ok(name) if name.len() > LONGEST_NAME => Err("the name is longer than 256 bytes"),
+        Ok(name) if name.len() > MAX_NAME => Err("the name is longer than 256 bytes"),
         Ok(name) => Ok(name),
     }
 }
 
-/// Why this uid is a system user's, if it is.
-fn system(policy: &Policy, uid: u32) -> Option<String> {
+/// Returns why this uid belongs to a system user, if it does.
+fn system_user(policy: &Policy, uid: u32) -> Option<String> {
     if uid < policy.min_uid {
         Some(format!("uid {uid} is below policy.min_uid"))
     } else {
-        (uid == NOBODY).then(|| format!("uid {uid} is never a person's"))
+        (uid == OVERFLOW_UID).then(|| format!("uid {uid} is the overflow uid"))
     }
 }
 
-/// sshd has proved a first factor in this very connection.
+/// Proof that sshd has verified a first factor in this connection.
 #[derive(Debug)]
 #[must_use]
 pub struct SshProof {
     login: LoginId,
 }
 
-/// The settings say that an earlier module of the stack has proved the first factor.
+/// The settings select `stack`: an earlier module of the stack verifies the first factor.
 #[derive(Debug)]
 #[must_use]
 pub struct StackProof {
@@ -171,11 +181,11 @@ pub struct StackProof {
 }
 
 impl SshProof {
-    /// Reads sshd's `SSH_AUTH_INFO_0`: a line for each method that this connection has passed
-    /// (`ExposeAuthInfo` in `sshd_config(5)` describes its form). Keyboard-interactive is not among those that
-    /// count: it may have been this very module.
+    /// Parses sshd's `SSH_AUTH_INFO_0`, which has a line for each method that succeeded in this connection
+    /// (`ExposeAuthInfo` in `sshd_config(5)` describes the format). Keyboard-interactive is not accepted: it
+    /// may have been this module.
     #[must_use]
-    pub fn read(ssh_auth_info: &[u8], login: LoginId) -> Option<Self> {
+    pub fn parse(ssh_auth_info: &[u8], login: LoginId) -> Option<Self> {
         ssh_auth_info
             .split(|byte| *byte == b'\n')
             .filter_map(|line| line.split(|byte| *byte == b' ').next())
@@ -188,7 +198,7 @@ impl SshProof {
             .then_some(Self { login })
     }
 
-    /// The login it belongs to.
+    /// The login that the proof belongs to.
     #[must_use]
     pub const fn login(&self) -> LoginId {
         self.login
@@ -196,20 +206,20 @@ impl SshProof {
 }
 
 impl StackProof {
-    /// `password.source = "stack"`: the administrator vouches for the stack.
+    /// Returns a proof if the administrator has set `password.source = "stack"`.
     #[must_use]
-    pub fn read(settings: &Password, login: LoginId) -> Option<Self> {
+    pub fn from_settings(settings: &Password, login: LoginId) -> Option<Self> {
         (settings.source == Source::Stack).then_some(Self { login })
     }
 
-    /// The login it belongs to.
+    /// The login that the proof belongs to.
     #[must_use]
     pub const fn login(&self) -> LoginId {
         self.login
     }
 }
 
-/// A named exemption: this login needs no code.
+/// A named exemption: this login requires no code.
 #[derive(Debug)]
 #[must_use]
 pub struct Exemption {
@@ -218,8 +228,8 @@ pub struct Exemption {
 }
 
 impl Exemption {
-    /// `remember`: the same person came from the same place a while ago, and the ledger knows by
-    /// which login. Without an origin there is none to be had.
+    /// An exemption by `remember`: the ledger has an earlier login of the same user from the same origin.
+    /// There is no exemption without an origin.
     #[must_use]
     pub fn remembered(
         settings: &Policy,
@@ -230,7 +240,7 @@ impl Exemption {
         settings.remember.map(|_| Self { login, earned_by })
     }
 
-    /// The login it belongs to.
+    /// The login that the proof belongs to.
     #[must_use]
     pub const fn login(&self) -> LoginId {
         self.login
@@ -242,7 +252,7 @@ impl Exemption {
         self.earned_by
     }
 
-    /// As `reason=` names it in the log.
+    /// Returns the value of `reason=` in the log.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         "remembered"

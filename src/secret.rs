@@ -1,45 +1,45 @@
-//! Bytes that nobody but their user may see: no `Debug`, no `Display`, wiped when dropped.
+//! Secret texts: not printable by `Debug` or `Display`, and wiped when dropped.
 #![forbid(unsafe_code)]
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A password, token or text with a code in it.
+/// A password, a token, or a text that contains a code.
 ///
-/// Built from a buffer that is moved in, so that no copy stays behind.
+/// It takes over the buffer, so that no copy remains.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text over.
+    /// Takes over a text.
     #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself, for the one place that needs it.
+    /// Returns the text, for the place that needs it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-/// What was typed, without the escape sequences in which a terminal wraps what is pasted ("bracketed
-/// paste"): no key types them.
+/// Removes the escape sequences that a terminal puts around pasted text ("bracketed paste"). No key types
+/// them.
 #[must_use]
 pub fn without_paste_brackets(typed: &[u8]) -> Zeroizing<Vec<u8>> {
-    // As long as it can become: growing would leave a copy behind.
-    let mut words = Zeroizing::new(Vec::with_capacity(typed.len()));
+    // The maximum capacity: a buffer that grows leaves a copy in memory.
+    let mut text = Zeroizing::new(Vec::with_capacity(typed.len()));
     let mut rest = typed;
     while let Some((first, after)) = rest.split_first() {
         let bracket = [&b"\x1b[200~"[..], b"\x1b[201~"]
             .into_iter()
             .find_map(|bracket| rest.strip_prefix(bracket));
         rest = bracket.unwrap_or_else(|| {
-            words.push(*first);
+            text.push(*first);
             after
         });
     }
-    words
+    text
 }
 
 impl Drop for Secret {
@@ -59,8 +59,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bracketed_paste_loses_its_brackets_and_nothing_else() {
-        for (typed, words) in [
+    fn only_the_brackets_of_a_paste_are_removed() {
+        for (typed, expected) in [
             ("correct horse", "correct horse"),
             ("\x1b[200~correct horse\x1b[201~", "correct horse"),
             ("correct \x1b[200~horse\x1b[201~", "correct horse"),
@@ -70,7 +70,7 @@ mod tests {
             ("", ""),
         ] {
             let found = without_paste_brackets(typed.as_bytes());
-            assert_eq!(*found, words.as_bytes(), "{typed:?}");
+            assert_eq!(*found, expected.as_bytes(), "{typed:?}");
         }
     }
 }

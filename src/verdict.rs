@@ -1,104 +1,106 @@
-//! How a login ends: outcomes, reasons, the proofs a success is made of, and the PAM code of each.
+//! How a login ends: outcomes, reasons, the proofs that a success requires, and the PAM code of each.
 //!
-//! A [`Granted`] can be built from two proofs only, and both must belong to the same login. The
-//! proofs have private fields and are made by one room each: [`directory`] (this password),
-//! [`policy`] (sshd has proved one, or the settings say the stack has; a named exemption from the
-//! code), [`code`] (this code, in time). So a wrong success does not compile. All names below are right,
-//! and a login's number can be had, so each fails for its own reason:
+//! [`Granted`] is built from two proofs, and both must belong to the same login. The proofs have private
+//! fields, and one module each creates them: [`directory`] (this password), [`policy`] (what sshd has
+//! verified, or that the settings select `stack`; a named exemption from the code), [`code`] (this code,
+//! before it expires). So a wrong success does not compile. All names in the following example are
+//! correct, and a login's id is public, so that each failing example fails for its own reason:
 //!
 //! ```
 //! use sms_otp::{
-//!     code::{Code, CodeProof, Typed},
+//!     code::{Code, CodeProof, TypedCode},
 //!     deadline::Moment,
 //!     directory::PasswordProof,
 //!     id::LoginId,
 //!     policy::{Exemption, SshProof},
-//!     verdict::{First, Granted, Second},
+//!     verdict::{FirstFactor, Granted, SecondFactor},
 //! };
 //! let _ = LoginId([0; 4]);
 //! fn proofs(code: &CodeProof, password: &PasswordProof) -> [LoginId; 2] {
 //!     [code.login(), password.login()]
 //! }
-//! fn granted(login: LoginId, first: &First, second: Second) -> Option<Granted> {
+//! fn granted(login: LoginId, first: &FirstFactor, second: SecondFactor) -> Option<Granted> {
 //!     Granted::new(login, first, second)
 //! }
-//! fn earned(granted: &Granted, _: &SshProof) -> (LoginId, bool) {
+//! fn exempt(granted: &Granted, _: &SshProof) -> (LoginId, bool) {
 //!     let exemption: Option<&Exemption> = granted.exemption();
 //!     (granted.login(), exemption.is_some())
 //! }
-//! fn once(code: Code, typed: &Typed, now: Moment) -> bool {
+//! fn once(code: Code, typed: &TypedCode, now: Moment) -> bool {
 //!     code.check(typed, now).is_ok()
 //! }
 //! ```
 //! ```compile_fail,E0451
 //! use sms_otp::{code::CodeProof, id::LoginId};
-//! // No room but `code` can say that a code was right.
+//! // Only `code` creates the proof of a correct code.
 //! let forged = CodeProof { login: LoginId([0; 4]) };
 //! ```
 //! ```compile_fail,E0451
 //! use sms_otp::{directory::PasswordProof, id::LoginId};
-//! // No room but `directory` can say that a password was right.
+//! // Only `directory` creates the proof of a correct password.
 //! let forged = PasswordProof { login: LoginId([0; 4]) };
 //! ```
 //! ```compile_fail,E0451
 //! use sms_otp::{policy::SshProof, id::LoginId};
-//! // Only what sshd wrote makes this one.
+//! // Only what sshd reports creates this proof.
 //! let forged = SshProof { login: LoginId([0; 4]) };
 //! ```
 //! ```compile_fail,E0451
 //! use sms_otp::{id::LoginId, policy::Exemption};
-//! // Nor can an exemption be had without the policy that names it.
+//! // Only a policy creates an exemption.
 //! let forged = Exemption { login: LoginId([0; 4]), earned_by: LoginId([0; 4]) };
 //! ```
 //! ```compile_fail,E0451
 //! use sms_otp::{id::LoginId, verdict::Granted};
-//! // Nor can the success itself be written down.
+//! // Nor can a success be created directly.
 //! let forged = Granted { login: LoginId([0; 4]), exemption: None };
 //! ```
 //! ```compile_fail,E0061
-//! use sms_otp::{id::LoginId, verdict::{First, Granted}};
+//! use sms_otp::{id::LoginId, verdict::{FirstFactor, Granted}};
 //! // One factor is not enough.
-//! fn half(login: LoginId, first: &First) {
+//! fn half(login: LoginId, first: &FirstFactor) {
 //!     let _ = Granted::new(login, first);
 //! }
 //! ```
 //! ```compile_fail,E0382
-//! use sms_otp::{code::{Code, Typed}, deadline::Moment};
-//! // A code is used up by comparing it.
-//! fn twice(code: Code, typed: &Typed, now: Moment) {
+//! use sms_otp::{code::{Code, TypedCode}, deadline::Moment};
+//! // Comparing a code consumes it.
+//! fn twice(code: Code, typed: &TypedCode, now: Moment) {
 //!     let _ = code.check(typed, now);
 //!     let _ = code.check(typed, now);
 //! }
 //! ```
-#![forbid(unsafe_code)]
-
 //!
 //! [`directory`]: crate::directory
 //! [`policy`]: crate::policy
 //! [`code`]: crate::code
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
 
 use protocol::Code as Pam;
 
 use crate::{
     code::CodeProof,
+    config::Subject,
     directory::PasswordProof,
     failure::{Failure, FailureKind},
     id::LoginId,
     policy::{Exemption, SshProof, StackProof},
 };
 
-/// A first factor, proved.
+/// A verified first factor.
 #[derive(Debug)]
 #[must_use]
-pub enum First {
+pub enum FirstFactor {
     Password(PasswordProof),
     Ssh(SshProof),
     Stack(StackProof),
 }
 
-impl First {
-    /// The name of [`First::Password`] in the log.
-    pub const PASSWORD: &'static str = "password";
+impl FirstFactor {
+    /// The name of [`FirstFactor::Password`] in the log.
+    pub(crate) const PASSWORD: &'static str = "password";
 
     const fn login(&self) -> LoginId {
         match self {
@@ -108,9 +110,8 @@ impl First {
         }
     }
 
-    /// As `first=` names it in the log.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
+    /// Returns the value of `first=` in the log.
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Password(_) => Self::PASSWORD,
             Self::Ssh(_) => "ssh",
@@ -119,15 +120,15 @@ impl First {
     }
 }
 
-/// A second factor, proved or not needed.
+/// A second factor, verified or not required.
 #[derive(Debug)]
 #[must_use]
-pub enum Second {
+pub enum SecondFactor {
     Code(CodeProof),
     Exempt(Exemption),
 }
 
-/// Both factors are proved: the only thing that becomes `PAM_SUCCESS`.
+/// Both factors are verified: the only value that becomes `PAM_SUCCESS`.
 #[derive(Debug)]
 #[must_use]
 pub struct Granted {
@@ -136,17 +137,17 @@ pub struct Granted {
 }
 
 impl Granted {
-    /// Puts two proofs together. `None` if they are not both of this login (one login's right
-    /// code does not open another), or if neither of them is ours: what the settings say of a
-    /// stack and an exemption make no success.
+    /// Combines two proofs. `None` if one of them belongs to another login (the correct code of one
+    /// login does not grant another), or if this product has verified neither: `stack` with an exemption
+    /// is not a success.
     #[must_use]
-    pub fn new(login: LoginId, first: &First, second: Second) -> Option<Self> {
-        let (of, exemption) = match (first, second) {
-            (First::Stack(_), Second::Exempt(_)) => return None,
-            (_, Second::Code(proof)) => (proof.login(), None),
-            (_, Second::Exempt(exemption)) => (exemption.login(), Some(exemption)),
+    pub fn new(login: LoginId, first: &FirstFactor, second: SecondFactor) -> Option<Self> {
+        let (second_login, exemption) = match (first, second) {
+            (FirstFactor::Stack(_), SecondFactor::Exempt(_)) => return None,
+            (_, SecondFactor::Code(proof)) => (proof.login(), None),
+            (_, SecondFactor::Exempt(exemption)) => (exemption.login(), Some(exemption)),
         };
-        (first.login() == login && of == login).then_some(Self { login, exemption })
+        (first.login() == login && second_login == login).then_some(Self { login, exemption })
     }
 
     /// The login that is granted.
@@ -155,7 +156,7 @@ impl Granted {
         self.login
     }
 
-    /// Why no code was asked for, if none was.
+    /// Why no code was required, if none was.
     #[must_use]
     pub const fn exemption(&self) -> Option<&Exemption> {
         self.exemption.as_ref()
@@ -167,89 +168,117 @@ impl Granted {
 #[must_use]
 pub enum Outcome {
     Granted(Granted),
-    /// No code is needed after a first factor that the stack has proved: the stack decides.
+    /// No code is required after a first factor that the stack has verified: the stack decides.
     LeftToStack(Exemption),
-    /// The person is refused.
-    Denied(Denied),
-    /// We could not do our work.
+    Denied(Refusal),
+    /// The product could not do its work.
     Failed(Failure),
 }
 
-/// Why a person is refused.
+/// A refusal of the user, and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: Denied,
+    /// After which time the user may try again, if that is known.
+    pub wait: Option<Duration>,
+    /// What the administrator needs to know in addition to the reason.
+    pub detail: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal with one of several causes of its reason.
+    pub(crate) fn new(reason: Denied, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            wait: None,
+            detail: Some(detail.into()),
+        }
+    }
+
+    /// Sets after which time the user may try again.
+    pub(crate) fn with_wait(self, wait: Option<Duration>) -> Self {
+        Self { wait, ..self }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(reason: Denied) -> Self {
+        Self {
+            reason,
+            wait: None,
+            detail: None,
+        }
+    }
+}
+
+/// Why a user is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
     WrongPassword,
     PasswordExpired,
     DirectoryLocked,
-    /// Not in the directory.
-    NoSuchUser(Whose),
-    /// Known to NSS as one of the system's own.
-    SystemUser(Whose),
-    /// Another spelling of such a name, or a name beside one in its entry.
+    /// Not in the directory. A caller without an entry is refused; an unknown user is left to other
+    /// modules (`user_unknown=ignore`).
+    NoSuchUser(Subject),
+    /// A system user of this machine.
+    SystemUser(Subject),
+    /// Another spelling of a system user's name, or an entry that also has such a name.
     SystemAlias,
     /// More than one entry.
     Ambiguous,
-    /// sshd has proved none.
+    /// sshd has verified none.
     NoFirstFactor,
     NotVerified,
     NoNumber,
-    /// Its number is outside of `allowed_prefixes`.
+    /// The number is outside of `allowed_prefixes`.
     Prefix,
-    /// Its number has not been his for long enough.
+    /// The number has not been the user's for long enough.
     NewPhone,
-    /// Tries used up.
+    /// All tries used.
     WrongCode,
-    /// The code's life is over and no SMS is left.
+    /// The code has expired, and no SMS is left.
     ExpiredCode,
-    /// Three answers that were no code.
+    /// Three inputs that are not a code.
     NoCode,
-    /// Hung up after the SMS.
+    /// Disconnected after the SMS.
     Abandoned,
-    /// Hung up before it.
+    /// Disconnected before the SMS.
     Cancelled,
-    /// No SMS is left: on this handle, or by a limit of the ledger's.
+    /// No SMS is left on this handle, or by a limit of the ledger.
     Limited,
-    /// The first SMS of a further call on this handle comes too soon after the last one.
+    /// The first SMS of a further call on this handle comes too soon after the previous one.
     Paused,
-    /// Too many wrong codes, over all logins.
+    /// Too many wrong codes in several logins.
     Locked,
 }
 
-/// Whose name was asked for: a caller without an entry is refused, where an unknown user is left
-/// to other modules (`user_unknown=ignore`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    User,
-    Caller,
-}
-
 impl Outcome {
-    /// What PAM is told.
+    /// Returns the PAM code.
     #[must_use]
     pub const fn pam(&self) -> Pam {
         match self {
             Self::Granted(_) => Pam::Success,
             Self::LeftToStack(_) => Pam::Ignore,
-            Self::Denied(denied) => denied.pam(),
-            Self::Failed(failed) => failed.kind.pam(),
+            Self::Denied(refusal) => refusal.reason.pam(),
+            Self::Failed(failure) => failure.kind.pam(),
         }
     }
 }
 
 impl Denied {
-    /// What PAM is told.
-    #[must_use]
-    pub const fn pam(self) -> Pam {
+    /// Returns the PAM code.
+    const fn pam(self) -> Pam {
         match self {
             Self::WrongPassword
             | Self::DirectoryLocked
-            | Self::NoSuchUser(Whose::Caller)
-            | Self::SystemUser(Whose::Caller)
+            | Self::NoSuchUser(Subject::Caller)
+            | Self::SystemUser(Subject::Caller)
             | Self::SystemAlias
             | Self::Ambiguous
             | Self::NoFirstFactor => Pam::AuthErr,
-            Self::NoSuchUser(Whose::User) | Self::SystemUser(Whose::User) => Pam::UserUnknown,
-            // What the same input would reach again: asked once more, many clients send the same.
+            Self::NoSuchUser(Subject::User) | Self::SystemUser(Subject::User) => Pam::UserUnknown,
+            // What the same input would reach again: many clients send the same input when they are
+            // prompted again.
             Self::PasswordExpired
             | Self::NotVerified
             | Self::NoNumber
@@ -265,7 +294,7 @@ impl Denied {
         }
     }
 
-    /// As `reason=` names it in the log.
+    /// Returns the value of `reason=` in the log.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -292,10 +321,9 @@ impl Denied {
 }
 
 impl FailureKind {
-    /// What PAM is told. Only what is wrong elsewhere is an outage: administrators write
-    /// `authinfo_unavail=ignore`, and a caller can break things here.
-    #[must_use]
-    pub const fn pam(self) -> Pam {
+    /// Returns the PAM code. Only a problem of another machine is an outage: administrators write
+    /// `authinfo_unavail=ignore`, and a caller can cause problems of this machine.
+    const fn pam(self) -> Pam {
         match self {
             Self::Outage => Pam::AuthinfoUnavail,
             Self::NumberRefused | Self::Limited => Pam::MaxTries,

@@ -48,7 +48,7 @@ fn read(far: &UnixDatagram) -> Vec<String> {
 
 fn denied(log: &AuthLog, left: Duration) -> Duration {
     let began = Instant::now();
-    log.denied(Denied::WrongCode, Some("password"), None, left);
+    log.denied(&Denied::WrongCode.into(), Some("password"), left);
     began.elapsed()
 }
 
@@ -135,7 +135,7 @@ fn it_waits_five_seconds_and_never_beyond_the_deadline() {
     // Another refusal does not wait as long.
     let (log, _far) = full(None);
     let began = Instant::now();
-    log.denied(Denied::WrongPassword, None, None, LONG);
+    log.denied(&Denied::WrongPassword.into(), None, LONG);
     assert!(began.elapsed() < Duration::from_secs(3));
 }
 

@@ -1,44 +1,43 @@
-//! What is typed at the code prompt.
+//! Input at the code prompt.
 #![forbid(unsafe_code)]
 
 use zeroize::Zeroizing;
 
 use crate::secret;
 
-/// As many digits as a code has.
-pub struct Typed(Zeroizing<String>);
+/// Typed digits, as many as a code has.
+pub struct TypedCode(Zeroizing<String>);
 
-impl Typed {
+impl TypedCode {
     pub(super) fn digits(&self) -> &str {
         &self.0
     }
 }
 
-/// What an answer at the code prompt means.
-pub enum Answer {
-    /// Digits, to be compared.
-    Code(Typed),
-    /// Nothing, or `r`: another SMS, please.
-    Another,
-    /// Neither. No try: a slip of the keys or the password fed back is not a guess.
-    NoCode,
+/// What the user's input at the code prompt means.
+pub enum Input {
+    /// Digits to compare.
+    Code(TypedCode),
+    /// Empty or `r`: a request for another SMS.
+    Resend,
+    /// Anything else. It does not count as an attempt: a typing error or a password is not a guess.
+    Malformed,
 }
 
-/// Reads an answer as people type, paste and dictate it: spaces and dashes of any script do not
-/// count, nor do the escape sequences around what is pasted and a final full stop; full-width
-/// digits are digits.
+/// Parses input as users type, paste and dictate it: ignores spaces and dashes of any script, the escape
+/// sequences around pasted text, and a final full stop; full-width digits are digits.
 #[must_use]
-pub fn read(words: &[u8], digits: u8) -> Answer {
-    let words = secret::without_paste_brackets(words);
-    let Ok(words) = std::str::from_utf8(&words) else {
-        return Answer::NoCode;
+pub fn parse(input: &[u8], digits: u8) -> Input {
+    let input = secret::without_paste_brackets(input);
+    let Ok(input) = std::str::from_utf8(&input) else {
+        return Input::Malformed;
     };
     let mut typed = Zeroizing::new(String::with_capacity(usize::from(digits)));
     let mut is_ended = false;
-    for letter in words.chars().filter(|letter| !is_blank(*letter)) {
-        // Nothing follows a final full stop, and there is none without a word before it.
+    for letter in input.chars().filter(|letter| !is_blank(*letter)) {
+        // A full stop is accepted only at the end, and not alone.
         if is_ended || (is_full_stop(letter) && typed.is_empty()) {
-            return Answer::NoCode;
+            return Input::Malformed;
         }
         if is_full_stop(letter) {
             is_ended = true;
@@ -46,23 +45,23 @@ pub fn read(words: &[u8], digits: u8) -> Answer {
         }
         let letter = narrow(letter);
         if typed.len() >= usize::from(digits) || !letter.is_ascii() {
-            return Answer::NoCode;
+            return Input::Malformed;
         }
         typed.push(letter);
     }
     match typed.as_str() {
-        "" | "r" | "R" => Answer::Another,
+        "" | "r" | "R" => Input::Resend,
         code if code.len() == usize::from(digits)
             && code.bytes().all(|byte| byte.is_ascii_digit()) =>
         {
-            Answer::Code(Typed(typed))
+            Input::Code(TypedCode(typed))
         }
-        _ => Answer::NoCode,
+        _ => Input::Malformed,
     }
 }
 
-/// Spaces, also those without width, and dashes (Unicode's `White_Space` and `Dash`, the soft hyphen,
-/// and what Japanese keyboards have where others have a dash).
+/// Whether this is a space (including those of zero width) or a dash: Unicode's `White_Space` and `Dash`,
+/// the soft hyphen, and the character that Japanese keyboards have in place of a dash.
 fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(
@@ -104,12 +103,12 @@ fn is_blank(letter: char) -> bool {
         )
 }
 
-/// Full stops, the ideographic and the full-width one too.
+/// Whether this is a full stop, including the ideographic and the full-width one.
 fn is_full_stop(letter: char) -> bool {
     matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
 
-/// A full-width digit as an ASCII one; every other letter as it is.
+/// Converts a full-width digit to ASCII. Returns every other character unchanged.
 const fn narrow(letter: char) -> char {
     match letter {
         '\u{ff10}' => '0',
@@ -131,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read_as_people_type_them() {
+    fn input_is_parsed_as_users_type_it() {
         for code in [
             "123456",
             " 123 456 ",
@@ -154,19 +153,19 @@ mod tests {
             "\u{ff11}23456\u{3002}",
         ] {
             assert!(
-                matches!(read(code.as_bytes(), 6), Answer::Code(_)),
+                matches!(parse(code.as_bytes(), 6), Input::Code(_)),
                 "{code:?}"
             );
         }
         let pasted = "\u{1b}[200~\u{1b}[201~";
-        for another in ["", "  ", "r", "R", " r \n", "r.", "\u{a0}", pasted] {
+        for resend in ["", "  ", "r", "R", " r \n", "r.", "\u{a0}", pasted] {
             assert!(
-                matches!(read(another.as_bytes(), 6), Answer::Another),
-                "{another:?}"
+                matches!(parse(resend.as_bytes(), 6), Input::Resend),
+                "{resend:?}"
             );
         }
         let long = "1".repeat(10_000);
-        for none in [
+        for malformed in [
             "12345",
             "1234567",
             "12345a",
@@ -185,10 +184,10 @@ mod tests {
             &long,
         ] {
             assert!(
-                matches!(read(none.as_bytes(), 6), Answer::NoCode),
-                "{none:?}"
+                matches!(parse(malformed.as_bytes(), 6), Input::Malformed),
+                "{malformed:?}"
             );
         }
-        assert!(matches!(read(b"\xff\x00\x1b", 6), Answer::NoCode));
+        assert!(matches!(parse(b"\xff\x00\x1b", 6), Input::Malformed));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     deadline::Moment,
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
-    login::{Counts, Ended},
+    login::{Counts, LoginResult},
     verdict::Outcome,
 };
 
@@ -87,13 +87,12 @@ fn a_local_failure_uses_up_no_time_of_the_handle() {
     };
     let waited = |kind| {
         let outcome = Outcome::Failed(Failure::new(Stage::Ledger, kind, "", ""));
-        let ended = Ended {
+        let ended = LoginResult {
             outcome,
             first: None,
-            detail: None,
-            text: None,
-            notice: None,
-            asked_at: Moment::at(Duration::ZERO),
+            error_text: None,
+            info_text: None,
+            delay_start: Moment::at(Duration::ZERO),
             counts: counts(7),
         };
         super::waited(counts(2), &ended)

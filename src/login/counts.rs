@@ -1,32 +1,32 @@
-//! What counts over all logins on one PAM handle and name. The module keeps it unread.
+//! Counts over all authenticate calls on one PAM handle and user name. The module stores them unread.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
 use crate::deadline::Moment;
 
-/// The counts.
+/// The counts of one handle and user name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Wrong codes.
     pub wrong: u32,
-    /// SMS that may have gone out.
+    /// SMS that may have been sent.
     pub sms: u32,
-    /// Answers that were no code.
-    pub no_code: u32,
-    /// How long the person has waited for us.
+    /// Inputs that were not a code.
+    pub malformed: u32,
+    /// How long the user has waited, as the login's deadline counts it.
     pub waited: Duration,
-    /// When the newest SMS went out.
+    /// When the last SMS was sent.
     pub last_sms: Option<Moment>,
 }
 
-/// As many answers that are no code end a login.
-const MOST_NO_CODE: u32 = 3;
+/// How many inputs that are not a code end the login.
+const MAX_MALFORMED: u32 = 3;
 
 impl Counts {
-    /// Reads what [`Counts::write`] wrote; nothing is a new handle. `None`: not ours.
+    /// Decodes what [`Counts::encode`] returned. Empty: a new handle. `None`: malformed.
     #[must_use]
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::default());
         }
@@ -38,7 +38,7 @@ impl Counts {
         let counts = Self {
             wrong: next()?,
             sms: next()?,
-            no_code: next()?,
+            malformed: next()?,
             waited: Duration::from_millis(next()?.into()),
             last_sms: match u64::from_le_bytes(*last_sms) {
                 0 => None,
@@ -48,41 +48,41 @@ impl Counts {
         fields.next().is_none().then_some(counts)
     }
 
-    /// For the helper of the next login on this handle.
+    /// Encodes the counts for the next login on this handle.
     #[must_use]
-    pub fn write(self) -> Vec<u8> {
+    pub fn encode(self) -> Vec<u8> {
         let waited = u32::try_from(self.waited.as_millis()).unwrap_or(u32::MAX);
         let last_sms = self.last_sms.map_or(0, |sent| {
             let since_boot = sent.since(Moment::at(Duration::ZERO)).as_millis();
             u64::try_from(since_boot).unwrap_or(u64::MAX)
         });
-        [self.wrong, self.sms, self.no_code, waited]
+        [self.wrong, self.sms, self.malformed, waited]
             .into_iter()
             .flat_map(u32::to_le_bytes)
             .chain(last_sms.to_le_bytes())
             .collect()
     }
 
-    /// Whether another SMS may go out: one, and the resends.
+    /// Whether another SMS may be sent: one, plus the resends.
     #[must_use]
     pub const fn may_send(self, resends: u32) -> bool {
         self.sms <= resends
     }
 
-    /// Counts a try as failed. It is taken back if it was right.
+    /// Counts an attempt as failed. A correct code reverts this.
     pub const fn record_attempt(&mut self) {
         self.wrong = self.wrong.saturating_add(1);
     }
 
-    /// Takes the last try back.
-    pub const fn take_back(&mut self) {
+    /// Reverts the last attempt.
+    pub const fn revert_attempt(&mut self) {
         self.wrong = self.wrong.saturating_sub(1);
     }
 
-    /// Counts an answer that was no code; says whether it was one too many.
-    pub const fn no_code(&mut self) -> bool {
-        self.no_code = self.no_code.saturating_add(1);
-        self.no_code >= MOST_NO_CODE
+    /// Counts an input that was not a code. Returns whether it ends the login.
+    pub const fn count_malformed(&mut self) -> bool {
+        self.malformed = self.malformed.saturating_add(1);
+        self.malformed >= MAX_MALFORMED
     }
 }
 
@@ -91,23 +91,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn encoded_counts_are_decoded() {
         let counts = Counts {
             wrong: 2,
             sms: 1,
-            no_code: 3,
+            malformed: 3,
             waited: Duration::from_millis(1234),
             last_sms: Some(Moment::at(Duration::from_millis(5_000_000_001))),
         };
-        assert_eq!(Counts::read(&counts.write()), Some(counts));
-        assert_eq!(Counts::read(b""), Some(Counts::default()));
-        assert!(counts.write().len() <= protocol::MAX_COUNTS);
+        assert_eq!(Counts::decode(&counts.encode()), Some(counts));
+        assert_eq!(Counts::decode(b""), Some(Counts::default()));
+        assert!(counts.encode().len() <= protocol::MAX_COUNTS);
     }
 
     #[test]
-    fn anything_else_is_not_ours() {
+    fn any_other_length_is_malformed() {
         for length in 1..40 {
-            assert_eq!(Counts::read(&vec![0; length]).is_some(), length == 24);
+            assert_eq!(Counts::decode(&vec![0; length]).is_some(), length == 24);
         }
     }
 }

@@ -1,50 +1,50 @@
-//! The password: asked for, verified once, and recognized when it comes back at the code prompt.
+//! The password: prompted for, verified once, and recognized if it comes back at the code prompt.
 #![forbid(unsafe_code)]
 
 use ring::{hmac, rand::SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{End, Login, PromptReply, Services};
+use super::{Login, LoginError, PromptReply, Services};
 use crate::{
     config::Source,
     directory::{Entry, Unproved},
     prefetch,
     secret::{self, Secret},
-    verdict::{Denied, First},
+    verdict::{Denied, FirstFactor, Refusal},
 };
 
-/// A keyed hash of this login's password, under a key that nothing else knows.
+/// An HMAC of this login's password, under a random key that is used only here.
 pub(super) struct PasswordHash {
     key: hmac::Key,
     tag: hmac::Tag,
 }
 
 impl PasswordHash {
-    /// `None`: the operating system has no random numbers; then there will be no code either.
-    fn of(password: &Secret) -> Option<Self> {
+    /// `None` if the operating system provides no random numbers. Then generating a code fails too.
+    fn new(password: &Secret) -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         let tag = hmac::sign(&key, password.reveal().as_bytes());
         Some(Self { key, tag })
     }
 
     /// Compares in constant time.
-    pub(super) fn is_of(&self, words: &[u8]) -> bool {
-        hmac::verify(&self.key, words, self.tag.as_ref()).is_ok()
+    pub(super) fn matches(&self, text: &[u8]) -> bool {
+        hmac::verify(&self.key, text, self.tag.as_ref()).is_ok()
     }
 }
 
-/// What was entered, or why there is nothing that a directory could be asked about.
-type Entered = Result<Zeroizing<Vec<u8>>, &'static str>;
+/// The reply to the password prompt, or why it cannot be verified.
+type Typed = Result<Zeroizing<Vec<u8>>, &'static str>;
 
 impl Login<'_> {
-    /// The password, where it is for us to prove. It is asked for whatever is known of the name, so
-    /// that nothing on the screen tells names apart.
-    pub(super) fn ask_password(&mut self, source: Source) -> Result<Option<Entered>, End> {
+    /// Prompts for the password, if this product verifies it. The prompt is the same for every user name,
+    /// so that the screen does not show which names exist.
+    pub(super) fn prompt_password(&mut self, source: Source) -> Result<Option<Typed>, LoginError> {
         if source != Source::Ldap {
             return Ok(None);
         }
         let prompt = self.fill(&self.settings.messages.password);
-        self.patience.rest(self.services.clock.now());
+        self.budget.pause(self.services.clock.now());
         let Services {
             conversation,
             directory,
@@ -58,74 +58,77 @@ impl Login<'_> {
             carrier.close();
         });
         let now = self.services.clock.now();
-        self.patience.resume(now);
+        self.budget.resume(now);
         match reply {
             PromptReply::Answer { text, prompted } => {
                 if prompted {
-                    self.asked_at = now;
+                    self.delay_start = now;
                 }
                 if is_junk(&text) {
-                    let why = "sshd's own answer for a user that it refuses";
-                    return Err(self.deny(Denied::WrongPassword, why));
+                    let why = "sshd's placeholder for a user that it refuses";
+                    return Err(Refusal::new(Denied::WrongPassword, why).into());
                 }
                 Ok(Some(Ok(secret::without_paste_brackets(&text))))
             }
             PromptReply::TooLong => {
-                self.asked_at = now;
+                self.delay_start = now;
                 Ok(Some(Err("longer than a password can be")))
             }
             PromptReply::Missing => Ok(Some(Err(
-                "no earlier module has left one, and none may be asked for",
+                "no earlier module has left a password, and prompting is not allowed",
             ))),
             PromptReply::Disconnected => Err(Denied::Cancelled.into()),
         }
     }
 
-    /// The password, proved by binding as that entry, once. An empty one is refused before any
-    /// bind: the directory would take it for an anonymous login (RFC 4513 §5.1.2).
-    pub(super) fn prove(&mut self, entry: &Entry, password: Option<Entered>) -> Result<First, End> {
-        let password = password.unwrap_or(Err("none was asked for"));
+    /// Verifies the password with one bind as the user's entry.
+    pub(super) fn verify_password(
+        &mut self,
+        entry: &Entry,
+        password: Option<Typed>,
+    ) -> Result<FirstFactor, LoginError> {
         let password = password
-            .and_then(secret)
-            .map_err(|why| self.deny(Denied::WrongPassword, why))?;
-        self.password = PasswordHash::of(&password);
-        let by = self.patience.deadline();
-        let proved = self
+            .unwrap_or(Err("no password was prompted for"))
+            .and_then(parse_password)
+            .map_err(|why| Refusal::new(Denied::WrongPassword, why))?;
+        self.password = PasswordHash::new(&password);
+        let by = self.budget.deadline();
+        let verified = self
             .services
             .directory
             .prove(entry, &password, self.request.id, by)
             .map_err(|unproved| match unproved {
                 Unproved::Wrong => {
-                    let why = entry.pointer().unwrap_or("the directory refuses it");
-                    self.deny(Denied::WrongPassword, why)
+                    let why = entry.pointer().unwrap_or("refused by the directory");
+                    Refusal::new(Denied::WrongPassword, why).into()
                 }
                 Unproved::Expired(why) => {
-                    // It is right all the same, so the user is told.
-                    self.first = Some(First::PASSWORD);
-                    self.deny(Denied::PasswordExpired, why)
+                    // The password is correct, so the user may be shown a text.
+                    self.first = Some(FirstFactor::PASSWORD);
+                    Refusal::new(Denied::PasswordExpired, why).into()
                 }
-                Unproved::Locked(why) => self.deny(Denied::DirectoryLocked, why),
-                Unproved::Failed(failure) => End::Failed(failure),
+                Unproved::Locked(why) => Refusal::new(Denied::DirectoryLocked, why).into(),
+                Unproved::Failed(failure) => LoginError::Failed(failure),
             })?;
-        self.grace = proved.grace;
-        let first = First::Password(proved.proof);
-        self.is_proved(&first);
+        self.grace = verified.grace;
+        let first = FirstFactor::Password(verified.proof);
+        self.record_first_factor(&first);
         Ok(first)
     }
 
-    pub(super) fn is_proved(&mut self, first: &First) {
+    pub(super) fn record_first_factor(&mut self, first: &FirstFactor) {
         self.first = Some(first.name());
         self.services.log.record_first_factor(first.name());
     }
 }
 
-/// A password as LDAP wants it (RFC 4513 §5.1.3: UTF-8). Others cannot be right, and the directory
-/// would take an empty one for an anonymous login (RFC 4513 §5.1.2).
-fn secret(mut words: Zeroizing<Vec<u8>>) -> Result<Secret, &'static str> {
-    if words.is_empty() {
+/// Converts a password to what LDAP accepts: UTF-8 (RFC 4513 §5.1.3), and not empty, because an LDAP bind
+/// with an empty password succeeds as anonymous (RFC 4513 §5.1.2).
+fn parse_password(mut text: Zeroizing<Vec<u8>>) -> Result<Secret, &'static str> {
+    if text.is_empty() {
         return Err("empty");
     }
-    String::from_utf8(std::mem::take(&mut *words))
+    String::from_utf8(std::mem::take(&mut *text))
         .map(Secret::new)
         .map_err(|error| {
             drop(Zeroizing::new(error.into_bytes()));
@@ -133,12 +136,12 @@ fn secret(mut words: Zeroizing<Vec<u8>>) -> Result<Secret, &'static str> {
         })
 }
 
-/// What sshd hands over for a user that it will refuse in any case (auth-pam.c: `"\b\n\r\177INCORRECT"`
-/// repeated to the length of what was typed). Nobody is asked about it.
-fn is_junk(words: &[u8]) -> bool {
+/// Whether this is what sshd sends for a user that it refuses in any case (auth-pam.c: `"\b\n\r\177INCORRECT"`
+/// repeated to the length of what was typed). No server is contacted for it.
+fn is_junk(text: &[u8]) -> bool {
     const JUNK: &[u8] = b"\x08\n\r\x7fINCORRECT";
-    !words.is_empty()
-        && words
+    !text.is_empty()
+        && text
             .iter()
             .zip(JUNK.iter().cycle())
             .all(|(typed, junk)| typed == junk)

@@ -1,243 +1,261 @@
-//! The code prompt: asked until the code is right, used up or given up.
+//! The code prompt, and the SMS that belong to it.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
 use super::{
-    End, Login, PromptReply,
-    account::{Stopped, way_of},
+    Login, LoginError, PromptReply,
+    admission::{NoSms, lock_detail, refusal},
 };
 use crate::{
-    code::{self, Answer, Code, CodeProof, Typed, Unproved},
-    config::Template,
+    code::{self, Code, CodeProof, Input, Rejected, TypedCode},
     deadline::Moment,
-    failure::{Failure, FailureKind, Stage},
+    failure::Failure,
     ledger::{Account, Attempt, Rejection, Reservation},
     secret::{self, Secret},
-    verdict::Denied,
+    verdict::{Denied, Refusal},
 };
 
-/// A code with less life left than this is not sent again: a new one takes its place.
-const WORTH_RESENDING: Duration = Duration::from_secs(60);
+/// A code that expires sooner is not sent again: a new one is generated.
+const MIN_RESEND_LIFETIME: Duration = Duration::from_secs(60);
 
-/// What the next prompt says first.
+/// What the next prompt begins with.
 #[derive(Clone, Copy)]
-enum Said {
+enum Notice {
     Sent,
     Resent,
     Wrong,
     Expired,
     NotACode,
     NoResend,
-    /// Another SMS can be had then.
-    Wait,
+    /// Another SMS can be sent after this time.
+    Wait(Duration),
 }
 
 impl Login<'_> {
-    /// Asks for the code until it is right.
-    pub(super) fn ask_until_right(
+    /// Prompts for the code until it is correct.
+    pub(super) fn prompt_until_correct(
         &mut self,
-        who: &Account,
+        account: &Account,
         mut code: Code,
-    ) -> Result<CodeProof, End> {
-        let mut said = Said::Sent;
+    ) -> Result<CodeProof, LoginError> {
+        let mut notice = Notice::Sent;
         loop {
-            let answer = self.ask_code(said)?;
-            // In time is what was typed in time, however long counting it takes.
+            let input = self.prompt_code(notice)?;
+            // Decides whether the code was typed before it expired, however long the ledger takes.
             let now = self.services.clock.now();
-            said = match answer {
-                Answer::Another => self.send_another(who, &mut code)?,
-                Answer::NoCode => self.no_code(Said::NotACode)?,
-                Answer::Code(_) if code.left(now).is_zero() => self.replace(who, &mut code)?,
-                Answer::Code(typed) => match self.compare(who, code, &typed, now)? {
+            notice = match input {
+                Input::Resend => self.resend(account, &mut code)?,
+                Input::Malformed => self.count_malformed(Notice::NotACode)?,
+                Input::Code(_) if code.remaining(now).is_zero() => {
+                    self.replace_expired(account, &mut code)?
+                }
+                Input::Code(typed) => match self.attempt(account, code, &typed, now)? {
                     Ok(proof) => return Ok(proof),
                     Err(same) => {
                         code = same;
-                        Said::Wrong
+                        Notice::Wrong
                     }
                 },
             };
         }
     }
 
-    fn ask_code(&mut self, said: Said) -> Result<Answer, End> {
+    fn prompt_code(&mut self, notice: Notice) -> Result<Input, LoginError> {
         let messages = &self.settings.messages;
-        let text: &Template = match said {
-            Said::Sent => &messages.sent,
-            Said::Resent => &messages.resent,
-            Said::Wrong => &messages.wrong,
-            Said::Expired => &messages.expired,
-            Said::NotACode => &messages.not_a_code,
-            Said::NoResend => &messages.no_resend,
-            Said::Wait => &messages.wait,
+        let (text, wait) = match notice {
+            Notice::Sent => (&messages.sent, None),
+            Notice::Resent => (&messages.resent, None),
+            Notice::Wrong => (&messages.wrong, None),
+            Notice::Expired => (&messages.expired, None),
+            Notice::NotACode => (&messages.not_a_code, None),
+            Notice::NoResend => (&messages.no_resend, None),
+            Notice::Wait(wait) => (&messages.wait, Some(wait)),
         };
-        let prompt = format!("{} {}", self.fill(text), self.fill(&messages.code));
-        self.patience.rest(self.services.clock.now());
-        let reply = self
-            .services
-            .conversation
-            .prompt_code(&prompt, self.settings.code.echo);
-        self.patience.resume(self.services.clock.now());
+        let notice = self.fill_with_wait(text, wait);
+        let prompt = format!("{notice} {}", self.fill(&messages.code));
+        self.budget.pause(self.services.clock.now());
+        let echo = self.settings.code.echo;
+        let reply = self.services.conversation.prompt_code(&prompt, echo);
+        self.budget.resume(self.services.clock.now());
         match reply {
-            PromptReply::Answer { text, .. } => self.read(&text),
-            PromptReply::TooLong => Ok(Answer::NoCode),
+            PromptReply::Answer { text, .. } => self.parse_input(&text),
+            PromptReply::TooLong => Ok(Input::Malformed),
             PromptReply::Missing | PromptReply::Disconnected => Err(Denied::Abandoned.into()),
         }
     }
 
-    /// What an answer means. A client that answers every prompt with the password, or with the
-    /// login name, would do so at each further prompt.
-    fn read(&mut self, words: &[u8]) -> Result<Answer, End> {
-        let answer = code::read(words, self.settings.code.digits);
-        let repeated = match answer {
-            Answer::Another => None,
-            Answer::Code(_) | Answer::NoCode => self.repeated(words),
+    /// Parses the input. The login ends if the client answers with the password or the login name: it
+    /// would do so at each further prompt.
+    fn parse_input(&self, text: &[u8]) -> Result<Input, LoginError> {
+        let input = code::parse(text, self.settings.code.digits);
+        let repeated = match input {
+            Input::Resend => None,
+            Input::Code(_) | Input::Malformed => self.repeated(text),
         };
         let Some(what) = repeated else {
-            return Ok(answer);
+            return Ok(input);
         };
         let why = format!("the client answers every prompt with {what}");
-        Err(self.deny(Denied::NoCode, why))
+        Err(Refusal::new(Denied::NoCode, why).into())
     }
 
-    fn repeated(&self, words: &[u8]) -> Option<&'static str> {
-        let words = secret::without_paste_brackets(words);
+    fn repeated(&self, text: &[u8]) -> Option<&'static str> {
+        let text = secret::without_paste_brackets(text);
         if self
             .password
             .as_ref()
-            .is_some_and(|hash| hash.is_of(&words))
+            .is_some_and(|password| password.matches(&text))
         {
             return Some("the password");
         }
-        (*words == self.request.user).then_some("the login name")
+        (*text == self.request.user).then_some("the login name")
     }
 
-    /// One try. It is counted as failed, on this handle and in the ledger, before it is compared,
-    /// so that whoever is killed in between has gained nothing; the right code takes it back. What
-    /// cannot be counted is not compared.
-    fn compare(
+    /// Compares one typed code. The attempt is recorded as failed, on this handle and in the ledger,
+    /// before the comparison, so that ending this process in between gains nothing. A correct code reverts
+    /// the record. If the attempt cannot be recorded, nothing is compared.
+    fn attempt(
         &mut self,
-        who: &Account,
+        account: &Account,
         code: Code,
-        typed: &Typed,
+        typed: &TypedCode,
         now: Moment,
-    ) -> Result<Result<CodeProof, Code>, End> {
+    ) -> Result<Result<CodeProof, Code>, LoginError> {
         self.counts.record_attempt();
-        let counted = self.record_attempt(who)?;
+        let recorded = self.record_attempt(account)?;
         match code.check(typed, now) {
             Ok(proof) => {
-                self.record_success(who);
-                self.counts.take_back();
+                self.record_success(account);
+                self.counts.revert_attempt();
                 Ok(Ok(proof))
             }
-            Err(Unproved::Wrong(code)) => {
-                let used_up = self.counts.wrong >= self.settings.code.tries;
-                if let Attempt::Locks { wait } = counted {
-                    self.detail = Some(way_of(wait));
-                    self.wait = wait;
-                    if !used_up {
-                        return Err(Denied::Locked.into());
-                    }
-                }
-                if used_up {
-                    return Err(Denied::WrongCode.into());
-                }
+            Err(Rejected::Wrong(code)) => {
+                self.after_wrong_code(recorded)?;
                 Ok(Err(code))
             }
-            // It was alive at that very moment.
-            Err(Unproved::Expired) => {
-                Err(self.deny(Denied::ExpiredCode, "it expired while it was compared"))
+            // It was valid a moment ago.
+            Err(Rejected::Expired) => {
+                let why = "it expired during the comparison";
+                Err(Refusal::new(Denied::ExpiredCode, why).into())
             }
         }
     }
 
-    fn no_code(&mut self, said: Said) -> Result<Said, End> {
-        if self.counts.no_code() {
-            return Err(self.deny(Denied::NoCode, "three answers that are no code"));
+    /// Ends the login if a wrong code has caused a lock or used up the tries.
+    fn after_wrong_code(&self, recorded: Attempt) -> Result<(), Refusal> {
+        let is_used_up = self.counts.wrong >= self.settings.code.tries;
+        let reason = if is_used_up {
+            Denied::WrongCode
+        } else {
+            Denied::Locked
+        };
+        match recorded {
+            Attempt::Locks { wait } => Err(Refusal::new(reason, lock_detail(wait)).with_wait(wait)),
+            Attempt::Counted if is_used_up => Err(reason.into()),
+            Attempt::Counted => Ok(()),
         }
-        Ok(said)
     }
 
-    /// Another SMS: the same code, because SMS arrive out of order; a new one in the last minute.
-    /// While a code lives, an SMS that cannot be had is only an answer that is no code.
-    fn send_another(&mut self, who: &Account, code: &mut Code) -> Result<Said, End> {
-        let left = code.left(self.services.clock.now());
-        if left.is_zero() {
-            return self.replace(who, code);
+    fn count_malformed(&mut self, notice: Notice) -> Result<Notice, LoginError> {
+        if self.counts.count_malformed() {
+            let why = "three inputs that are not a code";
+            return Err(Refusal::new(Denied::NoCode, why).into());
+        }
+        Ok(notice)
+    }
+
+    /// Sends another SMS: the same code, because SMS arrive out of order, or a new one if the code expires
+    /// within a minute. While the code is valid, a request that cannot be fulfilled counts as malformed
+    /// input.
+    fn resend(&mut self, account: &Account, code: &mut Code) -> Result<Notice, LoginError> {
+        let remaining = code.remaining(self.services.clock.now());
+        if remaining.is_zero() {
+            return self.replace_expired(account, code);
         }
         if !self.counts.may_send(self.settings.code.resends) {
-            return self.no_code(Said::NoResend);
+            return self.count_malformed(Notice::NoResend);
         }
-        let slot = match self.next_slot(who)? {
-            Ok(slot) => slot,
-            Err(Stopped::Paused(wait) | Stopped::Limited(Rejection::Limited { wait, .. })) => {
-                self.wait = Some(wait);
-                return self.no_code(Said::Wait);
+        let reservation = match self.reserve(account)? {
+            Ok(reservation) => reservation,
+            Err(NoSms::Paused(wait) | NoSms::Rejected(Rejection::Limited { wait, .. })) => {
+                return self.count_malformed(Notice::Wait(wait));
             }
-            Err(Stopped::Limited(refusal)) => return Err(self.refused(refusal)),
+            Err(NoSms::Rejected(rejection)) => return Err(refusal(rejection).into()),
         };
-        let sent = if left < WORTH_RESENDING {
-            let new = self.draw()?;
-            self.send(who, &new, slot).map(|()| {
+        let sent = if remaining < MIN_RESEND_LIFETIME {
+            let new = self.generate_code()?;
+            self.send(account, &new, reservation).map(|()| {
                 *code = new;
-                Said::Expired
+                Notice::Expired
             })
         } else {
-            self.send(who, code, slot).map(|()| Said::Resent)
+            self.send(account, code, reservation)
+                .map(|()| Notice::Resent)
         };
-        sent.or_else(|failed| {
-            self.services.log.warning(&failed);
-            self.no_code(Said::NoResend)
+        sent.or_else(|failure| {
+            self.services.log.warning(&failure);
+            self.count_malformed(Notice::NoResend)
         })
     }
 
-    /// The code is dead: a new one, or the end. In the pause there is none; a login that begins
-    /// anew has no pause to wait for.
-    fn replace(&mut self, who: &Account, code: &mut Code) -> Result<Said, End> {
+    /// Replaces an expired code by a new one. Ends the login if no SMS is left, or if the pause forbids one:
+    /// a new login has no pause to wait for.
+    fn replace_expired(
+        &mut self,
+        account: &Account,
+        code: &mut Code,
+    ) -> Result<Notice, LoginError> {
         if !self.counts.may_send(self.settings.code.resends) {
             let why = "no SMS is left in this login (code.resends)";
-            return Err(self.deny(Denied::ExpiredCode, why));
+            return Err(Refusal::new(Denied::ExpiredCode, why).into());
         }
-        let slot = match self.next_slot(who)? {
-            Ok(slot) => slot,
-            Err(Stopped::Paused(_)) => {
+        let reservation = match self.reserve(account)? {
+            Ok(reservation) => reservation,
+            Err(NoSms::Paused(_)) => {
                 let why = "the next SMS has to wait (limits.pause)";
-                return Err(self.deny(Denied::ExpiredCode, why));
+                return Err(Refusal::new(Denied::ExpiredCode, why).into());
             }
-            Err(Stopped::Limited(refusal)) => return Err(self.refused(refusal)),
+            Err(NoSms::Rejected(rejection)) => return Err(refusal(rejection).into()),
         };
-        *code = self.draw()?;
-        self.send(who, code, slot).map_err(End::Failed)?;
-        Ok(Said::Expired)
+        *code = self.send_first(account, reservation)?;
+        Ok(Notice::Expired)
     }
 
-    /// The first SMS of this login. On a handle that was asked before it counts as a resend.
-    pub(super) fn send_first(&mut self, who: &Account, slot: Reservation) -> Result<Code, End> {
-        let code = self.draw()?;
-        self.send(who, &code, slot).map_err(End::Failed)?;
+    /// Generates a code and sends it. The first SMS of a further call on a handle counts as a resend.
+    pub(super) fn send_first(
+        &mut self,
+        account: &Account,
+        reservation: Reservation,
+    ) -> Result<Code, LoginError> {
+        let code = self.generate_code()?;
+        self.send(account, &code, reservation)?;
         Ok(code)
     }
 
-    fn draw(&self) -> Result<Code, End> {
-        let crate::config::Code {
-            digits, lifetime, ..
-        } = self.settings.code;
-        Code::draw(digits, lifetime, self.request.id, self.services.clock.now())
-            .map_err(|none| super::failed(Stage::Code, FailureKind::Local, none.to_string()))
+    fn generate_code(&self) -> Result<Code, Failure> {
+        let settings = &self.settings.code;
+        let now = self.services.clock.now();
+        Code::generate(settings.digits, settings.lifetime, self.request.id, now)
     }
 
-    /// Hands a code to the carrier. It counts before it goes: the host may end at any moment. What
-    /// was surely not sent is given back to the ledger.
-    fn send(&mut self, who: &Account, code: &Code, slot: Reservation) -> Result<(), Failure> {
+    /// Sends a code to the account's phone. The SMS is counted before it is sent, because the host process
+    /// may end at any moment. An SMS that was certainly not sent is released in the ledger.
+    fn send(
+        &mut self,
+        account: &Account,
+        code: &Code,
+        reservation: Reservation,
+    ) -> Result<(), Failure> {
         self.counts.sms = self.counts.sms.saturating_add(1);
-        let now = self.services.clock.now();
-        let validity = code.left(now);
+        let validity = code.remaining(self.services.clock.now());
         let text = Secret::new(self.sms_text(code.digits(), validity));
-        let by = self.patience.deadline();
-        let error = match self.services.carrier.send(&who.phone, &text, validity, by) {
+        let by = self.budget.deadline();
+        let phone = &account.phone;
+        let error = match self.services.carrier.send(phone, &text, validity, by) {
             Ok(sent) => {
                 self.counts.last_sms = Some(self.services.clock.now());
-                self.services.log.sent(&who.phone, &sent);
+                self.services.log.sent(phone, &sent);
                 return Ok(());
             }
             Err(error) => error,
@@ -245,7 +263,7 @@ impl Login<'_> {
         if error.may_be_sent {
             self.counts.last_sms = Some(self.services.clock.now());
         } else {
-            self.release(who, slot);
+            self.release(account, reservation);
         }
         Err(error.failure)
     }

@@ -1,54 +1,53 @@
-//! Where a person comes from, as far as it can be trusted: what `remember` goes by.
+//! The origin of a login, as far as it can be trusted: `remember` applies to one origin.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
 
-/// What the host and the kernel know of it.
+/// What the host process and the kernel report about the origin of a login.
 #[derive(Debug, Clone, Copy)]
-pub struct Traces<'a> {
+pub struct OriginSources<'a> {
     /// sshd's `SSH_AUTH_INFO_0`.
     pub ssh_auth_info: &'a [u8],
-    /// `PAM_RHOST`, empty where it is not set.
+    /// `PAM_RHOST`, empty if it is not set.
     pub rhost: &'a str,
-    /// `PAM_RUSER`, empty where it is not set.
+    /// `PAM_RUSER`, empty if it is not set.
     pub ruser: &'a [u8],
-    /// Real uid of whoever calls.
+    /// Real uid of the caller.
     pub caller: u32,
-    /// The terminal session that the host runs in: boot id, session id, start of its leader.
+    /// The terminal session of the host process: boot id, session id, start time of its leader.
     pub session: Option<&'a str>,
 }
 
-/// An origin: an SSH key, an address or a local session. `PAM_TTY` is none: su takes it from its
-/// stdin.
+/// An SSH key, an address or a local session. Not `PAM_TTY`: su takes it from its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
 impl Origin {
-    /// The SSH keys that this connection was opened with; else the address in `PAM_RHOST`, which
-    /// must be a literal: a name is whatever the client's own name server says; else, where there
-    /// is no remote host, the session. `None`: from nowhere in particular.
+    /// Returns the first available of: the SSH keys of this connection; the address in `PAM_RHOST`, if it
+    /// is a literal (a name is controlled by the client's own name server); without a remote host, the
+    /// session.
     #[must_use]
-    pub fn of(traces: &Traces<'_>) -> Option<Self> {
-        let keys = keys(traces.ssh_auth_info);
+    pub fn from_sources(sources: &OriginSources<'_>) -> Option<Self> {
+        let keys = keys(sources.ssh_auth_info);
         if !keys.is_empty() {
             return Some(Self(format!("key {}", keys.join(" "))));
         }
-        if !traces.rhost.is_empty() {
-            return address(traces.rhost).map(|address| Self(format!("address {address}")));
+        if !sources.rhost.is_empty() {
+            return address(sources.rhost).map(|address| Self(format!("address {address}")));
         }
-        let session = traces.session?;
-        let who = if traces.ruser.is_empty() {
-            format!("uid {}", traces.caller)
+        let session = sources.session?;
+        let user = if sources.ruser.is_empty() {
+            format!("uid {}", sources.caller)
         } else {
-            format!("user {}", traces.ruser.escape_ascii())
+            format!("user {}", sources.ruser.escape_ascii())
         };
-        Some(Self(format!("session {session} {who}")))
+        Some(Self(format!("session {session} {user}")))
     }
 
-    /// What a login is remembered for: this target, this service, from here. Target and service
-    /// are quoted, so that no name can run over into its neighbour.
+    /// Returns the text that a remembered login is stored under: target user, service and origin. User and
+    /// service are quoted, so that two different pairs never have the same text.
     #[must_use]
-    pub fn place(&self, user: &[u8], service: &str) -> String {
+    pub fn key(&self, user: &[u8], service: &str) -> String {
         format!(
             "{:?} {service:?} {}",
             user.escape_ascii().to_string(),
@@ -57,7 +56,7 @@ impl Origin {
     }
 }
 
-/// The keys of `publickey TYPE BASE64` lines. With two of them, both must come again.
+/// Returns the keys of `publickey TYPE BASE64` lines. Of two keys, both are required again.
 fn keys(ssh_auth_info: &[u8]) -> Vec<String> {
     ssh_auth_info
         .split(|byte| *byte == b'\n')
@@ -66,8 +65,8 @@ fn keys(ssh_auth_info: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// An address in its one form: `::ffff:192.0.2.7` is 192.0.2.7, and a zone (`fe80::1%eth0`) says
-/// only on which of our links a link-local one is.
+/// Parses an address and returns it in canonical form: `::ffff:192.0.2.7` is 192.0.2.7. A zone
+/// (`fe80::1%eth0`) matters for a link-local address only.
 fn address(rhost: &str) -> Option<String> {
     let (literal, zone) = rhost.split_once('%').unwrap_or((rhost, ""));
     let address = literal.parse::<IpAddr>().ok()?.to_canonical();
@@ -83,7 +82,7 @@ fn address(rhost: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const LOCAL: Traces<'_> = Traces {
+    const LOCAL: OriginSources<'_> = OriginSources {
         ssh_auth_info: b"",
         rhost: "",
         ruser: b"",
@@ -91,30 +90,30 @@ mod tests {
         session: Some("boot 7 42"),
     };
 
-    fn of(traces: Traces<'_>) -> Option<String> {
-        Origin::of(&traces).map(|origin| origin.0)
+    fn of(sources: OriginSources<'_>) -> Option<String> {
+        Origin::from_sources(&sources).map(|origin| origin.0)
     }
 
     fn from(rhost: &str) -> Option<String> {
-        of(Traces { rhost, ..LOCAL })
+        of(OriginSources { rhost, ..LOCAL })
     }
 
     #[test]
-    fn a_key_goes_before_an_address_and_that_before_a_session() {
+    fn a_key_takes_precedence_over_an_address_and_that_over_a_session() {
         let info = b"keyboard-interactive\npublickey ssh-ed25519 AAAA\n";
-        let key = Traces {
+        let key = OriginSources {
             ssh_auth_info: info,
             rhost: "192.0.2.7",
             ..LOCAL
         };
         assert_eq!(of(key).as_deref(), Some("key ssh-ed25519 AAAA"));
-        let password = Traces {
+        let password = OriginSources {
             ssh_auth_info: b"password\n",
             ..key
         };
         assert_eq!(of(password).as_deref(), Some("address 192.0.2.7"));
         assert_eq!(of(LOCAL).as_deref(), Some("session boot 7 42 uid 1000"));
-        let ruser = Traces {
+        let ruser = OriginSources {
             ruser: b"bob 1",
             ..LOCAL
         };
@@ -122,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn of_two_keys_both_count() {
+    fn of_two_keys_both_are_required() {
         let keys = |info| {
-            of(Traces {
+            of(OriginSources {
                 ssh_auth_info: info,
                 ..LOCAL
             })
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_literal_is_an_origin() {
+    fn only_an_address_literal_is_an_origin() {
         for name in [
             "client.example.org",
             "localhost",
@@ -155,8 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_session_a_local_login_comes_from_nowhere() {
-        let daemon = Traces {
+    fn a_local_login_without_a_session_has_no_origin() {
+        let daemon = OriginSources {
             session: None,
             ..LOCAL
         };
@@ -164,10 +163,10 @@ mod tests {
     }
 
     #[test]
-    fn no_name_runs_over_into_its_neighbour() {
-        let origin = Origin::of(&LOCAL).unwrap();
-        assert_ne!(origin.place(b"a\" \"b", "c"), origin.place(b"a", "b\" \"c"));
-        assert_ne!(origin.place(b"a", "sudo"), origin.place(b"a", "sudo-i"));
-        assert_ne!(origin.place(b"\xff", "su"), origin.place(b"\xfe", "su"));
+    fn different_users_and_services_have_different_keys() {
+        let origin = Origin::from_sources(&LOCAL).unwrap();
+        assert_ne!(origin.key(b"a\" \"b", "c"), origin.key(b"a", "b\" \"c"));
+        assert_ne!(origin.key(b"a", "sudo"), origin.key(b"a", "sudo-i"));
+        assert_ne!(origin.key(b"\xff", "su"), origin.key(b"\xfe", "su"));
     }
 }

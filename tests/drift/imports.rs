@@ -69,7 +69,10 @@ const PICTURE: &[(&str, &[&str])] = &[
         ],
     ),
     // It names the proofs that the rooms below make.
-    ("verdict", &["policy", "directory", "code", "failure", "id"]),
+    (
+        "verdict",
+        &["policy", "directory", "code", "config", "failure", "id"],
+    ),
     // Each knows one thing; none knows another.
     ("policy", &["config", "id"]),
     (
@@ -84,7 +87,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "config", "deadline", "id", "net", "phone", "prefetch", "secret", "sys",
         ],
     ),
-    ("code", &["deadline", "id", "secret"]),
+    ("code", &["deadline", "failure", "id", "secret"]),
     (
         "sms",
         &[

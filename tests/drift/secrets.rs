@@ -43,7 +43,7 @@ use Shows::{Nothing, Own, Parts};
 const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/secret.rs", "Secret", Own),
     ("src/code.rs", "Code", Nothing),
-    ("src/code/input.rs", "Typed", Nothing),
+    ("src/code/input.rs", "TypedCode", Nothing),
     ("src/config.rs", "Redis", Parts),
     ("src/config/resolve.rs", "SecretSource", Nothing),
     ("src/config/table/global.rs", "Twilio", Parts),

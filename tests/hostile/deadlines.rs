@@ -86,7 +86,10 @@ fn many_silent_directories(bench: &Bench) {
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
     check(&login, "many silent directories", &want);
     for server in &silent {
-        assert!(server.accepted() > 0, "each server gets a share of the time");
+        assert!(
+            server.accepted() > 0,
+            "each server gets a share of the time"
+        );
     }
 }
 

@@ -308,7 +308,7 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
 
 fn ends_as_no_code(bench: &Bench, who: &TestUser, repeats: Option<&str>) {
     let lines = assert_logged(bench, who.name(), &["sent", "denied no-code password"]);
-    let detail = repeats.map_or("three answers that are no code".to_owned(), |what| {
+    let detail = repeats.map_or("three inputs that are not a code".to_owned(), |what| {
         format!("the client answers every prompt with {what}")
     });
     assert_eq!(lines[1].field("detail"), Some(&*detail), "{}", lines[1].raw);

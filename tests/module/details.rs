@@ -124,7 +124,7 @@ fn the_log_says_why_a_name_is_not_asked_for(bench: &Bench) {
     }
     for (name, reason, detail) in [
         ("root", "system-user", "uid 0 is below policy.min_uid"),
-        ("nobody", "system-user", "uid 65534 is never a person's"),
+        ("nobody", "system-user", "uid 65534 is the overflow uid"),
         (
             "nobody-has-this",
             "no-such-user",

@@ -210,7 +210,7 @@ fn tries_and_answers_add_up(bench: &Bench) {
         ),
     );
     login.sees(
-        "answers that are no code",
+        "inputs that are not a code",
         &[Password, Text("x"), Text("y"), HangUp, Password, Text("z")],
         &Seen::new(
             &[code::CONV_ERR, code::MAXTRIES],

@@ -1,65 +1,65 @@
-//! What the log says of a refusal that can have several causes.
+//! The details of refusals that can have several causes.
 #![forbid(unsafe_code)]
 
 use super::{
     Duration, Settings,
-    stage::{Do, PASSWORD, Told, after, codes, tell},
+    scenario::{PASSWORD, Reply, Scenario, after, run, run_codes},
 };
 
-fn password(answer: Do) -> (&'static str, String) {
-    let seen = tell(Told {
-        script: vec![answer],
-        ..Told::default()
+fn password(reply: Reply) -> (&'static str, String) {
+    let seen = run(Scenario {
+        replies: vec![reply],
+        ..Scenario::default()
     });
     (seen.reason, seen.detail)
 }
 
 #[test]
-fn a_password_is_wrong_in_several_ways() {
-    for (answer, why) in [
-        (Do::Say("wrong"), "the directory refuses it"),
-        (Do::Say(""), "empty"),
-        (Do::Bytes(b"\xff\xfe".to_vec()), "not UTF-8"),
-        (Do::TooLong, "longer than a password can be"),
+fn a_wrong_password_has_several_details() {
+    for (reply, why) in [
+        (Reply::Text("wrong"), "refused by the directory"),
+        (Reply::Text(""), "empty"),
+        (Reply::Bytes(b"\xff\xfe".to_vec()), "not UTF-8"),
+        (Reply::TooLong, "longer than a password can be"),
         (
-            Do::Missing,
-            "no earlier module has left one, and none may be asked for",
+            Reply::Missing,
+            "no earlier module has left a password, and prompting is not allowed",
         ),
         (
-            Do::Bytes(b"\x08\n\r\x7fINCORRECT\x08\n".to_vec()),
-            "sshd's own answer for a user that it refuses",
+            Reply::Bytes(b"\x08\n\r\x7fINCORRECT\x08\n".to_vec()),
+            "sshd's placeholder for a user that it refuses",
         ),
     ] {
-        assert_eq!(password(answer), ("wrong-password", why.to_owned()));
+        assert_eq!(password(reply), ("wrong-password", why.to_owned()));
     }
 }
 
 #[test]
-fn sshd_has_proved_nothing_in_two_ways() {
+fn no_first_factor_has_two_details() {
     for (ssh, why) in [
-        (&b""[..], "SSH_AUTH_INFO_0 is not there or empty"),
+        (&b""[..], "SSH_AUTH_INFO_0 is missing or empty"),
         (
             b"keyboard-interactive\n",
-            "SSH_AUTH_INFO_0 names no method that counts",
+            "SSH_AUTH_INFO_0 has no accepted method",
         ),
     ] {
-        let seen = tell(Told {
-            more_settings: "[password]\nsource = \"ssh\"",
+        let seen = run(Scenario {
+            extra_settings: "[password]\nsource = \"ssh\"",
             ssh,
-            script: vec![],
-            ..Told::default()
+            replies: vec![],
+            ..Scenario::default()
         });
         assert_eq!((seen.reason, &*seen.detail), ("no-first-factor", why));
     }
 }
 
 #[test]
-fn a_code_expires_in_several_ways() {
+fn an_expired_code_has_several_details() {
     let expired = |change: fn(&mut Settings)| {
-        let seen = tell(Told {
+        let seen = run(Scenario {
             change,
-            script: vec![Do::Say(PASSWORD), after(6, Do::Code(0))],
-            ..Told::default()
+            replies: vec![Reply::Text(PASSWORD), after(6, Reply::Code(0))],
+            ..Scenario::default()
         });
         assert_eq!(seen.reason, "expired-code");
         seen.detail
@@ -77,12 +77,41 @@ fn a_code_expires_in_several_ways() {
 }
 
 #[test]
-fn what_is_no_code_is_said_in_two_ways() {
-    let x = || Do::Say("x");
-    let seen = codes(&[x(), x(), x()]);
-    let why = "three answers that are no code";
+fn no_code_has_two_details() {
+    let x = || Reply::Text("x");
+    let seen = run_codes(&[x(), x(), x()]);
+    let why = "three inputs that are not a code";
     assert_eq!((seen.reason, &*seen.detail), ("no-code", why));
-    let seen = codes(&[Do::Say(PASSWORD)]);
+    let seen = run_codes(&[Reply::Text(PASSWORD)]);
     let why = "the client answers every prompt with the password";
     assert_eq!((seen.reason, &*seen.detail), ("no-code", why));
+}
+
+#[test]
+fn the_detail_names_the_cause_of_a_refusal() {
+    for (user, detail) in [
+        (&b"root"[..], "uid 0 is below policy.min_uid"),
+        (b"\xff\xfe", "the name is not UTF-8"),
+        (b"unknown", "no entry in the directory"),
+        (b"unverified", "phoneNumberVerified: FALSE"),
+        (
+            b"unreadable",
+            "mobile: contains letters; telephoneNumber: no value",
+        ),
+    ] {
+        let user = user.to_vec().leak();
+        let seen = run(Scenario {
+            user,
+            replies: vec![Reply::Text(PASSWORD)],
+            ..Scenario::default()
+        });
+        assert_eq!(seen.detail, detail);
+        // A user who disconnects before that is refused without a detail.
+        let seen = run(Scenario {
+            user,
+            replies: vec![Reply::Disconnect],
+            ..Scenario::default()
+        });
+        assert_eq!((seen.reason, &*seen.detail), ("cancelled", ""));
+    }
 }

@@ -1,32 +1,37 @@
-//! Whoever takes part may panic: then there is no outcome, and so no success that anybody could make one
-//! of. The helper ends without a verdict, which the module answers with `PAM_SERVICE_ERR`.
+//! A panic in a service gives no outcome, and so no success: the helper ends without a verdict, and the
+//! module returns `PAM_SERVICE_ERR`.
 #![forbid(unsafe_code)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::stage::*;
+use super::scenario::*;
 
-/// A login in which everybody has his turn: a wrong code, a further SMS, the right code.
-fn told(panics: &'static str) -> Told {
-    Told {
+/// A login that uses every service: a wrong code, a further SMS, the correct code.
+fn scenario(panics: &'static str) -> Scenario {
+    Scenario {
         user: b"known",
         panics,
-        script: vec![Do::Say(PASSWORD), Do::WrongCode, Do::Say("r"), Do::Code(0)],
-        ..Told::default()
+        replies: vec![
+            Reply::Text(PASSWORD),
+            Reply::WrongCode,
+            Reply::Text("r"),
+            Reply::Code(0),
+        ],
+        ..Scenario::default()
     }
 }
 
 #[test]
-fn a_panic_of_anybody_s_is_no_outcome() {
-    assert_eq!(tell(told("")).pam, protocol::Code::Success);
-    for who in [
+fn a_panic_in_any_service_gives_no_outcome() {
+    assert_eq!(run(scenario("")).pam, protocol::Code::Success);
+    for call in [
         "password",
         "begin",
         "begin carrier",
         "find",
         "prove",
-        "known",
-        "proved",
+        "mark known",
+        "record first factor",
         "admit",
         "take warning",
         "send",
@@ -36,7 +41,7 @@ fn a_panic_of_anybody_s_is_no_outcome() {
         "reserve",
         "record success",
     ] {
-        let ended = catch_unwind(AssertUnwindSafe(|| tell(told(who)).pam));
-        assert!(ended.is_err(), "{who}: {ended:?}");
+        let result = catch_unwind(AssertUnwindSafe(|| run(scenario(call)).pam));
+        assert!(result.is_err(), "{call}: {result:?}");
     }
 }

@@ -1,14 +1,15 @@
-//! The last text of a refused login, and what accompanies a granted one.
+//! The final text of a refused login, and the text that accompanies a granted one.
+#![forbid(unsafe_code)]
 
 use protocol::Code as Pam;
 
-use super::stage::{Do, PASSWORD, Told, script, tell};
+use super::scenario::{PASSWORD, Reply, Scenario, run, run_replies};
 
 const NOT_VERIFIED: &str =
     "No verified phone number on file. Ask your administrator. (login 7f3a9c21)";
 
 #[test]
-fn after_the_first_factor_the_person_is_told_plainly() {
+fn after_the_first_factor_the_text_names_the_cause() {
     let bad_number = "This phone cannot receive codes. Ask your administrator. (login 7f3a9c21)";
     let stopped = "This phone has blocked our messages. Send START to the sender, then log in \
                    again. (login 7f3a9c21)";
@@ -24,10 +25,10 @@ fn after_the_first_factor_the_person_is_told_plainly() {
             "Your password has expired. Change it, then log in again. (login 7f3a9c21)",
         ),
     ] {
-        let seen = tell(Told {
+        let seen = run(Scenario {
             user,
-            script: vec![Do::Say(password)],
-            ..Told::default()
+            replies: vec![Reply::Text(password)],
+            ..Scenario::default()
         });
         assert_eq!(
             (seen.pam, seen.reason, seen.text.as_str()),
@@ -35,10 +36,10 @@ fn after_the_first_factor_the_person_is_told_plainly() {
         );
         assert_eq!((seen.first, seen.sms.len()), (Some("password"), 0));
     }
-    let prefix = tell(Told {
-        more_settings: "[limits]\nallowed_prefixes = [\"+44\"]",
-        script: vec![Do::Say(PASSWORD)],
-        ..Told::default()
+    let prefix = run(Scenario {
+        extra_settings: "[limits]\nallowed_prefixes = [\"+44\"]",
+        replies: vec![Reply::Text(PASSWORD)],
+        ..Scenario::default()
     });
     assert_eq!(
         (prefix.pam, prefix.reason, prefix.text.as_str()),
@@ -46,18 +47,18 @@ fn after_the_first_factor_the_person_is_told_plainly() {
     );
 }
 
-/// After `ssh` and `stack`, as the password prompt would not tell names apart.
+/// After `ssh` and `stack` only: before a password is verified, texts would show which names exist.
 #[test]
-fn whom_the_directory_does_not_know_reads_so_after_a_first_factor() {
+fn after_a_first_factor_the_text_may_report_a_missing_entry() {
     for (user, pam, reason) in [
-        (&b"nobody-knows"[..], Pam::UserUnknown, "no-such-user"),
+        (&b"unknown"[..], Pam::UserUnknown, "no-such-user"),
         (b"twins", Pam::AuthErr, "ambiguous"),
     ] {
-        let seen = tell(Told {
+        let seen = run(Scenario {
             user,
-            more_settings: "[password]\nsource = \"ssh\"",
+            extra_settings: "[password]\nsource = \"ssh\"",
             ssh: b"publickey ssh-ed25519 AAAA\n",
-            ..Told::default()
+            ..Scenario::default()
         });
         assert_eq!((seen.pam, seen.reason), (pam, reason));
         assert_eq!(
@@ -68,8 +69,8 @@ fn whom_the_directory_does_not_know_reads_so_after_a_first_factor() {
 }
 
 #[test]
-fn a_grace_login_opens_and_says_how_many_are_left() {
-    for (password, notice) in [
+fn a_grace_login_is_granted_and_shows_how_many_are_left() {
+    for (password, info) in [
         (
             "two graces",
             "Your password has expired; 2 more logins until you must change it.",
@@ -83,20 +84,20 @@ fn a_grace_login_opens_and_says_how_many_are_left() {
             "This was the last login with your expired password. Change it now.",
         ),
     ] {
-        let seen = script(&[Do::Say(password), Do::WrongCode, Do::Code(0)]);
-        assert_eq!((seen.pam, seen.notice.as_str()), (Pam::Success, notice));
+        let seen = run_replies(&[Reply::Text(password), Reply::WrongCode, Reply::Code(0)]);
+        assert_eq!((seen.pam, seen.info.as_str()), (Pam::Success, info));
         assert_eq!(
             (seen.prompts[2].as_str(), seen.text.as_str()),
             ("Wrong code, 2 tries left. Verification code: ", "")
         );
-        // It accompanies a granted login only.
-        let seen = script(&[Do::Say(password), Do::HangUp]);
-        assert_eq!((seen.pam, seen.notice.as_str()), (Pam::ConvErr, ""));
+        // The text accompanies a granted login only.
+        let seen = run_replies(&[Reply::Text(password), Reply::Disconnect]);
+        assert_eq!((seen.pam, seen.info.as_str()), (Pam::ConvErr, ""));
     }
-    let own = tell(Told {
-        more_settings: "[messages]\ngrace = \"noch {left}\"",
-        script: vec![Do::Say("last grace"), Do::Code(0)],
-        ..Told::default()
+    let own = run(Scenario {
+        extra_settings: "[messages]\ngrace = \"noch {left}\"",
+        replies: vec![Reply::Text("last grace"), Reply::Code(0)],
+        ..Scenario::default()
     });
-    assert_eq!(own.notice, "noch 0 more logins");
+    assert_eq!(own.info, "noch 0 more logins");
 }
