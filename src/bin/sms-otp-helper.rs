@@ -1,7 +1,7 @@
-//! One login's process. Started by `pam_sms_otp.so`, by nobody else.
+//! The process of one login, started by `pam_sms_otp.so`.
 #![forbid(unsafe_code)]
 
-/// It carries secrets.
+/// Wipes freed memory, because this process has secrets.
 #[global_allocator]
 static HEAP: sms_otp::sys::ZeroizingAllocator = sms_otp::sys::ZeroizingAllocator;
 

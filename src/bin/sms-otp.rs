@@ -1,7 +1,7 @@
 //! `sms-otp`, the administrator's command.
 #![forbid(unsafe_code)]
 
-/// It carries secrets.
+/// Wipes freed memory, because this process has secrets.
 #[global_allocator]
 static HEAP: sms_otp::sys::ZeroizingAllocator = sms_otp::sys::ZeroizingAllocator;
 

@@ -7,7 +7,7 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use super::{Deadline, Moment};
+use super::clock::Deadline;
 
 /// A wait may end this late: a busy machine schedules threads with such delays.
 const MAX_DELAY: Duration = Duration::from_millis(250);
@@ -32,12 +32,11 @@ impl Wait {
         }
     }
 
-    /// By how much the wait is over its end now, if that is too much for the wait to say anything about a
+    /// By how much the end of this wait has passed, if that is so much that the wait proves nothing about a
     /// server.
     #[must_use]
     pub fn late(self) -> Option<Late> {
-        let Deadline(end) = self.end;
-        let delay = Moment::now().since(end);
+        let delay = self.end.passed_by();
         is_late(self.length, delay).then_some(Late {
             length: self.length,
             delay,
@@ -79,7 +78,7 @@ impl Error for Late {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::clock::Moment, *};
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

@@ -1,9 +1,9 @@
-//! The thread that ends this process when its host has gone, whatever the login waits for.
+//! The thread that ends this process when the host process is gone, whatever the login waits for.
 //!
-//! It starts inside the sandbox, which can be entered only while the process has one thread. Until then the
-//! intermediate process ends the helper of a host that has ended, and the module ends one that it does not
-//! need any more. Ending the process from a thread is safe: no other thread holds anything that outlives the
-//! process.
+//! It starts inside the sandbox, which can be entered only while the process has one thread. Before that, the
+//! intermediate process kills the helper of a host process that has ended, and the module kills a helper that
+//! it no longer needs. Ending the process from a thread is safe: no other thread holds anything that outlives
+//! the process.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -11,31 +11,31 @@ use std::{
     thread::Builder,
 };
 
-use super::remote::Remote;
+use super::{module_link::ModuleLink, panics::catch_panic};
 use crate::{auth_log::AuthLog, sys};
 
-/// The thread's stack. Explicit, because `RUST_MIN_STACK` would otherwise change it.
+/// The thread's stack. It is set here because `RUST_MIN_STACK` would otherwise decide.
 const STACK: usize = 256 * 1024;
 
 /// Starts the thread.
-pub fn start(remote: &Arc<Remote>, log: &Arc<OnceLock<AuthLog>>) -> Result<(), String> {
-    let (remote, log) = (Arc::clone(remote), Arc::clone(log));
+pub fn start(link: &Arc<ModuleLink>, log: &Arc<OnceLock<AuthLog>>) -> Result<(), String> {
+    let (link, log) = (Arc::clone(link), Arc::clone(log));
     let thread = Builder::new()
         .name("host".into())
         .stack_size(STACK)
         .spawn(move || {
-            watch(&log, || remote.wait_for_end());
-            // Also after a panic: a login without this thread does not go on.
+            watch(&log, || link.wait_for_disconnect());
+            // Also after a panic: no login continues without this thread.
             sys::exit_now();
         });
     thread
         .map(drop)
-        .map_err(|error| format!("no thread: {error}"))
+        .map_err(|error| format!("cannot start a thread: {error}"))
 }
 
-/// Waits until the host has gone, and writes how the login ended.
+/// Waits until the host process is gone, and logs that it disconnected.
 pub(super) fn watch(log: &OnceLock<AuthLog>, wait: impl FnOnce()) {
-    super::caught(log, || {
+    catch_panic(log, || {
         wait();
         if let Some(log) = log.get() {
             log.disconnected();

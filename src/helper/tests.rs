@@ -1,9 +1,9 @@
-//! What becomes of a panic in a login's process.
+//! A panic in the helper, and the time that a failed login uses.
 #![forbid(unsafe_code)]
 
 use std::{os::unix::net::UnixDatagram, panic::panic_any, sync::OnceLock, time::Duration};
 
-use super::{caught, host_watcher::watch};
+use super::{conclusion, host_watcher::watch, panics::catch_panic};
 use crate::{
     auth_log::{AuthLog, LogContext},
     deadline::Moment,
@@ -13,19 +13,19 @@ use crate::{
     verdict::Outcome,
 };
 
-/// A payload that is not done with when it has been caught.
-struct Again;
+/// A payload that panics when it is dropped.
+struct PanicsAgain;
 
-impl Drop for Again {
+impl Drop for PanicsAgain {
     fn drop(&mut self) {
-        panic!("once more");
+        panic!("a second panic");
     }
 }
 
-/// What a panic's message may hold.
+/// A secret in the message of a panic.
 const CODE: &str = "493817";
 
-/// A log, and where its lines come out.
+/// A log, and the socket that receives its lines.
 fn log() -> (OnceLock<AuthLog>, UnixDatagram) {
     let (log, lines) = AuthLog::for_a_test(&LogContext {
         login: LoginId([0; 4]),
@@ -40,8 +40,8 @@ fn log() -> (OnceLock<AuthLog>, UnixDatagram) {
     (OnceLock::from(log), lines)
 }
 
-/// There is one line, and it says where and never what.
-fn told_once(lines: &UnixDatagram) {
+/// There is one line. It contains the place of the panic, but not its message.
+fn is_logged_once(lines: &UnixDatagram) {
     let mut buffer = [0; 4096];
     let length = lines.recv(&mut buffer).unwrap();
     let line = String::from_utf8_lossy(&buffer[..length]).into_owned();
@@ -57,28 +57,31 @@ fn told_once(lines: &UnixDatagram) {
 #[test]
 fn a_panic_leaves_no_verdict() {
     let (log, lines) = log();
-    assert_eq!(caught(&log, || 7), Some(7));
-    assert_eq!(caught::<()>(&log, || panic!("an odd code {CODE}")), None);
-    told_once(&lines);
-    // The login has had its last line.
-    assert_eq!(caught::<()>(&log, || panic_any(Again)), None);
+    assert_eq!(catch_panic(&log, || 7), Some(7));
+    let code = catch_panic::<()>(&log, || panic!("an odd code {CODE}"));
+    assert_eq!(code, None);
+    is_logged_once(&lines);
+    // The final line of the login is written already.
+    let again = catch_panic::<()>(&log, || panic_any(PanicsAgain));
+    assert_eq!(again, None);
     assert!(lines.recv(&mut [0; 1]).is_err());
     // Before there is a log.
-    assert_eq!(caught::<()>(&OnceLock::new(), || panic!("{CODE}")), None);
+    let early = catch_panic::<()>(&OnceLock::new(), || panic!("{CODE}"));
+    assert_eq!(early, None);
 }
 
-/// After it the process ends: a login without this thread does not go on.
+/// The process ends after it: no login continues without this thread.
 #[test]
 fn a_panic_while_watching_the_host_is_logged() {
     let (log, lines) = log();
     watch(&log, || panic!("the clock, and {CODE}"));
-    told_once(&lines);
-    watch(&log, || panic_any(Again));
+    is_logged_once(&lines);
+    watch(&log, || panic_any(PanicsAgain));
     assert!(lines.recv(&mut [0; 1]).is_err());
     watch(&OnceLock::new(), || ());
 }
 
-/// Time that was spent on what fails on this machine leaves a later login its whole deadline.
+/// A later login on the handle keeps its whole deadline.
 #[test]
 fn a_local_failure_uses_up_no_time_of_the_handle() {
     let counts = |seconds| Counts {
@@ -95,7 +98,7 @@ fn a_local_failure_uses_up_no_time_of_the_handle() {
             delay_start: Moment::at(Duration::ZERO),
             counts: counts(7),
         };
-        super::waited(counts(2), &ended)
+        conclusion::waited(counts(2), &ended)
     };
     assert_eq!(waited(FailureKind::Local), Duration::from_secs(2));
     assert_eq!(waited(FailureKind::Outage), Duration::from_secs(7));

@@ -1,5 +1,5 @@
 //! A helper that is stopped until after the end of a wait: the login fails as a problem of this machine,
-//! never as an outage, because administrators write `authinfo_unavail=ignore`. Whoever can stop the helper
+//! never as an outage, because administrators write `authinfo_unavail=ignore`. A caller who stops the helper
 //! at this moment does not choose the local ledger either.
 
 use super::keys::stops;

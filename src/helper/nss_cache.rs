@@ -1,24 +1,24 @@
-//! The rooms of a real login, opened when the story first needs them.
+//! Accounts of the name service (NSS) that were looked up before the sandbox was entered.
 #![forbid(unsafe_code)]
 
-use crate::{deadline::Moment, login::Clock, policy::Names, sys::Nss};
+use crate::{policy::Names, sys::Nss};
 
-/// NSS, which has been asked for the user already: the log wants to know whether it knows him.
-pub struct Host {
+/// NSS, with the results for the user and the caller.
+pub struct NssCache {
     user: Option<String>,
     uid: Result<Option<u32>, String>,
     caller: Option<Caller>,
 }
 
-/// Who calls, asked for before the walls: behind them some name services tell less.
+/// The results for the caller. Inside the sandbox some name services return less.
 struct Caller {
     uid: u32,
     name: Result<Option<String>, String>,
     uid_of_name: Result<Option<u32>, String>,
 }
 
-impl Host {
-    pub fn look_up(user: &[u8]) -> Self {
+impl NssCache {
+    pub fn look_up_user(user: &[u8]) -> Self {
         let user = String::from_utf8(user.to_vec()).ok();
         let uid = user.as_deref().map_or(Ok(None), |user| Nss.uid(user));
         Self {
@@ -41,18 +41,19 @@ impl Host {
         });
     }
 
-    pub const fn is_known(&self) -> bool {
+    /// Whether NSS has the user.
+    pub const fn has_user(&self) -> bool {
         matches!(self.uid, Ok(Some(_)))
     }
 }
 
-impl Names for Host {
+impl Names for NssCache {
     fn uid(&self, name: &str) -> Result<Option<u32>, String> {
         if self.user.as_deref() == Some(name) {
             return self.uid.clone();
         }
         match &self.caller {
-            Some(caller) if matches!(&caller.name, Ok(Some(his)) if his == name) => {
+            Some(caller) if matches!(&caller.name, Ok(Some(cached)) if cached == name) => {
                 caller.uid_of_name.clone()
             }
             _ => Nss.uid(name),
@@ -64,14 +65,5 @@ impl Names for Host {
             Some(caller) if caller.uid == uid => caller.name.clone(),
             _ => Nss.name(uid),
         }
-    }
-}
-
-/// The machine's clock.
-pub struct Wall;
-
-impl Clock for Wall {
-    fn now(&self) -> Moment {
-        Moment::now()
     }
 }

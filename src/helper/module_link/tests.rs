@@ -4,19 +4,19 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use super::*;
 
-/// A remote, and the other end of its wire.
-fn remote() -> (Remote, OwnedFd) {
+/// A link, and the other end of its socket.
+fn link() -> (ModuleLink, OwnedFd) {
     let flags = SocketFlags::CLOEXEC;
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    (Remote::new(near), far)
+    (ModuleLink::new(near), far)
 }
 
 #[test]
-fn the_watch_ends_with_the_module() {
-    let (remote, far) = remote();
+fn the_wait_for_a_disconnect_ends_with_the_module() {
+    let (link, far) = link();
     thread::scope(|scope| {
-        let watch = scope.spawn(|| remote.wait_for_end());
+        let waiting = scope.spawn(|| link.wait_for_disconnect());
         drop(far);
-        watch.join().unwrap();
+        waiting.join().unwrap();
     });
 }
