@@ -1,4 +1,4 @@
-//! The end of the wire ends the helper in every state; and without it, the end of its host does.
+//! The end of the socket ends the helper in each state; if the socket stays open, the end of its host does.
 
 use crate::Case;
 use crate::module::{PASSWORD, someone};
@@ -21,20 +21,20 @@ pub const CASES: &[Case] = &[
         in_the_middle_of_http,
     ),
     (
-        "hostile::ending::of_the_host_while_the_wire_is_held",
-        of_the_host_while_the_wire_is_held,
+        "hostile::ending::of_the_host_while_the_socket_is_open",
+        of_the_host_while_the_socket_is_open,
     ),
     (
-        "hostile::ending::of_another_version_is_said",
-        of_another_version_is_said,
+        "hostile::ending::of_another_version_is_reported",
+        of_another_version_is_reported,
     ),
 ];
 
-/// What holds the helper would do so for much longer: see the settings.
+/// Far below the time-outs in the settings, which would end the helper too.
 const SOON: Duration = Duration::from_secs(15);
 
-/// The settings of a case in which nothing ends by itself.
-fn patient(bench: &Bench) -> Settings {
+/// Settings with long time-outs.
+fn long_timeouts(bench: &Bench) -> Settings {
     bench
         .settings()
         .text("deadline", "2m")
@@ -51,19 +51,19 @@ fn written(bench: &Bench, case: &str, settings: &Settings) -> PathBuf {
 fn in_the_middle_of_ldap(bench: &Bench) {
     let silent = Listener::start(Behavior::Silent);
     let uri = format!("[\"ldaps://127.0.0.1:{}\"]", silent.port());
-    let settings = patient(bench).set("ldap.uris", &uri);
-    hangs_up_while(bench, "end-ldap", &settings, &silent, None);
+    let settings = long_timeouts(bench).set("ldap.uris", &uri);
+    closes_socket_while(bench, "end-ldap", &settings, &silent, None);
 }
 
 fn in_the_middle_of_http(bench: &Bench) {
     let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
-    let settings = patient(bench).text("twilio.api_url", &url);
-    hangs_up_while(bench, "end-http", &settings, &silent, Some("password"));
+    let settings = long_timeouts(bench).text("twilio.api_url", &url);
+    closes_socket_while(bench, "end-http", &settings, &silent, Some("password"));
 }
 
-/// The test is the helper's parent and lives on, so that nothing but the wire's end can end it.
-fn hangs_up_while(
+/// The test is the parent of the helper and continues to run, so only the end of the socket can end the helper.
+fn closes_socket_while(
     bench: &Bench,
     case: &str,
     settings: &Settings,
@@ -79,7 +79,7 @@ fn hangs_up_while(
     helper.wait_until_read();
     let until = Instant::now() + Duration::from_secs(60);
     while silent.accepted() == 0 {
-        assert!(Instant::now() < until, "{case}: nobody comes");
+        assert!(Instant::now() < until, "{case}: no connection");
         std::thread::sleep(Duration::from_millis(5));
     }
     helper.disconnect();
@@ -98,21 +98,21 @@ fn hangs_up_while(
     assert!(line.message.starts_with(&denied), "{}", line.raw);
     assert_eq!(line.field("reason"), Some("cancelled"), "{case}");
     assert_eq!(line.field("first"), first, "{case}");
-    assert_eq!(silent.accepted(), 1, "{case}: nobody is asked any more");
+    assert_eq!(silent.accepted(), 1, "{case}: no further connection");
 }
 
-/// A process that has got the host's end of the wire (by fork, say) keeps no helper alive.
-fn of_the_host_while_the_wire_is_held(bench: &Bench) {
+/// A process that inherited the end of the module (by fork) does not keep the helper running.
+fn of_the_host_while_the_socket_is_open(bench: &Bench) {
     let case = "end-host";
     someone(bench, case);
-    let config = written(bench, case, &patient(bench));
+    let config = written(bench, case, &long_timeouts(bench));
     let mut host = Driven::start_with(Path::new("/bin/sh"), Vec::new(), |host| {
         host.args(["-c", "\"$0\" & read line"])
             .arg(bench.product().helper())
             .stdin(Stdio::piped());
     });
     host.send(&request(&config, case, case).encode());
-    // Behind the walls: a change of ids would have made its host's end nothing to it.
+    // In the sandbox: a change of ids clears the parent death signal, which must be set again.
     assert_eq!(host.prompt(), "Password: ");
     let children = format!("/proc/{0}/task/{0}/children", host.pid());
     let children = std::fs::read_to_string(children).expect("/proc");
@@ -125,7 +125,7 @@ fn of_the_host_while_the_wire_is_held(bench: &Bench) {
     }
 }
 
-/// Whether it runs. Whoever inherits it need not reap it.
+/// Whether it runs. A zombie counts as ended.
 fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat
@@ -134,14 +134,14 @@ fn is_alive(pid: u32) -> bool {
     state == Some(false)
 }
 
-/// The one thing that builds of all versions understand; and nothing is done but that.
-fn of_another_version_is_said(bench: &Bench) {
+/// The only message that all versions can decode; the helper does nothing else.
+fn of_another_version_is_reported(bench: &Bench) {
     let case = "end-version";
-    let config = written(bench, case, &patient(bench));
+    let config = written(bench, case, &long_timeouts(bench));
     for version in [0, protocol::VERSION + 1, u16::MAX] {
         let mut message = request(&config, case, case).encode();
         message[..2].copy_from_slice(&version.to_le_bytes());
-        // What it holds besides may mean anything there.
+        // The other fields have no meaning in this version.
         for message in [&message[..], &message[..8]] {
             let mut helper = Driven::start(&bench.product().helper());
             helper.send(message);
@@ -154,7 +154,7 @@ fn of_another_version_is_said(bench: &Bench) {
             assert_eq!(code, Some(1), "version {version}");
         }
     }
-    // Of this version, and no request: nothing is to be said to that.
+    // This version, but not a request: there is no answer.
     let mut helper = Driven::start(&bench.product().helper());
     helper.send(&protocol::Answer::Disconnected.encode());
     assert_eq!(helper.receive(), None);

@@ -1,4 +1,4 @@
-//! The helper's first acts: whatever it inherits, nothing of it is left but the wire.
+//! The start of the helper: it resets everything that it inherits, except for the socket to the module.
 
 use super::trap::{Folders, Trap};
 use crate::Case;
@@ -18,10 +18,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
-    ("hostile::first_acts::leave_nothing", leave_nothing),
     (
-        "hostile::first_acts::come_after_root_s_ids",
-        come_after_root_s_ids,
+        "hostile::first_acts::the_helper_resets_everything",
+        the_helper_resets_everything,
+    ),
+    (
+        "hostile::first_acts::ids_are_reset_before_exec",
+        ids_are_reset_before_exec,
     ),
 ];
 
@@ -30,7 +33,7 @@ const MEGABYTE: u64 = 1 << 20;
 /// No limit.
 const ALL: u64 = u64::MAX;
 
-/// Each limit: the caller's, its name in proc_pid_limits(5), the helper's own.
+/// Each limit: the value of the caller, its name in proc_pid_limits(5), the value of the helper.
 const LIMITS: [(Resource, u64, &str, u64); 16] = [
     (Resource::Core, ALL, "Max core file size", 0),
     (Resource::Nofile, 37, "Max open files", 64),
@@ -65,19 +68,19 @@ const LIMITS: [(Resource, u64, &str, u64); 16] = [
     (Resource::Rss, MEGABYTE, "Max resident set", ALL),
 ];
 
-/// Started with all that a caller could set, and what no module would pass on: so a unit that a socket
-/// starts could start it, too.
-fn leave_nothing(bench: &Bench) {
+/// The helper is started with everything that a caller could set, and more than a module would pass on, as by a
+/// socket-activated unit.
+fn the_helper_resets_everything(bench: &Bench) {
     let case = "acts";
     let someone = someone(bench, case);
     let (trap, folders) = (Trap::set(bench), Folders::new(bench, "acts-trap", 0));
     let config = bench.folder(case).join("sms_otp.toml");
     bench.settings().write(&config);
     let junk = bench.folder(case).join("junk");
-    let mut helper = burdened(bench, &junk, &trap.environment(&folders));
+    let mut helper = start_with_inheritance(bench, &junk, &trap.environment(&folders));
     let pid = helper.pid();
 
-    // Before a word is said on the wire; these are the first of the first acts.
+    // Before the first message on the socket.
     let until = Instant::now() + Duration::from_secs(60);
     let bare = ["/dev/null", "/dev/null", "/dev/null", "socket:"];
     while descriptors(pid).values().map(|link| kind(link)).ne(bare) {
@@ -93,12 +96,12 @@ fn leave_nothing(bench: &Bench) {
     let status = fs::read_to_string(place("status")).expect("/proc");
     assert_eq!(field(&status, "Umask"), "0077");
     limits_are_its_own(&fs::read_to_string(place("limits")).expect("/proc"));
-    scheduled_as_usual(pid, &status);
+    scheduling_is_reset(pid, &status);
     let left = descriptors(pid);
     let junk_left = left.values().any(|link| link.contains("junk"));
     assert!(!junk_left, "{left:?}");
 
-    // And none of it has kept it from its work.
+    // None of it has an effect on the login.
     helper.answer(PASSWORD);
     assert!(helper.prompt().starts_with("Code sent to "));
     let code = bench
@@ -108,16 +111,12 @@ fn leave_nothing(bench: &Bench) {
     assert_eq!(helper.verdict(), Code::Success);
     assert!(helper.exit_within(Duration::from_secs(20)).is_some());
     assert!(trap.is_empty(), "{:?}", trap.caught());
-    assert_eq!(
-        fs::read(&junk).expect("the junk"),
-        b"",
-        "nobody to print to"
-    );
+    assert_eq!(fs::read(&junk).expect("the junk"), b"", "stdout and stderr");
 }
 
-/// Before it executes anything, the copy of a setuid host has given up whatever group its caller is in. An
-/// impostor shows it, because the helper itself is a user of its own soon.
-fn come_after_root_s_ids(bench: &Bench) {
+/// The clone of a set-user-ID host resets the groups of the caller before exec. Tested with an impostor, because the
+/// real helper changes to its own user.
+fn ids_are_reset_before_exec(bench: &Bench) {
     let account = bench.world().add(&User::new("acts-ids"));
     let login = Login::new(bench, "acts-ids").user("acts-ids").own_helper();
     let program = bench.world().host_program();
@@ -140,7 +139,7 @@ fn come_after_root_s_ids(bench: &Bench) {
         }
         Answer::Null
     });
-    // The host's own are the caller's all the while.
+    // The host keeps those of the caller.
     let own = |name| {
         transcript
             .before
@@ -152,35 +151,35 @@ fn come_after_root_s_ids(bench: &Bench) {
     assert_eq!(seen, [["0 0 0 0", "0 0 0 0", ""]]);
 }
 
-/// The helper, with all of that. Whatever it writes to what it was given is in `junk` then.
-fn burdened(bench: &Bench, junk: &Path, environment: &[String]) -> Driven {
-    // The loader's own variables would work on any program: it is not asked whether they do.
+/// Starts the helper with all of that. `junk` receives everything that it writes to inherited descriptors.
+fn start_with_inheritance(bench: &Bench, junk: &Path, environment: &[String]) -> Driven {
+    // Variables of the dynamic loader affect every program, and are not set.
     let variables = environment
         .iter()
         .filter(|variable| !variable.starts_with("LD_"))
         .filter_map(|variable| variable.split_once('='));
     let open = || fs::File::create(junk).expect("a file");
-    // The last one is above the helper's own limit for descriptors.
+    // The last one is above the descriptor limit of the helper.
     let heirlooms = [5, 6, 7, 8, 9, 700].map(|number| (OwnedFd::from(open()), number));
     let only = first_processor();
     Driven::start_with(&bench.product().helper(), heirlooms.into(), |command| {
         command.env_clear().envs(variables);
         command.args(["--config", "/nowhere"]).current_dir("/tmp");
         command.stdin(open()).stdout(open()).stderr(open());
-        // SAFETY: between fork and exec system calls are made, and nothing else.
-        unsafe { command.pre_exec(move || burden(only)) };
+        // SAFETY: only system calls between fork and exec.
+        unsafe { command.pre_exec(move || set_attributes(only)) };
     })
 }
 
-/// What else there is to be inherited.
-fn burden(only: usize) -> std::io::Result<()> {
+/// Sets other inheritable attributes.
+fn set_attributes(only: usize) -> std::io::Result<()> {
     for (resource, soft, _, _) in LIMITS {
         let maximum = getrlimit(resource).maximum;
         let soft = soft.min(maximum.unwrap_or(ALL));
         let current = (soft != ALL).then_some(soft);
         setrlimit(resource, Rlimit { current, maximum })?;
     }
-    // SAFETY: numbers, and structs of zeroes that are all there.
+    // SAFETY: numbers, and valid all-zero structs.
     let done = unsafe {
         let mut one: libc::cpu_set_t = std::mem::zeroed();
         libc::CPU_SET(only, &mut one);
@@ -232,7 +231,7 @@ fn field<'a>(status: &'a str, name: &str) -> &'a str {
         .trim()
 }
 
-/// Soft and hard, as near as the hard limit lets whoever may not raise it (root in many containers).
+/// Checks soft and hard limits. If the hard limit cannot be raised (root in many containers), they equal it.
 fn limits_are_its_own(table: &str) {
     for (resource, _, name, own) in LIMITS {
         let line = table.lines().find_map(|line| line.strip_prefix(name));
@@ -248,11 +247,11 @@ fn limits_are_its_own(table: &str) {
     }
 }
 
-/// On every processor that may be had, without nice where that may be undone, as the kernel does it.
-fn scheduled_as_usual(pid: u32, status: &str) {
-    // Whatever may be had: for a thread that asks for all.
+/// Checks the default scheduling, on all available CPUs, and the nice value if it can be lowered.
+fn scheduling_is_reset(pid: u32, status: &str) {
+    // All available CPUs: those of a thread that requests all.
     let all = std::thread::spawn(|| {
-        // SAFETY: of ones, all of a set is there; it is this thread's alone.
+        // SAFETY: an all-one set is valid, and the call affects this thread only.
         unsafe {
             let mut all: libc::cpu_set_t = std::mem::zeroed();
             std::ptr::write_bytes(&raw mut all, 0xff, 1);
@@ -267,7 +266,7 @@ fn scheduled_as_usual(pid: u32, status: &str) {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("/proc");
     let (_, fields) = stat.rsplit_once(") ").expect("a state");
     let fields: Vec<&str> = fields.split(' ').collect();
-    // proc_pid_stat(5), counted from the state, which is the third.
+    // proc_pid_stat(5), counted from the state, the third field.
     assert_eq!(fields[41 - 3], libc::SCHED_OTHER.to_string(), "policy");
     if has_capability(&all, SYS_NICE) {
         assert_eq!(fields[19 - 3], "0", "nice");

@@ -1,4 +1,4 @@
-//! The real helper, hurt in the middle of a login: killed, stopped, replaced.
+//! The real helper is killed, stopped or replaced during a login.
 
 use super::misbehaved::{LONG, LOST};
 use super::torture;
@@ -21,7 +21,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// The real helper, killed a little later each time: from before its first act to after its verdict.
+/// The real helper is killed, a little later each time: from before its start to after its verdict.
 fn killed_at_any_moment(bench: &Bench) {
     let fay = someone(bench, "moment-fay");
     let login = Login::new(bench, "moment").of(&fay).own_helper();
@@ -51,7 +51,7 @@ fn killed_at_any_moment(bench: &Bench) {
             transcript.results[0].1
         );
         match seen.codes() {
-            // It came too late.
+            // The kill came after the verdict.
             [code::SUCCESS] => assert_eq!(seen, Seen::granted(), "{moment}"),
             [code::SERVICE_ERR] => {
                 lost += 1;
@@ -73,11 +73,11 @@ fn killed_at_any_moment(bench: &Bench) {
 }
 
 fn kill(pid: Pid) {
-    // It may have ended by itself.
+    // It may have exited already.
     let _ = kill_process(pid, Signal::KILL);
 }
 
-/// The real helper, stopped while a person types: nobody waits for it longer than the deadline.
+/// The real helper is stopped while the user types: the hook waits no longer than the deadline.
 fn stopped(bench: &Bench) {
     let gil = someone(bench, "stopped-gil");
     let login = Login::new(bench, "stopped")
@@ -111,7 +111,7 @@ fn stopped(bench: &Bench) {
     assert!(login.helpers().is_empty());
 }
 
-/// A package upgrade in the middle of a login: what runs goes on, the next login has the new one.
+/// A package upgrade during a login: the running helper continues, the next login uses the new one.
 fn replaced_while_it_runs(bench: &Bench) {
     let hal = someone(bench, "replaced-hal");
     let login = Login::new(bench, "replaced").of(&hal).own_helper();

@@ -1,5 +1,5 @@
-//! The process between the host process and the helper: it holds nothing, and whatever is done to it or
-//! to the helper, the hook returns in time and neither of them is left.
+//! The intermediate process between host and helper: it inherits nothing, and whatever is done to it or to the
+//! helper, the hook returns in time and both processes end.
 
 use crate::Case;
 use crate::module::login::{ASKS, Login, SENT, Say, Seen, Someone};
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 pub const CASES: &[Case] = &[
     ("hostile::intermediate::holds_nothing", holds_nothing),
     (
-        "hostile::intermediate::whatever_is_done_to_it_ends",
-        whatever_is_done_to_it_ends,
+        "hostile::intermediate::the_hook_returns_whatever_is_done_to_it",
+        the_hook_returns_whatever_is_done_to_it,
     ),
     (
         "hostile::intermediate::a_frozen_helper_is_killed",
@@ -44,7 +44,7 @@ impl Both {
     /// While a prompt is shown.
     fn of(login: &Login) -> Self {
         let [helper] = login.helpers()[..] else {
-            panic!("one helper at the prompt");
+            panic!("no helper, or several, at the prompt");
         };
         let helper = helper.as_raw_nonzero().get().unsigned_abs();
         let intermediate = parent(helper).expect("its parent");
@@ -60,7 +60,7 @@ impl Both {
         gone(self.helper) && gone(self.intermediate)
     }
 
-    /// Waits until they are, which must be before then.
+    /// Waits until both have ended, which must be before `until`.
     fn go_before(self, until: Instant, what: &str) {
         while !self.are_gone() {
             assert!(Instant::now() < until, "{what}: still there");
@@ -78,14 +78,14 @@ fn send(signal: Signal, pid: u32) {
         (Signal::KILL, state) => matches!(state, None | Some('Z' | 'X')),
         _ => true,
     };
-    // A process of another processor acts on it when it is next run.
+    // A process on another CPU handles the signal when it runs next.
     while !has_come() {
         assert!(Instant::now() < until, "{signal:?} has no effect");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// The password, then whatever is done at the code prompt, then the right code.
+/// Types the password, calls `act` at the code prompt, and types the right code.
 fn at_the_code_prompt(
     login: &Login,
     mut act: impl FnMut(Both) -> Option<Answer>,
@@ -102,17 +102,17 @@ fn at_the_code_prompt(
     };
     let (transcript, seen) = login.run_with(lines, answer);
     let both = both.expect("a code prompt");
-    // A helper whose parent had to be killed is killed in the same moment by the kernel.
+    // If the parent had to be killed, the kernel kills the helper at the same time.
     both.go_before(Instant::now() + Duration::from_secs(1), "after the hook");
     let took = transcript.results.last().map(|result| result.1);
     (seen, took.unwrap_or_default())
 }
 
-/// It takes over nothing of the host but its user: no descriptor, no caller's ids, no terminal; no signal
-/// reaches it, and nobody reads its memory, which is a copy of the host's.
+/// It inherits only the user of the host: no descriptor, no ids of the caller, no terminal. No signal has an effect
+/// on it, and no other user can read its memory, which is a copy of that of the host.
 fn holds_nothing(bench: &Bench) {
     if bench.without_world().is_some() {
-        return; // Root alone looks at it.
+        return; // Only root can inspect it.
     }
     let account = bench.world().add(&User::new("between-caller"));
     let ida = someone(bench, "between-ida");
@@ -126,7 +126,7 @@ fn holds_nothing(bench: &Bench) {
     });
     assert_eq!(seen, Seen::granted());
 
-    // An ordinary user's, which that user may signal.
+    // That of an ordinary user, who may signal it.
     let own = bench.folder("between-ledger");
     std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
     let own = own.join("ledger");
@@ -139,7 +139,7 @@ fn holds_nothing(bench: &Bench) {
         .own_helper();
     let (seen, _) = at_the_code_prompt(&ordinary, |both| {
         looks_empty(both.intermediate, account.uid);
-        // None of these is for it: the login goes on.
+        // It blocks all of these: the login continues.
         for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::CHILD] {
             send(signal, both.intermediate);
         }
@@ -156,7 +156,7 @@ fn looks_empty(intermediate: u32, uid: u32) {
     assert_eq!(open, 0, "descriptors");
     let status = read_to_string(proc.join("status")).expect("it is there");
     let ids = format!("Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n");
-    // All but SIGKILL and SIGSTOP, and the three that it waits for.
+    // All but SIGKILL, SIGSTOP and the three that it waits for.
     for line in [
         &*ids,
         "SigBlk:\tfffffffffffaf4ff\n",
@@ -176,12 +176,12 @@ fn looks_empty(intermediate: u32, uid: u32) {
     assert_eq!(owner.uid(), 0, "its memory can be read by its user");
 }
 
-/// One thing that is done to them at the code prompt, and how the login ends then.
+/// An action at the code prompt, and the result of the login.
 type Row<'w> = (&'static str, fn(Both), i32, &'w [&'w str], &'static str);
 
-fn whatever_is_done_to_it_ends(bench: &Bench) {
+fn the_hook_returns_whatever_is_done_to_it(bench: &Bench) {
     if bench.without_world().is_some() {
-        return; // Then they are another user's.
+        return; // They belong to another user then.
     }
     let jan = someone(bench, "ends-jan");
     let killed = "the helper ended without a verdict, signal 9";
@@ -252,7 +252,7 @@ fn whatever_is_done_to_it_ends(bench: &Bench) {
     login.sees("afterwards", &[Say::Password, Say::Code], &Seen::granted());
 }
 
-/// A login of which the module soon loses patience.
+/// A login with short time limits.
 fn quick<'b>(bench: &'b Bench, case: &'static str, who: &Someone) -> Login<'b> {
     Login::new(bench, case)
         .of(who)
@@ -262,7 +262,7 @@ fn quick<'b>(bench: &'b Bench, case: &'static str, who: &Someone) -> Login<'b> {
         .own_helper()
 }
 
-/// A control group of our own in the file system of this kind, if there is one that can be written.
+/// Creates a control group in a file system of this kind, if there is a writable one.
 fn group(kind: &str) -> Option<PathBuf> {
     let mounts = read_to_string("/proc/mounts").ok()?;
     let found = mounts.lines().find_map(|line| {
@@ -280,8 +280,8 @@ fn put(file: &Path, text: &str) {
     fs::write(file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 
-/// By the freezer of either version. In the older one not even SIGKILL ends what is frozen: then it
-/// ends when it is thawed.
+/// With the freezer of both cgroup versions. In version 1 not even SIGKILL ends a frozen process: it ends when it
+/// is thawed.
 fn a_frozen_helper_is_killed(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
@@ -292,7 +292,7 @@ fn a_frozen_helper_is_killed(bench: &Bench) {
         ("freezer", "freezer.state", "FROZEN", "THAWED"),
     ] {
         let Some(group) = group(kind) else {
-            eprintln!("SKIPPED: {kind} cannot be written here");
+            eprintln!("skipped: {kind} cannot be written here");
             continue;
         };
         let login = quick(bench, "frozen", &kim);
@@ -344,7 +344,7 @@ fn both_end_with_the_host(bench: &Bench) {
         login.set_up();
         login.watched(answer, |_, _| {});
         let (both, since) = asked.expect("a code prompt");
-        // A second, and what a machine that does much else may add.
+        // A second, with time for a loaded machine.
         both.go_before(since + Duration::from_secs(2), "the host was killed");
     }
 }

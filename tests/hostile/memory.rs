@@ -1,4 +1,4 @@
-//! What a core image of the host holds, and one of the helper: no secret that need not be there.
+//! Core images of the host and of the helper contain no secret that is not needed.
 
 use crate::Case;
 use crate::module::login::{Login, Say, Seen};
@@ -19,16 +19,16 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// Nobody else's, without eight bytes of anything else in it, and longer than what an allocator
-/// writes over in a piece that was freed.
+/// Not used elsewhere, without eight bytes of another secret, and longer than what an allocator overwrites in
+/// freed memory.
 const OWN: &str = "Vq7#mZx2!kTr9-Wd4&Hy6~Lb8^Nc3@Jf5%Sg1*Pe0=Ru";
 const FORMER: &str = "Zt1%wQk8^pBn5&Mx3~Vy7!Jc2@Lf9#Rd6*Hg4-Ts0=Ea";
 
-/// Everything that is secret in one login, by name. The code is known once it has been sent.
+/// The secrets of one login, by name. The code is known once it was sent.
 struct Secrets {
     password: &'static str,
     token: String,
-    /// The same, as it goes over the wire.
+    /// The same, as encoded in HTTP.
     authorization: String,
     code: RefCell<Option<String>>,
 }
@@ -43,7 +43,7 @@ impl Secrets {
         }
     }
 
-    /// Where each of them stands in a process: its name, and the places.
+    /// Finds them in a process: their names and addresses.
     fn in_process(&self, pid: u32) -> Vec<(&'static str, Vec<String>)> {
         let image = Image::of(pid).expect("root sees every process");
         let code = self.code.borrow();
@@ -61,7 +61,7 @@ impl Secrets {
     }
 }
 
-/// The names alone, each as often as it is there.
+/// The names alone, each as often as it was found.
 fn names(found: &[(&'static str, Vec<String>)]) -> Vec<&'static str> {
     let each = |(name, places): &(&'static str, Vec<String>)| vec![*name; places.len()];
     found.iter().flat_map(each).collect()
@@ -78,11 +78,11 @@ fn login<'b>(bench: &'b Bench, case: &'static str, name: &str, number: &str) -> 
     Login::new(bench, case)
         .user(name)
         .number(number)
-        // So many digits in a row are nobody's by chance.
+        // This many digits are not found by chance.
         .set("code.digits", "10")
 }
 
-/// Runs it and says what was in the host, each time it was looked at.
+/// Runs the login, and returns the secrets found in the host at each image.
 fn looked_at(
     login: &Login,
     secrets: &Secrets,
@@ -123,7 +123,7 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
     let (_, number) = person(bench, "image-ann");
     let secrets = Secrets::new(bench);
     let login = || login(bench, "image", "image-ann", &number).host(PamHost::wipes);
-    // What is typed, what is seen each time, and how many lines are logged.
+    // The answers, the secrets found at each prompt, and the number of log lines.
     let rows: &[(&str, &[Say], &[&str], usize)] = &[
         (
             "in",
@@ -170,7 +170,7 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
         let (looks, ..) = looked_at(&login(), &secrets, says, *lines);
         assert_eq!(looks, *want, "{what}");
     }
-    // Asked twice on one handle, as sudo asks.
+    // Two logins on one handle, as sudo does.
     let twice = login().host(|host| host.steps(&[Step::Authenticate, Step::Authenticate]));
     *secrets.code.borrow_mut() = None;
     let says = [Say::Text(OWN), Say::Null, Say::Text(OWN), Say::Code];
@@ -187,7 +187,7 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
     a_host_with_copies_is_detected(bench, &number);
 }
 
-/// The images show what is there: a host of its own copies is full of them.
+/// Control: the images of a host that keeps copies contain them.
 fn a_host_with_copies_is_detected(bench: &Bench, number: &str) {
     let secrets = Secrets::new(bench);
     let login = login(bench, "image", "image-ann", number);
@@ -226,11 +226,11 @@ fn the_helper_wipes_used_secrets(bench: &Bench) {
         },
     );
     assert_eq!(seen, Seen::granted());
-    // The account's token and the service account's password are in the settings, and what Twilio is
-    // to read is ready; the code waits to be compared. The person's password was used, and is gone.
+    // The token and the password of the service account are in the settings, the HTTP header is prepared, and
+    // the code is compared later. The password of the user is no longer needed, and is wiped.
     let before = ["token", "bind password"];
     let after = ["token", "authorization", "bind password", "code"];
-    // Each once or more: padding in a piece of memory shows what the stack had before it.
+    // Each once or more: padding contains earlier contents of the stack.
     let once = |look| {
         let mut names = names(look);
         names.dedup();

@@ -1,5 +1,5 @@
-//! Helpers that are dead, late, of another version, or speak nonsense: that costs one login, and
-//! nothing else.
+//! Helpers that end, time out, are of another version, or send malformed messages: each costs one login, and has
+//! no other effect.
 
 use crate::Case;
 use crate::module::{Login, Say, Seen, someone};
@@ -32,14 +32,14 @@ pub const CASES: &[Case] = &[
 const PROMPT: &str = ">Verification code: ";
 pub const LOST: &str = "failed user=? stage=helper reason=helper";
 
-/// Longer than a row may take, on a machine that does much else: bounds that hang are minutes.
+/// The maximum duration of a row, with time for a loaded machine; a missing limit would take minutes.
 pub const LONG: Duration = Duration::from_secs(14);
 
-/// A part, what of it reaches the screen, and what the log says of it.
+/// A script of the impostor, the texts on the screen, and the detail in the log.
 type Row = (&'static str, &'static [&'static str], &'static str);
 
-/// Each row ends in `PAM_SERVICE_ERR`, in time, with its line in the log and nothing left in the
-/// host; and the same service then works with its own helper.
+/// Each row ends in `PAM_SERVICE_ERR`, in time, with its log line and without a leak in the host; afterwards the
+/// same service works with the real helper.
 fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
     let ann = someone(bench, case);
     let login = Login::new(bench, case).of(&ann).own_helper();
@@ -83,10 +83,10 @@ fn ended(bench: &Bench) {
                 &[PROMPT],
                 killed,
             ),
-            // Its end of the wire is closed, and it stays.
+            // It closes its end of the socket, and continues to run.
             ("close", &[], killed),
             ("receive; prompt 60000; receive; close", &[PROMPT], killed),
-            // A child of its own holds the wire on: the host does not wait for that.
+            // A child of the helper keeps the socket open: the host does not wait for it.
             ("fork 20000", &[], zero),
             ("receive; keep-alive 60000; fork 20000", &[], zero),
         ],
@@ -117,7 +117,7 @@ fn timed_out(bench: &Bench) {
     );
 }
 
-/// Ten seconds are the first message's.
+/// The time limit for the first message is ten seconds.
 fn silent(bench: &Bench) {
     let bob = someone(bench, "silent");
     let login = Login::new(bench, "silent").of(&bob).own_helper();
@@ -150,7 +150,7 @@ fn other_versions(bench: &Bench) {
                 &[PROMPT],
                 restart,
             ),
-            // Another version's words that are no words in any.
+            // Another version, and a kind that no version has.
             (
                 "receive; bytes 02 00 ff 00 00 00 00 00 41 42 43",
                 &[],
@@ -161,84 +161,84 @@ fn other_versions(bench: &Bench) {
 }
 
 fn malformed(bench: &Bench) {
-    let nonsense = "malformed message from the helper";
+    let malformed = "malformed message from the helper";
     each(
         bench,
-        "nonsense",
+        "malformed",
         &[
-            ("bytes 00", &[], nonsense),
-            ("bytes ff ff ff ff ff ff ff", &[], nonsense),
+            ("bytes 00", &[], malformed),
+            ("bytes ff ff ff ff ff ff ff", &[], malformed),
             (
                 "receive; size 300",
                 &[],
-                "module and helper are of different versions: restart nonsense",
+                "module and helper are of different versions: restart malformed",
             ),
-            // Half a verdict, and death; a verdict and more.
-            ("receive; cut-verdict 1; exit 0", &[], nonsense),
-            ("receive; cut-verdict 4; signal 9", &[], nonsense),
-            ("receive; cut-verdict 5; exit 0", &[], nonsense),
-            ("receive; long-verdict 1", &[], nonsense),
-            // Kinds that are the module's, or nobody's.
-            ("bytes 01 00 01 00 e8 03 00 00", &[], nonsense),
+            // A truncated verdict; a verdict with extra bytes.
+            ("receive; cut-verdict 1; exit 0", &[], malformed),
+            ("receive; cut-verdict 4; signal 9", &[], malformed),
+            ("receive; cut-verdict 5; exit 0", &[], malformed),
+            ("receive; long-verdict 1", &[], malformed),
+            // Kinds that only the module sends, and unknown kinds.
+            ("bytes 01 00 01 00 e8 03 00 00", &[], malformed),
             (
                 "bytes 01 00 02 00 e8 03 00 00 01 01 00 00 00 00",
                 &[],
-                nonsense,
+                malformed,
             ),
-            ("bytes 01 00 00 00 e8 03 00 00", &[], nonsense),
-            // Verdicts with codes that are none: zero, PAM's own success and ignore, a question's style.
+            ("bytes 01 00 00 00 e8 03 00 00", &[], malformed),
+            // Verdicts with invalid codes: zero, the values of PAM_SUCCESS and PAM_IGNORE, a prompt style.
             (
                 "bytes 01 00 13 00 e8 03 00 00 00 00 00 00 00",
                 &[],
-                nonsense,
+                malformed,
             ),
             (
                 "bytes 01 00 13 00 e8 03 00 00 19 00 00 00 00",
                 &[],
-                nonsense,
+                malformed,
             ),
             (
                 "bytes 01 00 13 00 e8 03 00 00 01 00 00 00 00",
                 &[],
-                nonsense,
+                malformed,
             ),
             (
                 "bytes 01 00 13 00 e8 03 00 00 40 00 00 00 00",
                 &[],
-                nonsense,
+                malformed,
             ),
-            // Counts that are said to be longer than they are, or than may be.
+            // Counts with a length beyond the message, or above the limit.
             (
                 "bytes 01 00 13 00 e8 03 00 00 41 01 00 00 00",
                 &[],
-                nonsense,
+                malformed,
             ),
             (
                 "bytes 01 00 13 00 e8 03 00 00 41 ff ff ff ff",
                 &[],
-                nonsense,
+                malformed,
             ),
-            // Questions: of no style, not UTF-8, longer than they are.
+            // Prompts: with an unknown style, not UTF-8, with a length beyond the message.
             (
                 "bytes 01 00 11 00 e8 03 00 00 00 01 00 00 00 3f",
                 &[],
-                nonsense,
+                malformed,
             ),
             (
                 "bytes 01 00 11 00 e8 03 00 00 02 01 00 00 00 ff",
                 &[],
-                nonsense,
+                malformed,
             ),
             (
                 "bytes 01 00 11 00 e8 03 00 00 02 ff 0f 00 00 3f",
                 &[],
-                nonsense,
+                malformed,
             ),
         ],
     );
 }
 
-/// What a helper that was taken over writes on the user's terminal.
+/// Texts that a compromised helper sends to the terminal of the user.
 fn only_printable_characters_reach_the_screen(bench: &Bench) {
     let ended = "the helper ended without a verdict, exit code 0";
     each(
@@ -250,7 +250,7 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
                 &["!?[2JZoë?31m?desrever??"],
                 ended,
             ),
-            // An error message of two lines, the second of which looks like a prompt of ours.
+            // An error message of two lines, the second of which looks like our prompt.
             (
                 "receive; bytes 01 00 12 00 e8 03 00 00 06 00 00 00 41 0d 0a 0a 42 3a; exit 0",
                 &["!A???B:"],
@@ -267,7 +267,7 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
                 &[">?c:"],
                 ended,
             ),
-            // The password's.
+            // The password prompt.
             (
                 "receive; bytes 01 00 11 00 e8 03 00 00 01 03 00 00 00 07 50 3a; receive; exit 0",
                 &["*?P:"],
@@ -304,7 +304,7 @@ fn too_long(bench: &Bench) {
             ),
         ],
     );
-    // Questions without end: the person has answered each.
+    // Endless prompts, all of which are answered.
     let cat = someone(bench, "nag-cat");
     let login = Login::new(bench, "nag").of(&cat).own_helper();
     impostor::install(
@@ -321,7 +321,7 @@ fn too_long(bench: &Bench) {
     );
 }
 
-/// Descriptors in a message (`SCM_RIGHTS`) would fill the host's table: `Login::sees` looks at it.
+/// Descriptors in a message (`SCM_RIGHTS`) would fill the table of the host, which `Login::sees` checks.
 fn passed_descriptors_are_closed(bench: &Bench) {
     each(
         bench,
@@ -353,7 +353,7 @@ fn passed_descriptors_are_closed(bench: &Bench) {
     );
 }
 
-/// Whatever a helper does once its verdict is said, it is the verdict; and it is gone.
+/// Nothing that a helper does after its verdict changes the verdict, and the helper is ended.
 fn a_verdict_is_final(bench: &Bench) {
     let eve = someone(bench, "verdict-eve");
     let login = Login::new(bench, "verdict").of(&eve).own_helper();
@@ -370,7 +370,7 @@ fn a_verdict_is_final(bench: &Bench) {
         let seen = login.sees(part, &[], &denied);
         assert!(seen.results[0].1 < LONG, "{part}");
     }
-    // What no wall stops: a helper that was taken over can say yes.
+    // The sandbox cannot prevent this: a compromised helper can return a success.
     impostor::install(
         bench.world().host_program(),
         &login.helper(),

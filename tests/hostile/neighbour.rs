@@ -1,5 +1,5 @@
-//! Hosts that the module must not disturb: that load it ten thousand times, use it in two threads or on
-//! both sides of a fork, have no standard descriptors, hardly any left, or room for a million.
+//! Hosts that the module must not disturb: they load it ten thousand times, use it in two threads or on both
+//! sides of a fork, have no standard descriptors, few free ones, or a limit of a million.
 
 use super::torture;
 use crate::Case;
@@ -12,26 +12,29 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::neighbour::loaded_again_and_again",
-        loaded_again_and_again,
+        "hostile::neighbour::loading_leaks_nothing",
+        loading_leaks_nothing,
     ),
     (
-        "hostile::neighbour::whole_logins_again_and_again",
-        whole_logins_again_and_again,
+        "hostile::neighbour::logins_leak_nothing",
+        logins_leak_nothing,
     ),
     ("hostile::neighbour::two_threads", two_threads),
     (
         "hostile::neighbour::both_sides_of_a_fork",
         both_sides_of_a_fork,
     ),
-    ("hostile::neighbour::openssl_of_its_own", openssl_of_its_own),
+    (
+        "hostile::neighbour::a_host_with_openssl",
+        a_host_with_openssl,
+    ),
     (
         "hostile::neighbour::no_standard_descriptors",
         no_standard_descriptors,
     ),
     (
-        "hostile::neighbour::hardly_a_descriptor_left",
-        hardly_a_descriptor_left,
+        "hostile::neighbour::few_free_descriptors",
+        few_free_descriptors,
     ),
     (
         "hostile::neighbour::a_million_descriptors",
@@ -41,13 +44,13 @@ pub const CASES: &[Case] = &[
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-/// Bytes that may be more after any number of rounds: nothing of it may grow with them. malloc's own
-/// count is exact; what the kernel counts comes in pages, and malloc takes them at its own time.
+/// The allowed growth in bytes, independent of the number of rounds. The count of malloc is exact; the kernel
+/// counts pages, which malloc requests at varying times.
 const HEAP: u64 = 2 << 10;
 const ANONYMOUS: u64 = 512 << 10;
 
-/// Some rounds to warm up, then many: memory before and after those. Threads, descriptors and children
-/// are looked at by `Login::sees`.
+/// Compares the memory before and after many rounds, following some rounds to warm up. `Login::sees` checks
+/// threads, descriptors and children.
 fn flat(login: Login<'_>, what: &str, many: u32, says: &[Say], one: &Seen, warm: u32) {
     let rounds = (warm + many) as usize;
     let steps = [
@@ -56,8 +59,8 @@ fn flat(login: Login<'_>, what: &str, many: u32, says: &[Say], one: &Seen, warm:
         Step::Rounds(many),
         Step::Measure,
     ];
-    // What malloc keeps at hand for a thread (tcache) counts as used, and how much of that there is depends
-    // on what the host did before: without it the count is exact.
+    // Memory in the tcache of malloc counts as used, and its size depends on earlier allocations: without the
+    // tcache the count is exact.
     let exact = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0");
     let login = login.host(|host| host.steps(&steps).env(exact.0, exact.1));
     let screen: Vec<&str> = one.screen().iter().map(String::as_str).collect();
@@ -79,10 +82,10 @@ fn flat(login: Login<'_>, what: &str, many: u32, says: &[Say], one: &Seen, warm:
     }
 }
 
-/// pam_start loads the module, pam_end lets it go: without a helper, and with one that ends early.
-fn loaded_again_and_again(bench: &Bench) {
+/// pam_start loads the module, and pam_end unloads it: without a helper, and with one that ends early.
+fn loading_leaks_nothing(bench: &Bench) {
     let many = if torture() { 10_000 } else { 900 };
-    let login = || Login::new(bench, "loads").user("nobody-here");
+    let login = || Login::new(bench, "loads").user("no-such-user");
     let wrong = login();
     let line = format!("{} typo", wrong.product_line());
     let argument = "failed user=? stage=helper reason=bad-settings";
@@ -105,7 +108,7 @@ fn loaded_again_and_again(bench: &Bench) {
     );
 }
 
-fn whole_logins_again_and_again(bench: &Bench) {
+fn logins_leak_nothing(bench: &Bench) {
     let many = if torture() { 10_000 } else { 50 };
     let ada = someone(bench, "whole-ada");
     let login = Login::new(bench, "whole")
@@ -114,13 +117,13 @@ fn whole_logins_again_and_again(bench: &Bench) {
     flat(login, "whole", many, &IN, &Seen::granted(), 10);
 }
 
-/// Somebody at each of two prompts; the number tells whose it is.
-fn answer(bench: &Bench, people: &[&Someone], message: &Message) -> Answer {
+/// Answers the prompts of two logins; the phone number identifies the user.
+fn answer(bench: &Bench, users: &[&Someone], message: &Message) -> Answer {
     if message.style == Style::Hidden {
         return PASSWORD.into();
     }
     let tail = |someone: &&&Someone| message.text.contains(&someone.number[11..]);
-    let who = people.iter().find(tail).expect("a number of theirs");
+    let who = users.iter().find(tail).expect("a number of theirs");
     bench
         .twilio()
         .wait_for_sms(&who.number, Duration::from_secs(10))
@@ -128,7 +131,7 @@ fn answer(bench: &Bench, people: &[&Someone], message: &Message) -> Answer {
         .into()
 }
 
-/// Two logins in one host, for two people. What both see is asserted together.
+/// Runs two logins in one host, for two users, and checks the results of both.
 fn two(bench: &Bench, case: &'static str, steps: impl Fn(&Someone, &Someone) -> Vec<Step>) {
     let (one, other) = (format!("{case}-one").leak(), format!("{case}-other").leak());
     let (one, other) = (someone(bench, one), someone(bench, other));
@@ -139,7 +142,7 @@ fn two(bench: &Bench, case: &'static str, steps: impl Fn(&Someone, &Someone) -> 
     let mut together = 0;
     let until = Instant::now() + Duration::from_secs(10);
     let seen: Transcript = host.run(|message| {
-        // At the first prompt, until the other login is there too.
+        // Waits at the first prompt until the other login has started.
         while together < 2 && Instant::now() < until {
             together = login.helpers().len();
         }
@@ -173,7 +176,7 @@ fn two_threads(bench: &Bench) {
     });
 }
 
-/// The handle was made before the fork, as in sshd; in the second run the module was at work before.
+/// The handle is created before the fork, as in sshd; in the second run the module was also used before it.
 fn both_sides_of_a_fork(bench: &Bench) {
     two(bench, "fork", |_, other| {
         vec![Step::Forked(other.person.uid().to_owned())]
@@ -195,7 +198,7 @@ fn both_sides_of_a_fork(bench: &Bench) {
     assert_eq!(bench.twilio().sms_to(&fay.number).len(), 1);
 }
 
-fn openssl_of_its_own(bench: &Bench) {
+fn a_host_with_openssl(bench: &Bench) {
     let gus = someone(bench, "openssl-gus");
     let login = Login::new(bench, "openssl")
         .of(&gus)
@@ -229,11 +232,11 @@ fn no_standard_descriptors(bench: &Bench) {
 
 const SYSTEM_ERR: i32 = 4;
 
-/// With none there is no wire, with one there is half of one; with two there is no pidfd.
-fn hardly_a_descriptor_left(bench: &Bench) {
+/// The socket pair needs two descriptors.
+fn few_free_descriptors(bench: &Bench) {
     let ivo = someone(bench, "crowded-ivo");
     for spare in 0..6 {
-        // The first call loads the stack, which libpam needs descriptors for.
+        // The first call loads the stack, for which libpam needs descriptors.
         let login = Login::new(bench, "crowded").of(&ivo).host(|host| {
             let steps = [Step::Credentials, Step::Crowded(spare)];
             host.limit(Resource::Nofile, 64).steps(&steps)
@@ -245,7 +248,7 @@ fn hardly_a_descriptor_left(bench: &Bench) {
             assert_eq!((last, seen.sms()), (code::SUCCESS, 1), "{spare}: {seen:?}");
             continue;
         }
-        // Then libpam has none for its own record of it (audit) either, and says so instead.
+        // libpam then has no descriptor for its audit record, and returns that error.
         let refused = matches!(last, SYSTEM_ERR | code::SERVICE_ERR);
         assert!(refused && seen.screen().is_empty(), "{spare}: {seen:?}");
         if spare == 1 {
@@ -254,8 +257,7 @@ fn hardly_a_descriptor_left(bench: &Bench) {
     }
 }
 
-/// No loop goes up to the limit, in the host, in its copy or in the helper; and what the host has open
-/// up there, the helper has not.
+/// No process loops up to the limit, and the helper inherits no descriptor with a high number.
 fn a_million_descriptors(bench: &Bench) {
     let joe = someone(bench, "million-joe");
     let login = Login::new(bench, "million").of(&joe).own_helper();

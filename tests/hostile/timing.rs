@@ -1,9 +1,8 @@
-//! A clock at the prompt learns nothing of names: however a login is refused before the first factor
-//! is proved, the prompt comes after the same time, and the refusal too.
+//! The time of prompt and refusal reveals nothing about user names: it does not depend on why a login is refused
+//! before the first factor is verified.
 //!
-//! Each kind is measured at the same moments as the others, so that a busy machine is busy for all of
-//! them. Kinds are told apart by the distance of their distributions, with a bound that chance passes
-//! once in a million.
+//! All kinds are measured at the same times, so that load affects all of them. The distributions are compared
+//! with a bound that is exceeded by chance once in a million.
 
 mod ssh;
 
@@ -20,24 +19,30 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
-    ("hostile::timing::refusals_look_alike", refusals_look_alike),
-    ("hostile::timing::through_sshd_too", through_sshd_too),
+    (
+        "hostile::timing::refusals_take_the_same_time",
+        refusals_take_the_same_time,
+    ),
+    (
+        "hostile::timing::refusals_through_sshd_take_the_same_time",
+        refusals_through_sshd_take_the_same_time,
+    ),
 ];
 
-/// How long the directory takes over each of its answers. Somebody for whom it is asked while he
-/// types waits for one of them, others for three, or for none.
+/// The delay of each response of the directory. Known users, who are searched for while they type, wait for one
+/// response, others for three, or for none.
 const TAKES: Duration = Duration::from_millis(100);
 
 const REFUSE_AFTER: &str = "700ms";
 
-/// What sshd gives as the password of somebody it does not let in.
+/// The password that sshd passes for a user that it does not accept.
 const JUNK: &str = "\u{8}\n\r\u{7f}INCORRECT";
 
-/// One way to be refused.
+/// One kind of refusal.
 struct Kind {
     name: &'static str,
     user: &'static str,
-    /// Whether the directory has an entry, and how binding as it ends.
+    /// The result of the bind, if the directory has an entry.
     entry: Option<u8>,
     password: &'static str,
     pam: i32,
@@ -59,7 +64,7 @@ const fn kind(
     }
 }
 
-/// `timing-here` has an account on this machine, so the directory is begun while he types.
+/// `timing-here` has an account on this machine, so the search starts while the user types.
 const KINDS: &[Kind] = &[
     kind(
         "wrong password",
@@ -95,7 +100,7 @@ const KINDS: &[Kind] = &[
     kind("sshd's junk", "timing-here", Some(0), JUNK, code::AUTH_ERR),
 ];
 
-/// Names, and the times of each.
+/// The names of the kinds, and their times.
 type Kinds = [(String, Vec<Duration>)];
 
 /// The times of one kind.
@@ -105,7 +110,7 @@ struct Times {
     refusal: Vec<Duration>,
 }
 
-fn refusals_look_alike(bench: &Bench) {
+fn refusals_take_the_same_time(bench: &Bench) {
     bench.world().add(&User::new("timing-here"));
     let rounds = if torture() { 250 } else { 12 };
     let times = measure(bench, KINDS, REFUSE_AFTER, rounds);
@@ -118,7 +123,7 @@ fn refusals_look_alike(bench: &Bench) {
         .collect();
     if torture() {
         let through_sshd = ssh::measure(bench, 60);
-        write_down(&prompts, &refusals, &through_sshd);
+        write_document(&prompts, &refusals, &through_sshd);
         all_alike("sshd", &through_sshd);
     }
     let least = Duration::from_millis(700 * 3 / 4);
@@ -128,22 +133,22 @@ fn refusals_look_alike(bench: &Bench) {
     }
     all_alike("prompt", &prompts);
     all_alike("refusal", &refusals);
-    // Where nobody waits, the clock tells who was asked for: this measures what it should.
+    // Control: without `refuse_after` the times reveal the kind.
     let two = [&KINDS[1], &KINDS[7]].map(|kind| Kind { ..*kind });
     let times = measure(bench, &two, "0s", 8);
     let found = distance(&times[0].refusal, &times[1].refusal);
     assert!(found > 0.9, "{found}");
 }
 
-/// Few looks tell the screens apart, and refusals that leave at once; the long form is a part of
-/// [`refusals_look_alike`].
-fn through_sshd_too(bench: &Bench) {
+/// A few rounds compare the screens, and detect refusals without a delay; the long form is a part of
+/// [`refusals_take_the_same_time`].
+fn refusals_through_sshd_take_the_same_time(bench: &Bench) {
     if !torture() {
         ssh::measure(bench, 2);
     }
 }
 
-/// Runs every kind at once, so often.
+/// Runs all kinds in parallel, `rounds` times.
 fn measure(bench: &Bench, kinds: &[Kind], refuse_after: &str, rounds: usize) -> Vec<Times> {
     let logins: Vec<_> = kinds
         .iter()
@@ -186,7 +191,7 @@ fn login<'b>(bench: &'b Bench, kind: &Kind, refuse_after: &str) -> (Ldap, Login<
         bind: (kind.entry.unwrap_or(0), Vec::new()),
         ..Script::default()
     });
-    // A service, and so a folder, for each: they run side by side.
+    // A service and directory for each: they run in parallel.
     let case: &'static str = format!("timing-{}", kind.name.replace([' ', ',', '\''], "-")).leak();
     let login = Login::new(bench, case)
         .user(kind.user)
@@ -197,7 +202,7 @@ fn login<'b>(bench: &'b Bench, kind: &Kind, refuse_after: &str) -> (Ldap, Login<
     (ldap, login)
 }
 
-/// How long until the prompt, and from the answer to the refusal.
+/// The time until the prompt, and from the answer to the refusal.
 fn once(kind: &Kind, login: &Login) -> (Duration, Duration) {
     login.set_up();
     let (mut start, mut prompt, mut end) = (None, None, None);
@@ -219,7 +224,7 @@ fn once(kind: &Kind, login: &Login) -> (Duration, Duration) {
     (prompt - start, end.expect("an end") - prompt)
 }
 
-/// Each kind against all others together.
+/// Compares each kind with all others together.
 fn all_alike(what: &str, kinds: &Kinds) {
     for (name, times) in kinds {
         let others = kinds.iter().filter(|(other, _)| other != name);
@@ -236,8 +241,8 @@ fn all_alike(what: &str, kinds: &Kinds) {
     }
 }
 
-/// The distributions, for people.
-fn write_down(prompts: &Kinds, refusals: &Kinds, through_sshd: &Kinds) {
+/// Writes docs/timing.md.
+fn write_document(prompts: &Kinds, refusals: &Kinds, through_sshd: &Kinds) {
     let text = include_str!("timing/head.md")
         .replace("@ROUNDS@", &prompts[0].1.len().to_string())
         .replace("@SSHD_ROUNDS@", &through_sshd[0].1.len().to_string())

@@ -1,5 +1,5 @@
-//! What a caller sets up before he calls su: a proxy that leads to a Twilio of his own, whose
-//! certificate is signed by a CA of his own, and an environment that names both, and more.
+//! A trap set up by a caller before su: a proxy to a fake Twilio whose certificate is signed by a CA of the
+//! caller, and an environment that names both, and more.
 
 use lab::bench::Bench;
 use lab::certs::Identity;
@@ -49,7 +49,7 @@ impl Trap {
         trap
     }
 
-    /// It is a trap: a program that reads the same variables walks into it.
+    /// Control: a program that reads these variables uses the proxy.
     fn catches_who_believes_the_environment(&self) {
         let mut client = Command::new(program("openssl"));
         let proxy = format!("127.0.0.1:{}", self.proxy);
@@ -73,7 +73,7 @@ impl Trap {
         assert_eq!(self.caught(), (1, 1, 0), "the trap itself");
     }
 
-    /// Who came to the proxy, to the Twilio behind it, and to the directory.
+    /// The connections to the proxy, to the fake Twilio, and to the directory.
     pub fn caught(&self) -> (usize, usize, usize) {
         let through = self.twilio.connections().0;
         (
@@ -83,12 +83,12 @@ impl Trap {
         )
     }
 
-    /// Nobody but openssl above.
+    /// Whether there are no connections besides that of the control.
     pub fn is_empty(&self) -> bool {
         self.caught() == (1, 1, 0)
     }
 
-    /// The whole environment, with the caller's folders.
+    /// The environment, with the directories of the caller.
     pub fn environment(&self, folders: &Folders) -> Vec<String> {
         let (ca, proxy) = (
             self.ca.display(),
@@ -175,7 +175,7 @@ const FIXED: &[&str] = &[
     "NOTIFY_SOCKET=/nowhere",
 ];
 
-/// A proxy that leads everybody to the same place.
+/// A proxy that connects all clients to the same port.
 fn lead(mut client: TcpStream, to: u16) {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -196,7 +196,7 @@ fn lead(mut client: TcpStream, to: u16) {
     let _ = std::io::copy(&mut server, &mut client);
 }
 
-/// The caller's folders, of which nothing else knows.
+/// The directories of the caller, used by no other test.
 pub struct Folders {
     pub home: PathBuf,
     pub tmp: PathBuf,
@@ -221,7 +221,7 @@ impl Folders {
         }
     }
 
-    /// Everything in them, with its size; and of what others write to, what is the caller's.
+    /// All files in them, with their sizes; in shared directories, the files of the caller.
     pub fn listing(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for folder in [&self.home, &self.tmp, &self.cwd] {
@@ -234,8 +234,7 @@ impl Folders {
     }
 }
 
-/// Everything in a folder and below it, with its size, but what is left out; or, of one user, what is
-/// right in it.
+/// The files in and below a directory with their sizes, except for some; or the files of one user directly in it.
 pub fn list(
     folder: &Path,
     into: &mut BTreeSet<String>,

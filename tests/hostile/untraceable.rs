@@ -1,4 +1,4 @@
-//! Nobody but root looks into a helper: not its caller, and not the very user it runs as.
+//! Only root can trace a helper or read its memory: neither its caller nor the user that it runs as can.
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD};
@@ -15,14 +15,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub const CASES: &[Case] = &[
-    ("hostile::untraceable::by_whoever_calls", by_whoever_calls),
     (
-        "hostile::untraceable::by_the_user_it_runs_as",
-        by_the_user_it_runs_as,
+        "hostile::untraceable::the_caller_cannot_trace_it",
+        the_caller_cannot_trace_it,
+    ),
+    (
+        "hostile::untraceable::its_own_user_cannot_trace_it",
+        its_own_user_cannot_trace_it,
     ),
 ];
 
-/// A way to look into a process, by system calls alone: they are made between fork and exec.
+/// An attempt to trace a process or read its memory, by system calls alone, between fork and exec.
 type Look = fn(i32, &[CString]) -> i64;
 
 const LOOKS: &[(&str, Look)] = &[
@@ -34,15 +37,15 @@ const LOOKS: &[(&str, Look)] = &[
             iov_base: (&raw mut byte).cast(),
             iov_len: 1,
         };
-        // Its address does not matter: the right is asked for first.
+        // The address does not matter: the permission is checked first.
         let there = libc::iovec {
             iov_base: std::ptr::without_provenance_mut(4096),
             iov_len: 1,
         };
-        // SAFETY: one valid place to write to; the other is not of this process.
+        // SAFETY: one valid address to write to; the other one is in another process.
         let read =
             unsafe { libc::process_vm_readv(pid, &raw const here, 1, &raw const there, 1, 0) };
-        // EFAULT: it may look, and there is nothing.
+        // EFAULT: permitted, but nothing is mapped there.
         if read < 0 && errno() == libc::EFAULT {
             0
         } else {
@@ -65,12 +68,12 @@ const LOOKS: &[(&str, Look)] = &[
 ];
 
 fn trace(how: libc::c_uint, pid: i32) -> i64 {
-    // SAFETY: the process that was attached to is let go when this one ends.
+    // SAFETY: the traced process is detached when this one exits.
     unsafe { libc::ptrace(how, pid, 0, 0) as i64 }
 }
 
 fn open(path: &CString) -> i64 {
-    // SAFETY: a C string; the descriptor is gone with this process.
+    // SAFETY: a C string; the descriptor is closed when this process exits.
     i64::from(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY) })
 }
 
@@ -78,8 +81,8 @@ fn errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-/// What this user gets to see of a process: the names of the looks that were let through.
-fn seen_by(user: &Account, pid: i32) -> Vec<&'static str> {
+/// The names of the attempts of this user that are permitted.
+fn permitted(user: &Account, pid: i32) -> Vec<&'static str> {
     let paths: Vec<CString> = ["mem", "environ", "maps", "auxv", "exe", "fd"]
         .iter()
         .map(|name| CString::new(format!("/proc/{pid}/{name}")).expect("a path"))
@@ -112,8 +115,8 @@ fn seen_by(user: &Account, pid: i32) -> Vec<&'static str> {
         .collect()
 }
 
-/// The looks work: an ordinary process of his he sees through and through.
-fn sees_his_own(user: &Account) {
+/// Control: the user can trace an ordinary process of their own.
+fn can_trace_own_process(user: &Account) {
     let mut child = Command::new(program("sleep"))
         .arg("60")
         .uid(user.uid)
@@ -121,23 +124,23 @@ fn sees_his_own(user: &Account) {
         .spawn()
         .expect("sleep");
     let pid = i32::try_from(child.id()).expect("a pid");
-    let seen = seen_by(user, pid);
+    let seen = permitted(user, pid);
     child.kill().expect("it is there");
     child.wait().expect("it is ours");
-    // Others can be forbidden between any two processes (Yama).
+    // The others may be forbidden by Yama.
     for name in ["environ", "maps", "exe", "fd"] {
         assert!(seen.contains(&name), "{seen:?}");
     }
 }
 
-/// Looks at the helper of this login at each prompt, before anything else is done.
-fn looked_at(login: &Login, lookers: &[&Account]) {
+/// Makes the attempts at each prompt of this login.
+fn try_at_each_prompt(login: &Login, users: &[&Account]) {
     let mut looks = 0;
     let arrived = login.arrived().len();
     let (_, seen) = login.run_with(2, |message| {
         let helper = login.helpers()[0].as_raw_nonzero().get();
-        for looker in lookers {
-            assert_eq!(seen_by(looker, helper), [""; 0], "{}", message.text);
+        for looker in users {
+            assert_eq!(permitted(looker, helper), [""; 0], "{}", message.text);
             looks += 1;
         }
         if message.text.starts_with("Password") {
@@ -151,24 +154,24 @@ fn looked_at(login: &Login, lookers: &[&Account]) {
         }
     });
     assert_eq!(seen.codes(), [code::SUCCESS]);
-    assert_eq!(looks, 2 * lookers.len());
+    assert_eq!(looks, 2 * users.len());
 }
 
-fn by_whoever_calls(bench: &Bench) {
+fn the_caller_cannot_trace_it(bench: &Bench) {
     let caller = bench.world().add(&User::new("trace-caller"));
     let stranger = bench.world().add(&User::new("trace-stranger"));
-    sees_his_own(&caller);
+    can_trace_own_process(&caller);
     let ann = someone(bench, "trace-ann");
     let login = Login::new(bench, "trace-setuid")
         .of(&ann)
         .own_helper()
         .host(|host| host.setuid_for(&caller));
-    looked_at(&login, &[&caller, &stranger]);
+    try_at_each_prompt(&login, &[&caller, &stranger]);
 }
 
-fn by_the_user_it_runs_as(bench: &Bench) {
+fn its_own_user_cannot_trace_it(bench: &Bench) {
     let account = bench.world().add(&User::new("trace-host"));
-    sees_his_own(&account);
+    can_trace_own_process(&account);
     let bob = someone(bench, "trace-bob");
     let case = "trace-own";
     let own = bench.folder("trace-ledger");
@@ -183,14 +186,14 @@ fn by_the_user_it_runs_as(bench: &Bench) {
             .own_helper()
             .host(|it| host(it.run_as(bench.world(), &account)))
     };
-    looked_at(&login(|host| host), &[&account]);
-    // He may end his own processes, and gets no core of them.
+    try_at_each_prompt(&login(|host| host), &[&account]);
+    // The user may kill their own processes, but gets no core file.
     let before = cores(&own);
     for signal in [Signal::QUIT, Signal::ABORT] {
         let login = login(|host| host.limit(Resource::Core, 1 << 30));
         let (transcript, seen) = login.run_with(1, |_| {
             let helper = login.helpers()[0];
-            // The first one may be spent on a handler of the language's own.
+            // The first one may be caught by a handler of the runtime.
             kill_as(&account, helper, signal);
             PASSWORD.into()
         });
@@ -198,7 +201,7 @@ fn by_the_user_it_runs_as(bench: &Bench) {
         assert_eq!(transcript.stray, "");
         assert_eq!(cores(&own), before, "{signal:?}");
     }
-    a_core_would_be_seen(&account, &own);
+    cores_are_detected(&account, &own);
 }
 
 fn kill_as(user: &Account, pid: Pid, signal: Signal) {
@@ -209,7 +212,7 @@ fn kill_as(user: &Account, pid: Pid, signal: Signal) {
     command.status().expect("he may end his own");
 }
 
-/// Names of cores where one could be: the root folder, which is the helper's, and his own.
+/// The core files in the root directory, which is that of the helper, and in the directory of the user.
 fn cores(own: &Path) -> Vec<String> {
     let names = |folder: &Path| {
         let entries = std::fs::read_dir(folder).expect("a folder").flatten();
@@ -223,10 +226,9 @@ fn cores(own: &Path) -> Vec<String> {
         .collect()
 }
 
-/// An ordinary process that ends so does leave one, or says at least that it did: unless the machine
-/// hands cores to a program, which takes them from the kernel. (`QUIT` is ignored by what a shell
-/// starts in the background.)
-fn a_core_would_be_seen(user: &Account, folder: &Path) {
+/// Control: an ordinary process leaves a core file, unless the kernel passes cores to a program. (Background
+/// processes of a shell ignore `QUIT`.)
+fn cores_are_detected(user: &Account, folder: &Path) {
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").expect("a pattern");
     let mut command = Command::new(program("sh"));
     command
@@ -241,7 +243,7 @@ fn a_core_would_be_seen(user: &Account, folder: &Path) {
         assert!(status.core_dumped(), "{status}");
         assert!(!cores(folder).is_empty());
     } else {
-        // Then that there is none proves nothing.
+        // Then a missing core file shows nothing.
         eprintln!(
             "skipped: whether a helper leaves a core (core_pattern is {:?}, the hard limit {hard:?})",
             pattern.trim()

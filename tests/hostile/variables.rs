@@ -1,5 +1,4 @@
-//! The module reads no variable: of what a host has in its environment, nothing is asked for from within
-//! it, and there are no functions in it that would ask.
+//! The module reads no environment variable, and imports no function that would.
 
 use crate::Case;
 use crate::module::{Login, Say, Seen, someone};
@@ -12,17 +11,17 @@ use std::process::Command;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::variables::the_module_asks_for_none",
-        the_module_asks_for_none,
+        "hostile::variables::the_module_reads_none",
+        the_module_reads_none,
     ),
     (
-        "hostile::variables::nothing_in_it_would_ask",
-        nothing_in_it_would_ask,
+        "hostile::variables::the_module_imports_no_such_function",
+        the_module_imports_no_such_function,
     ),
 ];
 
-/// Writes down who asks for a variable: the file that the call lies in, and the variable. Its own start
-/// asks once, so that it is seen to work.
+/// A library that records each getenv call: the file of the caller, and the variable. It makes one call at its
+/// start, to show that it works.
 const LISTENER: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -58,8 +57,8 @@ __attribute__((constructor)) static void begin(void) {
 }
 "#;
 
-/// Compiles it; the library, and the file it writes to.
-fn listener(folder: &Path) -> (PathBuf, PathBuf) {
+/// Compiles it, and returns the library and its output file.
+fn recorder(folder: &Path) -> (PathBuf, PathBuf) {
     let [source, library, out] =
         ["listener.c", "listener.so", "asked"].map(|name| folder.join(name));
     fs::write(&source, LISTENER).expect("a source");
@@ -71,9 +70,9 @@ fn listener(folder: &Path) -> (PathBuf, PathBuf) {
     (library, out)
 }
 
-fn the_module_asks_for_none(bench: &Bench) {
+fn the_module_reads_none(bench: &Bench) {
     let una = someone(bench, "asks-una");
-    let (library, out) = listener(&bench.folder("asks"));
+    let (library, out) = recorder(&bench.folder("asks"));
     let login = || {
         let library = library.display().to_string();
         Login::new(bench, "asks").of(&una).host(|host| {
@@ -87,7 +86,7 @@ fn the_module_asks_for_none(bench: &Bench) {
     login().sees("in", &[Say::Password, Say::Code], &Seen::granted());
     let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
     login().sees("wrong", &[Say::Text("wrong")], &wrong);
-    // The lines that the module logs itself.
+    // Logins for which the module itself writes the log line.
     let typo = login().arguments("typo");
     let line = "failed user=? stage=helper reason=bad-settings";
     typo.sees("a typo", &[], &Seen::at_once(code::SERVICE_ERR, line));
@@ -104,8 +103,8 @@ fn the_module_asks_for_none(bench: &Bench) {
     assert_eq!(by(&module), 0, "{asked}");
 }
 
-/// What it imports. `getenv` is Rust's own panic message's, which is never made here: the hook is ours.
-fn nothing_in_it_would_ask(bench: &Bench) {
+/// The imports. `getenv` belongs to the panic message of the standard library, which our hook replaces.
+fn the_module_imports_no_such_function(bench: &Bench) {
     let mut nm = Command::new(program("nm"));
     let imports = run(nm
         .args(["-D", "--undefined-only"])

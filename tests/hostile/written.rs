@@ -1,5 +1,5 @@
-//! A login writes nothing anywhere but in the ledger: neither the host, whoever has started it, nor the
-//! helper, as root or as its own user.
+//! A login writes only to the ledger: this holds for the host, with each kind of caller, and for the helper, as
+//! root or as its own user.
 
 use super::trap::{Folders, Trap, list};
 use crate::Case;
@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub const CASES: &[Case] = &[(
-    "hostile::written::is_the_ledger_and_nothing_else",
-    is_the_ledger_and_nothing_else,
+    "hostile::written::only_the_ledger_is_written",
+    only_the_ledger_is_written,
 )];
 
-/// Where programs leave things. For this host all of it is empty and its own.
+/// Directories in which programs create files. They are empty and private for this host.
 const FOLDERS: [&str; 10] = [
     "/tmp",
     "/var/tmp",
@@ -29,13 +29,13 @@ const FOLDERS: [&str; 10] = [
     "/home",
 ];
 
-/// The default one's, and the name of a file of its.
+/// The directory of the default ledger.
 const LEDGER: &str = "/var/lib/pam_sms_otp";
 
-/// What says that a machine lacks a wall: once a start of the machine.
+/// The markers for missing layers of the sandbox, one per boot.
 const MARKS: &str = "/run/pam_sms_otp.no-";
 
-fn is_the_ledger_and_nothing_else(bench: &Bench) {
+fn only_the_ledger_is_written(bench: &Bench) {
     let Some(ann) = known(bench, "written") else {
         return;
     };
@@ -50,7 +50,7 @@ fn is_the_ledger_and_nothing_else(bench: &Bench) {
         let host = host.copied(bench.world()).setuid_for(&account).wipes();
         let set = trap.environment(&folders);
         let set = set.iter().filter_map(|variable| variable.split_once('='));
-        // A host that is set-id has none of the loader's; and ours begins a thread of its own.
+        // The loader ignores its variables in a set-user-ID host, and our host starts a thread.
         let set = set.filter(|(name, _)| !name.starts_with("LD_") && *name != "RUST_MIN_STACK");
         set.fold(host.through(&words), |host, (name, value)| {
             host.env(name, value)
@@ -75,7 +75,7 @@ fn is_the_ledger_and_nothing_else(bench: &Bench) {
     assert_eq!(transcript.codes(), [code::SUCCESS]);
     assert!(trap.is_empty(), "{:?}", trap.caught());
     let (_, before) = &seen[0];
-    // The folder, the ledger, and an empty file whose bytes are locked.
+    // The directory, the ledger, and an empty file whose bytes are locked.
     for (at, found) in &seen {
         let new: Vec<_> = found
             .difference(before)
@@ -86,7 +86,7 @@ fn is_the_ledger_and_nothing_else(bench: &Bench) {
         assert!(new.iter().all(|path| is_ledger(path)), "{at}: {new:#?}");
         assert!(new.len() <= 3, "{at}: {new:#?}");
     }
-    // It would have been seen.
+    // Control: another file is detected.
     let (_, after) = seen.last().expect("the end");
     assert!(
         after.iter().any(|path| path.starts_with(LEDGER)),
@@ -94,8 +94,8 @@ fn is_the_ledger_and_nothing_else(bench: &Bench) {
     );
 }
 
-/// A command line that gives what it runs folders of its own in the place of all these, and a copy of
-/// `/etc`; of what was in them there is the lab's part.
+/// A command line that gives a program private directories instead of all these, and a copy of `/etc`; they
+/// contain only the files of the lab.
 fn own_folders(lab: &Path, case: &Path) -> Vec<String> {
     let [unshare, sh, mount, cp, mkdir] =
         ["unshare", "sh", "mount", "cp", "mkdir"].map(|name| program(name).display().to_string());
@@ -117,8 +117,8 @@ fn own_folders(lab: &Path, case: &Path) -> Vec<String> {
     .concat()
 }
 
-/// What is in these folders, `/etc` and the case's own as that process sees them, whose ever it is; and
-/// the names in the root folder.
+/// The files in these directories, `/etc` and the directory of the case, as that process sees them, and the names
+/// in the root directory.
 fn everything(pid: u32, case: &Path) -> BTreeSet<String> {
     let root = PathBuf::from(format!("/proc/{pid}/root"));
     let mut found = BTreeSet::new();
@@ -135,7 +135,7 @@ fn everything(pid: u32, case: &Path) -> BTreeSet<String> {
     found.iter().map(outside).collect()
 }
 
-/// Other cases come and go there.
+/// The directories of other cases, which change.
 fn is_lab(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"lab-"))

@@ -284,7 +284,7 @@ fn low_limits_do_not_reach_the_helper(bench: &Bench) {
     }
     let soft = login().host(|host| host.soft_limit(Resource::Nofile, 8));
     soft.sees("descriptors, soft", &IN, &Seen::granted());
-    // Where the hard one is too low: `hostile::neighbour::hardly_a_descriptor_left`.
+    // Where the hard one is too low: `hostile::neighbour::few_free_descriptors`.
 }
 
 fn a_login_needs_no_system_log(bench: &Bench) {

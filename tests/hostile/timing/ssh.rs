@@ -1,4 +1,4 @@
-//! The same through a real sshd: what the person at the other end of the line sees, and when.
+//! The same through a real sshd: the screen of the user, and the times.
 
 use crate::logins::steps::{self, Service};
 use crate::module::PASSWORD;
@@ -9,7 +9,7 @@ use lab::sshd::{Key, Options, Sshd};
 use lab::world::User;
 use std::time::{Duration, Instant};
 
-/// Name, and what is typed. What becomes of it is settled in [`measure`].
+/// The names and the passwords. [`measure`] checks the results.
 const KINDS: &[(&str, &str, &str)] = &[
     ("wrong password", "timed-wrong", "battery horse"),
     ("locked in the directory", "timed-locked", PASSWORD),
@@ -21,7 +21,7 @@ const KINDS: &[(&str, &str, &str)] = &[
 
 pub const REFUSE_AFTER: Duration = Duration::from_millis(700);
 
-/// From Enter to the refusal, for each kind, so often. The screens are compared on the way.
+/// Measures the time from Enter to the refusal, `rounds` times for each kind, and compares the screens.
 pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
     for name in [
         "timed-wrong",
@@ -78,7 +78,7 @@ pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
     kinds
 }
 
-/// How long it took, and what stands on the screen.
+/// The time, and the screen.
 fn once(sshd: &Sshd, name: &str, password: &str) -> (Duration, String) {
     let mut terminal: Pty = sshd.login(name, Key::None);
     terminal.expect("Password: ");
@@ -90,7 +90,7 @@ fn once(sshd: &Sshd, name: &str, password: &str) -> (Duration, String) {
     (took, terminal.screen().replace(name, "NAME"))
 }
 
-/// Each was refused for what it is measured for.
+/// Checks that each login was refused for the intended reason.
 fn bench_is_right(bench: &Bench) {
     let head = "pam_sms_otp(sshd-timed:auth): denied";
     let reasons = |user: &str| {
