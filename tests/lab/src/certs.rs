@@ -96,7 +96,7 @@ impl Certs {
         certs.folder.write("ca.pem", 0o644, ca.1.as_bytes());
         certs
             .folder
-            .write("other-ca.pem", 0o644, other.1.as_bytes());
+            .write("untrusted-ca.pem", 0o644, other.1.as_bytes());
         for identity in Identity::ALL {
             let signer = if identity == Identity::OtherCa {
                 &other.0
@@ -121,7 +121,7 @@ impl Certs {
 
     /// Returns the CA of [`Identity::OtherCa`], which no client trusts.
     pub fn other_ca(&self) -> PathBuf {
-        self.folder.join("other-ca.pem")
+        self.folder.join("untrusted-ca.pem")
     }
 
     pub fn server(&self, identity: Identity) -> ServerCert {
