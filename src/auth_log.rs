@@ -36,7 +36,7 @@ use crate::{
 use output::Output;
 use socket::{Socket, Tag};
 
-/// How long an ordinary line waits for room in the system log. A login does not wait longer for it.
+/// How long an ordinary line waits for space in the system log. A login does not wait longer for it.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
 /// How long a refusal after the first factor waits: administrators alert on this line.
@@ -153,7 +153,7 @@ impl AuthLog {
         lock(&self.output).write_or_count(Severity::LOG_WARNING, &line, MAX_WAIT);
     }
 
-    /// Logs a refusal. After the first factor the line waits longer for room in the system log, at most
+    /// Logs a refusal. After the first factor the line waits longer for space in the system log, at most
     /// `remaining`, which is what is left of the login's deadline.
     pub fn denied(&self, refusal: &Refusal, first: Option<&str>, remaining: Duration) {
         let mut line = self.begin("denied");

@@ -1,29 +1,30 @@
-//! A second factor by SMS: everything that runs outside of the PAM host.
+//! Second factor by SMS: everything that runs outside of the PAM host process.
 //!
 //! ```text
 //!  bin/sms-otp-helper         bin/sms-otp
 //!        │                        │
-//!      helper                   admin          who runs: a login's process, the command
+//!      helper                   admin          entry points: the process of one login, the command
 //!        └───────────┬────────────┘
-//!                  login                       the story of one login
+//!                  login                       the sequence of one login
 //!                    │
-//!                 verdict                      outcomes, and the proofs that a success is made of
-//!    ┌───────┬───────┬─┴─────┬───────┬───────┐
-//!  policy directory ledger code     sms   auth_log  each knows one thing; none knows another
-//!    └───────┴───────┴─┬─────┴───────┴───────┘
-//!  phone config net prefetch sys deadline failure secret id  the ground: facts and tools without opinions
+//!                auth_log                      the log of one login
+//!                    │
+//!                 verdict                      outcomes, and the proofs that a success requires
+//!    ┌───────┬───────┴─┬───────┐
+//!  policy directory ledger code sms            one subject each; they do not import each other
+//!    └───────┴───────┬─┴───────┘
+//!  config phone net prefetch sys deadline failure secret id    types and tools
 //! ```
 //!
-//! Imports run down this picture only, and `tests/drift.rs` reads the `use` lines to see that
-//! they do. The auth log alone also imports the verdict, the ledger and the SMS: it writes their
-//! names and results.
+//! Imports run down this picture only. A test reads the `use` lines (`tests/drift/imports.rs`), also
+//! between the files of one module.
 
 #![cfg_attr(
     test,
     allow(
         clippy::arithmetic_side_effects,
         clippy::disallowed_methods,
-        reason = "a test that panics is a test that fails"
+        reason = "a test that panics fails"
     )
 )]
 
@@ -31,35 +32,35 @@
 pub mod admin;
 /// The log of one login: what is logged, and what never is.
 pub mod auth_log;
-/// A one-time code: drawn, compared, wiped.
+/// One-time codes: generated, compared, wiped.
 pub mod code;
-/// What the administrator has settled.
+/// Settings.
 pub mod config;
-/// One budget of time, handed down.
+/// The clock, and deadlines.
 pub mod deadline;
-/// Who this is: one entry, its password proved, its verified phone.
+/// The directory: finds the user's entry, verifies the password, reads the verified phone number.
 pub mod directory;
-/// Why something could not be done.
+/// Failures: what happened, and what the administrator can do.
 pub mod failure;
-/// One login's process.
+/// The process of one login.
 pub mod helper;
-/// One login's number.
+/// The id of a login.
 pub mod id;
-/// What was sent and tried.
+/// The ledger: which SMS were sent, which codes were attempted, which logins are remembered.
 pub mod ledger;
-/// The story of one login.
+/// The sequence of one login.
 pub mod login;
-/// Connections and TLS roots.
+/// Connections and TLS.
 pub mod net;
-/// A number: E.164 for the carrier, masked for everyone else.
+/// Phone numbers: E.164 for the SMS provider, masked for everything else.
 pub mod phone;
-/// Who is to prove himself, and whether something before us has proved a factor.
+/// Who has to authenticate, and who needs a code.
 pub mod policy;
 /// Connections that are opened while the user types.
 pub mod prefetch;
-/// Bytes that print nothing and wipe themselves.
+/// Secret texts: not printable, and wiped.
 pub mod secret;
-/// Carries a text to a phone.
+/// SMS delivery.
 pub mod sms;
 /// System calls.
 pub mod sys;

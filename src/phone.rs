@@ -1,10 +1,11 @@
-//! A number: E.164 for the carrier, masked for everyone else.
+//! Phone numbers: E.164 for the SMS provider, masked for everything else.
 //!
-//! People write numbers for people, who know which country they are in. Here a number is read
-//! only where it can be one number and no other, because a code that is sent to a guess is sent
-//! to a stranger: what is uncertain is no number, and the directory's owner writes it with `+`.
+//! Numbers in directories are written for human readers in one country. A number is accepted here only if
+//! it can have one meaning, because a code sent to a wrong guess is sent to another person. The
+//! administrator of the directory writes an ambiguous number with `+`.
 #![forbid(unsafe_code)]
 
+mod notation;
 mod plan;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
@@ -12,19 +13,18 @@ mod regions;
 #[cfg(test)]
 mod tests;
 mod unreadable;
-mod written;
 
 use std::fmt;
 
 pub use unreadable::Unreadable;
 
+use notation::{Digits, Notation};
 use plan::Plan;
-use written::{Digits, Written};
 
-/// Most digits of a number with its country code (ITU-T E.164, 6.1).
-const MOST_DIGITS: usize = 15;
+/// Maximum number of digits, with the country code (ITU-T E.164, 6.1).
+const MAX_DIGITS: usize = 15;
 
-/// A country or territory (ISO 3166-1 alpha-2), for numbers that are written without country code.
+/// A country or territory (ISO 3166-1 alpha-2), for numbers without a country code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     letters: &'static str,
@@ -42,7 +42,7 @@ impl Region {
         })
     }
 
-    /// Its two letters, upper case.
+    /// Returns the two letters, upper case.
     #[must_use]
     pub const fn letters(self) -> &'static str {
         self.letters
@@ -61,22 +61,21 @@ impl fmt::Debug for Region {
     }
 }
 
-/// A phone number that was read with certainty. In order of their E.164 texts. `Display` and
-/// `Debug` show it masked, so that no log line or error can have it whole by accident.
+/// A phone number with one meaning. `Display` and `Debug` mask it, so that no log line or error contains it
+/// whole by accident. Numbers are ordered by their E.164 texts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Phone {
     e164: String,
     code: &'static str,
 }
 
-/// How numbers that are written without `+` are read.
+/// The meaning of numbers without `+`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plain {
-    /// As in this country. Without one, none of them is read.
+    /// Numbers as dialled in this country. Without a country, none is accepted.
     National(Option<Region>),
-    /// Digits and nothing else are a whole number that begins with its country code, as Gluu Casa
-    /// stores them. Anything else is not read: what is written for people, with blanks or
-    /// brackets, is written as they dial it, and so is a leading 0.
+    /// Only digits, beginning with the country code, as Gluu Casa stores them. Nothing else is accepted:
+    /// a number with spaces, brackets or a leading 0 is written as it is dialled.
     International,
 }
 
@@ -87,20 +86,23 @@ impl From<Option<Region>> for Plain {
 }
 
 impl Phone {
-    /// Reads a number as people write it, if that can be done with certainty; `plain` is about
-    /// those without country code.
-    pub fn read(text: &str, plain: impl Into<Plain>) -> Result<Self, Unreadable> {
-        let written = Written::read(text)?;
-        if written.plus {
-            return international(written.digits());
+    /// Parses a number as people write it, if it has one meaning. `plain` is the meaning of numbers without
+    /// a country code.
+    ///
+    /// # Errors
+    /// The text is not a number, or has more than one meaning.
+    pub fn parse(text: &str, plain: impl Into<Plain>) -> Result<Self, Unreadable> {
+        let notation = Notation::parse(text)?;
+        if notation.plus {
+            return international(notation.digits());
         }
         match plain.into() {
             Plain::National(region) => {
                 let region = region.ok_or(Unreadable::NoCountryCode)?;
-                national(region.plan, written.digits())
+                national(region.plan, notation.digits())
             }
             Plain::International => {
-                let digits = written.digits();
+                let digits = notation.digits();
                 if digits.text != text || text.starts_with('0') {
                     return Err(Unreadable::NoCountryCode);
                 }
@@ -111,20 +113,20 @@ impl Phone {
 
     fn new(plan: &'static Plan, number: &str) -> Result<Self, Unreadable> {
         let e164 = format!("+{}{number}", plan.code);
-        if e164.len() > MOST_DIGITS.saturating_add(1) {
+        if e164.len() > MAX_DIGITS.saturating_add(1) {
             return Err(Unreadable::TooManyDigits);
         }
         let code = plan.code;
         Ok(Self { e164, code })
     }
 
-    /// For the carrier: `+` and digits (E.164). The only way to the whole number.
+    /// Returns `+` and all digits (E.164), for the SMS provider. Nothing else returns the whole number.
     #[must_use]
     pub fn e164(&self) -> &str {
         &self.e164
     }
 
-    /// For everyone else: country code, seven stars whatever its length, last two digits.
+    /// Returns the country code, seven stars (whatever the length), and the last two digits.
     #[must_use]
     pub fn masked(&self) -> String {
         let last = self.e164.len().saturating_sub(2);
@@ -145,46 +147,46 @@ impl fmt::Debug for Phone {
     }
 }
 
-/// What follows a `+`. Nothing has to be guessed here, only typing errors to be seen.
+/// Parses what follows a `+`. It has one meaning; only typing errors are detected.
 fn international(digits: Digits<'_>) -> Result<Phone, Unreadable> {
-    // No country code is the beginning of another one.
+    // No country code is a prefix of another.
     let plan = regions::PLANS
         .iter()
         .find(|plan| digits.text.starts_with(plan.code))
         .ok_or(Unreadable::UnknownCountryCode)?;
     let rest = digits.after(plan.code).ok_or(Unreadable::Ambiguous)?;
-    let number = only(plan.readings(rest, Plan::possible))?;
+    let number = only(plan.readings(rest, Plan::is_possible))?;
     Phone::new(plan, number)
 }
 
-/// What is written as in its own country.
+/// Parses a number as it is dialled in its own country.
 fn national(plan: &'static Plan, digits: Digits<'_>) -> Result<Phone, Unreadable> {
-    // "00" leads abroad in most countries (ITU-T E.164), but people use it in all of them, as
-    // they would at home.
-    let goes_abroad = !plan.abroad.is_empty() && digits.text.starts_with(plan.abroad);
-    if goes_abroad || digits.text.starts_with("00") {
-        let rest = digits.after(plan.abroad).filter(|_| goes_abroad);
+    // "00" is the international prefix of most countries (ITU-T E.164). People also write it in others.
+    let is_abroad = !plan.abroad.is_empty() && digits.text.starts_with(plan.abroad);
+    if is_abroad || digits.text.starts_with("00") {
+        let rest = digits.after(plan.abroad).filter(|_| is_abroad);
         return international(rest.ok_or(Unreadable::OtherPrefix)?);
     }
-    if plan.carrier(digits.text) {
+    if plan.has_carrier_code(digits.text) {
         return Err(Unreadable::CarrierCode);
     }
-    // The country code without its "+" is certain only as long as nothing else is: German numbers
+    // A country code without "+" is accepted only if the digits have no other meaning: German numbers
     // have no fixed length, and some begin with 49.
     let coded = digits.after(plan.code).into_iter().flat_map(|rest| {
-        let numbers = plan.readings(rest, Plan::expected);
+        let numbers = plan.readings(rest, Plan::is_expected);
         numbers.filter(move |number| *number == rest.text || rest.zero.is_some())
     });
-    let number = only(plan.readings(digits, Plan::expected).chain(coded))?;
-    // Where a trunk prefix goes before the area code, a number without it may lack both.
-    let whole = number != digits.text || plan.trunks.is_empty() || plan.longest(number);
-    if !whole {
+    let number = only(plan.readings(digits, Plan::is_expected).chain(coded))?;
+    // In countries with a trunk prefix, a number without it may also lack the area code.
+    let is_complete =
+        number != digits.text || plan.trunks.is_empty() || plan.has_maximum_length(number);
+    if !is_complete {
         return Err(Unreadable::NoAreaCode);
     }
     Phone::new(plan, number)
 }
 
-/// The only reading there is.
+/// Returns the reading, if there is exactly one.
 fn only<'a>(mut readings: impl Iterator<Item = &'a str>) -> Result<&'a str, Unreadable> {
     let first = readings.next().ok_or(Unreadable::Impossible)?;
     if readings.all(|other| other == first) {

@@ -1,4 +1,4 @@
-//! Lines on their way to the system log: waiting for room, and counted if they are lost.
+//! Lines on their way to the system log: waiting for space, and counted if they are lost.
 #![forbid(unsafe_code)]
 
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ pub(super) struct Output {
     module: Option<Arc<OwnedFd>>,
     /// Whether the final line of the login is written.
     pub(super) is_ended: bool,
-    /// Whether the previous line waited for room in vain.
+    /// Whether the previous line waited for space in vain.
     is_full: bool,
 }
 
@@ -44,7 +44,7 @@ impl Output {
         self.lost = counter;
     }
 
-    /// Writes a line, with the number of lines lost before it. If the system log has no room, waits for
+    /// Writes a line, with the number of lines lost before it. If the system log has no space, waits for
     /// at most `wait`, and only while the module is connected. Returns whether the system log accepted
     /// the line.
     ///

@@ -28,7 +28,7 @@ const BUFFER: usize = 64 * 1024;
 pub enum Attempt {
     /// The system log accepted it.
     Accepted,
-    /// There is no room now.
+    /// There is no space now.
     Full,
     /// There is no system log.
     NoLog,
@@ -79,7 +79,7 @@ impl Socket {
         self.is_pending
     }
 
-    /// Writes a line, if there is room; or the rest of the line that is pending.
+    /// Writes a line, if there is space; or the rest of the line that is pending.
     pub fn attempt(&mut self, severity: Severity, text: &str) -> Attempt {
         // A system log that was restarted has a new socket: connects again once, as syslog(3) does.
         for _ in 0..2 {
@@ -106,14 +106,14 @@ impl Socket {
         Attempt::NoLog
     }
 
-    /// Waits for room until `by`, and only while the module is connected. Returns whether there may be
-    /// room now.
+    /// Waits for space until `by`, and only while the module is connected. Returns whether there may be
+    /// space now.
     pub fn wait(&self, by: Deadline, module: Option<&Arc<OwnedFd>>) -> bool {
         let Some(logger) = &self.logger else {
             return false;
         };
         let (datagram, stream);
-        let room = match &logger.backend {
+        let writable = match &logger.backend {
             LoggerBackend::Unix(socket) => {
                 datagram = socket;
                 PollFd::new(datagram, PollFlags::OUT)
@@ -124,7 +124,7 @@ impl Socket {
             }
             LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => return false,
         };
-        let mut sockets = vec![room];
+        let mut sockets = vec![writable];
         sockets.extend(module.map(|module| PollFd::new(module, PollFlags::RDHUP)));
         let is_ready = loop {
             let left = Timespec::try_from(by.left().max(Duration::from_millis(1)));

@@ -23,7 +23,7 @@ fn context() -> LogContext<'static> {
 }
 
 fn phone() -> Phone {
-    Phone::read("+447700900123", None).unwrap()
+    Phone::parse("+447700900123", None).unwrap()
 }
 
 /// A log that takes nothing more; one line is lost.
@@ -92,7 +92,7 @@ fn lines_that_were_lost_before_there_was_a_ledger_are_counted_there() {
 }
 
 #[test]
-fn a_refusal_after_the_first_factor_waits_for_room() {
+fn a_refusal_after_the_first_factor_waits_for_space() {
     let (log, far) = full(None);
     let reader = thread::spawn(move || {
         thread::sleep(Duration::from_secs(1));

@@ -102,7 +102,7 @@ impl<'a> History<'a> {
     /// Somebody of four, some of whom share numbers.
     fn who(&mut self) -> Account {
         let number = self.dice.below(4);
-        let phone = |of: u64| Phone::read(&format!("+447700900{of:03}"), None).unwrap();
+        let phone = |of: u64| Phone::parse(&format!("+447700900{of:03}"), None).unwrap();
         let mut numbers = vec![phone(number / 2)];
         // Sometimes another number in its place, before it or behind it.
         let other = phone(2 + self.dice.below(3));

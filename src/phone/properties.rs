@@ -1,15 +1,15 @@
-//! What is true of every number that is read: for `make fuzz`, and in small for the tests.
+//! Properties of every parsed number, for `make fuzz` and for the tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
-    reason = "a property panics where it does not hold"
+    reason = "a property that does not hold panics"
 )]
 
-use super::{MOST_DIGITS, Phone, Region};
+use super::{MAX_DIGITS, Phone, Region};
 
-/// A number as somebody wrote it, perhaps behind the letters of a region (`US:`). It is no number, or one
-/// in E.164 that ends as it was written, is read again as the same one, whatever the region, and shows
-/// no more than its country code and two digits.
+/// Checks a text, optionally after the letters of a region (`US:`). It is not a number, or a number in E.164
+/// that ends with the digits of the text, parses to itself in every region, and when masked shows only the
+/// country code and two digits.
 pub fn phone(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -18,12 +18,12 @@ pub fn phone(bytes: &[u8]) {
         Some((letters, rest)) if letters.len() == 2 => (Region::named(letters), rest),
         _ => (None, text),
     };
-    let Ok(phone) = Phone::read(text, region) else {
+    let Ok(phone) = Phone::parse(text, region) else {
         return;
     };
     let e164 = phone.e164();
     let number = e164.strip_prefix('+').unwrap_or_default();
-    assert!((5..=MOST_DIGITS).contains(&number.len()), "{e164}");
+    assert!((5..=MAX_DIGITS).contains(&number.len()), "{e164}");
     assert!(number.bytes().all(|byte| byte.is_ascii_digit()), "{e164}");
     assert!(!number.starts_with('0'), "{e164}");
     let national = number.strip_prefix(phone.code).unwrap_or_default();
@@ -36,18 +36,18 @@ pub fn phone(bytes: &[u8]) {
         assert!(written.starts_with(phone.code), "{e164} of {text}");
     }
     for region in [None, Region::named("US"), Region::named("DE"), region] {
-        assert_eq!(Phone::read(e164, region).as_ref(), Ok(&phone), "{e164}");
+        assert_eq!(Phone::parse(e164, region).as_ref(), Ok(&phone), "{e164}");
     }
     let within_spaces = format!(" {} ", text.trim());
     assert_eq!(
-        Phone::read(&within_spaces, region).ok().as_ref(),
+        Phone::parse(&within_spaces, region).ok().as_ref(),
         Some(&phone).filter(|_| within_spaces.len() <= 64),
         "{text}"
     );
-    masked(&phone, number);
+    check_masked(&phone, number);
 }
 
-fn masked(phone: &Phone, number: &str) {
+fn check_masked(phone: &Phone, number: &str) {
     let shown = phone.masked();
     let last = number
         .get(number.len().saturating_sub(2)..)

@@ -1,12 +1,11 @@
-//! The world's numbering plans, as far as reading a number needs them.
+//! The numbering plans of all countries, as far as parsing needs them.
 //!
 //! Taken from the metadata of libphonenumber 9.0.33 (Apache License 2.0, The Libphonenumber
-//! Authors), which names ITU-T E.164's list of country codes and the countries' own papers as
-//! its sources. A test compares each line with the metadata of the `phonenumber` crate, and
-//! prints the lines that are missing when the metadata have moved on.
+//! Authors), whose sources are ITU-T E.164's list of country codes and publications of the countries. A
+//! test compares each line with the metadata of the `phonenumber` crate, and prints the lines that changed.
 //!
-//! Codes of no country are here where there are mobile numbers behind them: satellites (870, 881)
-//! and international networks (882).
+//! Codes that belong to no country are included if they have mobile numbers: satellites (870, 881) and
+//! international networks (882).
 #![forbid(unsafe_code)]
 
 use super::plan::Plan;
@@ -29,8 +28,8 @@ const fn plan(
     }
 }
 
-/// One line for each country code: the code, its regions (main one first), trunk prefixes, prefix
-/// for calls abroad, companies' prefixes, and lengths of what begins with 0, 1, … 9.
+/// One line for each country code: the code, its regions (main one first), trunk prefixes, international
+/// prefix, carrier selection codes, and lengths of numbers that begin with 0, 1, … 9.
 #[rustfmt::skip]
 pub(super) static PLANS: &[Plan] = &[
     plan("1", "US AG AI AS BB BM BS CA DM DO GD GU JM KN KY LC MP MS PR SX TC TT VC VG VI", &[("1", 0)], "011", &[], [0, 0, 0x400, 0x400, 0x400, 0x400, 0x400, 0x400, 0x400, 0x400]),

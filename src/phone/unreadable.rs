@@ -1,29 +1,29 @@
-//! Why a text is no phone number that can be read with certainty. The reasons are for the log, and
-//! none of them repeats a digit or letter of the text.
+//! Why a text is not a phone number with one meaning. The reasons are logged, and contain no digit or letter
+//! of the text.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 
-/// The first thing that is wrong.
+/// The first error in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
     Empty,
-    /// More bytes than are looked at.
+    /// Longer than a number with punctuation.
     TooLong,
     NotUtf8,
-    /// A character that leaves no mark on a screen.
+    /// A character that screens do not show.
     Invisible(char),
     Control(char),
     /// Digits that are not ASCII.
     OtherDigits,
     Extension,
     Letters,
-    /// Any other character that no number has.
+    /// Any other character that numbers do not have.
     OddCharacter,
-    /// A `+` behind the beginning.
+    /// A `+` after the beginning.
     InnerPlus,
     Parentheses,
-    /// Punctuation before or behind all digits.
+    /// Punctuation before or after all digits.
     Edges,
     /// A slash that may separate two numbers.
     Slash,
@@ -31,14 +31,14 @@ pub enum Unreadable {
     UnknownCountryCode,
     /// More digits than E.164 allows.
     TooManyDigits,
-    /// Too short, too long, or with a beginning that no number of its country has.
+    /// Too short, too long, or with digits that no number of its country begins with.
     Impossible,
-    /// It begins like the choice of a phone company.
+    /// The number may begin with a carrier selection code.
     CarrierCode,
-    /// It begins as a number abroad does, but not in this region.
+    /// An international prefix, but not the one of this region.
     OtherPrefix,
     NoAreaCode,
-    /// It can be one number or another.
+    /// More than one meaning.
     Ambiguous,
 }
 
@@ -80,17 +80,17 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Finds the first character that no number has. Those that cannot be seen come first: they are
-/// what an administrator does not find otherwise.
-pub(super) fn foreign(text: &str, fits: impl Fn(char) -> bool) -> Result<(), Unreadable> {
+/// Reports the first character that numbers do not have. Invisible ones take precedence, because
+/// administrators do not find them otherwise.
+pub(super) fn check_characters(text: &str, fits: impl Fn(char) -> bool) -> Result<(), Unreadable> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         return Err(Unreadable::Control(control));
     }
-    let mut foreign = text.char_indices().filter(|(_, c)| !fits(*c));
-    if let Some((_, unseen)) = foreign.clone().find(|(_, c)| is_invisible(*c)) {
-        return Err(Unreadable::Invisible(unseen));
+    let mut unfit = text.char_indices().filter(|(_, c)| !fits(*c));
+    if let Some((_, invisible)) = unfit.clone().find(|(_, c)| is_invisible(*c)) {
+        return Err(Unreadable::Invisible(invisible));
     }
-    let Some((at, first)) = foreign.next() else {
+    let Some((at, first)) = unfit.next() else {
         return Ok(());
     };
     let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
@@ -119,8 +119,8 @@ fn is_extension(rest: &str) -> bool {
         || after_x.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Blanks of other widths, and what Unicode calls default ignorable or a format character: soft
-/// hyphens, joiners, directions, fillers, variation selectors, tags.
+/// Whether this is a space of another width, or what Unicode calls default ignorable or a format character:
+/// soft hyphens, joiners, directions, fillers, variation selectors, tags.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || matches!(c,

@@ -16,7 +16,7 @@ pub type Name = [u8; 16];
 /// Returns the account of the user with this index. The phone numbers are the thousand that Ofcom
 /// reserves for fiction.
 pub fn account(user: u64) -> Account {
-    let phone = Phone::read(&number(user), None).expect("a number");
+    let phone = Phone::parse(&number(user), None).expect("a number");
     Account {
         allowed: true,
         login: LoginId([0; 4]),

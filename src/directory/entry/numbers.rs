@@ -33,7 +33,7 @@ impl Numbers {
         let mut texts: Vec<_> = values.iter().map(Value::text).collect();
         texts.sort_by_key(|text| text.unwrap_or_default().to_owned());
         for text in texts {
-            match text.and_then(|text| Phone::read(text, plain)) {
+            match text.and_then(|text| Phone::parse(text, plain)) {
                 Ok(phone) => numbers.phones.push(phone),
                 Err(why) if numbers.unreadable.contains(&why) => {}
                 Err(why) => numbers.unreadable.push(why),

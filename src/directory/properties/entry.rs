@@ -117,7 +117,7 @@ fn check_entry(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &confi
             .map(|(_, value)| std::str::from_utf8(value).unwrap_or(""))
             .collect()
     };
-    let number = |text: &&str| Phone::read(text, settings.plain_numbers).ok();
+    let number = |text: &&str| Phone::parse(text, settings.plain_numbers).ok();
     let verified = values(&settings.verified_attribute);
     let is_verified_by_true =
         matches!(verified.as_slice(), [one] if one.eq_ignore_ascii_case("true"));

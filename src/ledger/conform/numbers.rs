@@ -42,7 +42,7 @@ impl Logins<'_> {
     fn account(&self, numbers: &[&str]) -> Account {
         let numbers: Vec<Phone> = numbers
             .iter()
-            .map(|number| Phone::read(number, None).unwrap())
+            .map(|number| Phone::parse(number, None).unwrap())
             .collect();
         Account {
             login: LoginId([1; 4]),

@@ -22,7 +22,7 @@ fn books(fleet: &Model, own: &Model, unreachable: Unreachable) -> FallbackStore 
 }
 
 fn account() -> Account {
-    let phone = Phone::read("+44 7700 900123", None).unwrap();
+    let phone = Phone::parse("+44 7700 900123", None).unwrap();
     Account {
         login: LoginId([1; 4]),
         dn: "uid=alice".into(),
@@ -126,7 +126,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// The same person, the code going to the first of these numbers.
 fn with(numbers: &[&str]) -> Account {
-    let numbers = numbers.iter().map(|number| Phone::read(number, None));
+    let numbers = numbers.iter().map(|number| Phone::parse(number, None));
     let numbers: Vec<Phone> = numbers.map(Result::unwrap).collect();
     Account {
         phone: numbers[0].clone(),

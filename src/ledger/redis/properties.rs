@@ -67,7 +67,7 @@ fn replied(bytes: &[u8]) {
 
 /// Answers of our scripts, or of whoever answers for them.
 fn said(bytes: &[u8]) {
-    let number = |text| Phone::read(text, None).ok();
+    let number = |text| Phone::parse(text, None).ok();
     let numbers: Vec<Phone> = ["+12025550142", "+447700900123"]
         .into_iter()
         .filter_map(number)

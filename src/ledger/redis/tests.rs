@@ -88,7 +88,7 @@ fn rules(limits: &Limits) -> Rules<'_> {
 
 /// Alice, or somebody like her.
 fn account(number: u32) -> Account {
-    let phone = Phone::read(&format!("+447700900{number:03}"), None).unwrap();
+    let phone = Phone::parse(&format!("+447700900{number:03}"), None).unwrap();
     Account {
         login: LoginId(number.to_be_bytes()),
         dn: format!("uid=alice{number},ou=people,dc=example,dc=org"),

@@ -195,7 +195,7 @@ fn an_attempt_that_cannot_be_recorded_is_not_compared() {
     let ledger = Model::default();
     let broken = Error::Local {
         what: "the disk is full".into(),
-        remedy: "make room".into(),
+        remedy: "free some space".into(),
     };
     let seen = login(
         &ledger,

@@ -152,7 +152,7 @@ fn no_sms_is_sent_before_the_number_is_announced() {
     let outage = Error::Outage("x:6379: timed out".into());
     let broken = Error::Local {
         what: "the disk is full".into(),
-        remedy: "make room".into(),
+        remedy: "free some space".into(),
     };
     for (error, pam, reason) in [
         (outage, Pam::AuthinfoUnavail, "outage"),

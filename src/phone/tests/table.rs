@@ -1,4 +1,4 @@
-//! The table says what libphonenumber's metadata say, for each region.
+//! Compares the table of numbering plans with libphonenumber's metadata.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -19,7 +19,7 @@ use regex_automata::{
 
 use crate::phone::regions::PLANS;
 
-/// One line of the table, as it stands in its file.
+/// Formats one line of the table as in its source file.
 fn line(
     (code, regions): (&str, &str),
     trunks: &[(impl Debug, u16)],
@@ -42,7 +42,7 @@ fn line(
     format!("    plan({code:?}, {regions:?}, &[{trunks}], {abroad:?}, &{carriers:?}, [{lengths}]),")
 }
 
-/// All the strings of digits that a pattern matches from end to end.
+/// The set of digit strings that a pattern matches completely.
 struct Language {
     machine: dense::DFA<Vec<u32>>,
     start: StateID,
@@ -76,7 +76,7 @@ impl Language {
             .collect()
     }
 
-    /// The lengths (bits, up to 15) of the strings that begin so.
+    /// Returns the lengths (bits, up to 15) of the strings with this beginning.
     fn lengths(&self, beginning: &str) -> u16 {
         let step = |state, digit: &u8| self.machine.next_state(state, *digit);
         let mut states = BTreeSet::from([beginning.as_bytes().iter().fold(self.start, step)]);
@@ -89,7 +89,7 @@ impl Language {
     }
 }
 
-/// The numbers that can have an SMS, kind by kind, with the lengths (bits) of each kind.
+/// Returns the numbers that can receive SMS, for each kind, with its lengths (bits).
 fn textable(metas: &[&Metadata]) -> Vec<(Language, u16)> {
     let kinds = metas
         .iter()
@@ -116,8 +116,8 @@ fn textable(metas: &[&Metadata]) -> Vec<(Language, u16)> {
         .collect()
 }
 
-/// The prefix of which the metadata speak, then others of one or two digits that they take off
-/// when they parse; not where they go on to a carrier's code, or to more of the number.
+/// Returns the trunk prefix of the metadata, then other prefixes of one or two digits that libphonenumber
+/// removes when it parses, unless a carrier code or more of the number follows them.
 fn trunks(meta: &Metadata) -> Vec<String> {
     let mut found = Vec::from_iter(meta.national_prefix().map(str::to_owned));
     if let Some(pattern) = meta.national_prefix_for_parsing() {
@@ -135,11 +135,11 @@ fn trunks(meta: &Metadata) -> Vec<String> {
     found
 }
 
-/// Up to three digits with which what people dial to choose a phone company begins; or an
-/// Argentine mobile number, which has a 15 in its middle at home and a 9 at its front abroad.
+/// Returns the first digits (up to three) of carrier selection codes, and of Argentine mobile numbers, which
+/// have a 15 in the middle at home and a 9 at the front abroad.
 fn carriers(meta: &Metadata) -> Vec<String> {
     let trunks = trunks(meta);
-    let goes_on = |pattern: &str| {
+    let continues = |pattern: &str| {
         let numbers = Language::of(pattern);
         trunks
             .iter()
@@ -149,26 +149,26 @@ fn carriers(meta: &Metadata) -> Vec<String> {
     let home = home.filter(|home| match meta.national_prefix_transform_rule() {
         None => true,
         Some(rule) => {
-            rule.starts_with(|first: char| first.is_ascii_digit()) && goes_on(home.as_str())
+            rule.starts_with(|first: char| first.is_ascii_digit()) && continues(home.as_str())
         }
     });
     let ruled = home.is_some() && meta.national_prefix_transform_rule().is_some();
     let patterns = [meta.international_prefix(), home].into_iter().flatten();
     let patterns: Vec<_> = patterns.map(|pattern| format!("{pattern}")).collect();
-    let patterns = patterns.iter().filter(|pattern| !plain(pattern));
+    let patterns = patterns.iter().filter(|pattern| !is_plain(pattern));
     let languages: Vec<_> = patterns.map(|pattern| Language::of(pattern)).collect();
     let mut found = BTreeSet::new();
     for digits in (0..1000).map(|n| format!("{n:03}")) {
         for language in &languages {
-            let whole = (1..=3).map(|length| &digits[..length]).find(|start| {
+            let complete = (1..=3).map(|length| &digits[..length]).find(|start| {
                 language.lengths(start) >> start.len() & 1 == 1
                     && !trunks.iter().any(|trunk| trunk == start)
             });
-            let begun = (language.lengths(&digits) != 0).then_some(&*digits);
-            found.extend(whole.or(begun).map(str::to_owned));
+            let partial = (language.lengths(&digits) != 0).then_some(&*digits);
+            found.extend(complete.or(partial).map(str::to_owned));
         }
     }
-    // Ten of a kind are one.
+    // Ten prefixes with the same beginning are combined.
     for length in [2, 1] {
         for start in (0..10_u32.pow(length)).map(|n| format!("{n:03}")) {
             let start = start[3 - length as usize..].to_owned();
@@ -186,12 +186,12 @@ fn carriers(meta: &Metadata) -> Vec<String> {
     found.into_iter().collect()
 }
 
-fn plain(pattern: &str) -> bool {
+fn is_plain(pattern: &str) -> bool {
     pattern.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The table as the metadata want it.
-fn wanted() -> Vec<String> {
+/// Generates the table from the metadata.
+fn expected() -> Vec<String> {
     let mut codes = BTreeMap::<String, Vec<&Metadata>>::new();
     for meta in DATABASE.iter().filter(|meta| meta.id() != "001") {
         codes
@@ -217,7 +217,7 @@ fn wanted() -> Vec<String> {
                 .map(|idd| idd.as_str().to_owned())
         };
         let (trunks, abroad) = (trunks(metas[0]), idd(metas[0]));
-        // What is said once for all regions is true for each.
+        // Trunk prefixes and international prefix are the same for all regions of a code.
         for meta in &metas {
             assert_eq!(
                 (&self::trunks(meta), &idd(meta)),
@@ -236,7 +236,7 @@ fn wanted() -> Vec<String> {
         lines.push(line(
             (&code, &regions),
             &trunks.collect::<Vec<_>>(),
-            &abroad.filter(|abroad| plain(abroad)).unwrap_or_default(),
+            &abroad.filter(|abroad| is_plain(abroad)).unwrap_or_default(),
             &carriers(metas[0]),
             &std::array::from_fn(|digit| lengths(&digit.to_string())),
         ));
@@ -245,18 +245,18 @@ fn wanted() -> Vec<String> {
 }
 
 #[test]
-fn the_table_is_true() {
-    let held = PLANS.iter().map(|plan| {
+fn the_table_equals_the_metadata() {
+    let actual = PLANS.iter().map(|plan| {
         let id = (plan.code, plan.regions);
         line(id, plan.trunks, plan.abroad, plan.carriers, &plan.lengths)
     });
-    let held: Vec<_> = held.collect();
-    let wanted = wanted();
+    let actual: Vec<_> = actual.collect();
+    let expected = expected();
     let text = |some: &[String], not: &[String]| -> String {
         let lines = some.iter().filter(|line| !not.contains(line));
         lines.fold(String::new(), |text, line| text + line + "\n")
     };
-    let (surplus, missing) = (text(&held, &wanted), text(&wanted, &held));
+    let (surplus, missing) = (text(&actual, &expected), text(&expected, &actual));
     assert!(
         surplus.is_empty() && missing.is_empty(),
         "not in the metadata:\n{surplus}not in the table:\n{missing}"

@@ -13,7 +13,7 @@ fn keys() -> Keys {
 
 /// A made-up number.
 fn phone(last: u32) -> Phone {
-    Phone::read(&format!("+44 7700 900{last:03}"), None).unwrap()
+    Phone::parse(&format!("+44 7700 900{last:03}"), None).unwrap()
 }
 
 /// Somebody with these numbers, the code going to the last.

@@ -99,7 +99,7 @@ pub fn soon() -> Deadline {
 
 /// Somebody with a number of his own.
 pub fn somebody(number: u32) -> Account {
-    let phone = Phone::read(&format!("+447700900{:03}", number % 1000), None).unwrap();
+    let phone = Phone::parse(&format!("+447700900{:03}", number % 1000), None).unwrap();
     Account {
         login: LoginId(number.to_be_bytes()),
         dn: format!("uid=person{number},dc=example,dc=org"),

@@ -1,4 +1,4 @@
-//! libphonenumber reads the same number wherever we read one.
+//! Every number that is accepted here has the same meaning for libphonenumber.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
@@ -9,11 +9,11 @@ use phonenumber::{
     metadata::{DATABASE, Descriptor},
 };
 
-use super::Dice;
+use super::Random;
 use crate::phone::{Phone, Region, plan::Plan, regions::PLANS};
 
-/// What the judge reads.
-fn judged(text: &str, region: Option<&str>) -> Option<PhoneNumber> {
+/// Parses a number with libphonenumber.
+fn parse_theirs(text: &str, region: Option<&str>) -> Option<PhoneNumber> {
     let region: Option<Id> = region.map(|region| region.parse().unwrap());
     phonenumber::parse(region, text).ok()
 }
@@ -23,11 +23,11 @@ fn e164(number: &PhoneNumber) -> String {
 }
 
 fn ours(text: &str, region: &str) -> Option<String> {
-    let phone = Phone::read(text, Some(Region::named(region).unwrap()));
+    let phone = Phone::parse(text, Some(Region::named(region).unwrap()));
     phone.ok().map(|phone| phone.e164().to_owned())
 }
 
-/// Each region that libphonenumber knows, with its plan.
+/// Each region of libphonenumber, with its plan.
 fn regions() -> impl Iterator<Item = (&'static str, &'static Plan, &'static Metadata)> {
     PLANS.iter().flat_map(|plan| {
         let regions = plan.regions.split(' ').filter(|region| !region.is_empty());
@@ -35,7 +35,7 @@ fn regions() -> impl Iterator<Item = (&'static str, &'static Plan, &'static Meta
     })
 }
 
-/// The metadata's example of each kind of number that can have an SMS.
+/// The metadata's example of each kind of number that can receive SMS.
 fn examples(meta: &Metadata) -> Vec<&str> {
     let kinds = meta.descriptors();
     let kinds = [
@@ -60,7 +60,7 @@ fn examples_with_country_code() {
             let spaced = format!("+{} {} {}", plan.code, &number[..2], &number[2..]);
             assert_eq!(ours(&spaced, "GB"), Some(e164.clone()), "{region}");
             let zero = plan.trunks.iter().any(|(trunk, _)| *trunk == "0");
-            if zero && !plan.carrier(&format!("0{number}")) {
+            if zero && !plan.has_carrier_code(&format!("0{number}")) {
                 let zero = format!("+{} (0){number}", plan.code);
                 assert_eq!(ours(&zero, "US"), Some(e164.clone()), "{region}");
             }
@@ -68,7 +68,7 @@ fn examples_with_country_code() {
     }
 }
 
-/// The one line to look at when somebody's mobile number is refused without its country code.
+/// Lists the countries whose mobile numbers are refused without the country code.
 #[test]
 fn mobile_examples_at_home() {
     let mut refused = BTreeSet::new();
@@ -83,7 +83,7 @@ fn mobile_examples_at_home() {
             some => assert_eq!(some, Some(e164), "{region}"),
         }
     }
-    // Behind its 0, the first digit of each Colombian mobile number can be a company's.
+    // After the 0, the first digit of a Colombian mobile number may select a carrier.
     assert_eq!(refused, BTreeSet::from(["CO"]));
 }
 
@@ -109,7 +109,7 @@ fn italy_keeps_its_zero() {
     assert_eq!(ours(&format!("(0){rest}"), "IT"), None);
 }
 
-/// Numbers of four to eleven digits, some of which begin with the country's own code.
+/// Luxembourg has numbers of four to eleven digits, some of which begin with its own country code.
 #[test]
 fn luxembourg_needs_a_plus() {
     let meta = DATABASE.by_id("LU").unwrap();
@@ -124,7 +124,7 @@ fn luxembourg_needs_a_plus() {
         Some(format!("+352{number}"))
     );
     assert_eq!(ours(&format!("352{number}"), "LU"), None);
-    // No number begins with 1, but companies' prefixes do.
+    // No number begins with 1, but carrier selection codes do.
     assert_eq!(
         ours(&format!("+352 1{number}"), "LU"),
         Some(format!("+3521{number}"))
@@ -132,15 +132,15 @@ fn luxembourg_needs_a_plus() {
     assert_eq!(ours(&format!("+352 154 {number}"), "LU"), None);
 }
 
-/// Wherever we read a number, the judge reads the same; else one of the two is excused.
+/// Compares random numbers of all regions.
 #[test]
-fn the_judge_reads_the_same() {
-    let mut dice = Dice(0xe164);
+fn libphonenumber_parses_the_same_number() {
+    let mut random = Random(0xe164);
     let (mut all, mut wrong) = (0, Vec::new());
     for (region, plan, meta) in regions() {
         let mut read = 0;
         for _ in 0..250 {
-            let text = written(&mut dice, plan, meta);
+            let text = written(&mut random, plan, meta);
             let Some(our) = ours(&text, region) else {
                 continue;
             };
@@ -157,56 +157,55 @@ fn the_judge_reads_the_same() {
 }
 
 fn agreed(text: &str, region: &str, plan: &Plan, our: &str) -> bool {
-    // Regions of one country code are read as one: a Londoner's number is one in Jersey too.
+    // Regions with one country code are treated as one: a London number is valid in Jersey too.
     let main = plan.regions.split(' ').next();
-    let theirs = judged(text, Some(region));
+    let theirs = parse_theirs(text, Some(region));
     let same = |number: &PhoneNumber| e164(number) == our;
-    if theirs.as_ref().is_some_and(same) || judged(text, main).as_ref().is_some_and(same) {
+    if theirs.as_ref().is_some_and(same) || parse_theirs(text, main).as_ref().is_some_and(same) {
         return true;
     }
-    // To this port of libphonenumber every length is wrong, so that it takes off a country code
-    // from each national number that happens to begin with the same digits, and a trunk prefix
-    // from each that begins with one. The original (tried beside it) does not.
+    // This port of libphonenumber considers every length invalid. It therefore removes a country code or
+    // trunk prefix from each national number that begins with the same digits. The original does not.
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let code = digits.starts_with(plan.code) && our == format!("+{}{digits}", plan.code);
-    let own = judged(our, None);
+    let own = parse_theirs(our, None);
     let trunk = !own.as_ref().is_some_and(same);
-    // Nobody has either.
+    // A number that is valid for neither.
     let valid = |number: &Option<PhoneNumber>| number.as_ref().is_some_and(PhoneNumber::is_valid);
     code || trunk || !valid(&own) && !valid(&theirs)
 }
 
-/// A number as somebody could have written it, or nearly.
-fn written(dice: &mut Dice, plan: &Plan, meta: &Metadata) -> String {
-    let mut number = dice.pick(&examples(meta)).to_owned();
-    let known = dice.roll(number.len() + 1);
-    number.truncate(known + dice.roll(2));
+/// Generates a number with random punctuation, or nearly one.
+fn written(random: &mut Random, plan: &Plan, meta: &Metadata) -> String {
+    let mut number = random.pick(&examples(meta)).to_owned();
+    let known = random.below(number.len() + 1);
+    number.truncate(known + random.below(2));
     let most = plan.lengths.iter().fold(0, |all, mask| all | mask).ilog2() as usize;
-    let length = match dice.roll(4) {
-        0 => 4 + dice.roll(10),
+    let length = match random.below(4) {
+        0 => 4 + random.below(10),
         1 => most,
         _ => examples(meta)[0].len(),
     };
     while number.len() < length {
-        number.push(char::from(b"0123456789"[dice.roll(10)]));
+        number.push(char::from(b"0123456789"[random.below(10)]));
     }
     let trunk = plan.trunks.first().map_or("", |(trunk, _)| trunk);
     let code = plan.code;
     let plus = format!("+{code} ");
-    let before = match dice.roll(9) {
+    let before = match random.below(9) {
         0 => plus,
         1 => format!("tel:{plus}"),
         2 => format!("{plus}({trunk})").replace("()", ""),
         3 => format!("{}{code} ", plan.abroad),
         4 => format!("{code} "),
         5 => String::new(),
-        6 if !plan.carriers.is_empty() => dice.pick(plan.carriers).to_owned(),
+        6 if !plan.carriers.is_empty() => random.pick(plan.carriers).to_owned(),
         _ => trunk.to_owned(),
     };
     let separators = ["", "", "", " ", " ", "-", ".", "\u{a0}", "\u{2011}", "/"];
     let groups = number
         .chars()
-        .map(|digit| format!("{digit}{}", dice.pick(&separators)));
+        .map(|digit| format!("{digit}{}", random.pick(&separators)));
     let groups: String = groups.collect();
     let groups = groups.trim_end_matches(|last: char| !last.is_ascii_digit());
     format!("{before}{groups}")

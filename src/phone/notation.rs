@@ -1,30 +1,30 @@
-//! How people write numbers: digits, and what may stand around them.
+//! The notation of numbers: digits and punctuation.
 #![forbid(unsafe_code)]
 
-use super::unreadable::{Unreadable, foreign};
+use super::unreadable::{Unreadable, check_characters};
 
-/// Longer values are not looked at: a number with its punctuation has 20 to 30 bytes.
-const LONGEST: usize = 64;
+/// Longer values are not parsed: a number with punctuation has 20 to 30 bytes.
+const MAX_LENGTH: usize = 64;
 
-/// What was written, without what only helps the eye.
+/// A number without its punctuation.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Written {
-    /// It began with `+`: a country code comes first.
+pub(super) struct Notation {
+    /// Whether it began with `+`, so that the digits begin with a country code.
     pub plus: bool,
     text: String,
     zero: Option<usize>,
 }
 
-/// The digits of a number, or the rest of them.
+/// The digits of a number, or the last of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digits<'a> {
     pub text: &'a str,
-    /// Where among them a 0 stood alone in parentheses, first time.
+    /// Position of the first 0 that was alone in parentheses.
     pub zero: Option<usize>,
 }
 
 impl Digits<'_> {
-    /// What follows a prefix; `None` without it, or when the "(0)" stood within it.
+    /// Returns what follows a prefix. `None` without it, or if "(0)" was part of it.
     pub fn after(self, prefix: &str) -> Option<Self> {
         Some(Self {
             text: self.text.strip_prefix(prefix)?,
@@ -36,7 +36,7 @@ impl Digits<'_> {
     }
 }
 
-impl Written {
+impl Notation {
     pub fn digits(&self) -> Digits<'_> {
         Digits {
             text: &self.text,
@@ -44,14 +44,13 @@ impl Written {
         }
     }
 
-    /// Takes a value apart. Refused is what has anything in it that one number does not have:
-    /// letters (extensions among them), a second `+`, digits of other scripts, control
-    /// characters, a parenthesis without its other half.
-    pub fn read(text: &str) -> Result<Self, Unreadable> {
-        if text.len() > LONGEST {
+    /// Parses a value. It is refused if it contains anything that one number does not have: letters
+    /// (also extensions), a second `+`, digits of other scripts, control characters, a single parenthesis.
+    pub fn parse(text: &str) -> Result<Self, Unreadable> {
+        if text.len() > MAX_LENGTH {
             return Err(Unreadable::TooLong);
         }
-        // RFC 3966; its parameters (";ext=", ";phone-context=") have letters, and are refused.
+        // RFC 3966. Its parameters (";ext=", ";phone-context=") contain letters and are refused.
         let text = text.trim_matches(is_space);
         let text = match text.split_at_checked(4) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => {
@@ -62,38 +61,38 @@ impl Written {
         if text.is_empty() {
             return Err(Unreadable::Empty);
         }
-        foreign(text, is_known)?;
+        check_characters(text, is_known)?;
         let begins = text.starts_with(['+', '(']) || text.starts_with(is_digit);
         let ends = text.ends_with(')') || text.ends_with(is_digit);
         if !begins || !ends {
             return Err(Unreadable::Edges);
         }
-        let mut pen = Pen::default();
+        let mut scanner = Scanner::default();
         for character in text.chars() {
-            pen.see(character)?;
+            scanner.push(character)?;
         }
-        pen.lift()
+        scanner.finish()
     }
 }
 
-/// Where we are in a value.
+/// The state of the parser within a value.
 #[derive(Default)]
-struct Pen {
+struct Scanner {
     plus: bool,
     text: String,
     zero: Option<usize>,
-    /// How many digits had been seen when the parenthesis opened.
+    /// Digits before the open parenthesis.
     open: Option<usize>,
-    /// Groups of digits so far, where the last of them began, and whether it goes on.
+    /// Number of groups of digits, start of the last one, and whether the next digit belongs to it.
     groups: usize,
     began: usize,
-    goes_on: bool,
-    /// How many digits had been seen when the slash came.
+    is_in_group: bool,
+    /// Digits before the slash.
     slash: Option<usize>,
 }
 
-impl Pen {
-    fn see(&mut self, character: char) -> Result<(), Unreadable> {
+impl Scanner {
+    fn push(&mut self, character: char) -> Result<(), Unreadable> {
         match character {
             '0'..='9' => return self.digit(character),
             '+' => {
@@ -116,13 +115,13 @@ impl Pen {
             '/' => self.slash().ok_or(Unreadable::Slash)?,
             _ => {}
         }
-        self.goes_on = false;
+        self.is_in_group = false;
         Ok(())
     }
 
     fn digit(&mut self, digit: char) -> Result<(), Unreadable> {
-        if !self.goes_on {
-            self.goes_on = true;
+        if !self.is_in_group {
+            self.is_in_group = true;
             self.began = self.text.len();
             self.groups = self.groups.checked_add(1).ok_or(Unreadable::TooLong)?;
         }
@@ -130,23 +129,22 @@ impl Pen {
         Ok(())
     }
 
-    /// A slash ends an area code ("0171/1234567", "+49 (0)30/123456"), but stands between two
-    /// numbers, or two last parts of one, as well ("123456/57"). So it is an area code that has
-    /// to come before it, and a number after it.
+    /// Accepts a slash after an area code ("0171/1234567", "+49 (0)30/123456"), and refuses one between two
+    /// numbers or two endings of a number ("123456/57"): an area code must precede it, and a number follow.
     fn slash(&mut self) -> Option<()> {
         let group = self.text.len().checked_sub(self.began)?;
-        let most = [true, self.plus, self.zero.is_some()]
+        let max_groups = [true, self.plus, self.zero.is_some()]
             .iter()
             .filter(|yes| **yes)
             .count();
-        if self.slash.is_some() || !(1..=6).contains(&group) || self.groups > most {
+        if self.slash.is_some() || !(1..=6).contains(&group) || self.groups > max_groups {
             return None;
         }
         self.slash = Some(self.text.len());
         Some(())
     }
 
-    fn lift(self) -> Result<Written, Unreadable> {
+    fn finish(self) -> Result<Notation, Unreadable> {
         if self.open.is_some() {
             return Err(Unreadable::Parentheses);
         }
@@ -159,7 +157,7 @@ impl Pen {
         {
             return Err(Unreadable::Slash);
         }
-        Ok(Written {
+        Ok(Notation {
             plus: self.plus,
             text: self.text,
             zero: self.zero,
@@ -167,7 +165,7 @@ impl Pen {
     }
 }
 
-/// What a number may have in it.
+/// Whether a number may contain this character.
 fn is_known(character: char) -> bool {
     is_digit(character)
         || is_space(character)
@@ -177,7 +175,7 @@ fn is_known(character: char) -> bool {
         )
 }
 
-/// The space, and the two that keep a number on one line.
+/// Whether this is a space, or one of the two non-breaking spaces.
 fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\u{a0}' | '\u{202f}')
 }
