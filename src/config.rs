@@ -23,12 +23,16 @@ mod value_types;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use error::{Error, Fault};
-pub use filter::comparisons;
+pub use error::Error;
+use error::Fault;
+pub(crate) use filter::comparisons;
 pub use resolve::LOGIN_SHELLS;
 pub use table::{Code, Ldap, Ledger, Limits, Messages, Password, Policy, Twilio};
-pub use template::{Placeholder, Template, guesses_made, human_duration, logins_left, tries_left};
-pub use trust::{Content, Disk, Files, Kernel, Role, Unsafe};
+pub(crate) use template::{
+    Placeholder, Template, guesses_made, human_duration, logins_left, tries_left,
+};
+pub(crate) use trust::Kernel;
+pub use trust::{Content, Disk, Files, Role, Unsafe};
 
 use crate::secret::Secret;
 
@@ -102,7 +106,7 @@ impl Ldap {
     /// Returns the name to search the directory for: without the last `@domain` or the first `DOMAIN\`,
     /// once, if that is one of `strip_domains` in any case.
     #[must_use]
-    pub fn search_name<'a>(&self, user: &'a str) -> &'a str {
+    pub(crate) fn search_name<'a>(&self, user: &'a str) -> &'a str {
         let is_stripped = |domain: &str| {
             let mut domains = self.strip_domains.iter();
             domains.any(|stripped| stripped.eq_ignore_ascii_case(domain))
@@ -161,7 +165,7 @@ pub enum Source {
 impl Limits {
     /// Whether this number of wrong codes in a row locks until an administrator unlocks.
     #[must_use]
-    pub const fn disable(&self, failures: u32) -> bool {
+    pub(crate) const fn disable(&self, failures: u32) -> bool {
         failures >= self.disable_after
     }
 }
@@ -226,7 +230,7 @@ pub enum RedisSite {
 impl Redis {
     /// Returns the ports that a server may have.
     #[must_use]
-    pub fn ports(&self) -> Vec<u16> {
+    pub(crate) fn ports(&self) -> Vec<u16> {
         let named = self.hosts.iter().map(|(_, port)| *port);
         let masters = match &self.site {
             RedisSite::Sentinel { ports, .. } => ports.as_slice(),

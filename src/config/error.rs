@@ -164,7 +164,7 @@ impl fmt::Display for Fault {
 impl Error {
     /// Whether the settings may be valid, and this host could not read them.
     #[must_use]
-    pub const fn is_local(&self) -> bool {
+    pub(crate) const fn is_local(&self) -> bool {
         match &self.fault {
             Fault::Unread(why) | Fault::File(why) => why.is_local(),
             _ => false,
@@ -173,7 +173,7 @@ impl Error {
 
     /// Returns what to do about it.
     #[must_use]
-    pub fn remedy(&self) -> String {
+    pub(crate) fn remedy(&self) -> String {
         match &self.fault {
             Fault::Unread(why) | Fault::File(why) => why.remedy(),
             Fault::Exposed { .. } => format!(

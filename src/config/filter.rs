@@ -170,7 +170,7 @@ fn rule(left: &str) -> Result<Option<&str>, Invalid> {
 
 /// A comparison with the user's name: `(mail={user}@example.org)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     /// As in the filter, with its options.
     pub attribute: &'a str,
     prefix: String,
@@ -180,7 +180,7 @@ pub struct Comparison<'a> {
 impl Comparison<'_> {
     /// Returns the name in a value: the part at the place of `{user}`, or all of it.
     #[must_use]
-    pub fn name<'a>(&self, value: &'a str) -> &'a str {
+    pub(crate) fn name<'a>(&self, value: &'a str) -> &'a str {
         let begin = self.prefix.len();
         let end = value.len().checked_sub(self.suffix.len());
         let parts = end.filter(|end| *end > begin).and_then(|end| {
@@ -200,7 +200,7 @@ impl Comparison<'_> {
 }
 
 /// Returns the comparisons with `{user}` in a filter that was checked.
-pub fn comparisons(filter: &str) -> impl Iterator<Item = Comparison<'_>> {
+pub(crate) fn comparisons(filter: &str) -> impl Iterator<Item = Comparison<'_>> {
     // A parenthesis in a value is escaped.
     let items = filter.split(['(', ')']);
     items.filter_map(|item| {
@@ -226,11 +226,11 @@ fn unescaped(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A value: a backslash begins two hexadecimal digits (RFC 4515 §3).
+/// Whether a text is a value: after each backslash there are two hexadecimal digits (RFC 4515 §3).
 fn is_value(value: &str) -> bool {
-    value.split('\\').skip(1).all(|behind| {
-        behind.len() >= 2
-            && behind
+    value.split('\\').skip(1).all(|escaped| {
+        escaped.len() >= 2
+            && escaped
                 .bytes()
                 .take(2)
                 .all(|digit| digit.is_ascii_hexdigit())
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_that_are_not_allowed_say_why() {
+    fn invalid_filters_are_refused() {
         for (text, expected) in [
             ("", "not contain {user}"),
             ("(uid=*)", "not contain {user}"),

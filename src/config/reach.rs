@@ -7,7 +7,7 @@ impl Settings {
     /// Returns the TCP ports that a login may connect to: those of the directory servers, of Twilio or its
     /// proxy, and of the shared ledger.
     #[must_use]
-    pub fn ports(&self) -> Vec<u16> {
+    pub(crate) fn ports(&self) -> Vec<u16> {
         let directories = self.ldap.uris.iter().filter_map(|uri| match uri {
             LdapUri::Tcp { port, .. } => Some(*port),
             LdapUri::Unix(_) => None,
@@ -23,7 +23,7 @@ impl Settings {
 
     /// Whether the certificate of a server is verified with the CA certificates of the system.
     #[must_use]
-    pub fn needs_system_roots(&self) -> bool {
+    pub(crate) fn needs_system_roots(&self) -> bool {
         let has_tls = |uri: &LdapUri| match uri {
             LdapUri::Tcp { security, .. } => *security != Security::Loopback,
             LdapUri::Unix(_) => false,

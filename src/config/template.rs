@@ -14,7 +14,7 @@ macro_rules! placeholders {
     ($($(#[doc = $help:literal])+ $variant:ident: $name:literal, $max_length:literal;)+) => {
         /// A name in braces that is replaced by a value.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Placeholder {
+        pub(crate) enum Placeholder {
             $($(#[doc = $help])+ $variant,)+
         }
 
@@ -222,7 +222,7 @@ impl Template {
     /// characters are dropped, characters that are not ASCII become `?` in a prompt, and braces in
     /// them have no meaning.
     #[must_use]
-    pub fn fill(&self, values: &[(Placeholder, &str)]) -> String {
+    pub(crate) fn fill(&self, values: &[(Placeholder, &str)]) -> String {
         // The maximum length: a buffer that grows would leave copies of a code in memory.
         let (_, max) = self.kind.max_lengths();
         let mut text = String::with_capacity(max.saturating_mul(4));
@@ -286,7 +286,7 @@ kinds! {
 
 /// Formats the value of `{left}`.
 #[must_use]
-pub fn tries_left(tries: u32) -> String {
+pub(crate) fn tries_left(tries: u32) -> String {
     match tries {
         1 => "1 try".into(),
         more => format!("{more} tries"),
@@ -295,7 +295,7 @@ pub fn tries_left(tries: u32) -> String {
 
 /// Formats the value of `{left}` in `messages.grace`.
 #[must_use]
-pub fn logins_left(logins: u32) -> String {
+pub(crate) fn logins_left(logins: u32) -> String {
     match logins {
         1 => "1 more login".into(),
         more => format!("{more} more logins"),
@@ -304,7 +304,7 @@ pub fn logins_left(logins: u32) -> String {
 
 /// Formats the value of `{left}` in `messages.guesses`.
 #[must_use]
-pub fn guesses_made(guesses: u32) -> String {
+pub(crate) fn guesses_made(guesses: u32) -> String {
     match guesses {
         1 => "1 wrong code was".into(),
         more => format!("{more} wrong codes were"),
@@ -314,7 +314,7 @@ pub fn guesses_made(guesses: u32) -> String {
 /// Formats the value of `{wait}`: in seconds up to one minute, then in minutes, and from two hours in hours;
 /// rounded up, so that a user who waits as long is not too early.
 #[must_use]
-pub fn human_duration(wait: Duration) -> String {
+pub(crate) fn human_duration(wait: Duration) -> String {
     let seconds = wait
         .as_secs()
         .saturating_add(u64::from(wait.subsec_nanos() > 0));

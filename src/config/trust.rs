@@ -1,7 +1,7 @@
-//! Who may have written a file: opens and reads only what nobody else can have tampered with.
+//! Reads a file only if no other user could have written it.
 //!
-//! The path is resolved by the `safe-path` package; here are its system calls, the bounds on size, and the
-//! words for a refusal.
+//! The `safe-path` package resolves the path. This module contains its system calls, the limits on size, and
+//! the texts of refusals.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -19,15 +19,15 @@ use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
 use safe_path::{Errno, Kind, Reason, Stat, Syscalls};
 use zeroize::Zeroizing;
 
-/// What a file is for: how strictly it is judged and how long it may be.
+/// What a file is for: how strictly it is checked, and its maximum size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The settings. Whether they hold a secret is known only once they are read:
+    /// The settings. Whether they contain a secret is known only after they are parsed:
     /// [`safe_path::check_secret`].
     Settings,
     /// A password or token.
     Secret,
-    /// Certificates of authorities.
+    /// CA certificates.
     Bundle,
 }
 
@@ -39,9 +39,8 @@ impl Role {
         }
     }
 
-    /// The most bytes.
-    #[must_use]
-    pub const fn most(self) -> u64 {
+    /// Returns the maximum size in bytes.
+    const fn max_size(self) -> u64 {
         match self {
             Self::Settings => 1 << 20,
             Self::Secret => 64 << 10,
@@ -50,89 +49,89 @@ impl Role {
     }
 }
 
-/// A trusted file's content. Wiped when dropped.
+/// The content of a file that passed the checks. Wiped when dropped.
 #[derive(Clone)]
 pub struct Content {
     pub bytes: Zeroizing<Vec<u8>>,
-    /// What the file is like that they were read from.
+    /// Mode and owner of the file.
     pub stat: Stat,
 }
 
-/// Where settings come from.
+/// The files that settings are read from.
 pub trait Files {
-    /// Reads a file, if nobody else can have tampered with it.
+    /// Reads a file, if no other user could have written it.
     fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe>;
 
-    /// The first port that every local user may bind (ip(7), `ip_unprivileged_port_start`). `None`: the
-    /// kernel does not say.
+    /// Returns the first port that each local user can bind (ip(7), `ip_unprivileged_port_start`). `None`: it
+    /// cannot be read.
     fn unprivileged_port_start(&self) -> Option<u16> {
         None
     }
 
-    /// Whether the server alone can listen at the path of a local socket, or nobody does.
+    /// Checks that no user but the server can listen at the path of a local socket.
     fn socket(&self, _path: &str) -> Result<(), Unsafe> {
         Ok(())
     }
 }
 
-/// Users below this are a system's services, of which one may own its socket.
+/// Users with a lower uid are system services, one of which may own its socket.
 const MIN_UID: u32 = 1000;
 
-/// Why a file is not read.
+/// Why a file is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unsafe {
-    /// The path holds a NUL character.
+    /// The path contains a NUL character.
     Nul,
-    /// The walk came to something that is not trusted.
-    Walk {
-        why: Reason,
-        /// The way up to there, as far as it exists. What does not exist is not repeated: it may
-        /// be a secret that was written where a path belongs.
-        way: String,
+    /// A component of the path did not pass the checks.
+    Path {
+        reason: Reason,
+        /// The path up to this component, as far as it exists. The rest is not repeated: it may be a secret
+        /// that was written in place of a path.
+        path: String,
     },
-    /// It is longer than this.
-    TooLong { most: u64 },
-    /// It changed while it was read.
+    /// The file is larger than this.
+    TooLarge { max: u64 },
+    /// The file changed while it was read.
     Changed,
     /// The system could not read it.
     Unreadable(Errno),
 }
 
 impl Unsafe {
-    /// Puts a refused walk into words, of a path as it was given.
+    /// Returns the error for a refused path.
     #[must_use]
-    pub fn walk(path: &str, refusal: safe_path::Refusal) -> Self {
-        let way = path.get(..refusal.at).unwrap_or(path);
-        let way = match refusal.reason {
-            // Of what could not be opened, only the folder is known to exist.
-            Reason::Syscall(_) => way.rfind('/').and_then(|slash| way.get(..=slash)),
+    pub(crate) fn path(path: &str, refusal: safe_path::Refusal) -> Self {
+        let checked = path.get(..refusal.at).unwrap_or(path);
+        let known = match refusal.reason {
+            // If a component could not be opened, only its directory is known to exist.
+            Reason::Syscall(_) => checked.rfind('/').and_then(|slash| checked.get(..=slash)),
             Reason::Relative | Reason::TooLong => None,
             Reason::NotADirectory
             | Reason::NotAFile
             | Reason::NotASocket
             | Reason::Owner { .. }
             | Reason::Writable { .. }
-            | Reason::Readable { .. } => Some(way),
+            | Reason::Readable { .. } => Some(checked),
         };
-        let way = match way {
+        let known = match known {
             Some("") => "/",
-            Some(way) => way,
+            Some(known) => known,
             None => "",
         };
-        Self::Walk {
-            why: refusal.reason,
-            way: way.escape_debug().to_string(),
+        Self::Path {
+            reason: refusal.reason,
+            path: known.escape_debug().to_string(),
         }
     }
 
-    /// Whether this machine could not read, and nothing is wrong with the path or its file: no
-    /// descriptors, no memory, a broken disk. Turned round, as an unknown error is no bad setting.
+    /// Whether the cause is this host and not the path or its file: no descriptors, no memory, a broken disk.
+    /// An unknown error counts as such, because it is not a mistake in the settings.
     #[must_use]
-    pub const fn is_local(&self) -> bool {
+    pub(crate) const fn is_local(&self) -> bool {
         use rustix::io::Errno as Is;
         let errno = match self {
-            Self::Walk {
-                why: Reason::Syscall(errno),
+            Self::Path {
+                reason: Reason::Syscall(errno),
                 ..
             }
             | Self::Unreadable(errno) => Is::from_raw_os_error(errno.0),
@@ -154,37 +153,37 @@ impl Unsafe {
         )
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
-    pub fn remedy(&self) -> String {
+    pub(crate) fn remedy(&self) -> String {
         if self.is_local() {
-            return "look at limits, memory and disks of this machine".into();
+            return "check limits, memory and disks of this machine".into();
         }
         match self {
             Self::Nul => "write the path without it".into(),
-            Self::Walk { why, way } => match why {
-                Reason::Relative => "write the whole path, from / on".into(),
+            Self::Path { reason, path } => match reason {
+                Reason::Relative => "write the absolute path, from / on".into(),
                 Reason::TooLong => "write a shorter path with fewer links".into(),
-                Reason::Syscall(_) => "check the path and who may go there".into(),
+                Reason::Syscall(_) => "check the path and its permissions".into(),
                 Reason::NotADirectory | Reason::NotAFile => {
                     "write the path of a regular file".into()
                 }
                 Reason::NotASocket => "write the path of the server's socket".into(),
                 Reason::Owner { .. } => {
-                    format!("chown root {way}, once you know who put it there")
+                    format!("find out who created it, then chown root {path}")
                 }
-                // A sticky folder is refused on the way to a socket only.
+                // A sticky directory is refused only in the path of a socket.
                 Reason::Writable { mode } if mode & 0o1000 != 0 => {
-                    "move the server's socket to a folder that only its server may write to".into()
+                    "move the socket to a directory that only its server can write to".into()
                 }
                 Reason::Writable { .. } => {
-                    format!("chmod go-w {way}, once you know that nobody has changed it")
+                    format!("chmod go-w {path}, and check that it was not changed")
                 }
                 Reason::Readable { .. } => {
-                    format!("chmod 0600 {way}, and change the secret: others could read it")
+                    format!("chmod 0600 {path}, and change the secret: others could read it")
                 }
             },
-            Self::TooLong { .. } => "check that it is the right file".into(),
+            Self::TooLarge { .. } => "check that it is the right file".into(),
             Self::Changed => "try again".into(),
             Self::Unreadable(_) => "check the disk".into(),
         }
@@ -194,45 +193,45 @@ impl Unsafe {
 impl fmt::Display for Unsafe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nul => f.write_str("the path holds a NUL character"),
-            Self::Walk { why, way } => match *why {
+            Self::Nul => f.write_str("the path contains a NUL character"),
+            Self::Path { reason, path } => match *reason {
                 Reason::Relative => f.write_str("the path does not begin with /"),
-                Reason::TooLong => f.write_str("the path is too long or leads in circles"),
-                Reason::Syscall(errno) if way.is_empty() => f.write_str(&words(errno)),
-                Reason::Syscall(errno) => write!(f, "below {way}: {}", words(errno)),
-                Reason::NotADirectory => write!(f, "{way} is not a folder"),
-                Reason::NotAFile => write!(f, "{way} is not a regular file"),
-                Reason::NotASocket => write!(f, "{way} is not a local socket"),
+                Reason::TooLong => f.write_str("the path is too long, or its links form a loop"),
+                Reason::Syscall(errno) if path.is_empty() => f.write_str(&errno_text(errno)),
+                Reason::Syscall(errno) => write!(f, "below {path}: {}", errno_text(errno)),
+                Reason::NotADirectory => write!(f, "{path} is not a directory"),
+                Reason::NotAFile => write!(f, "{path} is not a regular file"),
+                Reason::NotASocket => write!(f, "{path} is not a local socket"),
                 Reason::Owner { uid } => write!(
                     f,
-                    "{way} belongs to uid {uid}; it must belong to root or to the user this runs as"
+                    "{path} belongs to uid {uid}; it must belong to root or to the user of this process"
                 ),
                 Reason::Writable { mode } => write!(
                     f,
-                    "{way} can be written by others (mode {mode:04o}); only its owner may"
+                    "{path} can be written by others (mode {mode:04o}); it must be writable by its owner only"
                 ),
                 Reason::Readable { mode } => write!(
                     f,
-                    "{way} holds a secret and can be read by others (mode {mode:04o}); allowed is \
-                     0600, or 0640 if it belongs to root"
+                    "{path} contains a secret, and others can read it (mode {mode:04o}); allowed: 0600, or \
+                     0640 if root owns the file"
                 ),
             },
-            Self::TooLong { most } => write!(f, "it is longer than {most} bytes"),
+            Self::TooLarge { max } => write!(f, "it is larger than {max} bytes"),
             Self::Changed => f.write_str("it changed while it was read"),
-            Self::Unreadable(errno) => write!(f, "it cannot be read: {}", words(*errno)),
+            Self::Unreadable(errno) => write!(f, "it cannot be read: {}", errno_text(*errno)),
         }
     }
 }
 
-/// The system's words for an error.
-fn words(errno: Errno) -> String {
+/// Returns the system's text for an error.
+fn errno_text(errno: Errno) -> String {
     std::io::Error::from_raw_os_error(errno.0).to_string()
 }
 
-/// The most of a file of procfs that holds a number.
-const LONGEST_NUMBER: u64 = 32;
+/// The maximum size of a number in procfs.
+const MAX_NUMBER: u64 = 32;
 
-/// The files of this machine, trusted by the process's effective user.
+/// The files of this host, checked for the effective user of the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Disk;
 
@@ -241,13 +240,13 @@ impl Files for Disk {
         let name = CString::new(path).map_err(|_| Unsafe::Nul)?;
         let host = rustix::process::geteuid().as_raw();
         let found = safe_path::open(&Kernel { write: false }, &name, host, role.kind())
-            .map_err(|refusal| Unsafe::walk(path, refusal))?;
-        let most = role.most();
-        if found.stat.size > most {
-            return Err(Unsafe::TooLong { most });
+            .map_err(|refusal| Unsafe::path(path, refusal))?;
+        let max = role.max_size();
+        if found.stat.size > max {
+            return Err(Unsafe::TooLarge { max });
         }
         Ok(Content {
-            bytes: whole(File::from(found.file), found.stat.size)?,
+            bytes: read_exactly(File::from(found.file), found.stat.size)?,
             stat: found.stat,
         })
     }
@@ -256,9 +255,9 @@ impl Files for Disk {
         let path = c"/proc/sys/net/ipv4/ip_unprivileged_port_start";
         let host = rustix::process::geteuid().as_raw();
         let found = safe_path::open(&Kernel { write: false }, path, host, Kind::Plain).ok()?;
-        // Files of procfs have no size: what is read is all there is.
+        // Files of procfs have no size.
         let mut text = String::new();
-        let file = File::from(found.file).take(LONGEST_NUMBER);
+        let file = File::from(found.file).take(MAX_NUMBER);
         { file }.read_to_string(&mut text).ok()?;
         text.trim_end().parse().ok()
     }
@@ -268,18 +267,17 @@ impl Files for Disk {
         let host = rustix::process::geteuid().as_raw();
         let is_service = |uid| uid < MIN_UID;
         match safe_path::check_socket(&Kernel { write: false }, &name, host, is_service) {
-            // The server is down: whatever is there belongs to nobody else.
+            // The server is down, and no other user can create its socket.
             Err(refusal) if refusal.reason == Reason::Syscall(errno(rustix::io::Errno::NOENT)) => {
                 Ok(())
             }
-            walked => walked.map_err(|refusal| Unsafe::walk(path, refusal)),
+            checked => checked.map_err(|refusal| Unsafe::path(path, refusal)),
         }
     }
 }
 
-/// Reads as many bytes as there should be. The buffer never grows: growing would leave a copy of
-/// a secret behind.
-fn whole(mut file: File, size: u64) -> Result<Zeroizing<Vec<u8>>, Unsafe> {
+/// Reads exactly `size` bytes. The buffer never grows: growing would leave a copy of a secret in memory.
+fn read_exactly(mut file: File, size: u64) -> Result<Zeroizing<Vec<u8>>, Unsafe> {
     let size = usize::try_from(size).map_err(|_| Unsafe::Changed)?;
     let mut bytes = Zeroizing::new(vec![0; size.saturating_add(1)]);
     let mut filled = 0_usize;
@@ -300,11 +298,11 @@ fn whole(mut file: File, size: u64) -> Result<Zeroizing<Vec<u8>>, Unsafe> {
     Ok(bytes)
 }
 
-/// The system calls of a walk.
+/// The system calls that resolve a path.
 #[derive(Debug, Clone, Copy)]
-pub struct Kernel {
-    /// The file at its end is opened to be written, too.
-    pub write: bool,
+pub(crate) struct Kernel {
+    /// The file is opened for writing, too.
+    pub(crate) write: bool,
 }
 
 impl Kernel {

@@ -1,4 +1,4 @@
-//! The PAM line: what stands in it, and what it leads to.
+//! The arguments of the PAM line, and the files that they name.
 
 use super::login::{Login, Say, Seen, copy_program, someone};
 use crate::Case;
@@ -18,8 +18,8 @@ pub const CASES: &[Case] = &[
         settings_that_others_could_write_are_refused,
     ),
     (
-        "module::arguments::settings_that_are_wrong_are_refused",
-        settings_that_are_wrong_are_refused,
+        "module::arguments::invalid_settings_are_refused",
+        invalid_settings_are_refused,
     ),
     (
         "module::arguments::a_helper_that_others_could_write_is_refused",
@@ -66,15 +66,15 @@ fn an_unknown_argument_refuses(bench: &Bench) {
     }
 }
 
-/// What is done to a file, and what becomes of the login.
-type Spoil<'a> = (&'a str, &'a dyn Fn(&Path), Seen);
+/// A change to a file, and the expected outcome of the login.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path), Seen);
 
 fn settings_that_others_could_write_are_refused(bench: &Bench) {
     let bob = someone(bench, "config-bob");
     let login = Login::new(bench, "config").of(&bob);
     let good = login.folder.join("good.toml");
     let root = bench.without_world().is_none();
-    let spoils: &[Spoil] = &[
+    let changes: &[Change] = &[
         ("0600", &|_| {}, Seen::granted()),
         (
             "0644 with secrets",
@@ -83,17 +83,17 @@ fn settings_that_others_could_write_are_refused(bench: &Bench) {
         ),
         ("0660", &|path| set_mode(path, 0o660), settings()),
         ("0602", &|path| set_mode(path, 0o602), settings()),
-        ("missing", &|path| gone(path), settings()),
+        ("missing", &|path| remove(path), settings()),
         (
-            "a folder",
+            "a directory",
             &|path| {
-                gone(path);
+                remove(path);
                 std::fs::create_dir(path).unwrap();
             },
             settings(),
         ),
         (
-            "a link to a good one",
+            "a link to a valid file",
             &|path| {
                 let other = path.with_extension("other");
                 std::fs::rename(path, &other).unwrap();
@@ -102,9 +102,9 @@ fn settings_that_others_could_write_are_refused(bench: &Bench) {
             Seen::granted(),
         ),
         (
-            "a link in circles",
+            "a link to itself",
             &|path| {
-                gone(path);
+                remove(path);
                 symlink(path, path).unwrap();
             },
             settings(),
@@ -124,37 +124,37 @@ fn settings_that_others_could_write_are_refused(bench: &Bench) {
     let line = bench.product().line(&good);
     let login = login.line(line);
     let fresh = || {
-        gone(&good);
-        gone(&good.with_extension("other"));
+        remove(&good);
+        remove(&good.with_extension("other"));
         login.settings.write(&good);
     };
-    for (what, spoil, want) in spoils {
+    for (what, change, expected) in changes {
         fresh();
-        spoil(&good);
-        login.sees(what, &IN, want);
+        change(&good);
+        login.sees(what, &IN, expected);
     }
     if root {
         fresh();
         chown(&good, Some(20_999), None).expect("root may chown");
-        login.sees("somebody else's", &IN, &settings());
+        login.sees("another user's", &IN, &settings());
         fresh();
         chown(&login.folder, Some(20_999), None).expect("root may chown");
-        login.sees("in somebody else's folder", &IN, &settings());
+        login.sees("in another user's directory", &IN, &settings());
         chown(&login.folder, Some(0), None).expect("root may chown");
     }
     fresh();
     set_mode(&login.folder, 0o777);
-    login.sees("in a folder for all", &IN, &settings());
+    login.sees("in a directory that others can write to", &IN, &settings());
     set_mode(&login.folder, 0o755);
-    login.sees("all is well again", &IN, &Seen::granted());
+    login.sees("valid again", &IN, &Seen::granted());
 }
 
-fn gone(path: &Path) {
+fn remove(path: &Path) {
     let _ = std::fs::remove_file(path);
     let _ = std::fs::remove_dir(path);
 }
 
-fn settings_that_are_wrong_are_refused(bench: &Bench) {
+fn invalid_settings_are_refused(bench: &Bench) {
     let cat = someone(bench, "wrong-cat");
     for (key, value) in [
         ("code.digit", "6"),
@@ -189,7 +189,7 @@ fn settings_that_are_wrong_are_refused(bench: &Bench) {
         );
         assert!(line.message.contains("code.digits"), "{}", line.raw);
     }
-    // Those of another service do not matter.
+    // A section of another service has no effect.
     let login = Login::new(bench, "wrong")
         .of(&cat)
         .text("service.other.password.source", "stack");
@@ -200,23 +200,27 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     let dee = someone(bench, "helper-dee");
     let login = Login::new(bench, "helper").of(&dee).own_helper();
     let copy = login.helper();
-    let spoils: &[Spoil] = &[
+    let changes: &[Change] = &[
         ("0755", &|_| {}, Seen::granted()),
         ("0775", &|path| set_mode(path, 0o775), helper()),
         ("0757", &|path| set_mode(path, 0o757), helper()),
         ("0644", &|path| set_mode(path, 0o644), helper()),
-        ("missing", &|path| gone(path), helper()),
-        ("no program", &|path| write(path, 0o755, "what?"), helper()),
+        ("missing", &|path| remove(path), helper()),
         (
-            "a folder",
+            "not a program",
+            &|path| write(path, 0o755, "what?"),
+            helper(),
+        ),
+        (
+            "a directory",
             &|path| {
-                gone(path);
+                remove(path);
                 std::fs::create_dir(path).unwrap();
             },
             helper(),
         ),
         (
-            "a link to a good one",
+            "a link to a valid file",
             &|path| {
                 let other = path.with_extension("other");
                 std::fs::rename(path, &other).unwrap();
@@ -226,34 +230,40 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
         ),
     ];
     let fresh = || {
-        gone(&copy);
-        gone(&copy.with_extension("other"));
+        remove(&copy);
+        remove(&copy.with_extension("other"));
         copy_program(&bench.product().helper(), &copy);
     };
-    for (what, spoil, want) in spoils {
+    for (what, change, expected) in changes {
         fresh();
-        spoil(&copy);
-        login.sees(what, &IN, want);
+        change(&copy);
+        login.sees(what, &IN, expected);
     }
     if bench.without_world().is_none() {
         fresh();
         chown(&copy, Some(20_999), None).expect("root may chown");
-        login.sees("somebody else's", &IN, &helper());
+        login.sees("another user's", &IN, &helper());
     }
     fresh();
     set_mode(&login.folder, 0o777);
-    login.sees("in a folder for all", &IN, &helper());
+    login.sees("in a directory that others can write to", &IN, &helper());
     set_mode(&login.folder, 0o755);
-    // Where a link leads is looked at as well, and how.
+    // The target of a link is checked, too, with the path to it.
     let open = login.folder.join("open");
-    std::fs::create_dir(&open).expect("a folder");
+    std::fs::create_dir(&open).expect("a directory");
     set_mode(&open, 0o777);
     std::fs::rename(&copy, open.join("helper")).expect("it moves");
     symlink(open.join("helper"), &copy).expect("a link");
-    login.sees("a link into a folder for all", &IN, &helper());
-    gone(&copy);
+    login.sees(
+        "a link into a directory that others can write to",
+        &IN,
+        &helper(),
+    );
+    remove(&copy);
     symlink(&open, login.folder.join("by")).expect("a link");
     let by = login.folder.join("by/helper");
     let line = bench.product().line_with(&login.config(), &by);
-    login.line(line).sees("by way of one", &IN, &helper());
+    login
+        .line(line)
+        .sees("through such a directory", &IN, &helper());
 }

@@ -1,4 +1,4 @@
-//! The smallest settings that the README shows: what is not said there protects all the same.
+//! The smallest settings, which the README shows: the defaults of all other keys protect, too.
 
 use super::login::{LATER, Login, Say, someone};
 use crate::Case;
@@ -18,7 +18,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// The keys of the README's first settings, as dotted keys.
+/// The keys of the README's first settings, with their section.
 fn shown() -> BTreeSet<String> {
     let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README");
     let block = readme.split("```toml\n").nth(1).expect("settings");
@@ -35,13 +35,12 @@ fn shown() -> BTreeSet<String> {
     keys
 }
 
-/// The lab's own settings with nothing about limits but that two SMS need not be apart, which would
-/// make the test wait.
+/// The lab's settings without limits. Only the pause between two SMS is set, because the test would wait.
 fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
     let keys = shown();
     assert!(keys.contains("twilio.from_number"), "{keys:?}");
-    let beside = |key: &String| !key.starts_with("twilio.") && !key.starts_with("ldap.");
-    assert!(!keys.iter().any(beside), "{keys:?}");
+    let is_other = |key: &String| !key.starts_with("twilio.") && !key.starts_with("ldap.");
+    assert!(!keys.iter().any(is_other), "{keys:?}");
     let login = Login::new(bench, case).of(&someone(bench, case));
     let ledger = login.folder.join("ledger").display().to_string();
     login

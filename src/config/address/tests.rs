@@ -1,4 +1,4 @@
-//! What is a host, a port and a URL, and what is not.
+//! Valid and invalid hosts, ports and URLs.
 #![forbid(unsafe_code)]
 
 use super::*;
@@ -184,7 +184,7 @@ mod redis {
     use super::*;
     use crate::config::RedisSite::{self, Cluster, Single};
 
-    fn read(url: &str) -> Result<RedisAddress, Invalid> {
+    fn parse(url: &str) -> Result<RedisAddress, Invalid> {
         RedisAddress::parse(url.into())
     }
 
@@ -194,7 +194,7 @@ mod redis {
     }
 
     #[test]
-    fn one_or_several() {
+    fn servers() {
         let of = |names, tls, database| {
             Ok(RedisAddress {
                 site: Single,
@@ -204,18 +204,18 @@ mod redis {
             })
         };
         assert_eq!(
-            read("rediss://a.example"),
+            parse("rediss://a.example"),
             of(&[("a.example", 6379)], true, 0)
         );
-        assert_eq!(read("REDISS://a/"), of(&[("a", 6379)], true, 0));
-        assert_eq!(read("rediss://a:1/7"), of(&[("a", 1)], true, 7));
-        assert_eq!(read("rediss://a/7/"), of(&[("a", 6379)], true, 7));
+        assert_eq!(parse("REDISS://a/"), of(&[("a", 6379)], true, 0));
+        assert_eq!(parse("rediss://a:1/7"), of(&[("a", 1)], true, 7));
+        assert_eq!(parse("rediss://a/7/"), of(&[("a", 6379)], true, 7));
         assert_eq!(
-            read("rediss://a,[2001:DB8::1]:2/3"),
+            parse("rediss://a,[2001:DB8::1]:2/3"),
             of(&[("a", 6379), ("2001:db8::1", 2)], true, 3)
         );
         assert_eq!(
-            read("redis://localhost,127.0.0.1:2,[::1]"),
+            parse("redis://localhost,127.0.0.1:2,[::1]"),
             of(
                 &[("localhost", 6379), ("127.0.0.1", 2), ("::1", 6379)],
                 false,
@@ -238,15 +238,15 @@ mod redis {
             })
         };
         assert_eq!(
-            read("rediss+sentinel://a,b:1/my.login_1-x"),
+            parse("rediss+sentinel://a,b:1/my.login_1-x"),
             sentinel(&[("a", 26379), ("b", 1)], &[6379], true, 0)
         );
         assert_eq!(
-            read("redis+Sentinel://localhost/my.login_1-x/4/"),
+            parse("redis+Sentinel://localhost/my.login_1-x/4/"),
             sentinel(&[("localhost", 26379)], &[6379], false, 4)
         );
         assert_eq!(
-            read("rediss+sentinel://a/my.login_1-x:6380,6381/4"),
+            parse("rediss+sentinel://a/my.login_1-x:6380,6381/4"),
             sentinel(&[("a", 26379)], &[6380, 6381], true, 4)
         );
         let cluster = |names, tls| {
@@ -258,18 +258,18 @@ mod redis {
             })
         };
         assert_eq!(
-            read("rediss+cluster://a,b:7000/"),
+            parse("rediss+cluster://a,b:7000/"),
             cluster(&[("a", 6379), ("b", 7000)], true)
         );
         assert_eq!(
-            read("redis+cluster://[::1]:7000"),
+            parse("redis+cluster://[::1]:7000"),
             cluster(&[("::1", 7000)], false)
         );
     }
 
     #[test]
     fn a_local_socket() {
-        let local = read("redis+UNIX:///run/redis-1/redis_server.sock").unwrap();
+        let local = parse("redis+UNIX:///run/redis-1/redis_server.sock").unwrap();
         let path = "/run/redis-1/redis_server.sock".into();
         assert_eq!(local.site, RedisSite::Local(path));
         assert!(local.hosts.is_empty() && !local.tls && local.database == 0);
@@ -284,14 +284,14 @@ mod redis {
             "redis+unix://localhost/run/redis",
             "rediss+unix:///run/redis",
         ] {
-            assert!(read(url).is_err(), "{url}");
+            assert!(parse(url).is_err(), "{url}");
         }
         let of = |length: usize| format!("redis+unix:///{}", "x".repeat(length - 1));
-        assert!(read(&of(107)).is_ok() && read(&of(108)).is_err());
+        assert!(parse(&of(107)).is_ok() && parse(&of(108)).is_err());
     }
 
     #[test]
-    fn neither() {
+    fn invalid_addresses() {
         for url in [
             "",
             "a",
@@ -332,12 +332,12 @@ mod redis {
             "rediss+sentinel://a/:1",
             "rediss+cluster://a/0",
         ] {
-            assert!(read(url).is_err(), "{url}");
+            assert!(parse(url).is_err(), "{url}");
         }
         for url in ["rediss://u:p@a", "rediss://a,:p@b", "redis://u@localhost"] {
-            assert_eq!(read(url), Err(USERINFO), "{url}");
+            assert_eq!(parse(url), Err(USERINFO), "{url}");
         }
         let long = "m".repeat(256);
-        assert!(read(&format!("rediss+sentinel://a/{long}")).is_err());
+        assert!(parse(&format!("rediss+sentinel://a/{long}")).is_err());
     }
 }

@@ -74,7 +74,7 @@ impl Memory {
 impl Files for Memory {
     fn read(&self, path: &str, role: Role) -> Result<Content, Unsafe> {
         let at = path.len();
-        let refuse = |reason| Unsafe::walk(path, safe_path::Refusal { reason, at });
+        let refuse = |reason| Unsafe::path(path, safe_path::Refusal { reason, at });
         let (mode, bytes) = self
             .files
             .get(path)

@@ -1,6 +1,6 @@
 use super::{FILE, Memory, load};
 
-/// What every settings file needs, with these addresses.
+/// Loads settings with these addresses, and returns the ports.
 fn ports(ldap: &str, twilio: &str, ledger: &str) -> Vec<u16> {
     let text = format!(
         "[twilio]\ntwilio_sid = \"AC00000000000000000000000000000000\"\n\
@@ -16,9 +16,9 @@ fn ports(ldap: &str, twilio: &str, ledger: &str) -> Vec<u16> {
 }
 
 #[test]
-fn ports_are_those_of_the_servers_and_no_others() {
+fn only_ports_of_servers_are_allowed() {
     let directory = "\"ldaps://ldap1.example.org\"";
-    let fleet =
+    let shared =
         |redis: &str| format!("redis = \"{redis}\"\nkey_file = \"/etc/security/sms_otp.key\"");
     for (ldap, twilio, ledger, expected) in [
         (directory, "", "", &[443, 636][..]),
@@ -46,19 +46,19 @@ fn ports_are_those_of_the_servers_and_no_others() {
         (
             directory,
             "",
-            &fleet("rediss://cache.example.org"),
+            &shared("rediss://cache.example.org"),
             &[443, 636, 6379],
         ),
         (
             directory,
             "",
-            &fleet("rediss+sentinel://s1.example.org:26380,s2.example.org/logins:6390,6391"),
+            &shared("rediss+sentinel://s1.example.org:26380,s2.example.org/logins:6390,6391"),
             &[443, 636, 6390, 6391, 26379, 26380],
         ),
         (
             directory,
             "",
-            &fleet("rediss+cluster://c1.example.org:7001,c2.example.org:7002"),
+            &shared("rediss+cluster://c1.example.org:7001,c2.example.org:7002"),
             &[443, 636, 7001, 7002],
         ),
     ] {

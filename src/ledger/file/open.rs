@@ -85,7 +85,7 @@ fn open_in(
 }
 
 fn refused(path: &str, refusal: safe_path::Refusal) -> Error {
-    let why = Unsafe::walk(path, refusal);
+    let why = Unsafe::path(path, refusal);
     match refusal.reason {
         Reason::Syscall(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
         Reason::NotAFile => fault::damaged(path, "it is not a regular file"),

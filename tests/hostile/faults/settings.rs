@@ -1,4 +1,4 @@
-//! The settings, what they name, and who is asked for by policy.
+//! Broken settings files, broken files that they name, and failed look-ups of names.
 
 use super::ground::{Ground, row};
 use super::ledger::{fifo, fresh};
@@ -10,15 +10,15 @@ use std::path::Path;
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-/// Puts something where the settings should be; the second is what a good file holds.
-type Spoil = fn(&Path, &str);
+/// Creates a broken settings file; the second argument is the text of a valid one.
+type Break = fn(&Path, &str);
 
-const FILES: &[(&str, Spoil)] = &[
+const FILES: &[(&str, Break)] = &[
     ("missing", |_, _| {}),
-    ("a folder", |path, _| {
-        std::fs::create_dir(path).expect("a folder");
+    ("a directory", |path, _| {
+        std::fs::create_dir(path).expect("a directory");
     }),
-    ("a pipe that nobody writes", |path, _| fifo(path)),
+    ("a pipe without a writer", |path, _| fifo(path)),
     ("an endless device", |path, _| link("/dev/zero", path)),
     ("a link to itself", |path, _| {
         symlink(path, path).expect("a link");
@@ -30,34 +30,34 @@ const FILES: &[(&str, Spoil)] = &[
     ("garbage", |path, _| {
         write(path, 0o600, b"\x00\xff\x1b]0;x\x07 = \xfe");
     }),
-    ("truncated", |path, good| {
-        write(path, 0o600, &good[..good.len() / 2]);
+    ("truncated", |path, valid| {
+        write(path, 0o600, &valid[..valid.len() / 2]);
     }),
-    ("oversized", |path, good| {
-        write(path, 0o600, good);
+    ("oversized", |path, valid| {
+        write(path, 0o600, valid);
         let file = std::fs::OpenOptions::new().write(true).open(path);
         file.and_then(|file| file.set_len(1 << 30)).expect("a hole");
     }),
-    ("nested deeply", |path, good| {
-        write(path, 0o600, format!("x = {}\n{good}", "[".repeat(100_000)));
+    ("nested deeply", |path, valid| {
+        write(path, 0o600, format!("x = {}\n{valid}", "[".repeat(100_000)));
     }),
-    ("for all to write", |path, good| {
-        write(path, 0o600, good);
+    ("writable by others", |path, valid| {
+        write(path, 0o600, valid);
         set_mode(path, 0o666);
     }),
-    ("somebody else's", |path, good| {
-        write(path, 0o600, good);
+    ("another user's", |path, valid| {
+        write(path, 0o600, valid);
         chown(path, Some(4711), Some(4711)).expect("root may chown");
     }),
-    ("a key that is none", |path, good| {
-        write(path, 0o600, format!("{good}twilio.more = 1\n"));
+    ("an unknown key", |path, valid| {
+        write(path, 0o600, format!("{valid}twilio.more = 1\n"));
     }),
-    ("absurd values", |path, good| {
-        write(path, 0o600, format!("{good}deadline = \"99999d\"\n"));
+    ("absurd values", |path, valid| {
+        write(path, 0o600, format!("{valid}deadline = \"99999d\"\n"));
     }),
 ];
 
-/// Files that the settings name, an authority's or a secret's, and what the secret stands in place of.
+/// Files that the settings name, and the key that the file replaces.
 const NAMED: &[(&str, &str)] = &[
     ("ldap.ca_file", ""),
     ("twilio.ca_file", ""),
@@ -69,16 +69,16 @@ pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = Vec::new();
     let line = "failed user=? stage=settings reason=bad-settings";
     let bad = Seen::new(&[LOCAL], &[], &[line], 0);
-    for (what, spoil) in FILES {
+    for (what, make) in FILES {
         rows.push(row("settings", *what, &IN, &bad, move |login| {
             let path = fresh(&login);
-            spoil(&path, &login.settings.toml());
+            make(&path, &login.settings.toml());
             let line = ground.bench.product().line(&path);
             login.line(line).into()
         }));
     }
-    for (key, instead_of) in NAMED {
-        for (what, spoil) in FILES.iter().take(6) {
+    for (key, replaced) in NAMED {
+        for (what, make) in FILES.iter().take(6) {
             rows.push(row(
                 "settings",
                 format!("{key}: {what}"),
@@ -86,9 +86,9 @@ pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
                 &bad,
                 move |login| {
                     let path = fresh(&login);
-                    spoil(&path, "");
+                    make(&path, "");
                     login
-                        .change(|settings| settings.without(instead_of))
+                        .change(|settings| settings.without(replaced))
                         .text(key, path.to_str().expect("a path"))
                         .into()
                 },
@@ -99,7 +99,7 @@ pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     rows
 }
 
-/// A look-up that fails is not one that finds nobody. The first that is made is that of the helper's own
+/// A failed look-up does not mean that there is no such name. The first look-up is that of the helper's own
 /// user.
 fn policy<'b>() -> Row<'b> {
     let line = "failed user=? stage=helper reason=local";
