@@ -39,7 +39,8 @@ pub struct Twilio {
     may_preconnect: bool,
     preconnect: Option<Preconnect>,
     path: String,
-    authorization: Secret,
+    auth_user: String,
+    auth_secret: Secret,
     sender: Sender,
 }
 
@@ -56,7 +57,8 @@ impl Twilio {
                 "/2010-04-01/Accounts/{}/Messages.json",
                 settings.account_sid
             ),
-            authorization: request::basic(&settings.auth_user, settings.auth_secret.reveal()),
+            auth_user: settings.auth_user.clone(),
+            auth_secret: settings.auth_secret.clone(),
             sender: settings.sender.clone(),
         }
     }
@@ -91,10 +93,12 @@ impl Twilio {
             if valid.is_zero() {
                 return Err(limited.unwrap_or_else(|| expired_while_connecting(lifetime)));
             }
+            // Encoded for this request only: the less time it is in memory, the better.
+            let authorization = request::basic(&self.auth_user, self.auth_secret.reveal());
             let form = request::form(to, &self.sender, body, valid);
             let post = Post {
                 path: &self.path,
-                authorization: &self.authorization,
+                authorization: &authorization,
                 form: &form,
             };
             let until = by.or_within(self.endpoint.timeout);
