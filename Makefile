@@ -1,15 +1,14 @@
 # make demo      one login by SMS, end to end, on this machine and without changing it
-# make test      everything that CI runs but format and lints
-# make torture   the long forms of the hostile tests, name services inside the walls in a root of their
-#                own, other Rust toolchains; as root, an hour or so
-# make mutants   one change at a time in the rooms that decide: does a test notice? Hours; goes on where it
-#                was ended; FILES='src/code.rs src/policy/*' or SHARD=0/8 for a part; as root
-# make fuzz      ten minutes of libFuzzer for each property of what is read from outside; TIME=60 is shorter,
-#                TARGET=phone only one
+# make test      everything that CI runs except format and lints
+# make torture   the long forms of the hostile tests, name services in the sandbox in a separate root, and
+#                other Rust toolchains; as root, about an hour
+# make mutants   changes the code that decides, one place at a time: does a test fail? Hours; continues
+#                where it was stopped; FILES='src/code.rs src/policy/*' or SHARD=0/8 for a part; as root
+# make fuzz      libFuzzer, ten minutes for each target; TIME=60 is shorter, TARGET=phone is one target
 # make bench     what one login costs, beside other modules, into docs/benchmarks.md; as root
 # make bench-ledger   what one decision of the ledger costs, into docs/ledger-benchmarks.md; PEOPLE=10000 is quicker
 # make           the module, the helper and the command, as they are installed
-# make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= SYSUSERSDIR= and make uninstall
+# make install   DESTDIR= PREFIX= LIBEXECDIR= PAMDIR= SYSCONFDIR= SYSUSERSDIR=; make uninstall
 
 PREFIX     ?= /usr
 LIBEXECDIR ?= $(PREFIX)/libexec
@@ -40,17 +39,18 @@ build: cargo
 	@tests/lab/packages build
 	SMS_OTP_LIBEXECDIR=$(LIBEXECDIR) SMS_OTP_SYSCONFDIR=$(SYSCONFDIR) $(CARGO) build --release --locked
 
+# One command builds all of it, so that what both need is compiled once.
 demo: cargo
 	@tests/lab/packages lab
-	$(CARGO) build --release --locked
-	@$(CARGO) run --quiet --locked --package lab --bin demo
+	$(CARGO) build --profile demo --locked -p sms-otp -p pam_sms_otp -p lab
+	@built="$$(realpath "$${CARGO_TARGET_DIR:-target}")/demo"; LAB_PRODUCT="$$built" "$$built/demo"
 
 test: cargo
 	@tests/lab/packages lab
 	$(CARGO) build --release --locked
 	$(CARGO) test --workspace --locked
 
-# The program with the tests tells where it is: names runs it in a root of its own.
+# tests/lab/names runs the test program, whose path cargo prints, in a separate root.
 torture: cargo
 	@tests/lab/packages lab
 	$(CARGO) build --release --locked
@@ -71,7 +71,7 @@ fuzz: cargo
 	@tests/lab/packages fuzz
 	@TIME="$(TIME)" TARGET="$(TARGET)" fuzz/run
 
-# Peers are unpacked into the target folder, which cargo is to make.
+# Peers are unpacked into the target folder, which cargo creates first.
 bench: cargo
 	@tests/lab/packages build
 	$(CARGO) build --release --locked -p sms-otp -p pam_sms_otp -p login-bench
@@ -79,7 +79,7 @@ bench: cargo
 	@tests/lab/packages bench
 	@$(BUILT)/login-bench
 
-# Its peers are compiled by nothing else. DISK is where it measures: /tmp may be memory.
+# A separate workspace: nothing else needs its peers. DISK is where it measures: /tmp may be a tmpfs.
 PEOPLE ?= 1000000
 DISK   ?= /var/tmp
 bench-ledger: cargo
@@ -97,8 +97,7 @@ lint: cargo
 	$(CARGO) update --workspace --locked --quiet --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-# What is built is installed: `make LIBEXECDIR=…` and `make install LIBEXECDIR=…` go together, and
-# the first is part of the second.
+# Builds first, because the path of the helper is compiled into the module.
 install: build
 	$(INSTALL) -d $(DESTDIR)$(PAMDIR) $(DESTDIR)$(LIBEXECDIR)/pam_sms_otp $(DESTDIR)$(SBINDIR) \
 	  $(DESTDIR)$(SYSCONFDIR)/security $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/pam.d $(DESTDIR)$(DOCDIR)/docs
@@ -114,7 +113,7 @@ install: build
 	$(INSTALL) -m 644 man/sms_otp.toml.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/pam_sms_otp.8 man/sms-otp.8 $(DESTDIR)$(MANDIR)/man8
 	@[ -n "$(DESTDIR)" ] || grep -q '^pam_sms_otp:' /etc/passwd || systemd-sysusers $(SYSUSERSDIR)/pam_sms_otp.conf || { \
-	  echo "The helper's own user could not be made: see docs/sandbox.md. Until it is there, the helper stays root."; }
+	  echo "The user pam_sms_otp could not be created: see docs/sandbox.md. Without it the helper stays root."; }
 
 # Settings and secrets stay: they are the administrator's.
 uninstall:
