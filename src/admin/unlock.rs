@@ -3,50 +3,57 @@
 
 use std::fmt::Write as _;
 
-use super::{Refused, Told, person};
+use super::{
+    account,
+    report::{CommandError, Report},
+};
 use crate::{
     config::{Settings, human_duration},
     deadline::Deadline,
-    ledger::AccountStatus,
+    ledger::{AccountStatus, FallbackStore},
 };
 
-/// Unlocks in every ledger that this host counts in, also where another of them does not answer.
-pub(super) fn tell(
+/// Unlocks the account in every ledger of this host, even if another of them fails.
+pub fn run(
     settings: &Settings,
     user: &str,
     forget: bool,
     by: Deadline,
-) -> Result<Told, Refused> {
-    let person = person::find(settings, user, by)?;
-    let mut told = Told::default();
-    let mut known = false;
-    for (backend, store) in super::books(settings).each() {
-        match store.and_then(|store| store.unlock(&person, forget, by)) {
-            Ok(was) => {
-                known |= was.known;
-                let _ = writeln!(told.text, "{backend}: {}", said(&was, forget));
+) -> Result<Report, CommandError> {
+    let account = account::resolve(settings, user, by)?;
+    let mut report = Report::default();
+    let mut is_known = false;
+    for (backend, ledger) in FallbackStore::open(&settings.ledger).each() {
+        match ledger.and_then(|ledger| ledger.unlock(&account, forget, by)) {
+            Ok(before) => {
+                is_known |= before.known;
+                let _ = writeln!(report.text, "{backend}: {}", ended(&before, forget));
             }
-            Err(error) => told.failed(backend, &error),
+            Err(error) => report.add_error(backend, &error),
         }
     }
-    // Whoever gives a DN is not told by the directory that he has mistyped it.
-    if !known && told.failures.is_empty() && user.contains('=') {
+    // A DN is not searched in the directory, so a misspelled one is detected here.
+    if !is_known && report.errors.is_empty() && user.contains('=') {
         let shown = user.escape_debug();
-        return Err(Refused(format!("the ledger knows nobody by {shown}")));
+        return Err(CommandError(format!(
+            "the ledger has no account with the DN {shown}"
+        )));
     }
-    Ok(told)
+    Ok(report)
 }
 
-fn said(was: &AccountStatus, forget: bool) -> String {
-    let codes = match was.failures {
+/// What was ended, in words.
+fn ended(before: &AccountStatus, forget: bool) -> String {
+    let codes = match before.failures {
         0 => "no wrong codes were counted".to_owned(),
         1 => "1 wrong code forgiven".to_owned(),
         many => format!("{many} wrong codes forgiven"),
     };
-    let lock = was
-        .locked
-        .map(|left| format!(", a lock of {} more ended", human_duration(left)));
-    let forgotten = match was.remembered.len() {
+    let lock = before.locked.map(|remaining| {
+        let remaining = human_duration(remaining);
+        format!(", a lock of {remaining} more ended")
+    });
+    let forgotten = match before.remembered.len() {
         _ if !forget => String::new(),
         1 => ", 1 remembered login forgotten".to_owned(),
         many => format!(", {many} remembered logins forgotten"),
