@@ -28,8 +28,8 @@ mod syscalls;
 mod timing;
 mod trap;
 mod untraceable;
+mod untrusted_text;
 mod variables;
-mod words;
 mod written;
 
 use crate::Case;
@@ -69,7 +69,7 @@ pub fn cases() -> Vec<Case> {
         untraceable::CASES,
         variables::CASES,
         sandbox::CASES,
-        words::CASES,
+        untrusted_text::CASES,
         written::CASES,
     ]
     .concat()

@@ -1,7 +1,7 @@
 //! The module through libpam, with stacks in a folder of the test: no root needed.
 
-mod ahead;
 mod arguments;
+mod background;
 mod btrfs;
 mod carrier;
 mod details;
@@ -41,7 +41,7 @@ pub fn cases() -> Vec<Case> {
     [
         lab_itself::CASES,
         happy::CASES,
-        ahead::CASES,
+        background::CASES,
         arguments::CASES,
         password::CASES,
         names::CASES,

@@ -1,5 +1,5 @@
-//! Name services that hang. libc's look-ups have no time limit: whoever waits for one must be a process
-//! that can be ended, and never the host.
+//! Name services that hang. Lookups of libc have no time limit, so only a process that can be killed may
+//! wait for one, never the host process.
 
 use super::misbehaved::LOST;
 use crate::Case;
@@ -16,26 +16,26 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::names::a_name_service_that_hangs_keeps_no_host",
-        a_name_service_that_hangs_keeps_no_host,
+        "hostile::names::a_hanging_name_service_does_not_hang_the_host",
+        a_hanging_name_service_does_not_hang_the_host,
     ),
     (
-        "hostile::names::ports_that_somebody_took_are_no_outage",
-        ports_that_somebody_took_are_no_outage,
+        "hostile::names::exhausted_local_ports_are_not_an_outage",
+        exhausted_local_ports_are_not_an_outage,
     ),
 ];
 
-/// The helper has ten seconds for its first word.
+/// The helper must send its first message within ten seconds.
 const LONG: Duration = Duration::from_secs(25);
 
-/// An /etc/passwd that never opens.
+/// Creates an /etc/passwd that can be opened, but not read.
 fn endless(path: &Path) {
     let made = Command::new(program("mkfifo")).arg(path).status();
     assert!(made.is_ok_and(|status| status.success()));
 }
 
-/// The helper hangs, is ended, and the host goes on: without asking who it was that came.
-fn a_name_service_that_hangs_keeps_no_host(bench: &Bench) {
+/// The helper hangs and is killed, and the host process continues.
+fn a_hanging_name_service_does_not_hang_the_host(bench: &Bench) {
     let who = someone(bench, "names-ida");
     let login = Login::new(bench, "names").of(&who).own_helper();
     let passwd = login.folder.join("passwd");
@@ -47,7 +47,7 @@ fn a_name_service_that_hangs_keeps_no_host(bench: &Bench) {
     let (began, is_over) = (Instant::now(), AtomicBool::new(false));
     let seen = thread::scope(|scope| {
         scope.spawn(|| {
-            // A host that hangs all the same is let go in the end, and fails by its time.
+            // If the host process hangs, it is released at last, and its time is the failure.
             while !is_over.load(Ordering::SeqCst) && began.elapsed() < 2 * LONG {
                 thread::sleep(Duration::from_millis(20));
             }
@@ -70,10 +70,10 @@ fn a_name_service_that_hangs_keeps_no_host(bench: &Bench) {
     assert!(login.helpers().is_empty(), "a helper is still there");
 }
 
-/// Whoever is logged in may take every local port. Then no name server can be asked, and the C library
-/// says no more than that it did not answer.
-fn ports_that_somebody_took_are_no_outage(bench: &Bench) {
-    // A machine whose one local port for datagrams is the host's.
+/// A local user can use up the local ports. Then no name server can be asked, and the C library reports only
+/// that none responded.
+fn exhausted_local_ports_are_not_an_outage(bench: &Bench) {
+    // A machine with one local port for datagrams, which the host process uses.
     let (range, port) = ("/proc/sys/net/ipv4/ip_local_port_range", 50_000);
     if OpenOptions::new().write(true).open(range).is_err() {
         println!("NOT TRIED: /proc/sys cannot be written here");
@@ -95,7 +95,7 @@ fn ports_that_somebody_took_are_no_outage(bench: &Bench) {
             .set("ldap.uris", "[\"ldaps://directory.example.org\"]")
             .host(|host| host.through(&[&unshare, "--net", &sh, "-c", script, "sh"]))
     };
-    let says = |code, reason| {
+    let failed = |code, reason| {
         let line = format!("failed user=? stage=directory reason={reason}");
         Seen::new(&[code], &[ASKS], &[&line], 0)
     };
@@ -103,12 +103,12 @@ fn ports_that_somebody_took_are_no_outage(bench: &Bench) {
     all.sees(
         "all ports",
         &[Say::Password],
-        &says(code::SERVICE_ERR, "local"),
+        &failed(code::SERVICE_ERR, "local"),
     );
     let none = login("names-away", "exec \"$@\"");
     none.sees(
         "no name server",
         &[Say::Password],
-        &says(code::AUTHINFO_UNAVAIL, "outage"),
+        &failed(code::AUTHINFO_UNAVAIL, "outage"),
     );
 }

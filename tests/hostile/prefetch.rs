@@ -1,5 +1,5 @@
-//! What a user without a password can make this machine hold: open prompts of a known name keep few
-//! connections, not for long, and take nothing from another user.
+//! Connections that an unauthenticated user can make this machine hold: open prompts of a known name keep
+//! few of them, for a short time, and do not affect other users.
 
 use super::torture;
 use crate::Case;
@@ -18,20 +18,20 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::prefetch::closed_where_nobody_answers",
-        closed_where_nobody_answers,
+        "hostile::prefetch::closed_after_15_seconds_without_input",
+        closed_after_15_seconds_without_input,
     ),
     (
         "hostile::prefetch::closed_before_the_delay_of_a_refusal",
         closed_before_the_delay_of_a_refusal,
     ),
     (
-        "hostile::prefetch::open_prompts_keep_no_other_user_out",
-        open_prompts_keep_no_other_user_out,
+        "hostile::prefetch::open_prompts_do_not_block_other_users",
+        open_prompts_do_not_block_other_users,
     ),
     (
-        "hostile::prefetch::a_full_server_lifts_no_lock",
-        a_full_server_lifts_no_lock,
+        "hostile::prefetch::a_full_server_does_not_lift_a_lock",
+        a_full_server_does_not_lift_a_lock,
     ),
 ];
 
@@ -52,7 +52,7 @@ fn login<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -
         .text("ledger.key_file", key.to_str().expect("a path"))
 }
 
-/// How many TCP connections a process has, in whatever state.
+/// Returns the number of TCP connections of a process, in any state.
 fn connections(pid: Pid) -> usize {
     let process = format!("/proc/{}", pid.as_raw_nonzero());
     let table = std::fs::read_to_string(format!("{process}/net/tcp")).unwrap_or_default();
@@ -77,7 +77,7 @@ fn of_all_helpers(login: &Login) -> usize {
     login.helpers().into_iter().map(connections).sum()
 }
 
-/// Waits until the helpers have so many, and says how long that took.
+/// Waits until the helpers have this number of connections, and returns how long that took.
 fn wait_for(login: &Login, wanted: usize) -> Duration {
     let began = Instant::now();
     while of_all_helpers(login) != wanted {
@@ -92,8 +92,8 @@ fn wait_for(login: &Login, wanted: usize) -> Duration {
     began.elapsed()
 }
 
-/// After 15 seconds. Whoever answers later gets in all the same.
-fn closed_where_nobody_answers(bench: &Bench) {
+/// An answer after that is still accepted.
+fn closed_after_15_seconds_without_input(bench: &Bench) {
     let Some(ada) = known(bench, "prefetch-ada") else {
         return;
     };
@@ -113,7 +113,7 @@ fn closed_where_nobody_answers(bench: &Bench) {
     assert_eq!(seen, Seen::granted());
 }
 
-/// What a wrong password leaves behind does not last as long as its refusal.
+/// After a wrong password the connections are closed before the delay of the refusal.
 fn closed_before_the_delay_of_a_refusal(bench: &Bench) {
     let Some(bob) = known(bench, "prefetch-bob") else {
         return;
@@ -128,7 +128,7 @@ fn closed_before_the_delay_of_a_refusal(bench: &Bench) {
                 sleep(Duration::from_millis(5));
             }
             wait_for(&login, 0);
-            assert_eq!(login.helpers().len(), 1, "it waits for the delay still");
+            assert_eq!(login.helpers().len(), 1, "it waits for the delay");
         });
         let (_, seen) = login.run_with(1, |_| {
             wait_for(&login, ALL);
@@ -141,9 +141,9 @@ fn closed_before_the_delay_of_a_refusal(bench: &Bench) {
     });
 }
 
-/// More prompts than the server of the ledger takes clients, opened again and again: they hold no more
-/// than 16 of them, and another user gets in.
-fn open_prompts_keep_no_other_user_out(bench: &Bench) {
+/// More prompts than clients that the server of the ledger accepts, opened again and again: they hold at most
+/// 16 connections, and another user logs in.
+fn open_prompts_do_not_block_other_users(bench: &Bench) {
     let (Some(cyd), Some(dan)) = (known(bench, "prefetch-cyd"), known(bench, "prefetch-dan"))
     else {
         return;
@@ -159,18 +159,18 @@ fn open_prompts_keep_no_other_user_out(bench: &Bench) {
         ..Options::default()
     });
     let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
-    let street = login(bench, "prefetch-street", &cyd, &url);
-    let path = street.folder.join("ledger");
+    let attacker = login(bench, "prefetch-attacker", &cyd, &url);
+    let path = attacker.folder.join("ledger");
     let other = login(bench, "prefetch-other", &dan, &url)
         .text("ledger.path", path.to_str().expect("a path"))
         .text("ledger.unreachable", "deny")
-        // In the long form they log in for a minute.
+        // In the long form logins continue for a minute.
         .set("limits.sms", "[\"1000/1h\"]");
     let over = AtomicBool::new(false);
     let granted = std::thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..rounds {
-                street.storm(prompts, |_| {
+                attacker.storm(prompts, |_| {
                     sleep(held);
                     Answer::HangUp
                 });
@@ -178,7 +178,7 @@ fn open_prompts_keep_no_other_user_out(bench: &Bench) {
             over.store(true, Ordering::SeqCst);
         });
         let mut granted = 0;
-        // The permits are taken.
+        // All permits are in use.
         while !over.load(Ordering::SeqCst) {
             let clients = clients(&redis);
             assert!(clients <= 16 + 2, "{clients} connections");
@@ -193,7 +193,7 @@ fn open_prompts_keep_no_other_user_out(bench: &Bench) {
     assert!(granted > 0, "the prompts never held as much as they may");
 }
 
-/// Those of the server's clients that are not this one.
+/// Returns the number of the server's clients, without this one.
 fn clients(redis: &Redis) -> usize {
     let info = redis.ask(&["INFO", "clients"]);
     let count = info
@@ -203,9 +203,9 @@ fn clients(redis: &Redis) -> usize {
     count - 1
 }
 
-/// With `unreachable = "local"` a user whom the shared ledger has locked does not get this machine's
-/// instead by filling its server.
-fn a_full_server_lifts_no_lock(bench: &Bench) {
+/// With `unreachable = "local"` a user who is locked in the shared ledger cannot fill its server to be counted
+/// in the local ledger instead.
+fn a_full_server_does_not_lift_a_lock(bench: &Bench) {
     let Some(eve) = known(bench, "prefetch-eve") else {
         return;
     };
@@ -223,13 +223,13 @@ fn a_full_server_lifts_no_lock(bench: &Bench) {
         let login = on(case, &url);
         let refused = "failed stage=ledger reason=refused";
         let seen = Seen::new(&[code::SERVICE_ERR], &[ASKS, NOT_SENT], &[refused], 0);
-        redis.until("room for clients", || clients_or_full(&redis) == 0);
+        redis.until("capacity for clients", || clients_or_full(&redis) == 0);
         let held = [client(&redis), client(&redis)];
         login.sees("full", &[Say::Password], &seen);
         drop(held);
-        redis.until("room for clients", || clients_or_full(&redis) == 0);
+        redis.until("capacity for clients", || clients_or_full(&redis) == 0);
         let seen = Seen::unsent(code::MAXTRIES, LATER, "denied first=password reason=locked");
-        login.sees("with room", &[Say::Password], &seen);
+        login.sees("with capacity", &[Say::Password], &seen);
     }
 }
 
@@ -244,7 +244,7 @@ fn clients_or_full(redis: &Redis) -> usize {
 /// A client that holds a connection.
 fn client(redis: &Redis) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).expect("a connection");
-    stream.write_all(b"PING\r\n").expect("a question");
-    stream.read_exact(&mut [0; 7]).expect("an answer");
+    stream.write_all(b"PING\r\n").expect("a request");
+    stream.read_exact(&mut [0; 7]).expect("a response");
     stream
 }

@@ -1,28 +1,29 @@
-//! What the log says of a refusal that can have several causes, and numbers as Gluu Casa has them.
+//! The detail in the log for refusals with several possible causes, and numbers as Gluu Casa stores them.
 
 use super::login::{Login, PASSWORD, Say, Seen};
+use super::password::overflow_user;
 use crate::Case;
 use lab::bench::Bench;
 use lab::slapd::Person;
 
 pub const CASES: &[Case] = &[
     (
-        "module::details::the_log_says_which_attribute_and_why_and_no_value",
-        the_log_says_which_attribute_and_why_and_no_value,
+        "module::details::the_log_names_attribute_and_reason_but_no_value",
+        the_log_names_attribute_and_reason_but_no_value,
     ),
     (
-        "module::details::the_log_says_why_a_name_is_not_asked_for",
-        the_log_says_why_a_name_is_not_asked_for,
+        "module::details::the_log_names_why_a_name_is_refused",
+        the_log_names_why_a_name_is_refused,
     ),
     (
-        "module::details::casa_s_numbers_have_no_plus",
-        casa_s_numbers_have_no_plus,
+        "module::details::numbers_of_casa_have_no_plus",
+        numbers_of_casa_have_no_plus,
     ),
 ];
 
-const SAYS: [Say; 2] = [Say::Password, Say::Code];
+const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
-/// A person with these attributes; `N` stands for the number without its `+`.
+/// Adds an entry with these attributes; `N` is replaced by the number without its `+`.
 fn person(bench: &Bench, name: &str, attributes: &[(&str, &str)]) -> (String, String) {
     let number = bench.number();
     let mut person = Person::new(name).password(PASSWORD);
@@ -38,7 +39,7 @@ type Attributes = &'static [(&'static str, &'static str)];
 
 const TRUE: (&str, &str) = ("phoneNumberVerified", "TRUE");
 
-fn the_log_says_which_attribute_and_why_and_no_value(bench: &Bench) {
+fn the_log_names_attribute_and_reason_but_no_value(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
@@ -111,25 +112,25 @@ fn the_log_says_which_attribute_and_why_and_no_value(bench: &Bench) {
         if reason == "not-verified" {
             login = login.text("ldap.verified_attribute", "verifiedPhone");
         }
-        login.run(&SAYS, 1);
+        login.run(&RIGHT, 1);
         assert_eq!(login.newest_field("reason"), reason, "{detail}");
         assert_eq!(login.newest_field("detail"), detail);
         assert_eq!(login.requests(), 0, "{detail}");
     }
 }
 
-fn the_log_says_why_a_name_is_not_asked_for(bench: &Bench) {
+fn the_log_names_why_a_name_is_refused(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
     for (name, reason, detail) in [
         ("root", "system-user", "uid 0 is below policy.min_uid"),
-        ("nobody", "system-user", "uid 65534 is the overflow uid"),
         (
-            "nobody-has-this",
-            "no-such-user",
-            "no entry in the directory",
+            &overflow_user(),
+            "system-user",
+            "uid 65534 is the overflow uid",
         ),
+        ("no-such-name", "no-such-user", "no entry in the directory"),
         (
             &"x".repeat(257),
             "no-such-user",
@@ -137,14 +138,14 @@ fn the_log_says_why_a_name_is_not_asked_for(bench: &Bench) {
         ),
     ] {
         let login = Login::new(bench, "detail-name").user(name);
-        login.run(&SAYS, 1);
+        login.run(&RIGHT, 1);
         assert_eq!(login.newest_field("reason"), reason, "{detail}");
         assert_eq!(login.newest_field("detail"), detail);
     }
 }
 
-/// As Casa stores them: digits with the country code and no `+`, in `mobile` and nothing else.
-fn casa_s_numbers_have_no_plus(bench: &Bench) {
+/// Casa stores digits with the country code and without `+`, in `mobile` only.
+fn numbers_of_casa_have_no_plus(bench: &Bench) {
     let login = |(name, number): &(String, String)| {
         Login::new(bench, "casa")
             .text("ldap.verified_attribute", "mobile")
@@ -153,12 +154,12 @@ fn casa_s_numbers_have_no_plus(bench: &Bench) {
             .number(number)
     };
     let casa = person(bench, "casa-dee", &[("mobile", "N")]);
-    login(&casa).sees("digits", &SAYS, &Seen::granted());
+    login(&casa).sees("digits", &RIGHT, &Seen::granted());
     let two = person(bench, "casa-eve", &[("mobile", "N"), ("mobile", "999")]);
-    let (transcript, seen) = login(&two).run(&SAYS, 1);
+    let (transcript, seen) = login(&two).run(&RIGHT, 1);
     assert_eq!((transcript.codes().len(), seen.sms()), (1, 0));
     let plus = person(bench, "casa-fay", &[("mobile", "+N")]);
-    login(&plus).sees("with +", &SAYS, &Seen::granted());
+    login(&plus).sees("with +", &RIGHT, &Seen::granted());
     if bench.without_world().is_some() {
         return;
     }
@@ -166,9 +167,9 @@ fn casa_s_numbers_have_no_plus(bench: &Bench) {
         .into_iter()
         .enumerate()
     {
-        let odd = person(bench, &format!("casa-odd-{index}"), &[("mobile", written)]);
-        let login = login(&odd);
-        login.run(&SAYS, 1);
+        let account = person(bench, &format!("casa-odd-{index}"), &[("mobile", written)]);
+        let login = login(&account);
+        login.run(&RIGHT, 1);
         assert_eq!(
             login.newest_field("detail"),
             "mobile: neither TRUE nor a phone number (no country code)",

@@ -1,4 +1,4 @@
-//! The directory: how it may be reached, and every way in which it is not.
+//! Connections to the directory, and all the ways in which they fail.
 
 use super::login::{Login, PASSWORD, Say, Seen, someone};
 use crate::Case;
@@ -13,32 +13,32 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "module::directory::every_protected_way_works",
-        every_protected_way_works,
+        "module::directory::each_secure_transport_works",
+        each_secure_transport_works,
     ),
     (
-        "module::directory::anonymous_may_search",
-        anonymous_may_search,
+        "module::directory::an_anonymous_search_works",
+        an_anonymous_search_works,
     ),
     (
         "module::directory::the_next_uri_is_asked",
         the_next_uri_is_asked,
     ),
     (
-        "module::directory::what_is_out_of_reach_is_an_outage",
-        what_is_out_of_reach_is_an_outage,
+        "module::directory::an_unreachable_directory_is_an_outage",
+        an_unreachable_directory_is_an_outage,
     ),
     (
-        "module::directory::what_refuses_us_is_ours_to_repair",
-        what_refuses_us_is_ours_to_repair,
+        "module::directory::a_refused_service_account_or_base_is_not_an_outage",
+        a_refused_service_account_or_base_is_not_an_outage,
     ),
     (
-        "module::directory::a_service_account_that_may_not_bind_is_told_in_words",
-        a_service_account_that_may_not_bind_is_told_in_words,
+        "module::directory::the_log_names_why_the_service_account_cannot_bind",
+        the_log_names_why_the_service_account_cannot_bind,
     ),
     (
-        "module::directory::a_certificate_that_does_not_verify_is_refused",
-        a_certificate_that_does_not_verify_is_refused,
+        "module::directory::an_invalid_certificate_is_refused",
+        an_invalid_certificate_is_refused,
     ),
     (
         "module::directory::a_slow_bind_is_not_repeated",
@@ -46,7 +46,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-const IN: [Say; 2] = [Say::Password, Say::Code];
+const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
 fn outage() -> Seen {
     let line = "failed user=? stage=directory reason=outage";
@@ -62,32 +62,32 @@ fn uris(list: &[&str]) -> String {
     format!("{list:?}")
 }
 
-fn every_protected_way_works(bench: &Bench) {
+fn each_secure_transport_works(bench: &Bench) {
     let joe = someone(bench, "way-joe");
     let slapd = bench.slapd();
-    let mut ways = vec![
+    let mut transports = vec![
         ("ldaps", slapd.ldaps(), "false"),
         ("ldap on loopback", slapd.ldap(), "false"),
         ("StartTLS", slapd.ldap(), "true"),
         ("ldapi", slapd.ldapi(), "false"),
     ];
     if let Some(v6) = slapd.ldaps_v6() {
-        ways.push(("ldaps over IPv6", v6, "false"));
+        transports.push(("ldaps over IPv6", v6, "false"));
     }
-    for (what, uri, start_tls) in ways {
+    for (what, uri, start_tls) in transports {
         let login = Login::new(bench, "way")
             .of(&joe)
             .set("ldap.uris", &uris(&[&uri]))
             .set("ldap.start_tls", start_tls);
         let before = slapd.binds(&joe.person.dn());
-        login.sees(what, &IN, &Seen::granted());
+        login.sees(what, &RIGHT, &Seen::granted());
         assert_eq!(slapd.binds(&joe.person.dn()) - before, 1, "{what}");
         let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
         login.sees(what, &[Say::Text("wrong")], &wrong);
     }
 }
 
-fn anonymous_may_search(bench: &Bench) {
+fn an_anonymous_search_works(bench: &Bench) {
     let number = bench.number();
     let kim = Person::new("open-kim").password(PASSWORD).phone(&number);
     bench.slapd().add(&kim.clone().open());
@@ -102,18 +102,18 @@ fn anonymous_may_search(bench: &Bench) {
             })
             .text("ldap.base", base)
     };
-    login(&Slapd::open()).sees("open", &IN, &Seen::granted());
-    // Where anonymous may not look, OpenLDAP finds nobody.
-    let nobody = "denied user=? reason=no-such-user";
-    let unknown = Seen::refused(code::USER_UNKNOWN, nobody);
-    login(&Slapd::people()).sees("closed", &IN, &unknown);
+    login(&Slapd::open()).sees("open", &RIGHT, &Seen::granted());
+    // Where anonymous users may not search, OpenLDAP finds no entry.
+    let line = "denied user=? reason=no-such-user";
+    let unknown = Seen::refused(code::USER_UNKNOWN, line);
+    login(&Slapd::people()).sees("closed", &RIGHT, &unknown);
 }
 
 fn the_next_uri_is_asked(bench: &Bench) {
     let lea = someone(bench, "next-lea");
     let good = bench.slapd().ldaps();
-    let dead = Refused::new();
-    let dead = format!("ldaps://127.0.0.1:{}", dead.port());
+    let refusing = Refused::new();
+    let refusing = format!("ldaps://127.0.0.1:{}", refusing.port());
     let garbage = Listener::start(Behavior::Garbage);
     let garbage = format!("ldaps://127.0.0.1:{}", garbage.port());
     let closes = Listener::start(Behavior::Closes);
@@ -121,28 +121,31 @@ fn the_next_uri_is_asked(bench: &Bench) {
     let silent = Listener::start(Behavior::Silent);
     let silent = format!("ldaps://127.0.0.1:{}", silent.port());
     for (what, list) in [
-        ("closed port", vec![&*dead, &*good]),
-        ("three of them", vec![&*dead, &*closes, &*garbage, &*good]),
-        ("the good one first", vec![&*good, &*dead]),
+        ("closed port", vec![&*refusing, &*good]),
+        (
+            "three of them",
+            vec![&*refusing, &*closes, &*garbage, &*good],
+        ),
+        ("the good one first", vec![&*good, &*refusing]),
     ] {
         let login = Login::new(bench, "next")
             .of(&lea)
             .set("ldap.uris", &uris(&list));
         let before = bench.slapd().binds(&lea.person.dn());
-        login.sees(what, &IN, &Seen::granted());
+        login.sees(what, &RIGHT, &Seen::granted());
         assert_eq!(bench.slapd().binds(&lea.person.dn()) - before, 1, "{what}");
     }
     let login = Login::new(bench, "next")
         .of(&lea)
         .set("ldap.uris", &uris(&[&silent, &good]))
         .text("ldap.timeout", "1s");
-    login.sees("silent", &IN, &Seen::granted());
+    login.sees("silent", &RIGHT, &Seen::granted());
 }
 
-fn what_is_out_of_reach_is_an_outage(bench: &Bench) {
+fn an_unreachable_directory_is_an_outage(bench: &Bench) {
     let max = someone(bench, "reach-max");
-    let dead = Refused::new();
-    let mut ports = vec![("closed port", dead.port())];
+    let refusing = Refused::new();
+    let mut ports = vec![("closed port", refusing.port())];
     let listeners = [
         Behavior::Silent,
         Behavior::Closes,
@@ -164,7 +167,7 @@ fn what_is_out_of_reach_is_an_outage(bench: &Bench) {
                 .set("ldap.start_tls", start_tls)
                 .text("ldap.timeout", "500ms");
             let what = format!("{what} {scheme} {start_tls}");
-            let seen = login.sees(&what, &IN, &outage());
+            let seen = login.sees(&what, &RIGHT, &outage());
             let (_, took) = seen.results[0];
             assert!(took < Duration::from_secs(5), "{what}: {took:?}");
         }
@@ -173,15 +176,15 @@ fn what_is_out_of_reach_is_an_outage(bench: &Bench) {
         .of(&max)
         .text("ldap.timeout", "500ms")
         .set("ldap.uris", &uris(&["ldapi://%2Fnowhere%2Fldapi"]));
-    login.sees("no socket", &IN, &outage());
+    login.sees("no socket", &RIGHT, &outage());
     let login = Login::new(bench, "reach")
         .of(&max)
         .set("ldap.uris", &uris(&["ldaps://directory.invalid"]));
-    login.sees("no such host", &IN, &outage());
+    login.sees("no such host", &RIGHT, &outage());
     assert_eq!(bench.slapd().binds(&max.person.dn()), 0);
 }
 
-fn what_refuses_us_is_ours_to_repair(bench: &Bench) {
+fn a_refused_service_account_or_base_is_not_an_outage(bench: &Bench) {
     let ned = someone(bench, "ours-ned");
     let login = || Login::new(bench, "ours").of(&ned);
     let rows = [
@@ -191,7 +194,7 @@ fn what_refuses_us_is_ours_to_repair(bench: &Bench) {
         ),
         (
             "no such service account",
-            login().text("ldap.bind_dn", "cn=nobody,dc=example,dc=org"),
+            login().text("ldap.bind_dn", "cn=unknown,dc=example,dc=org"),
         ),
         ("no DN", login().text("ldap.bind_dn", "who?")),
         (
@@ -204,26 +207,26 @@ fn what_refuses_us_is_ours_to_repair(bench: &Bench) {
         ),
     ];
     for (what, login) in rows {
-        login.sees(what, &IN, &refused());
+        login.sees(what, &RIGHT, &refused());
     }
     assert_eq!(bench.slapd().binds(&ned.person.dn()), 0);
 }
 
-/// By a real server's password policy, and by what Active Directory says.
-fn a_service_account_that_may_not_bind_is_told_in_words(bench: &Bench) {
+/// By the password policy of a real server, and by the texts of Active Directory.
+fn the_log_names_why_the_service_account_cannot_bind(bench: &Bench) {
     let who = someone(bench, "service-may");
     let slapd = Slapd::start(bench.certs());
     slapd.add(&who.person);
     slapd.replace_of_the_service_account("pwdChangedTime", &["20200101000000Z"]);
     let expired = format!("cn=expired,ou=policies,{}", lab::slapd::SUFFIX);
-    let says = |login: Login, words: [&str; 2]| {
-        login.sees(words[0], &IN, &refused());
+    let check = |login: Login, parts: [&str; 2]| {
+        login.sees(parts[0], &RIGHT, &refused());
         let detail = login.newest_field("detail");
-        for words in words {
-            assert!(detail.contains(words), "{detail}");
+        for part in parts {
+            assert!(detail.contains(part), "{detail}");
         }
     };
-    for (attribute, value, words) in [
+    for (attribute, value, parts) in [
         (
             "pwdPolicySubentry",
             &*expired,
@@ -244,14 +247,14 @@ fn a_service_account_that_may_not_bind_is_told_in_words(bench: &Bench) {
         let login = Login::new(bench, "service")
             .of(&who)
             .set("ldap.uris", &uris(&[&slapd.ldaps()]));
-        says(login, words);
+        check(login, parts);
         slapd.replace_of_the_service_account(attribute, &[]);
     }
     let ad = |data: &str| {
         let text = "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data ";
         format!("{text}{data}, v4563\0")
     };
-    for (code, text, words) in [
+    for (code, text, parts) in [
         (
             49,
             ad("533"),
@@ -280,24 +283,24 @@ fn a_service_account_that_may_not_bind_is_told_in_words(bench: &Bench) {
         );
         let uri = format!("ldap://{}", server.address());
         let login = Login::new(bench, "service").of(&who);
-        says(login.set("ldap.uris", &uris(&[&uri])), words);
+        check(login.set("ldap.uris", &uris(&[&uri])), parts);
     }
     assert_eq!(slapd.binds(&who.person.dn()), 0);
 }
 
-/// The answer to message 1, a bind.
+/// Encodes the response to message 1, a bind.
 fn bind_response(code: u8, text: &str) -> Vec<u8> {
     let length = |bytes: usize| u8::try_from(bytes).expect("a short text");
     let mut result = vec![0x0a, 1, code, 0x04, 0, 0x04, length(text.len())];
     result.extend(text.as_bytes());
     let mut message = vec![2, 1, 1, 0x61, length(result.len())];
     message.extend(result);
-    let mut whole = vec![0x30, 0x81, length(message.len())];
-    whole.extend(message);
-    whole
+    let mut encoded = vec![0x30, 0x81, length(message.len())];
+    encoded.extend(message);
+    encoded
 }
 
-fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
+fn an_invalid_certificate_is_refused(bench: &Bench) {
     let oda = someone(bench, "certs-oda");
     for identity in Identity::ALL {
         if identity == Identity::Good {
@@ -309,28 +312,28 @@ fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
         let login = Login::new(bench, "certs")
             .of(&oda)
             .set("ldap.uris", &uris(&[&uri]));
-        login.sees(&format!("{identity:?}"), &IN, &refused());
+        login.sees(&format!("{identity:?}"), &RIGHT, &refused());
         assert_eq!(server.connections().1, 0, "{identity:?}");
     }
     let other = Login::new(bench, "certs")
         .of(&oda)
         .change(|settings| settings.without("ldap.ca_file"));
-    other.sees("our CA is not the system's", &IN, &refused());
+    other.sees("our CA is not the system's", &RIGHT, &refused());
     assert_eq!(bench.slapd().binds(&oda.person.dn()), 0);
 
-    let strange = Slapd::start_as(bench.certs(), Identity::WrongName);
-    strange.add(&oda.person);
-    for (uri, start_tls) in [(strange.ldaps(), "false"), (strange.ldap(), "true")] {
+    let other_name = Slapd::start_as(bench.certs(), Identity::WrongName);
+    other_name.add(&oda.person);
+    for (uri, start_tls) in [(other_name.ldaps(), "false"), (other_name.ldap(), "true")] {
         let login = Login::new(bench, "certs")
             .of(&oda)
             .set("ldap.uris", &uris(&[&uri]))
             .set("ldap.start_tls", start_tls);
-        login.sees(&uri, &IN, &refused());
+        login.sees(&uri, &RIGHT, &refused());
     }
     assert_eq!(
-        strange.binds(Slapd::BIND_DN),
+        other_name.binds(Slapd::BIND_DN),
         0,
-        "our password was not shown"
+        "the password of the service account was not sent"
     );
 }
 
@@ -347,7 +350,7 @@ fn a_slow_bind_is_not_repeated(bench: &Bench) {
         )
         .text("ldap.timeout", "1s");
     let line = "failed stage=directory reason=outage";
-    let seen = login.sees("late", &IN, &Seen::refused(code::AUTHINFO_UNAVAIL, line));
+    let seen = login.sees("late", &RIGHT, &Seen::refused(code::AUTHINFO_UNAVAIL, line));
     assert!(seen.results[0].1 < Duration::from_secs(3));
     assert_eq!(bench.slapd().binds(&slow.dn()), 1);
 }

@@ -1,7 +1,8 @@
-//! Names that a directory compares in its own way: other spellings, other names of one entry, and
-//! names with a domain.
+//! Names as a directory compares them: other spellings, several names of one entry, and names with a
+//! domain.
 
 use super::login::{Login, PASSWORD, Say, Seen, someone};
+use super::password::overflow_user;
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::code;
@@ -10,42 +11,39 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     (
-        "module::names::another_spelling_of_root_is_not_let_in",
-        another_spelling_of_root_is_not_let_in,
+        "module::names::another_spelling_of_root_is_refused",
+        another_spelling_of_root_is_refused,
     ),
     (
-        "module::names::a_system_user_beside_the_typed_name_is_not_let_in",
-        a_system_user_beside_the_typed_name_is_not_let_in,
+        "module::names::an_entry_that_also_names_a_system_user_is_refused",
+        an_entry_that_also_names_a_system_user_is_refused,
     ),
     (
-        "module::names::a_person_named_like_a_system_user_is_let_in",
-        a_person_named_like_a_system_user_is_let_in,
+        "module::names::a_name_that_differs_from_a_system_user_in_case_is_granted",
+        a_name_that_differs_from_a_system_user_in_case_is_granted,
     ),
     (
-        "module::names::every_way_to_compare_the_name_counts",
-        every_way_to_compare_the_name_counts,
+        "module::names::all_names_that_the_filter_compares_are_checked",
+        all_names_that_the_filter_compares_are_checked,
     ),
     (
-        "module::names::more_names_than_are_looked_up_are_refused",
-        more_names_than_are_looked_up_are_refused,
+        "module::names::too_many_names_are_refused",
+        too_many_names_are_refused,
+    ),
+    ("module::names::domains_are_stripped", domains_are_stripped),
+    (
+        "module::names::a_user_with_and_without_domain_is_one",
+        a_user_with_and_without_domain_is_one,
     ),
     (
-        "module::names::domains_are_taken_off",
-        domains_are_taken_off,
-    ),
-    (
-        "module::names::one_person_with_and_without_domain",
-        one_person_with_and_without_domain,
-    ),
-    (
-        "module::names::a_system_user_with_a_domain_is_not_let_in",
-        a_system_user_with_a_domain_is_not_let_in,
+        "module::names::a_system_user_with_a_domain_is_refused",
+        a_system_user_with_a_domain_is_refused,
     ),
 ];
 
-const SAYS: [Say; 2] = [Say::Password, Say::Code];
+const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
-/// A person below `ou=open`, which no other test looks at.
+/// Adds an account below `ou=open`, which no other test uses.
 fn open(bench: &Bench, person: Person) -> (Person, String) {
     let number = bench.number();
     let person = person.password(PASSWORD).phone(&number).open();
@@ -60,9 +58,9 @@ fn login<'b>(bench: &'b Bench, case: &'static str, user: &str, number: &str) -> 
         .number(number)
 }
 
-/// The login is refused as a system user's without SMS or bind, and the log says why.
+/// Checks that the login is refused as a system user's, without SMS and without bind, for this reason.
 fn refused(login: &Login, person: &Person, why: &str) {
-    let (transcript, seen) = login.run(&SAYS, 1);
+    let (transcript, seen) = login.run(&RIGHT, 1);
     assert_eq!(
         transcript.codes(),
         [code::AUTH_ERR],
@@ -81,7 +79,7 @@ fn refused(login: &Login, person: &Person, why: &str) {
     assert!(detail.contains(why), "{detail}");
 }
 
-fn another_spelling_of_root_is_not_let_in(bench: &Bench) {
+fn another_spelling_of_root_is_refused(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
@@ -90,14 +88,14 @@ fn another_spelling_of_root_is_not_let_in(bench: &Bench) {
         let login = login(bench, "spelling", name, &number);
         refused(&login, &root, "uid 0 is below policy.min_uid");
     }
-    // As root itself it is not asked for, and passes on to other modules.
+    // The name root itself is not searched for, and other modules may continue.
     let unknown = Seen::refused(code::USER_UNKNOWN, "denied reason=system-user");
-    login(bench, "spelling", "root", &number).sees("root", &SAYS, &unknown);
-    // A wrong password is not told from a right one, by the time either.
+    login(bench, "spelling", "root", &number).sees("root", &RIGHT, &unknown);
+    // A wrong password has the same result as the right one, after the same time.
     let slow = login(bench, "spelling", "ROOT", &number).text("password.refuse_after", "1s");
-    for says in [Say::Password, Say::Text("wrong")] {
+    for input in [Say::Password, Say::Text("wrong")] {
         let began = Instant::now();
-        let (transcript, _) = slow.run(&[says], 1);
+        let (transcript, _) = slow.run(&[input], 1);
         assert_eq!(transcript.codes(), [code::AUTH_ERR]);
         assert!(
             began.elapsed() >= Duration::from_millis(750),
@@ -107,11 +105,11 @@ fn another_spelling_of_root_is_not_let_in(bench: &Bench) {
     }
 }
 
-fn a_system_user_beside_the_typed_name_is_not_let_in(bench: &Bench) {
+fn an_entry_that_also_names_a_system_user_is_refused(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
-    for (name, other) in [("beside-al", "daemon"), ("beside-bo", "nobody")] {
+    for (name, other) in [("beside-al", "daemon"), ("beside-bo", &overflow_user())] {
         let (person, number) = open(bench, Person::new(name).attr("uid", other));
         let login = login(bench, "beside", name, &number);
         refused(
@@ -125,22 +123,22 @@ fn a_system_user_beside_the_typed_name_is_not_let_in(bench: &Bench) {
         Person::new("beside-cy").attr("uid", "cyrus-the-great"),
     );
     for name in ["beside-cy", "cyrus-the-great", "Beside-CY"] {
-        login(bench, "beside", name, &number).sees(name, &SAYS, &Seen::granted());
+        login(bench, "beside", name, &number).sees(name, &RIGHT, &Seen::granted());
     }
 }
 
-/// `backup` is an account of Debian's.
-fn a_person_named_like_a_system_user_is_let_in(bench: &Bench) {
+/// `backup` is a system user on Debian.
+fn a_name_that_differs_from_a_system_user_in_case_is_granted(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
     let (_, number) = open(bench, Person::new("Backup"));
     let unknown = Seen::refused(code::USER_UNKNOWN, "denied reason=system-user");
-    login(bench, "backup", "backup", &number).sees("backup", &SAYS, &unknown);
-    login(bench, "backup", "Backup", &number).sees("Backup", &SAYS, &Seen::granted());
+    login(bench, "backup", "backup", &number).sees("backup", &RIGHT, &unknown);
+    login(bench, "backup", "Backup", &number).sees("Backup", &RIGHT, &Seen::granted());
 }
 
-fn every_way_to_compare_the_name_counts(bench: &Bench) {
+fn all_names_that_the_filter_compares_are_checked(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
@@ -156,7 +154,7 @@ fn every_way_to_compare_the_name_counts(bench: &Bench) {
         let login = login(bench, "compared", name, &number).text("ldap.filter", filter);
         refused(&login, &sys, "is below policy.min_uid");
     }
-    // With an option, which the entry's attribute has too.
+    // With an attribute option, which the attribute of the entry has too.
     let (man, number) = open(
         bench,
         Person::new("option-man").attr("description;lang-de", "man"),
@@ -167,7 +165,7 @@ fn every_way_to_compare_the_name_counts(bench: &Bench) {
     }
 }
 
-fn more_names_than_are_looked_up_are_refused(bench: &Bench) {
+fn too_many_names_are_refused(bench: &Bench) {
     let named = |name: &str, more: u32| {
         let person = (0..more).fold(Person::new(name), |person, at| {
             person.attr("uid", &format!("{name}-{at}"))
@@ -175,13 +173,13 @@ fn more_names_than_are_looked_up_are_refused(bench: &Bench) {
         open(bench, person)
     };
     let (_, number) = named("eight-names", 8);
-    login(bench, "names", "eight-names", &number).sees("8", &SAYS, &Seen::granted());
+    login(bench, "names", "eight-names", &number).sees("8", &RIGHT, &Seen::granted());
     let (nine, number) = named("nine-names", 9);
     let login = login(bench, "names", "nine-names", &number);
     refused(&login, &nine, "9 other names in the entry");
 }
 
-/// Both domains are the directory's.
+/// A login with two domains that are stripped.
 fn stripped<'b>(bench: &'b Bench, case: &'static str, user: &str, number: &str) -> Login<'b> {
     Login::new(bench, case)
         .set("ldap.strip_domains", "[\"example.org\", \"EXAMPLE\"]")
@@ -189,7 +187,7 @@ fn stripped<'b>(bench: &'b Bench, case: &'static str, user: &str, number: &str) 
         .number(number)
 }
 
-fn domains_are_taken_off(bench: &Bench) {
+fn domains_are_stripped(bench: &Bench) {
     let ann = someone(bench, "domain-ann");
     for name in [
         "domain-ann",
@@ -199,8 +197,8 @@ fn domains_are_taken_off(bench: &Bench) {
         "example\\domain-ann",
         "domain-ann@EXAMPLE",
     ] {
-        // That the log has the name as it was typed is looked at in every login.
-        let (transcript, seen) = stripped(bench, "domains", name, &ann.number).run(&SAYS, 2);
+        // Every login checks that the log has the name as it was typed.
+        let (transcript, seen) = stripped(bench, "domains", name, &ann.number).run(&RIGHT, 2);
         assert_eq!(
             transcript.codes(),
             [code::SUCCESS],
@@ -219,15 +217,15 @@ fn domains_are_taken_off(bench: &Bench) {
         "@example.org",
         "EXAMPLE\\",
     ] {
-        stripped(bench, "domains", name, &ann.number).sees(name, &SAYS, &unknown);
+        stripped(bench, "domains", name, &ann.number).sees(name, &RIGHT, &unknown);
     }
     // Without the setting a domain is part of the name.
     let plain = Login::new(bench, "domains").user("domain-ann@example.org");
-    plain.sees("not set", &SAYS, &unknown);
+    plain.sees("not set", &RIGHT, &unknown);
 }
 
-/// Limits are those of the entry; what is remembered is the name.
-fn one_person_with_and_without_domain(bench: &Bench) {
+/// Limits count for the entry; a login is remembered for the name.
+fn a_user_with_and_without_domain_is_one(bench: &Bench) {
     let ben = someone(bench, "domain-ben");
     let folder = bench.folder("domain-ledger");
     let login = |name: &str| {
@@ -237,16 +235,16 @@ fn one_person_with_and_without_domain(bench: &Bench) {
             .text("policy.remember", "1h")
             .rhost("192.0.2.7")
     };
-    login("domain-ben").sees("first", &SAYS, &Seen::granted());
+    login("domain-ben").sees("first", &RIGHT, &Seen::granted());
     let (again, _) = login("domain-ben").run(&[Say::Password], 1);
     assert_eq!(again.codes(), [code::SUCCESS]);
-    login("domain-ben@example.org").sees("another name", &SAYS, &Seen::granted());
-    let (limited, seen) = login("domain-ben@Example.org").run(&SAYS, 1);
+    login("domain-ben@example.org").sees("another name", &RIGHT, &Seen::granted());
+    let (limited, seen) = login("domain-ben@Example.org").run(&RIGHT, 1);
     assert_eq!(limited.codes(), [code::MAXTRIES]);
     assert!(seen.log()[0].contains("reason=limited"), "{:?}", seen.log());
 }
 
-fn a_system_user_with_a_domain_is_not_let_in(bench: &Bench) {
+fn a_system_user_with_a_domain_is_refused(bench: &Bench) {
     if bench.without_world().is_some() {
         return;
     }
@@ -257,7 +255,7 @@ fn a_system_user_with_a_domain_is_not_let_in(bench: &Bench) {
     for name in ["games@example.org", "EXAMPLE\\games", "root@example.org"] {
         refused(&login(name), &root, "the name without its domain: uid ");
     }
-    // The directory folds what is left, too.
+    // The directory also ignores case in the rest of the name.
     refused(
         &login("GAMES@example.org"),
         &root,

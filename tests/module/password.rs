@@ -1,74 +1,76 @@
-//! The password prompt: everything that is no right password, and what the directory says to it.
+//! The password prompt: input that is not the password, and the results of the bind.
 
 use super::login::{ASKS, GRANTED, Login, PASSWORD, PASSWORD_EXPIRED, SENT, Say, Seen, someone};
 use crate::Case;
 use lab::bench::Bench;
 use lab::pamhost::{SILENT, Step, code};
+use lab::process::program;
 use lab::slapd::Person;
+use std::process::Command;
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "module::password::what_is_not_right_is_wrong",
-        what_is_not_right_is_wrong,
+        "module::password::inputs_that_are_not_the_password_are_refused",
+        inputs_that_are_not_the_password_are_refused,
     ),
     (
-        "module::password::sshds_junk_asks_nobody",
-        sshds_junk_asks_nobody,
+        "module::password::junk_of_sshd_is_not_searched_for",
+        junk_of_sshd_is_not_searched_for,
     ),
     (
-        "module::password::who_is_not_there_is_unknown",
-        who_is_not_there_is_unknown,
+        "module::password::an_unknown_name_is_refused",
+        an_unknown_name_is_refused,
     ),
     (
-        "module::password::the_system_s_own_are_never_the_directory_s",
-        the_system_s_own_are_never_the_directory_s,
+        "module::password::system_users_are_never_searched_for",
+        system_users_are_never_searched_for,
     ),
     (
-        "module::password::two_entries_are_nobody",
-        two_entries_are_nobody,
+        "module::password::two_entries_are_ambiguous",
+        two_entries_are_ambiguous,
     ),
     (
-        "module::password::names_are_names_and_no_filters",
-        names_are_names_and_no_filters,
+        "module::password::names_are_not_filters",
+        names_are_not_filters,
     ),
     (
-        "module::password::the_directory_s_word_is_kept",
-        the_directory_s_word_is_kept,
+        "module::password::each_bind_result_has_its_outcome",
+        each_bind_result_has_its_outcome,
     ),
     (
-        "module::password::grace_logins_are_let_in_and_counted",
-        grace_logins_are_let_in_and_counted,
+        "module::password::grace_logins_are_granted_and_counted",
+        grace_logins_are_granted_and_counted,
     ),
     (
-        "module::password::a_must_change_beside_a_grace_login_wins",
-        a_must_change_beside_a_grace_login_wins,
+        "module::password::must_change_overrides_a_grace_login",
+        must_change_overrides_a_grace_login,
     ),
     (
         "module::password::an_expired_password_is_refused_after_the_delay",
         an_expired_password_is_refused_after_the_delay,
     ),
     (
-        "module::password::a_pasted_password_loses_its_brackets",
-        a_pasted_password_loses_its_brackets,
+        "module::password::paste_brackets_are_removed",
+        paste_brackets_are_removed,
     ),
     (
-        "module::password::a_conversation_that_breaks_off_is_an_end",
-        a_conversation_that_breaks_off_is_an_end,
+        "module::password::a_broken_conversation_ends_the_login",
+        a_broken_conversation_ends_the_login,
     ),
 ];
 
-/// Makes a person what the row says.
-type Makes = fn(Person) -> Person;
+/// Gives an account its state.
+type Prepare = fn(Person) -> Person;
 
 const WRONG: &str = "denied reason=wrong-password";
-const IN: [Say; 2] = [Say::Password, Say::Code];
+const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
-fn what_is_not_right_is_wrong(bench: &Bench) {
+fn inputs_that_are_not_the_password_are_refused(bench: &Bench) {
     let amy = someone(bench, "wrong-amy");
     let binds = || bench.slapd().binds(&amy.person.dn());
     let refused = Seen::refused(code::AUTH_ERR, WRONG);
-    // What is typed, and whether the directory is asked about it.
+    // What is typed, and the number of binds.
     let rows = [
         ("wrong", Say::Text("battery horse"), 1),
         ("in capitals", Say::Text("CORRECT HORSE, BATTERY"), 1),
@@ -83,19 +85,19 @@ fn what_is_not_right_is_wrong(bench: &Bench) {
         ("control characters", Say::Text("\u{1b}[2J\r\n"), 1),
         ("*", Say::Text("*"), 1),
     ];
-    for (what, say, asked) in rows {
+    for (what, input, expected) in rows {
         let before = binds();
         let login = Login::new(bench, "wrong-password").of(&amy);
-        login.sees(what, &[say, Say::Code], &refused);
-        assert_eq!(binds() - before, asked, "{what}");
+        login.sees(what, &[input, Say::Code], &refused);
+        assert_eq!(binds() - before, expected, "{what}");
     }
     let login = Login::new(bench, "wrong-password")
         .of(&amy)
         .host(|host| host.flags(SILENT));
-    login.sees("in silence", &[Say::Text("wrong")], &refused);
+    login.sees("PAM_SILENT", &[Say::Text("wrong")], &refused);
 }
 
-fn sshds_junk_asks_nobody(bench: &Bench) {
+fn junk_of_sshd_is_not_searched_for(bench: &Bench) {
     let bea = someone(bench, "junk-bea");
     let searches = || {
         let log = bench.slapd().log();
@@ -115,11 +117,11 @@ fn sshds_junk_asks_nobody(bench: &Bench) {
     assert_eq!(searches(), before);
 }
 
-fn who_is_not_there_is_unknown(bench: &Bench) {
+fn an_unknown_name_is_refused(bench: &Bench) {
     let unknown = Seen::refused(code::USER_UNKNOWN, "denied user=? reason=no-such-user");
     let long = "x".repeat(300);
     for name in [
-        "nobody-of-this-name",
+        "no-such-name",
         PASSWORD,
         "*",
         "*)(uid=*",
@@ -134,7 +136,14 @@ fn who_is_not_there_is_unknown(bench: &Bench) {
     }
 }
 
-fn the_system_s_own_are_never_the_directory_s(bench: &Bench) {
+/// Returns the name of uid 65534, which no user has (systemd's and the kernel's overflow uid).
+pub fn overflow_user() -> String {
+    let id = Command::new(program("id")).args(["-nu", "65534"]).output();
+    let name = String::from_utf8(id.expect("id").stdout).expect("a name");
+    name.trim_end().to_owned()
+}
+
+fn system_users_are_never_searched_for(bench: &Bench) {
     let root = someone(bench, "root");
     let daemon = someone(bench, "daemon");
     let unknown = Seen::refused(code::USER_UNKNOWN, "denied reason=system-user");
@@ -143,12 +152,16 @@ fn the_system_s_own_are_never_the_directory_s(bench: &Bench) {
         login.sees(own.person.uid(), &[Say::Password, Say::Code], &unknown);
         assert_eq!(login.requests(), 0);
         assert_eq!(bench.slapd().binds(&own.person.dn()), 0);
-        let asked = format!("(uid={})", own.person.uid());
-        assert!(!bench.slapd().log().contains(&asked), "asked for {asked}");
+        let filter = format!("(uid={})", own.person.uid());
+        assert!(
+            !bench.slapd().log().contains(&filter),
+            "searched for {filter}"
+        );
     }
-    let nobody = Login::new(bench, "system").user("nobody");
-    nobody.sees("nobody", &[Say::Password], &unknown);
-    // min_uid says who is the system's own.
+    let overflow = overflow_user();
+    let login = Login::new(bench, "system").user(&overflow);
+    login.sees(&overflow, &[Say::Password], &unknown);
+    // Users below min_uid are system users.
     if bench.without_world().is_none() {
         let user = lab::world::User::new("system-gil").uid(1500);
         bench.world().add(&user);
@@ -158,15 +171,14 @@ fn the_system_s_own_are_never_the_directory_s(bench: &Bench) {
                 .of(&gil)
                 .set("policy.min_uid", min)
         };
-        let says = [Say::Password, Say::Code];
-        login("1500").sees("at min_uid", &says, &Seen::granted());
-        login("1501").sees("below min_uid", &says, &unknown);
+        login("1500").sees("at min_uid", &RIGHT, &Seen::granted());
+        login("1501").sees("below min_uid", &RIGHT, &unknown);
     }
 }
 
-fn two_entries_are_nobody(bench: &Bench) {
+fn two_entries_are_ambiguous(bench: &Bench) {
     let one = someone(bench, "twice-hal");
-    // Another one below the same base.
+    // A second entry below the same base.
     bench
         .slapd()
         .add(&Person::new("twice-hal").bind_answers(0, ""));
@@ -176,7 +188,7 @@ fn two_entries_are_nobody(bench: &Bench) {
     assert_eq!(bench.slapd().binds(&one.person.dn()), 0);
 }
 
-fn names_are_names_and_no_filters(bench: &Bench) {
+fn names_are_not_filters(bench: &Bench) {
     for name in ["*)(uid=*)(cn=odd", "o'neil, (odd) \\2a", "odd \u{e9}"] {
         let odd = someone(bench, name);
         let login = Login::new(bench, "odd").of(&odd);
@@ -186,7 +198,7 @@ fn names_are_names_and_no_filters(bench: &Bench) {
     }
 }
 
-fn the_directory_s_word_is_kept(bench: &Bench) {
+fn each_bind_result_has_its_outcome(bench: &Bench) {
     let expired = Seen::unsent(
         code::MAXTRIES,
         PASSWORD_EXPIRED,
@@ -198,13 +210,13 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
         code::AUTHINFO_UNAVAIL,
         "failed stage=directory reason=outage",
     );
-    let ours = Seen::refused(code::SERVICE_ERR, "failed stage=directory reason=refused");
+    let not_outage = Seen::refused(code::SERVICE_ERR, "failed stage=directory reason=refused");
     let ad = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data ";
-    let real: [(&str, Makes, &Seen); 4] = [
+    let real: [(&str, Prepare, &Seen); 4] = [
         ("too old", Person::expired, &expired),
         ("must change", Person::must_change, &expired),
         ("locked", Person::locked, &locked),
-        ("well", |person| person, &Seen::granted()),
+        ("valid", |person| person, &Seen::granted()),
     ];
     let scripted: [(u32, &str, &Seen); 18] = [
         (49, "", &wrong),
@@ -224,12 +236,12 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
         (51, "", &outage),
         (52, "", &outage),
         (3, "", &outage),
-        (80, "\u{1b}[2J\nodd", &ours),
+        (80, "\u{1b}[2J\nodd", &not_outage),
     ];
-    let mut people = Vec::new();
-    for (index, (what, makes, want)) in real.into_iter().enumerate() {
+    let mut accounts = Vec::new();
+    for (index, (what, prepare, want)) in real.into_iter().enumerate() {
         let person = Person::new(&format!("word-{index}")).password(PASSWORD);
-        people.push((what.to_owned(), makes(person), want));
+        accounts.push((what.to_owned(), prepare(person), want));
     }
     for (index, (result, text, want)) in scripted.into_iter().enumerate() {
         let active_directory = result == 49 && !text.is_empty();
@@ -239,9 +251,9 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
             text.to_owned()
         };
         let person = Person::new(&format!("word-ad-{index}")).bind_answers(result, &text);
-        people.push((format!("{result} {text}"), person, want));
+        accounts.push((format!("{result} {text}"), person, want));
     }
-    for (what, person, want) in people {
+    for (what, person, want) in accounts {
         let number = bench.number();
         let person = person.phone(&number);
         bench.slapd().add(&person);
@@ -251,8 +263,8 @@ fn the_directory_s_word_is_kept(bench: &Bench) {
     }
 }
 
-/// Each bind uses one up, whatever becomes of the login.
-fn grace_logins_are_let_in_and_counted(bench: &Bench) {
+/// Each bind uses one grace login, whatever the result of the login is.
+fn grace_logins_are_granted_and_counted(bench: &Bench) {
     let number = bench.number();
     let person = Person::new("grace-hopper").password(PASSWORD).grace();
     let person = person.phone(&number);
@@ -265,23 +277,23 @@ fn grace_logins_are_let_in_and_counted(bench: &Bench) {
         Seen::new(&[code::SUCCESS], &[ASKS, SENT, &text], GRANTED, 1)
     };
     let two = "Your password has expired; 2 more logins until you must change it.";
-    login.sees("the first of three", &IN, &granted(two));
+    login.sees("the first of three", &RIGHT, &granted(two));
     let strict = login.set("ldap.grace", "\"deny\"");
     let refused = Seen::unsent(
         code::MAXTRIES,
         PASSWORD_EXPIRED,
         "denied first=password reason=password-expired",
     );
-    strict.sees("the second, denied", &IN, &refused);
+    strict.sees("the second, denied", &RIGHT, &refused);
     let login = strict.set("ldap.grace", "\"allow\"");
     let last = "This was the last login with your expired password. Change it now.";
-    login.sees("the third", &IN, &granted(last));
-    login.sees("none is left", &IN, &refused);
+    login.sees("the third", &RIGHT, &granted(last));
+    login.sees("none is left", &RIGHT, &refused);
     let wrong = Seen::refused(code::AUTH_ERR, WRONG);
     login.sees("a wrong one", &[Say::Text("wrong")], &wrong);
 }
 
-fn a_must_change_beside_a_grace_login_wins(bench: &Bench) {
+fn must_change_overrides_a_grace_login(bench: &Bench) {
     let number = bench.number();
     let person = Person::new("grace-kelly").password(PASSWORD).grace();
     let person = person.must_change().phone(&number);
@@ -294,10 +306,10 @@ fn a_must_change_beside_a_grace_login_wins(bench: &Bench) {
         PASSWORD_EXPIRED,
         "denied first=password reason=password-expired",
     );
-    login.sees("two are left", &IN, &refused);
+    login.sees("two are left", &RIGHT, &refused);
 }
 
-/// Right, and refused: who guesses gets no quicker answer than for a wrong one.
+/// It is right and refused, as late as a wrong one: its time shows nothing to an attacker.
 fn an_expired_password_is_refused_after_the_delay(bench: &Bench) {
     let number = bench.number();
     let person = Person::new("late-pia").password(PASSWORD).expired();
@@ -310,15 +322,15 @@ fn an_expired_password_is_refused_after_the_delay(bench: &Bench) {
         .host(|host| host.steps(&[Step::Authenticate, Step::Authenticate]));
     let line = "denied first=password reason=password-expired";
     let want = Seen::new(&[code::MAXTRIES; 2], &[ASKS, PASSWORD_EXPIRED], &[line], 0);
-    let seen = login.sees("expired", &IN, &want);
+    let seen = login.sees("expired", &RIGHT, &want);
     assert!(seen.results[0].1 >= Duration::from_millis(1500));
-    // The end is remembered on the handle, and the directory is asked once.
+    // The result is remembered on the handle, and the directory is asked once.
     assert!(seen.results[1].1 < Duration::from_millis(500));
     assert_eq!(bench.slapd().binds(&person.dn()), 1);
 }
 
-/// What a terminal wraps around a paste is no part of the password.
-fn a_pasted_password_loses_its_brackets(bench: &Bench) {
+/// The escape sequences that a terminal adds around pasted text are not part of the password.
+fn paste_brackets_are_removed(bench: &Bench) {
     let zoe = someone(bench, "paste-zoe");
     let login = Login::new(bench, "paste").of(&zoe);
     let pasted = Say::Text("\u{1b}[200~correct horse, battery\u{1b}[201~");
@@ -329,14 +341,14 @@ fn a_pasted_password_loses_its_brackets(bench: &Bench) {
     assert_eq!(bench.slapd().binds(&zoe.person.dn()), 1);
 }
 
-fn a_conversation_that_breaks_off_is_an_end(bench: &Bench) {
+fn a_broken_conversation_ends_the_login(bench: &Bench) {
     let ian = someone(bench, "break-ian");
     let login = Login::new(bench, "break").of(&ian);
     let cancelled = "denied user=? reason=cancelled";
-    for say in [Say::HangUp, Say::Null] {
+    for input in [Say::HangUp, Say::Null] {
         login.sees(
-            &format!("{say:?}"),
-            &[say],
+            &format!("{input:?}"),
+            &[input],
             &Seen::refused(code::CONV_ERR, cancelled),
         );
     }

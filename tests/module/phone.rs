@@ -1,4 +1,4 @@
-//! Which phone is verified, and which number it has.
+//! Which numbers of an entry are verified, and which of them is used.
 
 use super::login::{Login, NOT_VERIFIED, PASSWORD, Say, Seen};
 use crate::Case;
@@ -8,36 +8,36 @@ use lab::slapd::Person;
 
 pub const CASES: &[Case] = &[
     (
-        "module::phone::a_true_boolean_vouches_for_the_phone_attributes",
-        a_true_boolean_vouches_for_the_phone_attributes,
+        "module::phone::true_verifies_the_phone_attributes",
+        true_verifies_the_phone_attributes,
     ),
     (
-        "module::phone::a_false_boolean_is_not_verified",
-        a_false_boolean_is_not_verified,
+        "module::phone::false_or_absent_is_not_verified",
+        false_or_absent_is_not_verified,
     ),
     (
-        "module::phone::numbers_may_be_the_verified_attribute_s_values",
-        numbers_may_be_the_verified_attribute_s_values,
+        "module::phone::the_verified_attribute_may_contain_the_numbers",
+        the_verified_attribute_may_contain_the_numbers,
     ),
     (
-        "module::phone::a_mixture_is_not_verified",
-        a_mixture_is_not_verified,
+        "module::phone::mixed_values_are_not_verified",
+        mixed_values_are_not_verified,
     ),
     (
-        "module::phone::what_cannot_be_read_is_no_number",
-        what_cannot_be_read_is_no_number,
+        "module::phone::unreadable_numbers_are_refused",
+        unreadable_numbers_are_refused,
     ),
     (
-        "module::phone::numbers_are_read_as_people_write_them",
-        numbers_are_read_as_people_write_them,
+        "module::phone::usual_notations_are_parsed",
+        usual_notations_are_parsed,
     ),
     (
-        "module::phone::attributes_with_options_do_not_count",
-        attributes_with_options_do_not_count,
+        "module::phone::attributes_with_options_are_ignored",
+        attributes_with_options_are_ignored,
     ),
 ];
 
-/// A person, the settings beside those of the lab, and the number that gets an SMS, if one does.
+/// The attributes of an entry, and settings in addition to those of the laboratory.
 struct Row<'a> {
     what: &'a str,
     attributes: &'a [(&'a str, &'a str)],
@@ -45,7 +45,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// A login of such a person; `N` in a value stands for the number, without its `+`.
+    /// Adds the entry and returns a login; `N` in a value is replaced by the number without its `+`.
     fn login<'b>(&self, bench: &'b Bench, case: &'static str, index: usize) -> Login<'b> {
         let number = bench.number();
         let mut person = Person::new(&format!("{case}-{index}")).password(PASSWORD);
@@ -101,7 +101,7 @@ const GLUU: (&str, &str) = (
 
 const DESCRIPTION: (&str, &str) = ("ldap.phone_attributes", "[\"description\"]");
 
-fn a_true_boolean_vouches_for_the_phone_attributes(bench: &Bench) {
+fn true_verifies_the_phone_attributes(bench: &Bench) {
     let rows = [
         row("mobile", &[TRUE, ("mobile", "+N")], &[]),
         row("telephoneNumber", &[TRUE, ("telephoneNumber", "+N")], &[]),
@@ -115,7 +115,7 @@ fn a_true_boolean_vouches_for_the_phone_attributes(bench: &Bench) {
             &[],
         ),
         row(
-            "what is no number is passed over",
+            "a value that is not a number is skipped",
             &[TRUE, ("mobile", "ask the desk"), ("telephoneNumber", "+N")],
             &[],
         ),
@@ -150,10 +150,10 @@ fn a_true_boolean_vouches_for_the_phone_attributes(bench: &Bench) {
             &[TEXT],
         ),
     ];
-    all(bench, "vouched", &rows, &Seen::granted());
+    all(bench, "verified", &rows, &Seen::granted());
 }
 
-fn a_false_boolean_is_not_verified(bench: &Bench) {
+fn false_or_absent_is_not_verified(bench: &Bench) {
     let rows = [
         row(
             "FALSE",
@@ -183,7 +183,7 @@ fn a_false_boolean_is_not_verified(bench: &Bench) {
             &[TEXT],
         ),
         row(
-            "an attribute that nobody has",
+            "an attribute that no entry has",
             &[TRUE, ("mobile", "+N")],
             &[("ldap.verified_attribute", "\"phoneNumberChecked\"")],
         ),
@@ -191,7 +191,7 @@ fn a_false_boolean_is_not_verified(bench: &Bench) {
     all(bench, "unverified", &rows, &not_verified());
 }
 
-fn numbers_may_be_the_verified_attribute_s_values(bench: &Bench) {
+fn the_verified_attribute_may_contain_the_numbers(bench: &Bench) {
     let rows = [
         row("the number", &[("verifiedPhone", "+N")], &[TEXT]),
         row(
@@ -214,7 +214,7 @@ fn numbers_may_be_the_verified_attribute_s_values(bench: &Bench) {
     all(bench, "numbers", &rows, &Seen::granted());
 }
 
-fn a_mixture_is_not_verified(bench: &Bench) {
+fn mixed_values_are_not_verified(bench: &Bench) {
     let rows = [
         row(
             "TRUE and a number",
@@ -264,7 +264,7 @@ fn a_mixture_is_not_verified(bench: &Bench) {
     );
 }
 
-fn what_cannot_be_read_is_no_number(bench: &Bench) {
+fn unreadable_numbers_are_refused(bench: &Bench) {
     let long = "7".repeat(10_240);
     let rows = [
         row("none", &[TRUE], &[]),
@@ -302,8 +302,8 @@ fn what_cannot_be_read_is_no_number(bench: &Bench) {
     all(bench, "unreadable-10kb", &[long], &no_number());
 }
 
-fn numbers_are_read_as_people_write_them(bench: &Bench) {
-    // (202) 555-0142 with the region, and the same number as the phone knows it.
+fn usual_notations_are_parsed(bench: &Bench) {
+    // A notation, the default region, and the number in E.164.
     let rows = [
         ("(202) 555-0142", "US", "+12025550142"),
         ("202.555.0143", "US", "+12025550143"),
@@ -326,7 +326,7 @@ fn numbers_are_read_as_people_write_them(bench: &Bench) {
     }
 }
 
-fn attributes_with_options_do_not_count(bench: &Bench) {
+fn attributes_with_options_are_ignored(bench: &Bench) {
     let rows = [row(
         "only with an option",
         &[TRUE, ("mobile;lang-en", "+N")],

@@ -1,4 +1,4 @@
-//! Reaching the directory, securing the way, both binds and the search.
+//! Faults of the directory: at connecting, TLS, both binds and the search.
 
 use super::ground::{Ground, row};
 use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
@@ -6,7 +6,7 @@ use crate::hostile::failover::{SEARCH, SERVICE_BIND, USER_BIND, port, result};
 use crate::module::{ASKS, Login, Say, Seen};
 use lab::middle::{Fault, Middle};
 
-const IN: [Say; 2] = [Say::Password, Say::Code];
+const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
 fn outage() -> Seen {
     let line = "failed user=? stage=directory reason=outage";
@@ -22,9 +22,9 @@ fn to<'b>(login: Login<'b>, uri: &str) -> Login<'b> {
     login.set("ldap.uris", &format!("[{uri:?}]"))
 }
 
-/// Somebody between the login and the directory, in the clear, by StartTLS, or under TLS.
+/// How a server between the login and the directory is connected to.
 #[derive(Clone, Copy)]
-enum Way {
+enum Transport {
     Clear,
     StartTls,
     Tls,
@@ -33,19 +33,19 @@ enum Way {
 fn between<'b>(
     ground: &'b Ground<'b>,
     login: Login<'b>,
-    way: Way,
+    transport: Transport,
     turn: usize,
     fault: &Fault,
 ) -> Spoilt<'b> {
     let slapd = ground.bench.slapd();
-    let (scheme, start_tls, real) = match way {
-        Way::Clear => ("ldap", "false", slapd.ldap()),
-        Way::StartTls => ("ldap", "true", slapd.ldap()),
-        Way::Tls => ("ldaps", "false", slapd.ldaps()),
+    let (scheme, start_tls, real) = match transport {
+        Transport::Clear => ("ldap", "false", slapd.ldap()),
+        Transport::StartTls => ("ldap", "true", slapd.ldap()),
+        Transport::Tls => ("ldaps", "false", slapd.ldaps()),
     };
-    let middle = match way {
-        Way::Clear => Middle::in_the_clear(port(&real), turn, fault.clone()),
-        Way::StartTls | Way::Tls => Middle::start(port(&real), turn, fault.clone()),
+    let middle = match transport {
+        Transport::Clear => Middle::in_the_clear(port(&real), turn, fault.clone()),
+        Transport::StartTls | Transport::Tls => Middle::start(port(&real), turn, fault.clone()),
     };
     let uri = format!("{scheme}://{}", middle.address());
     Spoilt {
@@ -55,13 +55,13 @@ fn between<'b>(
 }
 
 pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
-    let mut rows = reaching(ground);
+    let mut rows = connecting(ground);
     rows.extend(securing(ground));
-    rows.extend(talking(ground));
+    rows.extend(exchanging(ground));
     rows
 }
 
-fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+fn connecting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = Vec::new();
     for scheme in ["ldaps", "ldap"] {
         for (what, port) in [
@@ -72,7 +72,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             rows.push(row(
                 "directory: connect",
                 format!("{what} {scheme}"),
-                &IN,
+                &RIGHT,
                 &outage(),
                 move |login| to(login, &uri).text("ldap.timeout", STEP).into(),
             ));
@@ -82,7 +82,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     rows.push(row(
         "directory: connect",
         "by deadline",
-        &IN,
+        &RIGHT,
         &outage(),
         move |login| to(login, &hole).text("deadline", DEADLINE).into(),
     ));
@@ -93,7 +93,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         rows.push(row(
             "directory: connect",
             what,
-            &IN,
+            &RIGHT,
             &outage(),
             move |login| to(login, uri).into(),
         ));
@@ -103,42 +103,42 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
 
 fn securing<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = Vec::new();
-    for (stage, way, turn) in [
-        ("directory: TLS", Way::Tls, 1),
-        ("directory: StartTLS", Way::StartTls, 1),
-        ("directory: TLS after StartTLS", Way::StartTls, 2),
+    for (stage, security, turn) in [
+        ("directory: TLS", Transport::Tls, 1),
+        ("directory: StartTLS", Transport::StartTls, 1),
+        ("directory: TLS after StartTLS", Transport::StartTls, 2),
     ] {
         for fault in transport() {
             let what = format!("{fault:?}");
-            rows.push(row(stage, what, &IN, &outage(), move |login| {
-                between(ground, login, way, turn, &fault).within("ldap.timeout", &fault)
+            rows.push(row(stage, what, &RIGHT, &outage(), move |login| {
+                between(ground, login, security, turn, &fault).within("ldap.timeout", &fault)
             }));
         }
         for fault in slow() {
             let what = format!("{fault:?}, by deadline");
-            rows.push(row(stage, what, &IN, &outage(), move |login| {
-                between(ground, login, way, turn, &fault).text("deadline", DEADLINE)
+            rows.push(row(stage, what, &RIGHT, &outage(), move |login| {
+                between(ground, login, security, turn, &fault).text("deadline", DEADLINE)
             }));
         }
         let flood = Fault::Endless(b"\x16\x03\x03\x40\x00".to_vec());
-        rows.push(row(stage, "oversized", &IN, &outage(), move |login| {
-            between(ground, login, way, turn, &flood).text("ldap.timeout", STEP)
+        rows.push(row(stage, "oversized", &RIGHT, &outage(), move |login| {
+            between(ground, login, security, turn, &flood).text("ldap.timeout", STEP)
         }));
     }
-    // What is said under TLS: changed on the way, it is not believed.
-    for (way, turn) in [
-        (Way::Tls, 1),
-        (Way::Tls, 2),
-        (Way::StartTls, 2),
-        (Way::StartTls, 3),
+    // Data under TLS that was changed in transit is not accepted.
+    for (security, turn) in [
+        (Transport::Tls, 1),
+        (Transport::Tls, 2),
+        (Transport::StartTls, 2),
+        (Transport::StartTls, 3),
     ] {
         rows.push(row(
             "directory: TLS",
             format!("a bit in turn {turn}"),
-            &IN,
+            &RIGHT,
             &outage(),
             move |login| {
-                between(ground, login, way, turn, &Fault::Flipped).text("ldap.timeout", STEP)
+                between(ground, login, security, turn, &Fault::Flipped).text("ldap.timeout", STEP)
             },
         ));
     }
@@ -147,36 +147,48 @@ fn securing<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         rows.push(row(
             "directory: TLS",
             format!("{identity:?}"),
-            &IN,
+            &RIGHT,
             &refused(),
             move |login| to(login, &uri).into(),
         ));
     }
     let uri = ground.untrusted_directory.ldap();
     let another = "directory: TLS after StartTLS";
-    rows.push(row(another, "OtherCa", &IN, &refused(), move |login| {
+    rows.push(row(another, "OtherCa", &RIGHT, &refused(), move |login| {
         to(login, &uri).set("ldap.start_tls", "true").into()
     }));
-    // An ExtendedResponse to message 1: with these codes, and one with words in clear behind it.
-    let says = |code| vec![0x30, 12, 2, 1, 1, 0x78, 7, 0x0a, 1, code, 0x04, 0, 0x04, 0];
-    let behind = [says(0), result(2, 0)].concat();
+    // An ExtendedResponse to message 1: with these codes, and one that clear text follows.
+    let response = |code| vec![0x30, 12, 2, 1, 1, 0x78, 7, 0x0a, 1, code, 0x04, 0, 0x04, 0];
+    let with_more = [response(0), result(2, 0)].concat();
     for (what, bytes, want) in [
-        ("protocolError", says(2), refused()),
-        ("busy", says(51), outage()),
-        ("words behind it", behind, outage()),
-        ("another answer", result(1, 0), outage()),
+        ("protocolError", response(2), refused()),
+        ("busy", response(51), outage()),
+        ("clear text after it", with_more, outage()),
+        ("another response", result(1, 0), outage()),
     ] {
-        rows.push(row("directory: StartTLS", what, &IN, &want, move |login| {
-            between(ground, login, Way::StartTls, 1, &Fault::Says(bytes.clone()))
-        }));
+        rows.push(row(
+            "directory: StartTLS",
+            what,
+            &RIGHT,
+            &want,
+            move |login| {
+                between(
+                    ground,
+                    login,
+                    Transport::StartTls,
+                    1,
+                    &Fault::Says(bytes.clone()),
+                )
+            },
+        ));
     }
     rows
 }
 
-/// A long form in one of few bytes: a message of a gigabyte begins.
+/// The beginning of a message of a gigabyte.
 const HUGE: &[u8] = b"\x30\x84\x40\x00\x00\x00";
 
-fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
+fn exchanging<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = Vec::new();
     for (stage, turn) in [
         ("directory: service bind", SERVICE_BIND),
@@ -201,7 +213,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             Fault::Endless(HUGE.to_vec()),
             &outage,
         ));
-        for (what, bytes) in absurd(turn) {
+        for (what, bytes) in wrong_messages(turn) {
             faults.push((what.to_owned(), Fault::Says(bytes), &outage));
         }
         for code in [51, 52, 3] {
@@ -220,8 +232,8 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         }
         for (what, fault, want) in faults {
             let is_skipped = what == SKIPPED;
-            rows.push(row(stage, what, &IN, want, move |login| {
-                let spoilt = between(ground, login, Way::Clear, turn, &fault);
+            rows.push(row(stage, what, &RIGHT, want, move |login| {
+                let spoilt = between(ground, login, Transport::Clear, turn, &fault);
                 if is_skipped {
                     return spoilt.text("ldap.timeout", STEP);
                 }
@@ -230,28 +242,28 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         }
         for fault in slow() {
             let what = format!("{fault:?}, by deadline");
-            rows.push(row(stage, what, &IN, &outage, move |login| {
-                between(ground, login, Way::Clear, turn, &fault).text("deadline", DEADLINE)
+            rows.push(row(stage, what, &RIGHT, &outage, move |login| {
+                between(ground, login, Transport::Clear, turn, &fault).text("deadline", DEADLINE)
             }));
         }
     }
     rows
 }
 
-/// The answer that it is not may still come: this one is passed over.
-const SKIPPED: &str = "an answer to something else";
+/// The right response may still follow, so this one is ignored.
+const SKIPPED: &str = "a response to another request";
 
-/// LDAP, and no answer.
-fn absurd(turn: usize) -> Vec<(&'static str, Vec<u8>)> {
+/// LDAP messages that are not responses to the request.
+fn wrong_messages(turn: usize) -> Vec<(&'static str, Vec<u8>)> {
     let other_kind = if turn == SEARCH { SERVICE_BIND } else { SEARCH };
     let mut another_kind = result(other_kind, 0);
     another_kind[4] = u8::try_from(turn).expect("a small number");
-    let goodbye =
+    let disconnection =
         b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x34\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036";
     vec![
         (SKIPPED, result(77, 0)),
-        ("an answer of another kind", another_kind),
-        ("a notice of disconnection", goodbye.to_vec()),
+        ("a response of another kind", another_kind),
+        ("a notice of disconnection", disconnection.to_vec()),
         ("an empty message", vec![0x30, 0]),
         ("nested deeply", [0x30, 0x80].repeat(2000)),
     ]

@@ -1,4 +1,4 @@
-//! What is done while the password is typed, and what becomes of it when things change meanwhile.
+//! The search that runs while the password is typed, and changes of the directory during that time.
 
 use super::login::{ASKS, Login, PASSWORD, Seen, known};
 use crate::Case;
@@ -13,44 +13,44 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     (
-        "module::ahead::the_search_is_made_before_the_password_is_typed",
-        the_search_is_made_before_the_password_is_typed,
+        "module::background::the_search_runs_while_the_password_is_typed",
+        the_search_runs_while_the_password_is_typed,
     ),
     (
-        "module::ahead::with_a_first_factor_already_there_it_is_made_once",
-        with_a_first_factor_already_there_it_is_made_once,
+        "module::background::with_an_existing_first_factor_it_runs_once",
+        with_an_existing_first_factor_it_runs_once,
     ),
     (
-        "module::ahead::a_directory_that_restarts_meanwhile_lets_in",
-        a_directory_that_restarts_meanwhile_lets_in,
+        "module::background::a_directory_that_restarts_meanwhile_is_connected_again",
+        a_directory_that_restarts_meanwhile_is_connected_again,
     ),
     (
-        "module::ahead::a_directory_that_comes_up_meanwhile_lets_in",
-        a_directory_that_comes_up_meanwhile_lets_in,
+        "module::background::a_directory_that_starts_meanwhile_is_used",
+        a_directory_that_starts_meanwhile_is_used,
     ),
     (
-        "module::ahead::a_silent_directory_delays_no_prompt_and_keeps_no_helper",
-        a_silent_directory_delays_no_prompt_and_keeps_no_helper,
+        "module::background::a_silent_directory_delays_neither_the_prompt_nor_the_end",
+        a_silent_directory_delays_neither_the_prompt_nor_the_end,
     ),
 ];
 
-/// How often a name was searched.
+/// Returns how often a name was searched for.
 fn searches(slapd: &Slapd, name: &str) -> usize {
     let wanted = format!("(uid={name})");
     let is_search = |line: &&str| line.contains(" SRCH base=") && line.contains(&wanted);
     slapd.log().lines().filter(is_search).count()
 }
 
-fn until(what: &str, so: impl Fn() -> bool) {
+fn until(what: &str, is_true: impl Fn() -> bool) {
     let by = Instant::now() + Duration::from_secs(10);
-    while !so() {
+    while !is_true() {
         assert!(Instant::now() < by, "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Password and code, with something done while the password's prompt is up.
-fn typed(login: &Login, mut meanwhile: impl FnMut()) -> Seen {
+/// Types password and code, and runs `meanwhile` while the password prompt is open.
+fn type_both(login: &Login, mut meanwhile: impl FnMut()) -> Seen {
     let (_, seen) = login.run_with(2, |message| match message.style {
         Style::Hidden => {
             meanwhile();
@@ -67,28 +67,28 @@ fn typed(login: &Login, mut meanwhile: impl FnMut()) -> Seen {
     seen
 }
 
-fn is_in(login: &Login, seen: &Seen) {
+fn assert_granted(login: &Login, seen: &Seen) {
     let want = Seen::granted();
     assert_eq!(seen.codes(), want.codes(), "{}", login.case);
     assert_eq!(seen.screen(), want.screen(), "{}", login.case);
 }
 
-fn the_search_is_made_before_the_password_is_typed(bench: &Bench) {
+fn the_search_runs_while_the_password_is_typed(bench: &Bench) {
     let Some(ada) = known(bench, "ahead-ada") else {
         return;
     };
     let slapd = bench.slapd();
     let login = Login::new(bench, "ahead").of(&ada);
     let binds = || slapd.binds(&ada.person.dn());
-    let seen = typed(&login, || {
+    let seen = type_both(&login, || {
         until("the search", || searches(slapd, "ahead-ada") == 1);
         assert_eq!(binds(), 0);
     });
-    is_in(&login, &seen);
+    assert_granted(&login, &seen);
     assert_eq!((searches(slapd, "ahead-ada"), binds()), (1, 1));
 }
 
-fn with_a_first_factor_already_there_it_is_made_once(bench: &Bench) {
+fn with_an_existing_first_factor_it_runs_once(bench: &Bench) {
     let Some(bob) = known(bench, "ahead-bob") else {
         return;
     };
@@ -110,7 +110,7 @@ fn with_a_first_factor_already_there_it_is_made_once(bench: &Bench) {
         ("stack", login("password=stack"), 1, 0),
     ] {
         let before = (searches(slapd, "ahead-bob"), slapd.binds(&bob.person.dn()));
-        let seen = typed(&login, || {});
+        let seen = type_both(&login, || {});
         assert_eq!(seen.codes(), [code::SUCCESS], "{what}");
         assert_eq!(seen.screen().len(), prompts, "{what}");
         let after = (searches(slapd, "ahead-bob"), slapd.binds(&bob.person.dn()));
@@ -122,8 +122,8 @@ fn with_a_first_factor_already_there_it_is_made_once(bench: &Bench) {
     assert_eq!(searches(slapd, "ahead-bob"), before);
 }
 
-/// The connection that lay idle has ended: it is replaced, and nobody is bound twice.
-fn a_directory_that_restarts_meanwhile_lets_in(bench: &Bench) {
+/// The idle connection has ended: it is replaced, and one bind is sent.
+fn a_directory_that_restarts_meanwhile_is_connected_again(bench: &Bench) {
     let Some(cem) = known(bench, "ahead-cem") else {
         return;
     };
@@ -139,18 +139,18 @@ fn a_directory_that_restarts_meanwhile_lets_in(bench: &Bench) {
             .of(&cem)
             .set("ldap.uris", &format!("[{uri:?}]"))
             .set("ldap.start_tls", &start_tls.to_string());
-        let seen = typed(&login, || {
+        let seen = type_both(&login, || {
             until("the search", || searches(&slapd, "ahead-cem") == 1);
             slapd.restart();
         });
-        is_in(&login, &seen);
+        assert_granted(&login, &seen);
         assert_eq!(searches(&slapd, "ahead-cem"), 2, "{what}");
         assert_eq!(slapd.binds(&cem.person.dn()), 1, "{what}");
     }
 }
 
-/// Nothing that failed before Enter is held against him.
-fn a_directory_that_comes_up_meanwhile_lets_in(bench: &Bench) {
+/// A search that failed before Enter is repeated.
+fn a_directory_that_starts_meanwhile_is_used(bench: &Bench) {
     let Some(dot) = known(bench, "ahead-dot") else {
         return;
     };
@@ -160,13 +160,13 @@ fn a_directory_that_comes_up_meanwhile_lets_in(bench: &Bench) {
         .of(&dot)
         .set("ldap.uris", &format!("[{:?}]", slapd.ldaps()));
     slapd.stop();
-    let seen = typed(&login, || slapd.restart());
-    is_in(&login, &seen);
+    let seen = type_both(&login, || slapd.restart());
+    assert_granted(&login, &seen);
     assert_eq!(slapd.binds(&dot.person.dn()), 1);
 }
 
-/// Whoever connects there, soon.
-fn connected(listener: &TcpListener) -> TcpStream {
+/// Waits for a connection.
+fn accept(listener: &TcpListener) -> TcpStream {
     let stream = RefCell::new(None);
     until("it connects", || {
         *stream.borrow_mut() = listener.accept().ok();
@@ -175,9 +175,9 @@ fn connected(listener: &TcpListener) -> TcpStream {
     stream.into_inner().expect("a connection").0
 }
 
-fn a_silent_directory_delays_no_prompt_and_keeps_no_helper(bench: &Bench) {
+fn a_silent_directory_delays_neither_the_prompt_nor_the_end(bench: &Bench) {
     if bench.without_world().is_some() {
-        return; // Root alone sees which process is whose helper.
+        return; // Only root can see which helper belongs to which process.
     }
     let Some(eve) = known(bench, "ahead-eve") else {
         return;
@@ -190,18 +190,18 @@ fn a_silent_directory_delays_no_prompt_and_keeps_no_helper(bench: &Bench) {
         .own_helper()
         .set("ldap.uris", &format!("[\"ldaps://127.0.0.1:{port}\"]"))
         .text("ldap.timeout", "2s");
-    // The helper's connection, for as long as the case lasts.
+    // Keeps the helper's connection open until the end of the case.
     let mut held = None;
     let (_, seen) = login.run_with(1, |message| {
         assert_eq!(message.style, Style::Hidden);
-        let mut stream = connected(&silent);
-        // The greeting of TLS, and then nothing: not the end either. It still waits for an answer
-        // while the prompt is up.
-        let mut greeting = [0; 4096];
+        let mut stream = accept(&silent);
+        // The first message of the TLS handshake, and then neither data nor the end: it waits for a
+        // response while the prompt is open.
+        let mut hello = [0; 4096];
         stream.set_nonblocking(false).expect("blocking");
-        assert!(stream.read(&mut greeting).is_ok_and(|read| read > 0));
+        assert!(stream.read(&mut hello).is_ok_and(|read| read > 0));
         stream.set_nonblocking(true).expect("not blocking");
-        let more = stream.read(&mut greeting).map_err(|e| e.kind());
+        let more = stream.read(&mut hello).map_err(|e| e.kind());
         assert_eq!(more, Err(ErrorKind::WouldBlock));
         held = Some(stream);
         Answer::HangUp
@@ -209,8 +209,8 @@ fn a_silent_directory_delays_no_prompt_and_keeps_no_helper(bench: &Bench) {
     let line = "denied reason=cancelled";
     assert_eq!(seen, Seen::new(&[code::CONV_ERR], &[ASKS], &[line], 0));
     assert_eq!(login.helpers(), []);
-    // It went with its helper, unanswered.
-    let mut stream = held.expect("the prompt was up");
+    // The connection ended with its helper.
+    let mut stream = held.expect("a connection");
     stream.set_nonblocking(false).expect("blocking");
     let end = stream.read(&mut [0; 4096]);
     assert!(!end.is_ok_and(|read| read > 0), "an end");

@@ -1,9 +1,9 @@
-//! Words of strangers, in each place where one can put them: nothing becomes a log line, a field, a
-//! filter, a header or a command to a terminal.
+//! Untrusted text in each place where it can occur: it never becomes a log line, a field, a filter, a header
+//! or a command to a terminal.
 //!
-//! Every value goes into every place. What is judged is the same each time: each datagram to the log is
-//! one line of ours to the last byte, the screen is printable, the SMS says what it should, and
-//! directory and Twilio were asked exactly what they should have been.
+//! Each value is put into each place. The checks are the same each time: each datagram to the log is one
+//! valid line, the screen is printable, the SMS has the expected text, and the requests to the directory and
+//! to Twilio are exactly the expected ones.
 
 mod places;
 mod values;
@@ -21,30 +21,39 @@ use std::time::{Duration, Instant};
 use values::{VALUES, Value};
 
 pub const CASES: &[Case] = &[
-    ("hostile::words::of_the_host", places::of_the_host),
-    ("hostile::words::of_the_directory", places::of_the_directory),
-    ("hostile::words::of_other_servers", places::of_other_servers),
+    (
+        "hostile::untrusted_text::from_the_host",
+        places::from_the_host,
+    ),
+    (
+        "hostile::untrusted_text::from_the_directory",
+        places::from_the_directory,
+    ),
+    (
+        "hostile::untrusted_text::from_other_servers",
+        places::from_other_servers,
+    ),
 ];
 
-/// One login's surroundings: a directory that says anything, and a phone.
-struct Stage<'b> {
+/// The environment of one login: a directory with scripted responses, and a phone.
+struct Environment<'b> {
     bench: &'b Bench,
     case: &'static str,
     ldap: Ldap,
     number: String,
 }
 
-/// What was seen of one login.
-struct Told {
+/// What was observed of one login.
+struct Observed {
     codes: Vec<i32>,
     screen: Vec<String>,
     events: Vec<Event>,
     sms: Vec<Sms>,
-    /// What the directory was asked.
-    asked: Vec<Vec<u8>>,
+    /// Requests to the directory.
+    ldap_requests: Vec<Vec<u8>>,
 }
 
-impl Told {
+impl Observed {
     fn names(&self) -> Vec<&str> {
         self.events
             .iter()
@@ -52,25 +61,25 @@ impl Told {
             .collect()
     }
 
-    /// A field of the newest line.
+    /// Returns a field of the newest line.
     fn field(&self, name: &str) -> Option<&[u8]> {
         self.events.last()?.field(name)
     }
 }
 
-impl<'b> Stage<'b> {
+impl<'b> Environment<'b> {
     fn new(bench: &'b Bench, case: &'static str) -> Self {
-        let stage = Self {
+        let environment = Self {
             bench,
             case,
             ldap: Ldap::start(),
             number: bench.number(),
         };
-        stage.ldap.set_script(stage.script());
-        stage
+        environment.ldap.set_script(environment.script());
+        environment
     }
 
-    /// Somebody with this phone, who may come in.
+    /// Responds with a valid entry that has this phone.
     fn script(&self) -> Script {
         let number = self.number.clone().into_bytes();
         Script {
@@ -85,7 +94,7 @@ impl<'b> Stage<'b> {
 
     fn login(&self) -> Login<'b> {
         Login::new(self.bench, self.case)
-            .user("words")
+            .user("untrusted")
             .number(&self.number)
             .set("ldap.uris", &format!("[{:?}]", self.ldap.url()))
             .text("messages.password", "{user}|{rhost}|{service} Password:")
@@ -96,19 +105,24 @@ impl<'b> Stage<'b> {
             .text("messages.sms", "{code} {user}|{rhost}|{service}.")
     }
 
-    /// Runs it: the right password, the right code. Judges what is the same everywhere.
-    fn run(&self, what: &str, login: &Login, lines: usize) -> Told {
-        let told = self.run_waiting(what, login, lines);
-        assert_eq!(told.events.len(), lines, "{what}: {:?}", told.events);
-        told
+    /// Logs in with the right password and the right code, and makes the common checks.
+    fn run(&self, what: &str, login: &Login, lines: usize) -> Observed {
+        let observed = self.run_waiting(what, login, lines);
+        assert_eq!(
+            observed.events.len(),
+            lines,
+            "{what}: {:?}",
+            observed.events
+        );
+        observed
     }
 
-    /// The same, where it is not known how it ends.
-    fn run_any(&self, what: &str, login: &Login) -> Told {
+    /// The same, where the result is not known.
+    fn run_any(&self, what: &str, login: &Login) -> Observed {
         self.run_waiting(what, login, 1)
     }
 
-    fn run_waiting(&self, what: &str, login: &Login, lines: usize) -> Told {
+    fn run_waiting(&self, what: &str, login: &Login, lines: usize) -> Observed {
         let log = self.bench.world().log();
         let logged = log.lines().len();
         let arrived = login.arrived().len();
@@ -120,12 +134,11 @@ impl<'b> Stage<'b> {
                 .last()
                 .map_or(Answer::HangUp, |sms| sms.code().into()),
         });
-        let own_head = format!("pam_sms_otp({}:auth): ", self.case);
+        let head = format!("pam_sms_otp({}:auth): ", self.case);
         let lines_of = || {
             let mut lines = log.lines().split_off(logged);
             lines.retain(|line| {
-                line.pid == Some(transcript.pid)
-                    || line.pid.is_none() && line.raw.contains(&own_head)
+                line.pid == Some(transcript.pid) || line.pid.is_none() && line.raw.contains(&head)
             });
             lines
         };
@@ -133,12 +146,12 @@ impl<'b> Stage<'b> {
         while lines_of().len() < lines && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
         }
-        // Everything that was written before this is read.
+        // Everything that was written before this mark has been read then.
         let mark = format!("the end of {what} of {} in {until:?}", self.case);
         let socket = UnixDatagram::unbound().expect("a socket");
         socket
             .send_to(mark.as_bytes(), "/dev/log")
-            .expect("our log");
+            .expect("the log of the laboratory");
         log.wait_for(&[&mark], Duration::from_secs(10));
 
         assert_eq!(transcript.stray, "", "{what}");
@@ -153,33 +166,33 @@ impl<'b> Stage<'b> {
         }
         for message in &transcript.messages {
             let prompt = matches!(message.style, Style::Hidden | Style::Shown);
-            let fine = |c: char| (' '..='~').contains(&c) || !prompt && is_visible(c);
-            assert!(message.text.chars().all(fine), "{what}: {message:?}");
+            let is_allowed = |c: char| (' '..='~').contains(&c) || !prompt && is_visible(c);
+            assert!(message.text.chars().all(is_allowed), "{what}: {message:?}");
             assert!(message.text.len() < 512, "{what}: {message:?}");
         }
         let sms = login.arrived().split_off(arrived);
-        self.judge_requests(what, requests, &sms);
+        self.check_requests(what, requests, &sms);
         let texts = transcript.texts().into_iter().map(str::to_owned);
-        Told {
+        Observed {
             codes: transcript.codes(),
             screen: texts.collect(),
             events,
             sms,
-            asked: self.ldap.take_requests(),
+            ldap_requests: self.ldap.take_requests(),
         }
     }
 
-    /// What Twilio was asked on behalf of this phone: these headers and fields, each once.
-    fn judge_requests(&self, what: &str, before: usize, sms: &[Sms]) {
+    /// Checks the requests to Twilio for this phone: these headers and fields, each once.
+    fn check_requests(&self, what: &str, before: usize, sms: &[Sms]) {
         let requests = self.bench.twilio().requests().split_off(before);
         let number = self.number.trim_start_matches('+');
-        let mut ours = requests.iter().filter(|request| {
+        let mut sent = requests.iter().filter(|request| {
             let body = String::from_utf8_lossy(&request.body);
             body.starts_with(&format!("To=%2B{number}&"))
         });
         for one in sms {
             assert!(is_printable(&one.body), "{what}: {:?}", one.body);
-            let request = ours.next().expect("a request for each SMS");
+            let request = sent.next().expect("a request for each SMS");
             let account = self.bench.twilio().account();
             let path = format!("/2010-04-01/Accounts/{}/Messages.json", account.sid);
             assert_eq!(
@@ -215,7 +228,7 @@ fn is_printable(text: &str) -> bool {
     text.chars().all(is_visible)
 }
 
-/// Neither a control character nor one of those that nobody sees and every terminal obeys.
+/// Whether it is neither a control character nor an invisible character that terminals interpret.
 fn is_visible(c: char) -> bool {
     let invisible = [
         '\u{ad}'..='\u{ad}',
@@ -227,7 +240,7 @@ fn is_visible(c: char) -> bool {
     !c.is_control() && !invisible.iter().any(|range| range.contains(&c))
 }
 
-/// A value as the log has it: cut off at 400 bytes as they are written.
+/// Whether the log has the value, cut off at 400 bytes of its encoding.
 fn is_logged_as(value: &[u8], field: Option<&[u8]>) -> bool {
     match field {
         Some(field) if field == value => true,

@@ -1,6 +1,6 @@
-//! What a stranger writes.
+//! Untrusted values.
 
-/// What it tries, the bytes, and what of them a person may see.
+/// Its purpose, the bytes, and the part of them that may be shown.
 pub struct Value {
     pub what: &'static str,
     pub bytes: &'static [u8],
@@ -31,7 +31,7 @@ pub const VALUES: &[Value] = &[
         "31m0;x",
     ),
     value(
-        "turned around",
+        "bidirectional controls",
         "\u{202a}a\u{202b}b\u{202c}c\u{202d}d\u{202e}e\u{2066}f\u{2067}g\u{2068}h\u{2069}"
             .as_bytes(),
         "abcdefgh",
@@ -48,7 +48,7 @@ pub const VALUES: &[Value] = &[
     ),
     value("a filter", b"*)(uid=*", "*)(uid=*"),
     value("a filter's escapes", b"x\\2a\\00\\", "x\\2a\\00\\"),
-    value("everybody", b"*)(|(objectClass=*)", "*)(|(objectClass=*)"),
+    value("all entries", b"*)(|(objectClass=*)", "*)(|(objectClass=*)"),
     value("quotes", b"x\" granted=\"yes\\", "x\" granted=\"yes\\"),
     value(
         "fields",
@@ -66,14 +66,14 @@ pub const VALUES: &[Value] = &[
         "x&To=%2B12025550199&Body=+",
     ),
     value(
-        "places and formats",
+        "placeholders and formats",
         b"{code}{user}%s%n$(id)`id`",
         "{code}{user}%s%n$(id)`id`",
     ),
     value("very long", &[b'A'; 3000], LONG),
 ];
 
-/// More than fits anywhere.
+/// Longer than any limit.
 const LONG: &str = match std::str::from_utf8(&[b'A'; 100]) {
     Ok(text) => text,
     Err(_) => "",
@@ -84,12 +84,12 @@ impl Value {
         self.bytes.contains(&0)
     }
 
-    /// As a text, as far as it is one.
+    /// The value as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes).into_owned()
     }
 
-    /// Filled into a text that a person reads.
+    /// The value as it is filled into a message text.
     pub fn filled(&self) -> String {
         self.visible.chars().take(64).collect()
     }
