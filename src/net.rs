@@ -1,16 +1,16 @@
-//! Connections: the only room that opens sockets and holds TLS roots.
+//! Connections. Only this module opens network sockets and reads CA certificates.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::disallowed_methods,
-    reason = "this is the room that looks names up, connects and reads the system's roots"
+    reason = "this module resolves names, connects and reads the system's CA certificates"
 )]
 
 mod dial;
 pub mod http;
-mod line;
 mod ready;
 mod resolve;
 mod roots;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -28,30 +28,31 @@ use crate::{
 #[cfg(test)]
 pub(crate) use resolve::BOTH;
 
-pub use dial::{Failure, Pace, Reached, dial, dial_unix};
+pub use dial::{AttemptError, Connected, Timeouts, dial, dial_unix};
 pub use resolve::{Addresses, Lookup, Lookups, lookup_limit, prefetch_deadline};
-pub use roots::{take_system_roots, tls_config};
+pub use roots::{preload_system_roots, tls_config};
 pub use stream::Stream;
-pub use tls::{Secured, server_name};
+pub use tls::server_name;
 
-/// Why there is no connection, or no more. One line of printable ASCII, without secrets.
+/// Why a connection could not be opened or was lost. Texts are one line of printable ASCII, without
+/// secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// Out of reach: name not found, refused, timed out, cut off, or not the protocol.
+    /// Not reachable: name not found, refused, timed out, closed, or a protocol error.
     Outage(String),
-    /// The server is there and takes no connection: it closed this one before TLS was complete, or the
+    /// The server is reachable and accepts no connection: it closed this one before TLS was complete, or the
     /// backlog of its local socket is full.
     ClosedEarly(String),
-    /// The server or the proxy refuses us, or its certificate does not verify.
+    /// The server or the proxy refuses this client, or the certificate does not verify.
     Refused {
         /// What happened.
         what: String,
-        /// What to do about it.
+        /// What the administrator can do about it.
         remedy: &'static str,
     },
     /// A wait ended much later than its end: this process did not run meanwhile.
     Late(String),
-    /// Something is wrong on this machine: CA file unreadable, no descriptors, no threads.
+    /// A problem of this machine, such as an unreadable CA file or a lack of descriptors or threads.
     Local(String),
 }
 
@@ -76,7 +77,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// Whether it may pass by itself.
+    /// Whether it may be temporary.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
         match self {
@@ -85,7 +86,7 @@ impl Error {
         }
     }
 
-    /// Converts it to the failure of a client, which knows the stage and what helps there.
+    /// Converts it to the failure of a stage, with the remedies of that stage.
     #[must_use]
     pub fn into_failure(self, stage: Stage, remedies: Remedies) -> crate::failure::Failure {
         let (kind, what, remedy) = match self {
@@ -99,42 +100,41 @@ impl Error {
         crate::failure::Failure::new(stage, kind, what, remedy)
     }
 
-    /// What an input or output error with this peer means; on a stream under TLS too.
-    pub(crate) fn io(place: &str, error: &io::Error) -> Self {
+    /// Classifies an I/O error of a connection to this peer, with or without TLS.
+    pub(crate) fn io(peer: &str, error: &io::Error) -> Self {
         if let Some(inner) = error.get_ref() {
             if let Some(late) = inner.downcast_ref::<Late>() {
-                return Self::Late(format!("{place}: {late}"));
+                return Self::Late(format!("{peer}: {late}"));
             }
             if let Some(error) = inner.downcast_ref() {
-                return tls::classify(place, error);
+                return tls::classify(peer, error);
             }
         }
         if is_local(error) {
-            return Self::Local(format!("{place}: {error}"));
+            return Self::Local(format!("{peer}: {error}"));
         }
         match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-                Self::Outage(format!("{place}: timed out"))
+                Self::Outage(format!("{peer}: timed out"))
             }
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                Self::Outage(format!("{place}: cut off"))
+                Self::Outage(format!("{peer}: connection reset"))
             }
-            // rustls says it at length when there was no close_notify.
+            // The text of rustls about a missing close_notify is long.
             io::ErrorKind::UnexpectedEof => {
-                Self::Outage(format!("{place}: it closed the connection"))
+                Self::Outage(format!("{peer}: the server closed the connection"))
             }
-            _ => Self::Outage(printable(&format!("{place}: {error}"))),
+            _ => Self::Outage(printable(&format!("{peer}: {error}"))),
         }
     }
 }
 
-/// Whether it is this machine that cannot, and not the other one: out of descriptors, memory or
-/// local ports, or forbidden by the kernel (filter, route, LSM). Whoever is logged in here can bring
-/// some of these about, so they must never pass for an outage, which some stacks forgive. Hence the
-/// list is of what a peer or the network between can cause (tcp(7), ip(7), unix(7)): whatever does
-/// not stand on it is ours.
+/// Whether an error is a problem of this machine: no descriptors, memory or local ports, or a rule of the
+/// kernel (filter, route, LSM). Local users can cause some of these, so they must not count as an outage,
+/// which some stacks ignore. The list therefore contains the errors that a peer or the network can cause
+/// (tcp(7), ip(7), unix(7)); all others are local.
 fn is_local(error: &io::Error) -> bool {
-    // Without a number it was not the system that failed, but what was said on the connection.
+    // An error without a number is not from the system, but from the protocol.
     Errno::from_io_error(error).is_some_and(|errno| {
         !matches!(
             errno,
@@ -149,10 +149,10 @@ fn is_local(error: &io::Error) -> bool {
                 | Errno::NETRESET
                 | Errno::HOSTUNREACH
                 | Errno::HOSTDOWN
-                // What ICMP says of a protocol that is not spoken there, or of a damaged header.
+                // From ICMP: unreachable protocol, or a damaged header.
                 | Errno::NOPROTOOPT
                 | Errno::PROTO
-                // A name with an address of a family that is switched off here.
+                // An address of a family that is disabled on this machine.
                 | Errno::AFNOSUPPORT
                 // A local socket whose server is not running.
                 | Errno::NOENT
@@ -160,9 +160,8 @@ fn is_local(error: &io::Error) -> bool {
     })
 }
 
-/// Where a connection leads, for error texts.
-fn place(host: &str, port: u16) -> String {
-    let host = printable(host);
+/// Formats host and port as in a URI: an IPv6 address in brackets.
+fn authority(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
     } else {
@@ -170,7 +169,12 @@ fn place(host: &str, port: u16) -> String {
     }
 }
 
-/// A text from elsewhere, fit to be shown on one line: printable ASCII, no longer than 200.
+/// Describes a peer for error texts.
+fn peer(host: &str, port: u16) -> String {
+    authority(&printable(host), port)
+}
+
+/// Makes a text one line of printable ASCII, at most 200 characters long.
 fn printable(text: &str) -> String {
     text.chars()
         .take(200)

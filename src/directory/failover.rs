@@ -29,7 +29,7 @@ impl From<net::Error> for ServerFailure {
     }
 }
 
-impl net::Failure for ServerFailure {
+impl net::AttemptError for ServerFailure {
     fn is_final(&self) -> bool {
         matches!(self, Self::Final(_))
     }
@@ -137,8 +137,8 @@ mod tests {
                 (ServerFailure::TryNext(failure.clone()), false),
                 (ServerFailure::Final(failure), true),
             ] {
-                assert_eq!(net::Failure::is_outage(&server), is_outage);
-                assert_eq!(net::Failure::is_final(&server), is_final);
+                assert_eq!(net::AttemptError::is_outage(&server), is_outage);
+                assert_eq!(net::AttemptError::is_final(&server), is_final);
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     deadline::{Deadline, Wait},
     failure::Failure,
     id::LoginId,
-    net::{self, Pace, Reached},
+    net::{self, Connected, Timeouts},
     secret::Secret,
 };
 
@@ -96,12 +96,12 @@ impl Ldap {
             };
             let share = by.left().checked_div(remaining).unwrap_or_default();
             remaining = remaining.saturating_sub(1);
-            let pace = Pace {
+            let timeouts = Timeouts {
                 by: by.or_within(share),
                 step: settings.timeout,
             };
             let found = addresses.map_err(ServerFailure::from);
-            match found.and_then(|at| self.query(uri, &at, user, pace)) {
+            match found.and_then(|at| self.query(uri, &at, user, timeouts)) {
                 Ok(found) => return Ok(found),
                 Err(ServerFailure::TryNext(failure)) => failures.push(failure),
                 Err(ServerFailure::Final(failure)) => return Err(failure),
@@ -117,21 +117,21 @@ impl Ldap {
         uri: &LdapUri,
         addresses: &net::Addresses,
         user: &str,
-        pace: Pace,
+        timeouts: Timeouts,
     ) -> Result<Found, ServerFailure> {
         let server = session::server_name(uri);
         // A failed connection names the server in its text.
         let (found, session) = match uri {
             LdapUri::Tcp { .. } => {
-                let by = pace.by.or_within(pace.step.saturating_mul(STEPS));
-                net::dial(addresses, Pace { by, ..pace }, |at: Reached| {
+                let by = timeouts.by.or_within(timeouts.step.saturating_mul(STEPS));
+                net::dial(addresses, Timeouts { by, ..timeouts }, |at: Connected| {
                     let server = format!("{server}{}", at.which);
-                    self.query_on(Transport::Tcp(at.tcp), uri, &server, user, at.pace)
+                    self.query_on(Transport::Tcp(at.tcp), uri, &server, user, at.timeouts)
                 })?
             }
             LdapUri::Unix(path) => {
-                let transport = Transport::Unix(net::dial_unix(path, pace.step())?);
-                self.query_on(transport, uri, &server, user, pace)?
+                let transport = Transport::Unix(net::dial_unix(path, timeouts.step())?);
+                self.query_on(transport, uri, &server, user, timeouts)?
             }
         };
         self.session = session;
@@ -145,20 +145,21 @@ impl Ldap {
         uri: &LdapUri,
         server: &str,
         user: &str,
-        pace: Pace,
+        timeouts: Timeouts,
     ) -> Result<(Found, Option<Session>), ServerFailure> {
         let settings = &*self.settings;
         let query = async {
             let tls = self.tls.as_ref();
-            let mut session = Session::open(transport, uri, tls, server.to_owned(), pace).await?;
+            let mut session =
+                Session::open(transport, uri, tls, server.to_owned(), timeouts).await?;
             if let Some((dn, password)) = &settings.bind {
                 let policy = settings.password_policy;
-                service_account::bind(&mut session, dn, password, policy, pace).await?;
+                service_account::bind(&mut session, dn, password, policy, timeouts).await?;
             }
             let filter = query::filter(&settings.filter, user);
             let attributes = query::attributes(settings);
             let result = session
-                .search(&settings.base, &filter, attributes, pace)
+                .search(&settings.base, &filter, attributes, timeouts)
                 .await?;
             let found = evaluate(result, settings, server, user)?;
             let is_needed = matches!(found, Found::One(_));
@@ -207,13 +208,13 @@ impl Ldap {
             failures::local("no open connection to the server that holds the entry")
         })?;
         check_dn(&entry.dn, &session.server)?;
-        let pace = Pace {
+        let timeouts = Timeouts {
             by,
             step: self.settings.timeout,
         };
         let server = session.server.clone();
         let control = password_policy::request(self.settings.password_policy);
-        let bind = async move { session.bind(&entry.dn, password, control, pace).await };
+        let bind = async move { session.bind(&entry.dn, password, control, timeouts).await };
         let result = block_on(&self.runtime, &server, bind)?;
         let grace = bind_result::evaluate(&result, &server, password, self.settings.grace)?;
         let proof = PasswordProof { login };

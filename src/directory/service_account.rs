@@ -12,7 +12,7 @@ use super::{
     sanitize,
     session::Session,
 };
-use crate::{net::Pace, secret::Secret};
+use crate::{net::Timeouts, secret::Secret};
 
 /// Binds as the account that searches, with the password policy control if `policy`.
 pub async fn bind(
@@ -20,11 +20,11 @@ pub async fn bind(
     dn: &str,
     password: &Secret,
     policy: bool,
-    pace: Pace,
+    timeouts: Timeouts,
 ) -> Result<(), ServerFailure> {
     let password = password.reveal();
     let control = password_policy::request(policy);
-    let result = session.bind(dn, password, control, pace).await?;
+    let result = session.bind(dn, password, control, timeouts).await?;
     evaluate(&result, &session.server, password)
 }
 

@@ -24,7 +24,7 @@ use crate::{
     config::{LdapUri, Security},
     deadline::Wait,
     failure::Failure,
-    net::{self, Pace},
+    net::{self, Timeouts},
 };
 
 /// Size limit of a search: two entries show that the first is not the only one.
@@ -32,12 +32,12 @@ const MAX_ENTRIES: i32 = 2;
 
 /// Waits for one step, within its time.
 async fn within<T>(
-    pace: Pace,
+    timeouts: Timeouts,
     server: &str,
     what: &str,
     step: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let by = pace.step();
+    let by = timeouts.step();
     let wait = Wait::until(by);
     let result = tokio::time::timeout(by.left(), step).await;
     result
@@ -106,7 +106,7 @@ impl Session {
         uri: &LdapUri,
         tls: Option<&Arc<ClientConfig>>,
         server: String,
-        pace: Pace,
+        timeouts: Timeouts,
     ) -> Result<Self, Failure> {
         let system = |error| failures::system(&server, &error);
         let (stream, host, security) = match (transport, uri) {
@@ -128,7 +128,7 @@ impl Session {
             (Security::Loopback, _) => Self::start(stream, server).await,
             (Security::Tls | Security::StartTls, Some(tls)) => {
                 let is_start_tls = security == Security::StartTls;
-                let stream = secure(stream, host, tls, is_start_tls, &server, pace).await?;
+                let stream = secure(stream, host, tls, is_start_tls, &server, timeouts).await?;
                 Self::start(stream, server).await
             }
             (Security::Tls | Security::StartTls, None) => {
@@ -187,7 +187,7 @@ impl Session {
         dn: &str,
         password: &str,
         control: Option<RawControl>,
-        pace: Pace,
+        timeouts: Timeouts,
     ) -> Result<LdapResult, Failure> {
         self.state.expect(Request::Bind);
         let (state, server, ldap) = (&self.state, &self.server, &mut self.ldap);
@@ -197,7 +197,7 @@ impl Session {
                 .await
                 .map_err(|error| library_failure(state, server, &error))
         };
-        within(pace, server, "the bind", bind).await
+        within(timeouts, server, "the bind", bind).await
     }
 
     /// Searches for at most two entries. References to other servers are not entries and are not
@@ -207,7 +207,7 @@ impl Session {
         base: &str,
         filter: &str,
         attributes: Vec<&str>,
-        pace: Pace,
+        timeouts: Timeouts,
     ) -> Result<SearchResult, Failure> {
         self.state.expect(Request::Search);
         let (state, server, ldap) = (&self.state, &self.server, &mut self.ldap);
@@ -219,7 +219,7 @@ impl Session {
                 has_references: false,
             };
             let mut stream = ldap
-                .with_search_options(options(pace))
+                .with_search_options(options(timeouts))
                 .streaming_search(base, Scope::Subtree, filter, attributes)
                 .await
                 .map_err(failure)?;
@@ -236,13 +236,13 @@ impl Session {
             found.result = Some(stream.finish().await);
             Ok(found)
         };
-        within(pace, server, "the search", search).await
+        within(timeouts, server, "the search", search).await
     }
 }
 
-fn options(pace: Pace) -> SearchOptions {
+fn options(timeouts: Timeouts) -> SearchOptions {
     // In whole seconds; 0 would be no limit (RFC 4511 §4.5.1.5).
-    let seconds = pace.step().left().as_secs().saturating_add(1);
+    let seconds = timeouts.step().left().as_secs().saturating_add(1);
     SearchOptions::new()
         .deref(DerefAliases::Never)
         .typesonly(false)
@@ -257,12 +257,12 @@ async fn secure(
     tls: &Arc<ClientConfig>,
     is_start_tls: bool,
     server: &str,
-    pace: Pace,
+    timeouts: Timeouts,
 ) -> Result<TlsStream<tokio::net::TcpStream>, Failure> {
     let name = net::server_name(host, server).map_err(failures::connection)?;
     if is_start_tls {
         let request = relay::start_tls(&mut stream, server);
-        let code = within(pace, server, "StartTLS", request).await?;
+        let code = within(timeouts, server, "StartTLS", request).await?;
         if code != result_code::SUCCESS {
             return Err(failures::start_tls(server, code));
         }
@@ -273,7 +273,7 @@ async fn secure(
             .await
             .map_err(|error| failures::io(server, &error))
     };
-    within(pace, server, "the TLS handshake", handshake).await
+    within(timeouts, server, "the TLS handshake", handshake).await
 }
 
 /// Returns the error of the library's end of the socket pair, if it is one: such an error has a number. An

@@ -25,7 +25,7 @@ impl Privileged {
             names.look_up_caller(message.caller);
         }
         if settings.needs_system_roots() {
-            net::take_system_roots();
+            net::preload_system_roots();
         }
         Self {
             ledger: FallbackStore::open(&settings.ledger),

@@ -1,4 +1,4 @@
-//! Opening: addresses to sockets of use, all before a deadline.
+//! Connecting to the addresses of a server.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -24,43 +24,44 @@ use super::{
 };
 use crate::deadline::{Deadline, Moment, Wait};
 
-/// How long reaching somebody may take.
+/// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// All of it.
+pub struct Timeouts {
+    /// For everything.
     pub by: Deadline,
-    /// Connecting, and each step after that.
+    /// For connecting, and for each step after that.
     pub step: Duration,
 }
 
-impl Pace {
-    /// Until when the step may take that begins now.
+impl Timeouts {
+    /// Returns the deadline of a step that begins now.
     #[must_use]
     pub fn step(self) -> Deadline {
         self.by.or_within(self.step)
     }
 }
 
-/// Somebody who has answered at one address of a host.
+/// A connection to one address of a server.
 #[derive(Debug)]
-pub struct Reached {
+pub struct Connected {
     pub tcp: TcpStream,
-    /// Until when this address may take.
-    pub pace: Pace,
-    /// Which of several addresses it is, for error texts: ` (192.0.2.1)`; nothing if there is one.
+    /// The limits for this address.
+    pub timeouts: Timeouts,
+    /// The address for error texts, ` (192.0.2.1)`; empty if the server has only one.
     pub which: String,
 }
 
-/// Why an address was of no use.
-pub trait Failure: From<Error> {
-    /// Whether it is over: the other addresses would say the same, or must not be asked.
+/// Why an address could not be used.
+pub trait AttemptError: From<Error> {
+    /// Whether the other addresses must not be tried: their result would be the same, or a request must not be
+    /// repeated.
     fn is_final(&self) -> bool;
 
-    /// Whether it may pass by itself.
+    /// Whether it may be temporary.
     fn is_outage(&self) -> bool;
 }
 
-impl Failure for Error {
+impl AttemptError for Error {
     fn is_final(&self) -> bool {
         false
     }
@@ -70,53 +71,51 @@ impl Failure for Error {
     }
 }
 
-/// Opens TCP connections (`TCP_NODELAY`) to a server's addresses in turn, until `try_it` finds that the
-/// one at the other end is of use.
+/// Opens TCP connections (`TCP_NODELAY`) to a server's addresses in turn until `attempt` succeeds with one.
 ///
-/// Each address gets its fair share of the
-/// time for connecting, so that one that swallows packets does not keep us from the next; whoever has
-/// answered may take half of what is left in all, for a server that is slow is slow at its other
-/// addresses too. Of several failures one is told that does not pass by itself, else the
-/// last: a certificate that does not verify stays one, whatever else was down.
-pub fn dial<T, F: Failure>(
+/// Each address gets an equal share of the time for connecting, so that an address that drops packets leaves
+/// time for the next one. A connected address gets half of the remaining time, because a slow server is slow
+/// at all of its addresses. Of several errors, the first that is not temporary is returned, otherwise the
+/// last one: a certificate that does not verify must not be hidden by another address that is down.
+pub fn dial<T, F: AttemptError>(
     server: &Addresses,
-    pace: Pace,
-    mut try_it: impl FnMut(Reached) -> Result<T, F>,
+    timeouts: Timeouts,
+    mut attempt: impl FnMut(Connected) -> Result<T, F>,
 ) -> Result<T, F> {
-    let (named, addresses) = (server.place(), &server.found);
-    let mut told = F::from(Error::Outage(format!("{named}: no address")));
-    let mut still = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-    let mut connecting = pace.step;
+    let (peer, addresses) = (server.peer(), &server.found);
+    let mut result = F::from(Error::Outage(format!("{peer}: no address")));
+    let mut remaining = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    let mut connect_time = timeouts.step;
     for address in addresses {
-        let share = |of: Duration| of.checked_div(still).unwrap_or_default();
-        let soon = share(connecting).min(share(pace.by.left()));
+        let share = |of: Duration| of.checked_div(remaining).unwrap_or_default();
+        let limit = share(connect_time).min(share(timeouts.by.left()));
         let began = Moment::now();
-        let connected = connect(address, pace.by.or_within(soon));
-        connecting = connecting.saturating_sub(Moment::now().since(began));
-        still = still.saturating_sub(1);
-        let parts = if still > 0 { 2 } else { 1 };
-        let part = pace.by.left().checked_div(parts).unwrap_or_default();
-        let by = pace.by.or_within(part);
-        let failure = match connected {
+        let tcp = connect(address, timeouts.by.or_within(limit));
+        connect_time = connect_time.saturating_sub(Moment::now().since(began));
+        remaining = remaining.saturating_sub(1);
+        let parts = if remaining > 0 { 2 } else { 1 };
+        let part = timeouts.by.left().checked_div(parts).unwrap_or_default();
+        let by = timeouts.by.or_within(part);
+        let error = match tcp {
             Ok(tcp) => {
-                let reached = Reached {
+                let connected = Connected {
                     tcp,
-                    pace: Pace { by, ..pace },
+                    timeouts: Timeouts { by, ..timeouts },
                     which: which(address, addresses),
                 };
-                match try_it(reached) {
-                    Err(failure) if !failure.is_final() => failure,
+                match attempt(connected) {
+                    Err(error) if !error.is_final() => error,
                     end => return end,
                 }
             }
-            Err(error) if is_no_such_loopback(address, &error) && addresses.len() > 1 => continue,
-            Err(error) => told_of(address, &named, &error).into(),
+            Err(error) if is_disabled_loopback(address, &error) && addresses.len() > 1 => continue,
+            Err(error) => connect_error(address, &peer, &error).into(),
         };
-        if told.is_outage() {
-            told = failure;
+        if result.is_outage() {
+            result = error;
         }
     }
-    Err(told)
+    Err(result)
 }
 
 fn connect(address: &SocketAddr, by: Deadline) -> io::Result<TcpStream> {
@@ -144,7 +143,7 @@ fn connect(address: &SocketAddr, by: Deadline) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-/// Which of them it is, where that has to be said.
+/// Returns the address for error texts if there are several.
 fn which(address: &SocketAddr, among: &[SocketAddr]) -> String {
     if among.len() > 1 {
         format!(" ({})", address.ip())
@@ -153,40 +152,40 @@ fn which(address: &SocketAddr, among: &[SocketAddr]) -> String {
     }
 }
 
-/// A failed connect, told with the address where that says more than the host does.
-fn told_of(address: &SocketAddr, host: &str, error: &io::Error) -> Error {
+/// Classifies a failed connect. The text contains the address if it differs from the host.
+fn connect_error(address: &SocketAddr, host: &str, error: &io::Error) -> Error {
     let shown = address.to_string();
-    let place = if shown == host {
+    let peer = if shown == host {
         shown
     } else {
         format!("{host} ({})", address.ip())
     };
-    Error::io(&place, error)
+    Error::io(&peer, error)
 }
 
-/// With IPv6 switched off `/etc/hosts` may still say that a name stands for `::1` too. Connecting to
-/// it fails so, and that says nothing about this machine's health. (So it does where there are no local
-/// ports any more: then the other address says so.)
-fn is_no_such_loopback(address: &SocketAddr, error: &io::Error) -> bool {
+/// Whether an address is `::1` while IPv6 is disabled: `/etc/hosts` may still contain it. That is not a
+/// problem of this machine. A lack of local ports has the same error number, but then the IPv4 address fails
+/// too.
+fn is_disabled_loopback(address: &SocketAddr, error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::ADDRNOTAVAIL)
         && address.is_ipv6()
         && address.ip().is_loopback()
 }
 
-/// Opens a connection to a local socket.
+/// Connects to a local socket.
 pub fn dial_unix(path: &Path, by: Deadline) -> Result<UnixStream, Error> {
-    let place = printable(&path.display().to_string());
+    let peer = printable(&path.display().to_string());
     connect_unix(path, by).map_err(|error| match Errno::from_io_error(&error) {
-        // A path that is no socket's is a wrong setting; one that is missing a server that is down.
+        // A path that cannot be a socket is a wrong setting. A missing one is a server that is down.
         Some(errno @ (Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::LOOP)) => {
-            Error::Local(format!("{place}: {errno}"))
+            Error::Local(format!("{peer}: {errno}"))
         }
-        // unix(7): the backlog stayed full for as long as SO_SNDTIMEO allowed. The server is there, and
-        // any local user who may connect can fill it.
+        // The backlog was full until SO_SNDTIMEO (unix(7)). The server is running, and every local user
+        // with access to the socket can fill its backlog.
         _ if error.kind() == io::ErrorKind::TimedOut => {
-            Error::ClosedEarly(format!("{place}: accepts no more connections"))
+            Error::ClosedEarly(format!("{peer}: accepts no more connections"))
         }
-        _ => Error::io(&place, &error),
+        _ => Error::io(&peer, &error),
     })
 }
 
@@ -201,7 +200,7 @@ fn connect_unix(path: &Path, by: Deadline) -> io::Result<UnixStream> {
     let wait = Wait::until(by);
     loop {
         let left = by.left();
-        // A socket timeout of zero would be none.
+        // A socket timeout of zero means no timeout.
         if left.is_zero() {
             return Err(expired(wait));
         }

@@ -1,8 +1,8 @@
-//! HTTP: one POST over one connection, which may have been opened earlier.
+//! HTTP: one POST over one connection, which may have been opened before.
 #![forbid(unsafe_code)]
 
+mod buffers;
 mod exchange;
-mod pages;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
 
@@ -10,26 +10,26 @@ use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 
-use super::{Addresses, Error, Pace, Reached, Stream, dial, line::Line, place};
+use super::{Addresses, Connected, Error, Stream, Timeouts, authority, dial, peer, socket::Socket};
 use crate::deadline::{Deadline, Moment};
 
-pub use exchange::{Post, Reply, Unanswered, post};
+pub use exchange::{Post, PostError, Response, post};
 
-/// Steps of opening that may each take their whole time: TCP, the proxy's answer, TLS.
+/// The steps of connecting, each with the whole timeout: TCP, the proxy's response, TLS.
 const STEPS: u32 = 3;
 
-/// Longest answer of a proxy to CONNECT.
-const LONGEST_HEAD: usize = 8 * 1024;
+/// The longest response of a proxy to CONNECT.
+const MAX_HEAD: usize = 8 * 1024;
 
-/// How long an open connection may wait to be asked something.
+/// How long an open connection may be idle before its request.
 ///
-/// Servers, balancers and firewalls give up on one that is idle, the usual ones after a minute:
-/// nginx (`client_header_timeout`, 60 s) and AWS's load balancers (60 s) close it, which can be
-/// seen from here unless it crosses with our request; address translation on the way forgets it
-/// without a word (Azure after 4 minutes, others sooner). So: well below a minute.
-const LONGEST_IDLE: Duration = Duration::from_secs(45);
+/// Servers, load balancers and firewalls drop idle connections, typically after a minute: nginx
+/// (`client_header_timeout`, 60 s) and AWS load balancers (60 s) close them, which is detected unless it
+/// happens at the same time as the request; NAT drops its state silently (Azure after 4 minutes, others
+/// earlier). The limit is therefore well below a minute.
+const MAX_IDLE: Duration = Duration::from_secs(45);
 
-/// A server, and the way to it.
+/// A server and its proxy.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// Name or address, IPv6 without brackets.
@@ -37,11 +37,11 @@ pub struct Server {
     pub port: u16,
     /// `None`: plain HTTP, for a loopback host.
     pub tls: Option<Arc<ClientConfig>>,
-    /// Host and port of a proxy that knows CONNECT.
+    /// Host and port of a proxy for CONNECT.
     pub proxy: Option<(String, u16)>,
 }
 
-/// An open connection on which nothing has been asked yet.
+/// An open connection without a request.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
@@ -49,53 +49,48 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens: TCP, the proxy's tunnel, TLS. Each of them may take as long as a `step`, over all
-    /// addresses `at` which the server (or the proxy) is. Nothing has been asked by then, so the
-    /// next address may be tried.
+    /// Connects: TCP, the proxy's tunnel, TLS. Each of them may take a `step`, for all addresses of the server
+    /// (or its proxy) together. There is no request yet, so the next address may be tried.
     pub fn open(
         server: &Server,
-        at: &Addresses,
+        addresses: &Addresses,
         step: Duration,
         by: Deadline,
     ) -> Result<Self, Error> {
         let by = by.or_within(step.saturating_mul(STEPS));
-        dial(at, Pace { by, step }, |reached: Reached| {
-            let every = reached.pace;
-            let line = match &server.proxy {
+        dial(addresses, Timeouts { by, step }, |connected: Connected| {
+            let timeouts = connected.timeouts;
+            let socket = match &server.proxy {
                 None => {
-                    let place = format!("{}{}", at.place(), reached.which);
-                    Line::new(reached.tcp, place)
+                    let peer = format!("{}{}", addresses.peer(), connected.which);
+                    Socket::new(connected.tcp, peer)
                 }
-                Some(_) => tunnel(at, server, reached)?,
+                Some(_) => tunnel(addresses, server, connected)?,
             };
-            let stream = Stream::over(line, &server.host, server.tls.as_ref(), every.step())?;
+            let stream = Stream::over(socket, &server.host, server.tls.as_ref(), timeouts.step())?;
             let opened = Moment::now();
             Ok(Self { stream, opened })
         })
     }
 
-    /// Whether it may still be asked something: it is not older than 45 s, and
-    /// [quiet](Stream::is_quiet). Waits for nothing.
+    /// Whether a request can be sent: it is younger than 45 s and [idle](Stream::is_idle). Does not wait.
     pub fn is_usable(&mut self) -> bool {
-        Moment::now().since(self.opened) < LONGEST_IDLE && self.stream.is_quiet()
+        Moment::now().since(self.opened) < MAX_IDLE && self.stream.is_idle()
     }
 
-    /// One without TLS that somebody else has opened.
+    /// Uses a connected socket without TLS.
     #[cfg(any(test, fuzzing))]
-    #[allow(
-        clippy::unwrap_used,
-        reason = "nothing is waited for, and nothing can fail"
-    )]
+    #[allow(clippy::unwrap_used, reason = "without TLS this cannot fail")]
     pub(crate) fn over(tcp: std::net::TcpStream) -> Self {
-        let line = Line::new(tcp, "test".to_owned());
+        let socket = Socket::new(tcp, "test".to_owned());
         let by = Deadline::within(Duration::ZERO);
         Self {
-            stream: Stream::over(line, "test", None, by).unwrap(),
+            stream: Stream::over(socket, "test", None, by).unwrap(),
             opened: Moment::now(),
         }
     }
 
-    /// The same, opened so much earlier.
+    /// Makes it older, for tests.
     #[cfg(test)]
     pub(crate) fn aged(self, by: Duration) -> Self {
         let boot = Moment::at(Duration::ZERO);
@@ -104,92 +99,82 @@ impl Connection {
     }
 }
 
-/// A line through a proxy (RFC 9110 section 9.3.6).
+/// Opens a tunnel through a proxy (RFC 9110 section 9.3.6).
 ///
-/// Not ureq's connector: that one looks the proxy up through its resolver and keeps time by its own
-/// timeouts. The answer is read a byte at a time, so that none of what follows it is taken away
-/// from TLS; there are few.
-fn tunnel(proxy: &Addresses, server: &Server, reached: Reached) -> Result<Line, Error> {
+/// ureq's connector for proxies is not used: it has its own resolver and timeouts. The response is read byte
+/// by byte, so that no byte of TLS after it is consumed; it is short.
+fn tunnel(proxy: &Addresses, server: &Server, connected: Connected) -> Result<Socket, Error> {
     let target = authority(&server.host, server.port);
-    let way = format!(
+    let route = format!(
         "{} through the proxy {}{}",
-        place(&server.host, server.port),
-        proxy.place(),
-        reached.which
+        peer(&server.host, server.port),
+        proxy.peer(),
+        connected.which
     );
-    let mut line = Line::new(reached.tcp, way);
-    let by = reached.pace.step();
-    let ask = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-    line.write_all(ask.as_bytes(), by)?;
+    let mut socket = Socket::new(connected.tcp, route);
+    let by = connected.timeouts.step();
+    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
+    socket.write_all(request.as_bytes(), by)?;
 
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        if head.len() >= LONGEST_HEAD || line.read(&mut byte, by)? == 0 {
+        if head.len() >= MAX_HEAD || socket.read(&mut byte, by)? == 0 {
             return Err(Error::Outage(format!(
-                "{}: no answer to CONNECT",
-                line.place()
+                "{}: no response to CONNECT",
+                socket.peer()
             )));
         }
         head.extend_from_slice(&byte);
     }
     match status(&head) {
-        Some(200..=299) => Ok(line),
-        // It could not reach the server, or has too much to do.
+        Some(200..=299) => Ok(socket),
+        // The proxy could not reach the server, or is overloaded.
         Some(code @ (408 | 429 | 500..=599)) => Err(Error::Outage(format!(
-            "{}: it answers {code}",
-            line.place()
+            "{}: the proxy returns HTTP {code}",
+            socket.peer()
         ))),
-        Some(code) => Err(refused(line.place(), code)),
+        Some(code) => Err(refused(socket.peer(), code)),
         None => Err(Error::Outage(format!(
-            "{}: its answer is not HTTP",
-            line.place()
+            "{}: the response is not HTTP",
+            socket.peer()
         ))),
     }
 }
 
-/// A proxy that does not let us through: a matter of settings, here or there.
-fn refused(place: &str, code: u16) -> Error {
+/// The proxy refuses the tunnel: its rules or the settings are wrong.
+fn refused(peer: &str, code: u16) -> Error {
     let (what, remedy) = match code {
         407 => (
-            "the proxy demands a login",
-            "let the proxy admit this host without one: there is no setting for user and password",
+            "the proxy requires authentication",
+            "allow this host without authentication in the proxy: there is no setting for user and password",
         ),
         403 => (
-            "the proxy forbids the way there",
-            "allow CONNECT from this host to that name and port in the proxy's rules",
+            "the proxy forbids this destination",
+            "allow CONNECT from this host to this name and port in the proxy's rules",
         ),
         _ => (
             "the proxy refuses CONNECT",
-            "check twilio.proxy: it must be a proxy that knows CONNECT",
+            "check twilio.proxy: it must be an HTTP proxy that supports CONNECT",
         ),
     };
     Error::Refused {
-        what: format!("{place}: {what} ({code})"),
+        what: format!("{peer}: {what} ({code})"),
         remedy,
     }
 }
 
-/// The code of `HTTP/1.x 200 …`.
+/// Parses the code of `HTTP/1.x 200 …`.
 fn status(head: &[u8]) -> Option<u16> {
     let rest = head.strip_prefix(b"HTTP/1.")?;
     let (code, after) = rest.get(2..)?.split_at_checked(3)?;
-    let sound = rest.first().is_some_and(u8::is_ascii_digit)
+    let is_valid = rest.first().is_some_and(u8::is_ascii_digit)
         && rest.get(1) == Some(&b' ')
         && matches!(after.first(), Some(b' ' | b'\r'))
         && code.iter().all(u8::is_ascii_digit);
-    sound
+    is_valid
         .then(|| std::str::from_utf8(code).ok()?.parse().ok())
         .flatten()
-}
-
-/// Host and port as they stand in a URI: an IPv6 address in brackets.
-fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
 }
 
 #[cfg(test)]

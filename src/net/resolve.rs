@@ -1,5 +1,4 @@
-//! Name lookups: host names to addresses. Each lookup runs in a thread of its own, and each wait for
-//! one has a limit.
+//! Name lookups. Each runs in a thread of its own, and each wait for one has a limit.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -15,48 +14,48 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, connect, socket_with},
 };
 
-use super::{Error, place, printable};
+use super::{Error, peer, printable};
 use crate::deadline::{Deadline, Wait};
 
-/// Addresses of one name that are tried.
+/// The number of addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 16;
 
-/// Where name servers listen.
-const DNS: u16 = 53;
+/// The port of name servers.
+const DNS_PORT: u16 = 53;
 
-/// Stack of a lookup thread: NSS modules (sss, resolve, mdns) run on it.
-/// Explicit, because `RUST_MIN_STACK` would otherwise have a say.
+/// The stack of a lookup thread: NSS modules (sss, resolve, mdns) run on it. It is set explicitly, since
+/// otherwise `RUST_MIN_STACK` would apply.
 const LOOKUP_STACK: usize = 512 * 1024;
 
-/// Time for a lookup beyond a server's own timeout. The C library needs 5 s and more before it asks
-/// the second name server (resolv.conf(5), `timeout` and `attempts`).
-const EXTRA: Duration = Duration::from_secs(10);
+/// Time for a lookup in addition to the timeout of the server. The C library needs 5 s or more before it
+/// queries the second name server (resolv.conf(5), `timeout` and `attempts`).
+const EXTRA_TIME: Duration = Duration::from_secs(10);
 
-/// A lookup gets at most this part of what is left of the login's deadline: the servers after it need
-/// the rest.
-const PARTS: u32 = 3;
+/// A lookup gets at most this part (one third) of the time left until the login's deadline: the connection
+/// needs the rest.
+const MAX_PART: u32 = 3;
 
-/// How long a later server of a list waits for the names of those before it. Without it a server that
-/// is written as an address would always come before one that has a name.
+/// How long a server waits for the lookups of those before it in a list. Without it a server with an address
+/// would always be tried before one with a name.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// For tests: a name with two addresses, on any machine.
+/// A name with an IPv4 and an IPv6 address, for tests.
 #[cfg(test)]
 pub(crate) const BOTH: &str = "both.test";
 
-/// Until when a lookup may take that begins now: a server's `timeout` and 10 s, but at most a third of
-/// what is left of the login's deadline.
+/// Returns the deadline of a lookup that begins now: the server's `timeout` plus 10 s, but at most a third of
+/// the time left until the login's deadline.
 #[must_use]
 pub fn lookup_limit(timeout: Duration, by: Deadline) -> Deadline {
-    let part = by.left().checked_div(PARTS).unwrap_or_default();
-    by.or_within(timeout.saturating_add(EXTRA).min(part))
+    let part = by.left().checked_div(MAX_PART).unwrap_or_default();
+    by.or_within(timeout.saturating_add(EXTRA_TIME).min(part))
 }
 
-/// A deadline for what is opened while the user types, when that of the login does not run: long
-/// enough for a lookup to have all of its time.
+/// Returns a deadline for a connection that is opened while the user types, when the login's deadline is
+/// paused: long enough for a lookup to get all of its time.
 #[must_use]
 pub fn prefetch_deadline(timeout: Duration) -> Deadline {
-    Deadline::within(timeout.saturating_add(EXTRA).saturating_mul(PARTS))
+    Deadline::within(timeout.saturating_add(EXTRA_TIME).saturating_mul(MAX_PART))
 }
 
 /// A server's name and addresses.
@@ -68,7 +67,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The name (or address) that was looked up.
+    /// Returns the name or address that was looked up.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -79,22 +78,22 @@ impl Addresses {
         self.port
     }
 
-    /// Host and port, for error texts.
-    pub(super) fn place(&self) -> String {
-        place(&self.host, self.port)
+    /// Describes the server for error texts.
+    pub(super) fn peer(&self) -> String {
+        peer(&self.host, self.port)
     }
 }
 
-/// The lookups of all servers in a list. All begin at the same time.
+/// The lookups of all servers of a list. They run in parallel.
 #[derive(Debug, Clone)]
 pub struct Lookups {
-    /// `None`: handed out already.
+    /// `None`: returned already.
     lookups: Vec<Option<Lookup>>,
     head_start: Deadline,
 }
 
 impl Lookups {
-    /// Begins them. `None` is a server without a host name (a local socket).
+    /// Starts them. `None` is a server without a host name (a local socket).
     pub fn begin<'a>(servers: impl IntoIterator<Item = Option<(&'a str, u16)>>) -> Self {
         let begin = |server: Option<(&str, u16)>| match server {
             Some((host, port)) => Some(Lookup::begin(host, port)),
@@ -106,21 +105,20 @@ impl Lookups {
         }
     }
 
-    /// The next server to try, by its place in the list, and its addresses: in the order of the list,
-    /// but a server whose name is known does not wait for one whose name is not. `None`: all have been
-    /// handed out.
+    /// Returns the index of the next server to try, and its addresses. The order is that of the list, but a
+    /// server whose lookup has ended does not wait for one whose lookup has not. `None`: all were returned.
     pub fn next(&mut self, limit: Deadline) -> Option<(usize, Result<Addresses, Error>)> {
         let wait = Wait::until(limit);
         let (first, lookup) = self.remaining().next()?;
         wait_for(limit.min(self.head_start), || {
-            lookup.is_known().then_some(())
+            lookup.has_ended().then_some(())
         });
         let next = self.wait(limit).unwrap_or(first);
         let lookup = self.lookups.get_mut(next).and_then(Option::take)?;
         Some((next, lookup.end(wait)))
     }
 
-    /// Waits until one of the lookups has ended, where another thread tries the servers.
+    /// Waits until one of the lookups has ended, while another thread tries the servers.
     pub fn wait_for_one(&self, limit: Deadline) -> Result<(), Error> {
         let wait = Wait::until(limit);
         match (self.wait(limit), self.remaining().next()) {
@@ -131,7 +129,7 @@ impl Lookups {
 
     fn wait(&self, limit: Deadline) -> Option<usize> {
         wait_for(limit, || {
-            let known = self.remaining().find(|(_, lookup)| lookup.is_known());
+            let known = self.remaining().find(|(_, lookup)| lookup.has_ended());
             known.map(|(at, _)| at)
         })
     }
@@ -142,7 +140,7 @@ impl Lookups {
     }
 }
 
-/// One server's lookup, as one of those who wait for it sees it.
+/// A lookup of one server.
 #[derive(Debug, Clone)]
 pub struct Lookup {
     host: String,
@@ -153,18 +151,18 @@ pub struct Lookup {
 #[derive(Debug, Clone)]
 enum State {
     Known(Result<Vec<IpAddr>, Error>),
-    Asked(Arc<Query>),
+    Running(Arc<Query>),
 }
 
 impl Lookup {
-    /// Begins it, and does not wait.
+    /// Starts it, and does not wait.
     #[must_use]
     pub fn begin(host: &str, port: u16) -> Self {
-        if let Some(addresses) = without_asking(host) {
+        if let Some(addresses) = without_query(host) {
             return Self::known(host, port, addresses);
         }
         let state = match Query::begin(host) {
-            Ok(query) => State::Asked(query),
+            Ok(query) => State::Running(query),
             Err(error) => State::Known(Err(error)),
         };
         Self {
@@ -185,22 +183,22 @@ impl Lookup {
     /// Waits for its result.
     pub fn wait(self, limit: Deadline) -> Result<Addresses, Error> {
         let wait = Wait::until(limit);
-        wait_for(limit, || self.is_known().then_some(()));
+        wait_for(limit, || self.has_ended().then_some(()));
         self.end(wait)
     }
 
-    fn is_known(&self) -> bool {
+    fn has_ended(&self) -> bool {
         match &self.state {
             State::Known(_) => true,
-            State::Asked(query) => query.answer.get().is_some(),
+            State::Running(query) => query.answer.get().is_some(),
         }
     }
 
-    /// Its result. One that is not known by now took too long.
+    /// Returns its result. Without one it has timed out.
     fn end(self, wait: Wait) -> Result<Addresses, Error> {
         let answer = match &self.state {
             State::Known(answer) => answer.clone(),
-            State::Asked(query) => match query.answer.get() {
+            State::Running(query) => match query.answer.get() {
                 Some(answer) => answer.clone(),
                 None => Err(self.timed_out(wait)),
             },
@@ -221,7 +219,7 @@ impl Lookup {
         )
     }
 
-    /// The C library's own timeouts pass too while this process does not run.
+    /// A timeout of the C library may have passed while this process did not run.
     fn judge(&self, error: Error, wait: Wait) -> Error {
         match (error, wait.late()) {
             (Error::Outage(_), Some(late)) => {
@@ -232,15 +230,15 @@ impl Lookup {
     }
 }
 
-/// The addresses of what is no name for a name service: an address, or this machine's own name.
-fn without_asking(host: &str) -> Option<Vec<IpAddr>> {
+/// Returns the addresses of a host that needs no name service: an address or `localhost`.
+fn without_query(host: &str) -> Option<Vec<IpAddr>> {
     if let Ok(address) = host.parse() {
         return Some(vec![address]);
     }
     if host.eq_ignore_ascii_case("localhost") {
-        // The settings accept this name without TLS, so no name service decides what it means
-        // (RFC 6761 section 6.3). One address only: on the other one, on which its server does not
-        // listen, any local user may, and would be asked as soon as the server is slow.
+        // The settings accept this name without TLS, so no name service may change its meaning (RFC 6761
+        // section 6.3). Only one address: on the other one, where the server does not listen, a local user
+        // could listen, and would be connected to as soon as the server is slow.
         return Some(vec![Ipv4Addr::LOCALHOST.into()]);
     }
     #[cfg(test)]
@@ -250,31 +248,31 @@ fn without_asking(host: &str) -> Option<Vec<IpAddr>> {
     None
 }
 
-/// A question to the name service. `getaddrinfo` has no timeout and cannot be interrupted: a thread that
-/// lingers ends with the process, and the helper's process ends with the login. Until then everyone who
-/// wants to know the same name waits for the same answer.
+/// A query to the name service. `getaddrinfo` has no timeout and cannot be interrupted: its thread ends with
+/// the process, and the helper's process ends with the login. Until then lookups of the same name share the
+/// query.
 #[derive(Debug)]
 struct Query {
     host: String,
     answer: OnceLock<Result<Vec<IpAddr>, Error>>,
 }
 
-/// The questions without an answer.
+/// The queries without an answer.
 static RUNNING: Mutex<Vec<Arc<Query>>> = Mutex::new(Vec::new());
 
-/// One of them was answered.
+/// Notified when one of them is answered.
 static ANSWERED: Condvar = Condvar::new();
 
 fn running() -> MutexGuard<'static, Vec<Arc<Query>>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until it is there, or the time is over.
-fn wait_for<T>(by: Deadline, is_there: impl Fn() -> Option<T>) -> Option<T> {
-    // An answer is stored under this lock: none is missed.
+/// Waits until `find` returns a value, or the deadline.
+fn wait_for<T>(by: Deadline, find: impl Fn() -> Option<T>) -> Option<T> {
+    // Answers are stored under this lock, so no notification is missed.
     let mut guard = running();
     loop {
-        let (found, left) = (is_there(), by.left());
+        let (found, left) = (find(), by.left());
         if found.is_some() || left.is_zero() {
             return found;
         }
@@ -284,7 +282,7 @@ fn wait_for<T>(by: Deadline, is_there: impl Fn() -> Option<T>) -> Option<T> {
 }
 
 impl Query {
-    /// Asks, unless this name is being asked for already.
+    /// Starts a query, or returns the running one for the same name.
     fn begin(host: &str) -> Result<Arc<Self>, Error> {
         let mut running = running();
         if let Some(query) = running.iter().find(|query| query.is_for(host)) {
@@ -294,11 +292,11 @@ impl Query {
             host: host.to_owned(),
             answer: OnceLock::new(),
         });
-        let asked = Asked(Arc::clone(&query));
+        let answerer = Answerer(Arc::clone(&query));
         let thread = thread::Builder::new()
             .name("lookup".to_owned())
             .stack_size(LOOKUP_STACK)
-            .spawn(move || asked.answer(look_up));
+            .spawn(move || answerer.answer(look_up));
         match thread {
             Ok(_) => {
                 running.push(Arc::clone(&query));
@@ -316,10 +314,10 @@ impl Query {
     }
 }
 
-/// Who has to answer a question. Dropped without an answer, it answers that it panicked.
-struct Asked(Arc<Query>);
+/// The obligation to answer a query. If it is dropped during a panic, the answer is an error.
+struct Answerer(Arc<Query>);
 
-impl Asked {
+impl Answerer {
     fn answer(self, look_up: impl FnOnce(&str) -> Result<Vec<IpAddr>, Error>) {
         let answer = look_up(&self.0.host);
         self.end(answer);
@@ -333,7 +331,7 @@ impl Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for Answerer {
     fn drop(&mut self) {
         if thread::panicking() {
             self.end(Err(Error::Local(format!(
@@ -354,13 +352,13 @@ fn look_up(host: &str) -> Result<Vec<IpAddr>, Error> {
             }
             Ok(found)
         }
-        // std gives an errno only for EAI_SYSTEM, and libc's words otherwise: of those failures one is
-        // this machine's (EAI_MEMORY), all others are an outage.
+        // std returns an errno only for EAI_SYSTEM, and libc's text otherwise. Of those errors one is local
+        // (EAI_MEMORY), all others are an outage.
         Err(error) if is_out_of_memory(&error) => Err(Error::Local(format!(
             "no memory for the name lookup of {shown}"
         ))),
         Err(error) => Err(match Error::io(&shown, &error) {
-            Error::Outage(_) if no_port_is_left() => Error::Local(format!(
+            Error::Outage(_) if is_out_of_ports() => Error::Local(format!(
                 "no local port is left for the name lookup of {shown}"
             )),
             Error::Outage(_) => Error::Outage(printable(&format!(
@@ -371,22 +369,21 @@ fn look_up(host: &str) -> Result<Vec<IpAddr>, Error> {
     }
 }
 
-/// As glibc and musl say it.
+/// The texts of glibc and musl.
 fn is_out_of_memory(error: &io::Error) -> bool {
     let text = error.to_string();
     text.ends_with("Memory allocation failure") || text.ends_with("Out of memory")
 }
 
-/// Whether no datagram can be sent because all local ports are taken, which any local user can do.
-/// The C library does not distinguish that from a silent name server; `connect(2)` gives EAGAIN before
-/// anything else (ip(7)).
-fn no_port_is_left() -> bool {
-    let is_left = |family, address: IpAddr| {
+/// Whether all local UDP ports are in use, which a local user can cause. The C library does not distinguish
+/// that from a name server that does not answer; `connect(2)` returns EAGAIN (ip(7)).
+fn is_out_of_ports() -> bool {
+    let probe = |family, address: IpAddr| {
         let socket = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        connect(socket, &SocketAddr::new(address, DNS))
+        connect(socket, &SocketAddr::new(address, DNS_PORT))
     };
-    let v4 = is_left(AddressFamily::INET, Ipv4Addr::LOCALHOST.into());
-    let v6 = is_left(AddressFamily::INET6, Ipv6Addr::LOCALHOST.into());
+    let v4 = probe(AddressFamily::INET, Ipv4Addr::LOCALHOST.into());
+    let v6 = probe(AddressFamily::INET6, Ipv6Addr::LOCALHOST.into());
     [v4, v6].contains(&Err(Errno::AGAIN))
 }
 

@@ -1,4 +1,4 @@
-//! Whom we trust: certificates from a file to a TLS configuration, once in a process.
+//! Trusted CA certificates and the TLS configurations with them, each read once per process.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -15,9 +15,8 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use super::Error;
 
-/// Where distributions keep the certificates they trust: Debian, Arch, Alpine · Fedora, RHEL ·
-/// openSUSE · everyone's old habit. `SSL_CERT_FILE` is nobody's business here: whoever starts a
-/// setuid program could name his own.
+/// The files with the system's CA certificates: Debian, Arch, Alpine · Fedora, RHEL · openSUSE · others.
+/// `SSL_CERT_FILE` is not read: the caller of a setuid program could set it to their own file.
 const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -25,45 +24,45 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// PEM; `None`: the system's.
+/// The PEM bytes; `None`: those of the system.
 type Bundle = Option<Arc<[u8]>>;
 
-/// A configuration that is there, or is being made by who came first.
-type Made = Arc<OnceLock<Result<Arc<ClientConfig>, Error>>>;
+/// A configuration, or one that another thread is creating.
+type Entry = Arc<OnceLock<Result<Arc<ClientConfig>, Error>>>;
 
-/// Reading a system's bundle costs more than a login besides: directory, Twilio and ledger share
-/// what is made of one. There are as many as the settings name, three at most.
-static MADE: Mutex<Vec<(Bundle, Made)>> = Mutex::new(Vec::new());
+/// All configurations, at most three. Reading the system's bundle takes longer than the rest of a login, so
+/// directory, Twilio and ledger share a configuration.
+static CACHE: Mutex<Vec<(Bundle, Entry)>> = Mutex::new(Vec::new());
 
-/// What TLS needs: the roots of `ca` (PEM), else of the system's bundle. ring is the provider. Read
-/// by who first asks for it; whoever asks meanwhile waits, and only for his own. What failed may be
-/// over when the next one asks: it is not kept.
+/// Returns a TLS configuration with the CA certificates of `ca` (PEM), or of the system. ring is the crypto
+/// provider. The first caller reads the certificates; other callers for the same ones wait. An error is not
+/// kept, since the next attempt may succeed.
 pub fn tls_config(ca: Option<&Arc<[u8]>>) -> Result<Arc<ClientConfig>, Error> {
-    once(ca, || read(ca))
+    cached(ca, || read(ca))
 }
 
-fn once(
+fn cached(
     ca: Option<&Arc<[u8]>>,
     read: impl FnOnce() -> Result<Arc<ClientConfig>, Error>,
 ) -> Result<Arc<ClientConfig>, Error> {
-    let made = made(ca);
-    let config = made.get_or_init(read).clone();
+    let entry = entry(ca);
+    let config = entry.get_or_init(read).clone();
     if config.is_err() {
-        let mut all = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(_, other)| !Arc::ptr_eq(other, &made));
+        let mut all = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(_, other)| !Arc::ptr_eq(other, &entry));
     }
     config
 }
 
-fn made(ca: Option<&Arc<[u8]>>) -> Made {
-    let mut all = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+fn entry(ca: Option<&Arc<[u8]>>) -> Entry {
+    let mut all = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     let known = all.iter().find(|(of, _)| of.as_ref() == ca);
-    if let Some((_, made)) = known {
-        return Arc::clone(made);
+    if let Some((_, entry)) = known {
+        return Arc::clone(entry);
     }
-    let made = Made::default();
-    all.push((ca.cloned(), Arc::clone(&made)));
-    made
+    let entry = Entry::default();
+    all.push((ca.cloned(), Arc::clone(&entry)));
+    entry
 }
 
 fn read(ca: Option<&Arc<[u8]>>) -> Result<Arc<ClientConfig>, Error> {
@@ -77,33 +76,30 @@ fn read(ca: Option<&Arc<[u8]>>) -> Result<Arc<ClientConfig>, Error> {
             .map_err(|_| Error::Local("TLS: no usable cipher suite".to_owned()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-    // One process makes one connection to each server, and a ticket that outlived it would have to
-    // be kept where the next login, of anybody, finds it: a secret for what is done while the
-    // person types anyway.
+    // A process opens one connection per server. A session ticket for the next process would have to be
+    // stored where logins of all users can read it: a new secret, to save time while the user types.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 
-/// The system's bundle, and where it lies: read before there are walls, behind which not every such
-/// place lies.
-static TAKEN: OnceLock<(Vec<u8>, String)> = OnceLock::new();
+/// The system's bundle and its path, read before the sandbox, in which not all of these files are accessible.
+static PRELOADED: OnceLock<(Vec<u8>, String)> = OnceLock::new();
 
-/// Reads the system's bundle ahead of who will want it. What is in it is looked at only then, and so
-/// is why it could not be read.
-pub fn take_system_roots() {
-    if let Ok(taken) = bundle(&SYSTEM_BUNDLES) {
-        let _ = TAKEN.set(taken);
+/// Reads the system's bundle for later use. It is parsed, and an error reported, when it is needed.
+pub fn preload_system_roots() {
+    if let Ok(bundle) = bundle(&SYSTEM_BUNDLES) {
+        let _ = PRELOADED.set(bundle);
     }
 }
 
 fn system_roots(bundles: &[&str]) -> Result<RootCertStore, Error> {
-    match TAKEN.get() {
+    match PRELOADED.get() {
         Some((pem, path)) => roots(pem, path),
         None => bundle(bundles).and_then(|(pem, path)| roots(&pem, &path)),
     }
 }
 
-/// The first of `bundles` that exists.
+/// Reads the first of these files that exists.
 fn bundle(bundles: &[&str]) -> Result<(Vec<u8>, String), Error> {
     for path in bundles {
         match fs::read(path) {
@@ -113,19 +109,19 @@ fn bundle(bundles: &[&str]) -> Result<(Vec<u8>, String), Error> {
         }
     }
     Err(Error::Local(
-        "this machine has no CA certificates: install ca-certificates, or set ca_file".to_owned(),
+        "no CA certificates on this machine: install ca-certificates, or set ca_file".to_owned(),
     ))
 }
 
-/// The usable certificates of a bundle. Some are always odd (old encodings, comments), and those
-/// are passed over; to be left with none is an error, and never means "trust nobody" in silence.
+/// Parses a bundle. Certificates that cannot be parsed (old encodings, comments) are skipped; a bundle without
+/// a usable certificate is an error.
 fn roots(pem: &[u8], name: &str) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
-    let (usable, _odd) = store.add_parsable_certificates(certificates);
+    let (usable, _ignored) = store.add_parsable_certificates(certificates);
     if usable == 0 {
         return Err(Error::Local(format!(
-            "{name} holds no usable certificate in PEM form"
+            "{name} contains no usable certificate in PEM format"
         )));
     }
     Ok(store)
@@ -137,18 +133,18 @@ mod tests {
     use crate::test_support::net_server::TestCa;
 
     #[test]
-    fn a_bundle_without_a_usable_certificate_is_a_local_fault() {
+    fn a_bundle_without_a_usable_certificate_is_a_local_error() {
         let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let half = "-----BEGIN CERTIFICATE-----\nAAAA\n";
         for pem in ["", "no PEM at all", odd, half] {
             let error = tls_config(Some(&Arc::from(pem.as_bytes()))).unwrap_err();
-            let expected = "the CA file holds no usable certificate in PEM form";
+            let expected = "the CA file contains no usable certificate in PEM format";
             assert_eq!(error, Error::Local(expected.to_owned()), "{pem:?}");
         }
     }
 
     #[test]
-    fn odd_certificates_beside_usable_ones_are_passed_over() {
+    fn unusable_certificates_are_skipped() {
         let good = TestCa::new().pem();
         let odd = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
         let other =
@@ -158,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn system_bundles_are_tried_in_order_and_never_in_silence() {
+    fn system_bundles_are_tried_in_order_and_errors_are_reported() {
         let folder = std::env::temp_dir().join(format!("sms-otp-roots-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let text = |name: &str| folder.join(name).to_str().unwrap().to_owned();
@@ -179,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_for_resumption_and_both_versions_are_spoken() {
+    fn there_is_no_session_resumption_no_early_data_and_no_alpn() {
         let config = tls_config(Some(&Arc::from(TestCa::new().pem().as_bytes()))).unwrap();
         assert!(format!("{:?}", config.resumption).contains("NoClientSessionStorage"));
         assert!(!config.enable_early_data);
@@ -187,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_certificates_are_read_once() {
+    fn equal_certificates_are_read_once() {
         let pem = TestCa::new().pem();
         let of = |pem: &str| tls_config(Some(&Arc::from(pem.as_bytes()))).unwrap();
         let first = of(&pem);
@@ -205,12 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_not_kept() {
+    fn an_error_is_not_cached() {
         let pem: Arc<[u8]> = TestCa::new().pem().into_bytes().into();
         let failure = || Err(Error::Local("no descriptor is left".to_owned()));
-        assert!(once(Some(&pem), failure).is_err());
+        assert!(cached(Some(&pem), failure).is_err());
         let first = tls_config(Some(&pem)).unwrap();
-        // From now on it is there, and nobody reads.
-        assert!(Arc::ptr_eq(&first, &once(Some(&pem), failure).unwrap()));
+        // A cached configuration is returned without reading.
+        assert!(Arc::ptr_eq(&first, &cached(Some(&pem), failure).unwrap()));
     }
 }

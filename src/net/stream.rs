@@ -1,4 +1,4 @@
-//! A connection to one server, under TLS or in the clear.
+//! A connection to a server, with or without TLS.
 #![forbid(unsafe_code)]
 
 use std::{path::Path, sync::Arc};
@@ -6,106 +6,108 @@ use std::{path::Path, sync::Arc};
 use rustls::ClientConfig;
 
 use super::{
-    Addresses, Error, Failure, Pace, Reached, Secured, dial, dial_unix, line::Line, printable,
+    Addresses, AttemptError, Connected, Error, Timeouts, dial, dial_unix, printable,
+    socket::Socket, tls::TlsStream,
 };
 use crate::deadline::Deadline;
 
-/// An open connection. Every wait on it ends with a deadline, what it may bring is bounded, and a
-/// peer that has gone raises no signal.
+/// An open connection. Every wait on it has a deadline, the received bytes are limited, and a closed
+/// connection raises no signal.
 #[derive(Debug)]
-pub struct Stream(Wire);
+pub struct Stream(Transport);
 
 #[derive(Debug)]
-enum Wire {
-    Plain(Line),
-    Tls(Box<Secured>),
+enum Transport {
+    Plain(Socket),
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
-    /// Connects and, with a configuration, shakes hands: at the first address at which both can be
-    /// done, and what comes first as well. The certificate must be for the server's name.
-    pub fn open<T, F: Failure>(
+    /// Connects to the first address at which TCP, TLS (with a configuration) and `greet` succeed. The
+    /// certificate must be for the server's name.
+    pub fn open<T, F: AttemptError>(
         server: &Addresses,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
         mut greet: impl FnMut(Self, Deadline) -> Result<T, F>,
     ) -> Result<T, F> {
         let step = by.left();
-        dial(server, Pace { by, step }, |reached: Reached| {
-            let place = format!("{}{}", server.place(), reached.which);
-            let line = Line::new(reached.tcp, place);
-            let stream = Self::over(line, &server.host, tls, reached.pace.by)?;
-            greet(stream, reached.pace.by)
+        dial(server, Timeouts { by, step }, |connected: Connected| {
+            let peer = format!("{}{}", server.peer(), connected.which);
+            let socket = Socket::new(connected.tcp, peer);
+            let by = connected.timeouts.by;
+            let stream = Self::over(socket, &server.host, tls, by)?;
+            greet(stream, by)
         })
     }
 
     /// Connects to a local socket.
     pub fn open_local(path: &Path, by: Deadline) -> Result<Self, Error> {
         let socket = dial_unix(path, by)?;
-        let place = printable(&path.display().to_string());
-        Ok(Self(Wire::Plain(Line::new(socket, place))))
+        let peer = printable(&path.display().to_string());
+        Ok(Self(Transport::Plain(Socket::new(socket, peer))))
     }
 
-    /// The same on a line that is open.
+    /// Uses a connected socket, with a TLS handshake if there is a configuration.
     pub(super) fn over(
-        line: Line,
+        socket: Socket,
         host: &str,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
     ) -> Result<Self, Error> {
         Ok(Self(match tls {
-            None => Wire::Plain(line),
-            Some(config) => Wire::Tls(Box::new(Secured::over(line, host, config, by)?)),
+            None => Transport::Plain(socket),
+            Some(config) => Transport::Tls(Box::new(TlsStream::over(socket, host, config, by)?)),
         }))
     }
 
     pub(super) const fn is_tls(&self) -> bool {
-        matches!(self.0, Wire::Tls(_))
+        matches!(self.0, Transport::Tls(_))
     }
 
-    /// Where it leads, for error texts.
+    /// Returns the description of the peer, for error texts.
     #[must_use]
-    pub fn place(&self) -> &str {
+    pub fn peer(&self) -> &str {
         match &self.0 {
-            Wire::Plain(line) => line.place(),
-            Wire::Tls(tls) => tls.place(),
+            Transport::Plain(socket) => socket.peer(),
+            Transport::Tls(tls) => tls.peer(),
         }
     }
 
-    /// How many bytes have left.
+    /// Returns the number of bytes sent so far.
     pub(super) fn sent(&self) -> usize {
         match &self.0 {
-            Wire::Plain(line) => line.sent(),
-            Wire::Tls(tls) => tls.sent(),
+            Transport::Plain(socket) => socket.sent(),
+            Transport::Tls(tls) => tls.sent(),
         }
     }
 
-    /// Whether something can still be asked: it is open as far as can be seen from here, and
-    /// nothing has come in that belongs to an answer. Waits for nothing.
+    /// Whether a request can be sent: the connection is open as far as this side can detect, and no
+    /// application data was received. Does not wait.
     ///
-    /// What TLS itself has to say in the meantime is no harm: with version 1.3 session tickets come
-    /// behind the handshake (RFC 8446 section 4.6.1). An end is one however it is said: by
-    /// `close_notify`, FIN or reset. Whoever has gone without a word is not noticed.
-    pub fn is_quiet(&mut self) -> bool {
+    /// TLS messages are not application data: TLS 1.3 sends session tickets after the handshake (RFC 8446
+    /// section 4.6.1). An end is detected by `close_notify`, FIN or reset, but not a peer that disappeared
+    /// without any of them.
+    pub fn is_idle(&mut self) -> bool {
         match &mut self.0 {
-            Wire::Plain(line) => line.is_quiet(),
-            Wire::Tls(tls) => tls.is_quiet(),
+            Transport::Plain(socket) => socket.is_idle(),
+            Transport::Tls(tls) => tls.is_idle(),
         }
     }
 
-    /// Reads something. 0: the other side has closed.
+    /// Reads some bytes. 0: the peer has closed the connection.
     pub fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
         match &mut self.0 {
-            Wire::Plain(line) => line.read(into, by),
-            Wire::Tls(tls) => tls.read(into, by),
+            Transport::Plain(socket) => socket.read(into, by),
+            Transport::Tls(tls) => tls.read(into, by),
         }
     }
 
-    /// Writes all of it.
+    /// Writes all bytes.
     pub fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
         match &mut self.0 {
-            Wire::Plain(line) => line.write_all(bytes, by),
-            Wire::Tls(tls) => tls.write_all(bytes, by),
+            Transport::Plain(socket) => socket.write_all(bytes, by),
+            Transport::Tls(tls) => tls.write_all(bytes, by),
         }
     }
 }

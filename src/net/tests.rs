@@ -1,14 +1,15 @@
-//! Connections against servers that misbehave.
+//! Connections to servers that misbehave.
 #![forbid(unsafe_code)]
 
-mod quiet;
+mod idle;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Error, Lookup, Secured,
-    http::{Connection, Post, Reply, Server, post},
-    line::Line,
+    Error, Lookup,
+    http::{Connection, Post, Response, Server, post},
+    socket::Socket,
+    tls::TlsStream,
     tls_config,
 };
 use crate::{
@@ -32,21 +33,21 @@ fn server(fake: &FakeServer, ca: Option<&TestCa>) -> Server {
     }
 }
 
-fn ask(server: &Server, by: Deadline) -> Result<Reply, Error> {
+fn request(server: &Server, by: Deadline) -> Result<Response, Error> {
     let (host, port) = match &server.proxy {
         None => (&server.host, server.port),
         Some((host, port)) => (host, *port),
     };
-    let at = Lookup::begin(host, port).wait(by)?;
-    let connection = Connection::open(server, &at, Duration::from_secs(60), by)?;
+    let addresses = Lookup::begin(host, port).wait(by)?;
+    let connection = Connection::open(server, &addresses, Duration::from_secs(60), by)?;
     let authorization = Secret::new("Basic eDp5".to_owned());
     let form = Secret::new("a=b".to_owned());
-    let asked = Post {
+    let form_post = Post {
         path: "/x",
         authorization: &authorization,
         form: &form,
     };
-    post(server, connection, &asked, by).map_err(|unanswered| unanswered.error)
+    post(server, connection, &form_post, by).map_err(|error| error.error)
 }
 
 fn refused(error: &Error) -> &str {
@@ -59,7 +60,7 @@ fn refused(error: &Error) -> &str {
     }
 }
 
-fn outage(result: Result<Reply, Error>) -> String {
+fn outage(result: Result<Response, Error>) -> String {
     match result {
         Err(Error::Outage(text) | Error::ClosedEarly(text)) => {
             assert!(text.chars().all(|c| matches!(c, ' '..='~')), "{text:?}");
@@ -89,9 +90,9 @@ fn over_tls_12_and_13_and_plain() {
         let secured = tls.is_some();
         let fake = FakeServer::new(tls, vec![Behavior::reply(OK)]);
         let server = server(&fake, secured.then_some(&ca));
-        let reply = ask(&server, soon()).unwrap();
-        assert_eq!(reply.status, 200, "{name}");
-        assert_eq!(reply.body.as_slice(), b"hi", "{name}");
+        let response = request(&server, soon()).unwrap();
+        assert_eq!(response.status, 200, "{name}");
+        assert_eq!(response.body.as_slice(), b"hi", "{name}");
         let requests = fake.finish();
         assert_eq!(requests.len(), 1, "{name}");
         let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
@@ -116,39 +117,36 @@ fn over_tls_12_and_13_and_plain() {
 #[test]
 fn certificates_that_do_not_verify() {
     let (ca, other) = (TestCa::new(), TestCa::new());
-    for (tls, fault) in [
+    for (tls, text) in [
         (ca.expired("127.0.0.1"), "has expired"),
         (ca.server("127.0.0.2"), "is for another name"),
         (ca.server("sms.example.org"), "is for another name"),
-        (
-            other.server("127.0.0.1"),
-            "was issued by a CA that is not trusted here",
-        ),
+        (other.server("127.0.0.1"), "was issued by an untrusted CA"),
     ] {
         let fake = FakeServer::new(Some(tls), vec![Behavior::reply(OK)]);
         let server = server(&fake, Some(&ca));
-        let error = ask(&server, soon()).unwrap_err();
-        let expected = format!("{}: its certificate {fault}", fake.address);
+        let error = request(&server, soon()).unwrap_err();
+        let expected = format!("{}: its certificate {text}", fake.address);
         assert_eq!(refused(&error), expected);
-        // Nothing of the request has left.
+        // No byte of the request was sent.
         assert!(fake.finish().is_empty());
     }
 }
 
 #[test]
-fn a_name_that_no_certificate_can_have() {
+fn a_name_for_which_no_certificate_can_be_valid() {
     let ca = TestCa::new();
     let config = tls_config(Some(&ca.pem().into_bytes().into())).unwrap();
     let fake = FakeServer::new(None, vec![Behavior::Silent]);
     let tcp = std::net::TcpStream::connect(fake.address).unwrap();
-    let line = Line::new(tcp, "a b:443".to_owned());
-    let error = Secured::over(line, "a b", &config, soon()).unwrap_err();
-    let expected = "a b:443: no certificate can be for this name";
+    let socket = Socket::new(tcp, "a b:443".to_owned());
+    let error = TlsStream::over(socket, "a b", &config, soon()).unwrap_err();
+    let expected = "a b:443: no certificate can be valid for this name";
     assert_eq!(refused(&error), expected);
 }
 
 #[test]
-fn servers_that_do_not_speak_tls() {
+fn servers_without_tls() {
     let ca = TestCa::new();
     for behavior in [
         Behavior::Close,
@@ -159,9 +157,9 @@ fn servers_that_do_not_speak_tls() {
         let fake = FakeServer::new(None, vec![behavior]);
         let mut server = server(&fake, Some(&ca));
         server.tls = Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap());
-        let answer = ask(&server, soon());
-        assert!(!closes || matches!(answer, Err(Error::ClosedEarly(_))));
-        outage(answer);
+        let result = request(&server, soon());
+        assert!(!closes || matches!(result, Err(Error::ClosedEarly(_))));
+        outage(result);
     }
 }
 
@@ -172,7 +170,7 @@ fn a_silent_server_costs_the_deadline() {
         let fake = FakeServer::new(None, vec![Behavior::Silent]);
         let server = server(&fake, secured.then_some(&ca));
         let began = Moment::now();
-        let text = outage(ask(&server, soon()));
+        let text = outage(request(&server, soon()));
         assert!(text.ends_with(": timed out"), "{text}");
         let took = Moment::now().since(began);
         assert!(took >= Duration::from_millis(490), "{took:?}");
@@ -189,7 +187,7 @@ fn a_dripping_server_costs_the_deadline() {
         let fake = FakeServer::new(tls, vec![drip]);
         let server = server(&fake, secured.then_some(&ca));
         let began = Moment::now();
-        let text = outage(ask(&server, soon()));
+        let text = outage(request(&server, soon()));
         assert!(text.ends_with(": timed out"), "{text}");
         let took = Moment::now().since(began);
         assert!(took >= Duration::from_millis(490), "{took:?}");
@@ -208,7 +206,7 @@ fn endless_servers_cost_little() {
             Behavior::Endless(header, b"X-Filler: 1\r\n".to_vec()),
         ),
         (
-            "interim answers",
+            "interim responses",
             Behavior::Endless(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)),
         ),
     ];
@@ -216,7 +214,7 @@ fn endless_servers_cost_little() {
         let fake = FakeServer::new(None, vec![behavior]);
         let began = Moment::now();
         let by = Deadline::within(Duration::from_secs(20));
-        let result = ask(&server(&fake, None), by);
+        let result = request(&server(&fake, None), by);
         assert!(
             matches!(result, Err(Error::Outage(_))),
             "{name}: {result:?}"
@@ -226,7 +224,7 @@ fn endless_servers_cost_little() {
             "{name}"
         );
     }
-    // A body without end is read so far and no further; what the header said stands.
+    // An endless body is read up to the limit; the header is valid.
     for head in [
         "HTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n",
@@ -234,61 +232,61 @@ fn endless_servers_cost_little() {
         let fake = FakeServer::new(None, vec![Behavior::Endless(head.into(), page.clone())]);
         let began = Moment::now();
         let by = Deadline::within(Duration::from_secs(20));
-        let reply = ask(&server(&fake, None), by).unwrap();
-        assert_eq!(reply.body.len(), 64 * 1024);
+        let response = request(&server(&fake, None), by).unwrap();
+        assert_eq!(response.body.len(), 64 * 1024);
         assert!(Moment::now().since(began) < Duration::from_secs(5));
     }
 }
 
 #[test]
-fn a_body_that_is_cut_off_keeps_what_came() {
+fn an_incomplete_body_is_kept() {
     for text in [
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5\r\n",
     ] {
         let fake = FakeServer::new(None, vec![Behavior::reply(text)]);
-        let reply = ask(&server(&fake, None), soon()).unwrap();
-        assert_eq!(reply.status, 200);
-        assert_eq!(reply.body.as_slice(), b"hi");
+        let response = request(&server(&fake, None), soon()).unwrap();
+        assert_eq!(response.status, 200);
+        assert_eq!(response.body.as_slice(), b"hi");
     }
 }
 
 #[test]
 fn through_a_proxy() {
     let ca = TestCa::new();
-    let far = FakeServer::new(
+    let api = FakeServer::new(
         Some(ca.server("sms.example.org")),
         vec![Behavior::reply(OK)],
     );
     let answer = b"HTTP/1.1 200 Connection established\r\nProxy-Agent: x\r\n\r\n".to_vec();
-    let proxy = FakeServer::new(None, vec![Behavior::Tunnel(answer, far.address)]);
+    let proxy = FakeServer::new(None, vec![Behavior::Tunnel(answer, api.address)]);
     let server = Server {
         host: "sms.example.org".to_owned(),
         port: 8443,
         tls: Some(tls_config(Some(&ca.pem().into_bytes().into())).unwrap()),
         proxy: Some(("127.0.0.1".to_owned(), proxy.address.port())),
     };
-    let reply = ask(&server, soon()).unwrap();
-    assert_eq!(reply.body.as_slice(), b"hi");
-    // The proxy is told where, and nothing else.
+    let response = request(&server, soon()).unwrap();
+    assert_eq!(response.body.as_slice(), b"hi");
+    // The proxy gets the destination and nothing else.
     assert_eq!(
         proxy.finish(),
         ["CONNECT sms.example.org:8443 HTTP/1.1\r\nHost: sms.example.org:8443\r\n\r\n"]
     );
-    assert!(far.finish()[0].contains("host: sms.example.org:8443\r\n"));
+    assert!(api.finish()[0].contains("host: sms.example.org:8443\r\n"));
 }
 
 #[test]
 fn proxies_that_refuse() {
     let nowhere = "127.0.0.1:9".parse().unwrap();
-    for (answer, words) in [
+    for (reply, text) in [
         (
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-            Some("the proxy demands a login (407)"),
+            Some("the proxy requires authentication (407)"),
         ),
         (
             "HTTP/1.1 403 Forbidden\r\n\r\n",
-            Some("the proxy forbids the way there (403)"),
+            Some("the proxy forbids this destination (403)"),
         ),
         (
             "HTTP/1.1 405 Method Not Allowed\r\n\r\n",
@@ -300,7 +298,7 @@ fn proxies_that_refuse() {
         ("HTTP/1.1 2", None),
         ("", None),
     ] {
-        let behavior = Behavior::Tunnel(answer.into(), nowhere);
+        let behavior = Behavior::Tunnel(reply.into(), nowhere);
         let proxy = FakeServer::new(None, vec![behavior]);
         let server = Server {
             host: "sms.example.org".to_owned(),
@@ -308,11 +306,11 @@ fn proxies_that_refuse() {
             tls: None,
             proxy: Some(("127.0.0.1".to_owned(), proxy.address.port())),
         };
-        let error = ask(&server, soon()).unwrap_err();
-        let way = format!("sms.example.org:443 through the proxy {}: ", proxy.address);
-        assert!(error.to_string().starts_with(&way), "{error}");
-        match words {
-            Some(words) => assert_eq!(refused(&error), format!("{way}{words}")),
+        let error = request(&server, soon()).unwrap_err();
+        let prefix = format!("sms.example.org:443 through the proxy {}: ", proxy.address);
+        assert!(error.to_string().starts_with(&prefix), "{error}");
+        match text {
+            Some(text) => assert_eq!(refused(&error), format!("{prefix}{text}")),
             None => assert!(matches!(error, Error::Outage(_)), "{error:?}"),
         }
     }
@@ -324,22 +322,22 @@ fn proxies_that_refuse() {
         tls: None,
         proxy: Some(("127.0.0.1".to_owned(), proxy.address.port())),
     };
-    let text = outage(ask(&server, Deadline::within(Duration::from_secs(20))));
-    assert!(text.ends_with("no answer to CONNECT"), "{text}");
+    let text = outage(request(&server, Deadline::within(Duration::from_secs(20))));
+    assert!(text.ends_with("no response to CONNECT"), "{text}");
 }
 
 #[test]
-fn ipv6_and_usual_ports_in_the_host_header() {
-    // Both come from the same line; a listener on port 443 is not to be had in a test.
+fn ipv6_and_default_ports_in_the_host_header() {
+    // The proxy's request is checked: a test cannot listen on port 443.
     let fake = FakeServer::new(None, vec![Behavior::reply(OK)]);
-    let far = Server {
+    let server = Server {
         host: "::1".to_owned(),
         port: 80,
         tls: None,
         proxy: Some(("127.0.0.1".to_owned(), fake.address.port())),
     };
-    // A server that takes CONNECT for a request answers 200, and then hears nothing more.
-    assert!(ask(&far, soon()).is_err());
+    // The server replies 200 to CONNECT and closes.
+    assert!(request(&server, soon()).is_err());
     assert_eq!(
         fake.finish(),
         ["CONNECT [::1]:80 HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"]

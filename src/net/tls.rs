@@ -1,4 +1,4 @@
-//! TLS: a stream on which every wait ends with a deadline.
+//! A TLS connection on which every wait has a deadline.
 #![forbid(unsafe_code)]
 
 mod errors;
@@ -12,77 +12,77 @@ use std::{
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
-use super::{Error, line::Line};
+use super::{Error, socket::Socket};
 use crate::deadline::Deadline;
 
 pub(super) use errors::classify;
 
-/// The name that a server's certificate must be for. An address is looked for among the certificate's
-/// addresses, and sent in no SNI.
-pub fn server_name(host: &str, place: &str) -> Result<ServerName<'static>, Error> {
+/// Returns the name that a server's certificate must be for. An address is compared with the addresses of the
+/// certificate, and not sent as SNI.
+pub fn server_name(host: &str, peer: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(host.to_owned()).map_err(|_| Error::Refused {
-        what: format!("{place}: no certificate can be for this name"),
-        remedy: "write the server's address with letters, digits, hyphens and dots",
+        what: format!("{peer}: no certificate can be valid for this name"),
+        remedy: "use letters, digits, hyphens and dots only in the server's name",
     })
 }
 
 /// A TLS connection to a server whose certificate has been verified.
 #[derive(Debug)]
-pub struct Secured {
+pub(super) struct TlsStream {
     tls: ClientConnection,
-    line: Line,
+    socket: Socket,
 }
 
-impl Secured {
-    /// Shakes hands on an open line; `host` is whom the certificate must be for.
+impl TlsStream {
+    /// Performs the handshake on a connected socket. The certificate must be for `host`.
     pub(super) fn over(
-        line: Line,
+        socket: Socket,
         host: &str,
         config: &Arc<ClientConfig>,
         by: Deadline,
     ) -> Result<Self, Error> {
-        let name = server_name(host, line.place())?;
+        let name = server_name(host, socket.peer())?;
         let tls = ClientConnection::new(Arc::clone(config), name)
-            .map_err(|error| classify(line.place(), &error))?;
-        let mut stream = Self { tls, line };
+            .map_err(|error| classify(socket.peer(), &error))?;
+        let mut stream = Self { tls, socket };
         while stream.tls.is_handshaking() {
             let some = stream.flush_io(by).and_then(|()| stream.fill_io(by));
             let is_closed = match &some {
                 Ok(some) => *some == 0,
-                Err(error) => is_cut(error.kind()),
+                Err(error) => is_closed_by_peer(error.kind()),
             };
             if is_closed {
                 return Err(Error::ClosedEarly(format!(
                     "{}: the server closed the connection before TLS was complete",
-                    stream.line.place()
+                    stream.socket.peer()
                 )));
             }
-            some.map_err(|error| Error::io(stream.line.place(), &error))?;
+            some.map_err(|error| Error::io(stream.socket.peer(), &error))?;
             stream.process(by)?;
         }
         stream.flush(by)?;
         Ok(stream)
     }
 
-    /// Where it leads, for error texts.
-    pub(super) fn place(&self) -> &str {
-        self.line.place()
+    /// Returns the description of the peer, for error texts.
+    pub(super) fn peer(&self) -> &str {
+        self.socket.peer()
     }
 
-    /// How many bytes have left so far, in whatever records.
+    /// Returns the number of bytes sent so far, TLS records included.
     pub(super) const fn sent(&self) -> usize {
-        self.line.sent()
+        self.socket.sent()
     }
 
-    /// See [`super::Stream::is_quiet`].
-    pub(super) fn is_quiet(&mut self) -> bool {
+    /// See [`super::Stream::is_idle`].
+    pub(super) fn is_idle(&mut self) -> bool {
         loop {
-            // First what came with the handshake's last bytes.
+            // First the records that were read together with the end of the handshake.
             match self.tls.process_new_packets() {
                 Ok(state) if !state.peer_has_closed() && state.plaintext_bytes_to_read() == 0 => {}
                 Ok(_) | Err(_) => return false,
             }
-            match self.tls.read_tls(&mut self.line.arrived()) {
+            match self.tls.read_tls(&mut self.socket.non_blocking()) {
                 Ok(some) if some > 0 => {}
                 Ok(_) => return false,
                 Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
@@ -90,77 +90,80 @@ impl Secured {
         }
     }
 
-    /// Reads something. 0: the other side has ended the stream properly.
-    pub fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
+    /// Reads some bytes. 0: the peer has sent close_notify.
+    pub(super) fn read(&mut self, into: &mut [u8], by: Deadline) -> Result<usize, Error> {
         loop {
             match self.tls.reader().read(into) {
                 Ok(some) => return Ok(some),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.fill(by)?;
-                    // A key update wants an answer (RFC 8446 section 4.6.3).
+                    // A key update requires an answer (RFC 8446 section 4.6.3).
                     self.flush(by)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(Error::Outage(format!("{}: cut off", self.line.place())));
+                    return Err(Error::Outage(format!(
+                        "{}: the connection ended without close_notify",
+                        self.socket.peer()
+                    )));
                 }
-                Err(error) => return Err(Error::io(self.line.place(), &error)),
+                Err(error) => return Err(Error::io(self.socket.peer(), &error)),
             }
         }
     }
 
-    /// Writes all of it.
-    pub fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
+    /// Writes all bytes.
+    pub(super) fn write_all(&mut self, bytes: &[u8], by: Deadline) -> Result<(), Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = self
                 .tls
                 .writer()
                 .write(rest)
-                .map_err(|error| Error::io(self.line.place(), &error))?;
+                .map_err(|error| Error::io(self.socket.peer(), &error))?;
             self.flush(by)?;
             rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
     }
 
-    /// Sends what rustls has ready, all records of a flight together.
+    /// Sends the pending records, all of a flight together.
     fn flush(&mut self, by: Deadline) -> Result<(), Error> {
         self.flush_io(by)
-            .map_err(|error| Error::io(self.line.place(), &error))
+            .map_err(|error| Error::io(self.socket.peer(), &error))
     }
 
     fn flush_io(&mut self, by: Deadline) -> io::Result<()> {
         while self.tls.wants_write() {
-            self.tls.write_tls(&mut self.line.until(by))?;
+            self.tls.write_tls(&mut self.socket.with_deadline(by))?;
         }
         Ok(())
     }
 
-    /// Takes in what the server has sent. 0: it has closed.
+    /// Reads and decrypts received records. 0: the peer has closed the connection.
     fn fill(&mut self, by: Deadline) -> Result<usize, Error> {
         let some = self
             .fill_io(by)
-            .map_err(|error| Error::io(self.line.place(), &error))?;
+            .map_err(|error| Error::io(self.socket.peer(), &error))?;
         self.process(by)?;
         Ok(some)
     }
 
     fn fill_io(&mut self, by: Deadline) -> io::Result<usize> {
-        self.tls.read_tls(&mut self.line.until(by))
+        self.tls.read_tls(&mut self.socket.with_deadline(by))
     }
 
     fn process(&mut self, by: Deadline) -> Result<(), Error> {
         if let Err(error) = self.tls.process_new_packets() {
-            // The alert tells the server's administrator why; whether it arrives is not our worry.
+            // The alert shows the reason in the server's log. A failure to send it is ignored.
             let _ = self.flush(by);
-            return Err(classify(self.line.place(), &error));
+            return Err(classify(self.socket.peer(), &error));
         }
         Ok(())
     }
 }
 
-/// Whether the other side has ended the connection.
-const fn is_cut(kind: io::ErrorKind) -> bool {
+/// Whether the peer has closed the connection.
+const fn is_closed_by_peer(kind: io::ErrorKind) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         kind,

@@ -20,7 +20,7 @@ use crate::{
     failure::{Failure, FailureKind, Stage},
     net::{
         self, Remedies,
-        http::{self, Post, Unanswered},
+        http::{self, Post, PostError},
     },
     phone::Phone,
     prefetch::Permit,
@@ -105,7 +105,7 @@ impl Twilio {
             let server = self.endpoint.server().map_err(connect_failed)?;
             let reply = match http::post(server, connection, &post, until) {
                 // The peer closed it unnoticed. No byte of the text has been sent: connect again, once.
-                Err(Unanswered { asked: false, .. }) if was_open => continue,
+                Err(PostError { is_sent: false, .. }) if was_open => continue,
                 reply => reply.map_err(no_response)?,
             };
             let error = match response::parse(&reply) {
@@ -184,8 +184,8 @@ fn connect_failed(error: net::Error) -> SendError {
 }
 
 /// No response. If a part of the request was sent, Twilio may have processed it.
-fn no_response(Unanswered { asked, error }: Unanswered) -> SendError {
-    if asked {
+fn no_response(PostError { is_sent, error }: PostError) -> SendError {
+    if is_sent {
         SendError::unknown(error.into_failure(Stage::Twilio, REMEDIES))
     } else {
         connect_failed(error)

@@ -53,9 +53,9 @@ const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/config/trust.rs", "Content", Nothing),
     ("src/login/services.rs", "PromptReply", Nothing),
     ("src/net/http/exchange.rs", "Post", Parts),
-    ("src/net/http/exchange.rs", "Reply", Own),
-    ("src/net/http/exchange.rs", "Handed", Own),
-    ("src/net/http/pages.rs", "Pages", Nothing),
+    ("src/net/http/exchange.rs", "Response", Own),
+    ("src/net/http/exchange.rs", "OpenTransport", Own),
+    ("src/net/http/buffers.rs", "WipedBuffers", Nothing),
     ("src/sms/twilio.rs", "Twilio", Parts),
     ("protocol/src/lib.rs", "Answer", Own),
 ];

@@ -14,12 +14,12 @@ use std::thread;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::refused::tls_that_does_not_come_about_is_told_in_words",
-        tls_that_does_not_come_about_is_told_in_words,
+        "hostile::refused::tls_failures_have_a_text_and_a_remedy",
+        tls_failures_have_a_text_and_a_remedy,
     ),
     (
-        "hostile::refused::a_proxy_that_forbids_the_way_is_told_in_words",
-        a_proxy_that_forbids_the_way_is_told_in_words,
+        "hostile::refused::refusals_of_a_proxy_have_a_text_and_a_remedy",
+        refusals_of_a_proxy_have_a_text_and_a_remedy,
     ),
 ];
 
@@ -74,7 +74,7 @@ fn refused(kind: Kind) -> Seen {
 /// A server's certificate, its options, and what the log says of it and of the remedy.
 type Row<'r> = (&'r ServerCert, &'r Path, &'r [&'r str], [&'r str; 2]);
 
-fn tls_that_does_not_come_about_is_told_in_words(bench: &Bench) {
+fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
     let (good, ca) = (bench.certs().server(Identity::Good), bench.certs().ca());
     let folder = Scratch::new("sha1");
     let sha1 = self_signed(&folder, &["-newkey", "rsa:2048", "-sha1"]);
@@ -89,38 +89,47 @@ fn tls_that_does_not_come_about_is_told_in_words(bench: &Bench) {
             &good,
             &ca,
             &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
-            ["it has neither TLS 1.2 nor TLS 1.3", "enable TLS 1.2"],
+            [
+                "the server supports neither TLS 1.2 nor TLS 1.3",
+                "enable TLS 1.2",
+            ],
         ),
         (
             &good,
             &ca,
             &["-groups", "P-521"],
-            ["it accepts none of our cipher suites", "enable ECDHE"],
+            [
+                "the server accepts no cipher suite of this client",
+                "enable ECDHE",
+            ],
         ),
         (
             &good,
             &ca,
             &["-tls1_3", "-Verify", "1"],
-            ["it demands a client certificate", "accept clients without"],
+            [
+                "the server requires a client certificate",
+                "accept clients without",
+            ],
         ),
         (
             &sha1,
             &sha1.cert,
             weak,
-            ["a signature algorithm", "SHA-256"],
+            ["an unsupported signature algorithm", "SHA-256"],
         ),
         (
             &of_a_ca,
             &of_a_ca.cert,
             &[],
-            ["is that of a CA", "must say CA:FALSE"],
+            ["is a CA certificate", "needs CA:FALSE"],
         ),
         (&expired, &ca, &[], ["has expired", "renew"]),
         (
             &other,
             &ca,
             &[],
-            ["is for another name", "as the certificate has it"],
+            ["is for another name", "use a name of the certificate"],
         ),
     ];
     thread::scope(|scope| {
@@ -145,16 +154,19 @@ fn tls_that_does_not_come_about_is_told_in_words(bench: &Bench) {
     });
 }
 
-fn a_proxy_that_forbids_the_way_is_told_in_words(bench: &Bench) {
+fn refusals_of_a_proxy_have_a_text_and_a_remedy(bench: &Bench) {
     let who = someone(bench, "refused-proxy");
     for (answer, words) in [
         (
             "HTTP/1.1 403 Forbidden\r\n\r\n",
-            ["the proxy forbids the way there (403)", "allow CONNECT"],
+            ["the proxy forbids this destination (403)", "allow CONNECT"],
         ),
         (
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-            ["the proxy demands a login (407)", "without one"],
+            [
+                "the proxy requires authentication (407)",
+                "without authentication",
+            ],
         ),
     ] {
         let proxy = Listener::replying_with(answer.into());

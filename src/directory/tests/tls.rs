@@ -192,7 +192,7 @@ fn dropping_does_not_wait() {
 }
 
 #[test]
-fn a_server_that_demands_a_client_certificate_refuses_us() {
+fn a_server_that_requires_a_client_certificate_refuses_the_connection() {
     // TLS 1.3 reports this only after the handshake, in place of the first response.
     let ca = TestCa::new();
     let tls = ca.demanding("localhost");
@@ -201,7 +201,7 @@ fn a_server_that_demands_a_client_certificate_refuses_us() {
     let found = find(&trusting(&ca, vec![uri]));
     assert!(is_refused(&found), "{found:?}");
     let text = found.unwrap_err().what;
-    assert!(text.contains("demands a client certificate"), "{text}");
+    assert!(text.contains("requires a client certificate"), "{text}");
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl From<net::Error> for Error {
     }
 }
 
-impl net::Failure for Error {
+impl net::AttemptError for Error {
     /// Each address of a name may be another server: one a replica, the other the master.
     fn is_final(&self) -> bool {
         false
@@ -286,8 +286,8 @@ mod tests {
             (Error::Outage(String::new()), true),
             (answered("NOAUTH").error, false),
         ] {
-            assert_eq!(net::Failure::is_outage(&error), is_outage);
-            assert!(!net::Failure::is_final(&error));
+            assert_eq!(net::AttemptError::is_outage(&error), is_outage);
+            assert!(!net::AttemptError::is_final(&error));
         }
     }
 

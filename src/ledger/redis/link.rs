@@ -69,7 +69,7 @@ impl Link {
     }
 
     pub fn place(&self) -> &str {
-        self.stream.place()
+        self.stream.peer()
     }
 
     /// Says commands in one go, and hears a reply to each. Errors among them are not looked at; after one

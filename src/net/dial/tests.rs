@@ -1,4 +1,4 @@
-//! Names, addresses and local sockets, and what is told when there is nobody.
+//! Names, addresses and local sockets, and the errors without a server.
 #![forbid(unsafe_code)]
 
 mod several;
@@ -6,7 +6,7 @@ mod several;
 use std::{net::TcpListener, os::unix::net::UnixListener, time::Duration};
 
 use super::{
-    super::{Lookup, place},
+    super::{Lookup, peer},
     *,
 };
 
@@ -14,23 +14,25 @@ fn soon() -> Deadline {
     Deadline::within(Duration::from_millis(300))
 }
 
-fn pace(by: Deadline) -> Pace {
+fn timeouts(by: Deadline) -> Timeouts {
     let step = by.left();
-    Pace { by, step }
+    Timeouts { by, step }
 }
 
-/// A connection to the first address that answers.
+/// Connects to the first address that accepts.
 fn plain(host: &str, port: u16, by: Deadline) -> Result<TcpStream, Error> {
-    let at = Lookup::begin(host, port).wait(by)?;
-    dial(&at, pace(by), |reached| Ok(reached.tcp))
+    let addresses = Lookup::begin(host, port).wait(by)?;
+    dial(&addresses, timeouts(by), |connected| Ok(connected.tcp))
 }
 
 fn any(addresses: &[SocketAddr], by: Deadline) -> Result<TcpStream, Error> {
-    dial(&at(addresses), pace(by), |reached| Ok(reached.tcp))
+    dial(&server_at(addresses), timeouts(by), |connected| {
+        Ok(connected.tcp)
+    })
 }
 
-/// A server that has them.
-fn at(addresses: &[SocketAddr]) -> Addresses {
+/// A server with these addresses.
+fn server_at(addresses: &[SocketAddr]) -> Addresses {
     Addresses {
         host: "x".to_owned(),
         port: 1,
@@ -38,7 +40,7 @@ fn at(addresses: &[SocketAddr]) -> Addresses {
     }
 }
 
-/// A port of 127.0.0.1 on which nobody listens.
+/// A port of 127.0.0.1 without a listener.
 fn closed() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -57,7 +59,7 @@ fn literals_and_names_connect_without_delay() {
 }
 
 #[test]
-fn refused_is_an_outage_that_names_the_place() {
+fn a_refused_connection_is_an_outage_with_the_address() {
     let at = closed();
     let error = plain("127.0.0.1", at.port(), soon()).unwrap_err();
     let Error::Outage(text) = error else {
@@ -67,7 +69,7 @@ fn refused_is_an_outage_that_names_the_place() {
 }
 
 #[test]
-fn a_dead_address_does_not_keep_us_from_the_next() {
+fn the_next_address_is_tried() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let good = listener.local_addr().unwrap();
     assert!(any(&[closed(), closed(), good], soon()).is_ok());
@@ -75,8 +77,8 @@ fn a_dead_address_does_not_keep_us_from_the_next() {
 
 #[test]
 fn each_address_gets_its_share() {
-    // A listener whose backlog is full swallows packets as a dead address does.
-    let (_listener, _filler, dead) = swallowing();
+    // A listener with a full backlog drops packets, as an address without a host does.
+    let (_listener, _filler, dead) = full_backlog();
     let began = Moment::now();
     let error = any(&[dead, dead, dead], soon()).unwrap_err();
     assert_eq!(error, Error::Outage("x:1 (127.0.0.1): timed out".into()));
@@ -85,8 +87,8 @@ fn each_address_gets_its_share() {
     assert!(took < Duration::from_millis(900), "{took:?}");
 }
 
-/// A listener that accepts nothing more, and what fills it.
-fn swallowing() -> (std::os::fd::OwnedFd, Vec<TcpStream>, SocketAddr) {
+/// A listener with a full backlog, and the connections in it.
+fn full_backlog() -> (std::os::fd::OwnedFd, Vec<TcpStream>, SocketAddr) {
     use rustix::net;
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -105,16 +107,16 @@ fn no_address_is_an_outage() {
 }
 
 #[test]
-fn over_is_over() {
+fn an_expired_deadline_is_an_outage() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let over = Deadline::within(Duration::ZERO);
-    let error = plain("127.0.0.1", port, over).unwrap_err();
+    let expired = Deadline::within(Duration::ZERO);
+    let error = plain("127.0.0.1", port, expired).unwrap_err();
     assert!(matches!(error, Error::Outage(_)), "{error:?}");
 }
 
 #[test]
-fn what_this_machine_lacks_is_local() {
+fn errors_of_this_machine_are_local() {
     let at: SocketAddr = "192.0.2.1:443".parse().unwrap();
     for errno in [
         Errno::MFILE,
@@ -124,13 +126,13 @@ fn what_this_machine_lacks_is_local() {
         Errno::ACCESS,
         Errno::PERM,
         Errno::ADDRNOTAVAIL,
-        // Nothing that a peer could cause.
+        // A peer cannot cause these.
         Errno::IO,
         Errno::INTR,
         Errno::INVAL,
         Errno::BADF,
     ] {
-        let error = told_of(&at, "x:1", &errno.into());
+        let error = connect_error(&at, "x:1", &errno.into());
         assert!(matches!(error, Error::Local(_)), "{error:?}");
     }
     for errno in [
@@ -143,12 +145,12 @@ fn what_this_machine_lacks_is_local() {
         Errno::TIMEDOUT,
         Errno::AFNOSUPPORT,
     ] {
-        let error = told_of(&at, "x:1", &errno.into());
+        let error = connect_error(&at, "x:1", &errno.into());
         assert!(matches!(error, Error::Outage(_)), "{error:?}");
     }
-    // No local port is left; or there is no IPv6 here, and who wrote this address did not know.
+    // No local port is left, or IPv6 is disabled.
     let loopback: SocketAddr = "[::1]:443".parse().unwrap();
-    let error = told_of(&loopback, "[::1]:443", &Errno::ADDRNOTAVAIL.into());
+    let error = connect_error(&loopback, "[::1]:443", &Errno::ADDRNOTAVAIL.into());
     assert!(matches!(error, Error::Local(_)), "{error:?}");
 }
 
@@ -161,7 +163,7 @@ fn texts_are_one_printable_line() {
         text.starts_with("name lookup of a?b?[31m?.invalid "),
         "{text}"
     );
-    assert_eq!(place("::1", 443), "[::1]:443");
+    assert_eq!(peer("::1", 443), "[::1]:443");
 }
 
 #[test]
@@ -185,7 +187,7 @@ fn local_sockets() {
 }
 
 #[test]
-fn a_local_socket_with_a_full_backlog_is_there() {
+fn a_full_backlog_of_a_local_socket_is_no_outage() {
     use rustix::net;
     let folder = std::env::temp_dir().join(format!("sms-otp-full-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

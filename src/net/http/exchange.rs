@@ -1,7 +1,7 @@
-//! One request and its answer, spoken by ureq over a connection that it neither opens nor keeps.
+//! One request and its response, with ureq over a connection that is opened and closed here.
 //!
-//! ureq's own connecting is left out whole: it would take a proxy from the environment, and look
-//! names up in threads that outlive their use. What is left to it is HTTP.
+//! ureq's own connector is not used: it would read a proxy from the environment, and resolve names in threads
+//! that outlive the request. ureq only encodes and decodes HTTP.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -20,7 +20,7 @@ use bytes::Bytes;
 use ureq::{
     Agent,
     config::Config,
-    http::{HeaderMap, HeaderValue, Request, Response, Uri, header},
+    http::{self, HeaderMap, HeaderValue, Request, Uri, header},
     unversioned::{
         resolver::{ResolvedSocketAddrs, Resolver},
         transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport},
@@ -30,28 +30,27 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     Connection, Server, authority,
-    pages::{PAGE, Pages},
+    buffers::{CAPACITY, WipedBuffers},
 };
 use crate::{deadline::Deadline, net::Error, secret::Secret};
 
-/// Longest answer that is read; what follows is left unread.
-pub(super) const LONGEST_BODY: usize = 64 * 1024;
+/// The longest body that is read; the rest is left unread.
+pub(super) const MAX_BODY: usize = 64 * 1024;
 
-/// Longest header of an answer.
-const LONGEST_HEADER: usize = 16 * 1024;
+/// The longest header of a response.
+const MAX_HEADER: usize = 16 * 1024;
 
-/// Longest name of a host that is shown, and longest label in it: Twilio's tokens and secrets have
-/// 32 letters and digits.
-const LONGEST_HOST: usize = 64;
-const LONGEST_LABEL: usize = 20;
+/// The longest host name that is logged, and the longest label in it: Twilio's tokens and secrets have 32
+/// letters and digits.
+const MAX_HOST: usize = 64;
+const MAX_LABEL: usize = 20;
 
-/// Who we are.
 const USER_AGENT: &str = concat!("pam_sms_otp/", env!("CARGO_PKG_VERSION"));
 
-/// A form on its way.
+/// A form to post.
 #[derive(Debug)]
 pub struct Post<'a> {
-    /// With its slash.
+    /// With the leading slash.
     pub path: &'a str,
     /// `Basic …`
     pub authorization: &'a Secret,
@@ -59,18 +58,17 @@ pub struct Post<'a> {
     pub form: &'a Secret,
 }
 
-/// What came back.
-pub struct Reply {
+/// A response.
+pub struct Response {
     /// 100 to 999.
     pub status: u16,
     headers: HeaderMap,
-    /// As much as came, at most 64 KiB; it may have been cut off. Twilio's answers repeat the text
-    /// of the SMS, so it is wiped.
+    /// At most 64 KiB; it may be incomplete. Twilio's responses repeat the text of the SMS, so it is wiped.
     pub body: Zeroizing<Vec<u8>>,
 }
 
-impl Reply {
-    /// One that nobody has sent.
+impl Response {
+    /// Creates one for tests.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn of(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let header = |(name, value): &(&str, &str)| {
@@ -84,26 +82,28 @@ impl Reply {
         }
     }
 
-    /// A header's value, if it is there and is text.
+    /// Returns the value of a header if it exists and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whose address stands in `Location`, where it is fit to be shown.
+    /// Returns the host in `Location` if it may be logged.
     #[must_use]
     pub fn redirected_to(&self) -> Option<String> {
         let to: Uri = self.header("location")?.parse().ok()?;
-        to.host().filter(|host| is_telling(host)).map(str::to_owned)
+        to.host()
+            .filter(|host| is_safe_to_log(host))
+            .map(str::to_owned)
     }
 }
 
-/// Whether a host's name is nothing but that. Whoever redirects knows the number, the code and the
-/// token, and could spell them in a name: of digits it may have two, as a masked number has, and no
-/// label as long as a token.
-fn is_telling(host: &str) -> bool {
+/// Whether a host name can contain no secret. A server that redirects has received the number, the code and
+/// the token, and could put them into a name. So a name may have at most two digits, as a masked number has,
+/// and no label as long as a token.
+fn is_safe_to_log(host: &str) -> bool {
     let is_label = |label: &str| {
-        (1..=LONGEST_LABEL).contains(&label.len())
+        (1..=MAX_LABEL).contains(&label.len())
             && label.starts_with(|first: char| first.is_ascii_alphabetic())
             && !label.ends_with('-')
             && label
@@ -111,62 +111,60 @@ fn is_telling(host: &str) -> bool {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     let digits = host.bytes().filter(u8::is_ascii_digit).count();
-    host.len() <= LONGEST_HOST && digits <= 2 && host.split('.').all(is_label)
+    host.len() <= MAX_HOST && digits <= 2 && host.split('.').all(is_label)
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({})", self.status)
+        write!(f, "Response({})", self.status)
     }
 }
 
-/// No answer came, or none that is HTTP.
+/// There is no response, or it is not HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unanswered {
-    /// Whether a byte of the request has left: then nobody knows what has become of it.
-    pub asked: bool,
-    /// Why.
+pub struct PostError {
+    /// Whether a byte of the request was sent: then the server may have processed it.
+    pub is_sent: bool,
     pub error: Error,
 }
 
-/// Posts a form and waits for the answer.
+/// Posts a form and waits for the response.
 ///
-/// Nothing is sent twice, whatever happens; an answer whose header came whole is an answer, even
-/// if its body did not.
+/// Nothing is sent twice. A response with a complete header is accepted even if its body is incomplete.
 pub fn post(
     server: &Server,
     connection: Connection,
     post: &Post<'_>,
     by: Deadline,
-) -> Result<Reply, Unanswered> {
-    let place = connection.stream.place().to_owned();
-    let request = request(server, post).map_err(|error| Unanswered {
-        asked: false,
-        error: Error::Local(format!("{place}: cannot be asked: {error}")),
+) -> Result<Response, PostError> {
+    let peer = connection.stream.peer().to_owned();
+    let request = request(server, post).map_err(|error| PostError {
+        is_sent: false,
+        error: Error::Local(format!("{peer}: invalid request: {error}")),
     })?;
-    let handed = Handed::new(connection, by);
-    let asked = Arc::clone(&handed.asked);
-    let response = agent(handed).run(request).map_err(|error| Unanswered {
-        asked: asked.load(Ordering::Relaxed),
-        error: told(&place, error),
+    let transport = OpenTransport::new(connection, by);
+    let is_sent = Arc::clone(&transport.is_sent);
+    let response = agent(transport).run(request).map_err(|error| PostError {
+        is_sent: is_sent.load(Ordering::Relaxed),
+        error: classify(&peer, error),
     })?;
     let (parts, body) = response.into_parts();
-    Ok(Reply {
+    Ok(Response {
         status: parts.status.as_u16(),
-        body: read(Response::new(body)),
+        body: read_body(body),
         headers: parts.headers,
     })
 }
 
-fn request<'a>(server: &Server, post: &Post<'a>) -> Result<Request<&'a [u8]>, ureq::http::Error> {
-    let (scheme, usual) = if server.tls.is_some() {
+fn request<'a>(server: &Server, post: &Post<'a>) -> Result<Request<&'a [u8]>, http::Error> {
+    let (scheme, default_port) = if server.tls.is_some() {
         ("https", ":443")
     } else {
         ("http", ":80")
     };
     let authority = authority(&server.host, server.port);
-    let authority = authority.strip_suffix(usual).unwrap_or(&authority);
-    // The header shares this buffer, which is wiped when its last user lets go of it.
+    let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
+    // The header value uses this buffer, which is wiped when the last reference is dropped.
     let secret = Zeroizing::new(post.authorization.reveal().as_bytes().to_vec());
     let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(secret))?;
     authorization.set_sensitive(true);
@@ -176,62 +174,58 @@ fn request<'a>(server: &Server, post: &Post<'a>) -> Result<Request<&'a [u8]>, ur
         .body(post.form.reveal().as_bytes())
 }
 
-/// A client that knows this one connection and nothing else.
-fn agent(handed: Handed) -> Agent {
+/// Creates a client for this one connection.
+fn agent(transport: OpenTransport) -> Agent {
     let config = Config::builder()
-        // The default is what the environment says, and whoever starts sudo says that.
+        // The default is read from the environment, which the caller of a setuid program sets.
         .proxy(None)
-        // A redirect would take the credentials elsewhere.
+        // A redirect would send the credentials to another server.
         .max_redirects(0)
         .http_status_as_error(false)
-        .max_response_header_size(LONGEST_HEADER)
+        .max_response_header_size(MAX_HEADER)
         .max_idle_connections(0)
         .max_idle_connections_per_host(0)
         .user_agent(USER_AGENT)
         .accept("application/json")
         .accept_encoding("")
         .build();
-    Agent::with_parts(config, Once(Mutex::new(Some(handed))), NoLookUp)
+    Agent::with_parts(config, SingleUse(Mutex::new(Some(transport))), NoResolver)
 }
 
-/// As much of a body as comes. What the headers said stands, so nothing here is an error.
-fn read(response: Response<ureq::Body>) -> Zeroizing<Vec<u8>> {
-    let mut body = Zeroizing::new(vec![0; LONGEST_BODY]);
-    let mut reader = response
-        .into_body()
-        .into_with_config()
-        .limit(LONGEST_BODY as u64)
-        .reader();
+/// Reads a body until its end, an error or the limit. An error is ignored, since the header is complete.
+fn read_body(body: ureq::Body) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(vec![0; MAX_BODY]);
+    let mut reader = body.into_with_config().limit(MAX_BODY as u64).reader();
     let mut filled = 0_usize;
-    while let Some(rest) = body.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {
             Ok(0) | Err(_) => break,
             Ok(some) => filled = filled.saturating_add(some),
         }
     }
-    body.truncate(filled);
-    body
+    bytes.truncate(filled);
+    bytes
 }
 
-/// What it means that there is no answer. ureq's words may quote the server's, so they are ours.
-fn told(place: &str, error: ureq::Error) -> Error {
+/// Classifies an error of ureq. Its own text is not used: it may contain bytes from the server.
+fn classify(peer: &str, error: ureq::Error) -> Error {
     let why = match error {
-        ureq::Error::Other(ours) => match ours.downcast::<Error>() {
-            Ok(ours) => return *ours,
-            Err(_) => "no answer",
+        ureq::Error::Other(inner) => match inner.downcast::<Error>() {
+            Ok(error) => return *error,
+            Err(_) => "no response",
         },
-        ureq::Error::Io(_) => "closed the connection without an answer",
-        ureq::Error::LargeResponseHeader(..) => "its answer is longer than any",
-        _ => "its answer is not HTTP",
+        ureq::Error::Io(_) => "the server closed the connection without a response",
+        ureq::Error::LargeResponseHeader(..) => "the header of the response is too long",
+        _ => "the response is not HTTP",
     };
-    Error::Outage(format!("{place}: {why}"))
+    Error::Outage(format!("{peer}: {why}"))
 }
 
-/// Hands the connection out, once.
-struct Once(Mutex<Option<Handed>>);
+/// A connector that returns the connection once.
+struct SingleUse(Mutex<Option<OpenTransport>>);
 
-impl Connector for Once {
-    type Out = Handed;
+impl Connector for SingleUse {
+    type Out = OpenTransport;
 
     fn connect(
         &self,
@@ -242,17 +236,17 @@ impl Connector for Once {
     }
 }
 
-impl fmt::Debug for Once {
+impl fmt::Debug for SingleUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Once")
+        f.write_str("SingleUse")
     }
 }
 
-/// Nobody is looked up: the connection is open.
+/// A resolver that resolves nothing: the connection is open.
 #[derive(Debug)]
-struct NoLookUp;
+struct NoResolver;
 
-impl Resolver for NoLookUp {
+impl Resolver for NoResolver {
     fn resolve(
         &self,
         _: &Uri,
@@ -263,59 +257,59 @@ impl Resolver for NoLookUp {
     }
 }
 
-/// The connection as ureq sees it. Time is kept by the deadline, not by ureq.
-struct Handed {
+/// The connection as a transport of ureq. Its deadline limits all waits, not ureq's timeouts.
+struct OpenTransport {
     connection: Connection,
     by: Deadline,
-    pages: Pages,
-    /// ureq hands over header and body one by one; they leave together, in one write, when it
-    /// turns to reading: two small writes would be two TLS records and two packets.
-    waiting: Zeroizing<Vec<u8>>,
-    /// Whether a byte of it has left. Shared with [`post`]: ureq gives no connection back.
-    asked: Arc<AtomicBool>,
+    buffers: WipedBuffers,
+    /// Output that is not sent yet. ureq passes header and body separately; they are sent in one write before
+    /// the first read, since two small writes would be two TLS records and two packets.
+    pending: Zeroizing<Vec<u8>>,
+    /// Whether a byte was sent. Shared with [`post`], since ureq does not return the connection.
+    is_sent: Arc<AtomicBool>,
 }
 
-impl Handed {
+impl OpenTransport {
     fn new(connection: Connection, by: Deadline) -> Self {
         Self {
             connection,
             by,
-            pages: Pages::new(),
-            waiting: Zeroizing::new(Vec::with_capacity(PAGE)),
-            asked: Arc::default(),
+            buffers: WipedBuffers::new(),
+            pending: Zeroizing::new(Vec::with_capacity(CAPACITY)),
+            is_sent: Arc::default(),
         }
     }
 
     fn send(&mut self) -> Result<(), ureq::Error> {
-        if self.waiting.is_empty() {
+        if self.pending.is_empty() {
             return Ok(());
         }
         let before = self.connection.stream.sent();
-        let sent = self.connection.stream.write_all(&self.waiting, self.by);
+        let sent = self.connection.stream.write_all(&self.pending, self.by);
         if self.connection.stream.sent() > before {
-            self.asked.store(true, Ordering::Relaxed);
+            self.is_sent.store(true, Ordering::Relaxed);
         }
-        self.waiting.zeroize();
-        sent.map_err(wrapped)
+        self.pending.zeroize();
+        sent.map_err(wrap)
     }
 }
 
-fn wrapped(error: Error) -> ureq::Error {
+fn wrap(error: Error) -> ureq::Error {
     ureq::Error::Other(Box::new(error))
 }
 
-impl Transport for Handed {
+impl Transport for OpenTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.pages
+        &mut self.buffers
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        // Never beyond its capacity: growing would leave a copy behind that nobody wipes.
-        if self.waiting.len().saturating_add(amount) > PAGE {
+        // Never beyond its capacity: a buffer that grows leaves an unwiped copy.
+        if self.pending.len().saturating_add(amount) > CAPACITY {
             self.send()?;
         }
-        let going = self.pages.output().get(..amount).unwrap_or_default();
-        self.waiting.extend_from_slice(going);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        self.pending.extend_from_slice(output);
         Ok(())
     }
 
@@ -325,9 +319,9 @@ impl Transport for Handed {
         let some = self
             .connection
             .stream
-            .read(self.pages.input_append_buf(), by)
-            .map_err(wrapped)?;
-        self.pages.input_appended(some);
+            .read(self.buffers.input_append_buf(), by)
+            .map_err(wrap)?;
+        self.buffers.input_appended(some);
         Ok(some > 0)
     }
 
@@ -340,8 +334,8 @@ impl Transport for Handed {
     }
 }
 
-impl fmt::Debug for Handed {
+impl fmt::Debug for OpenTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Handed")
+        f.write_str("OpenTransport")
     }
 }

@@ -1,4 +1,4 @@
-//! What is true of whatever is answered to a request: for `make fuzz`, and in small for the tests.
+//! Properties of every response to a request, for `make fuzz` and, with fewer inputs, for the tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
@@ -12,21 +12,21 @@ use std::{
     time::Duration,
 };
 
-use super::{Connection, Post, Reply, Server, Unanswered, exchange::LONGEST_BODY, post, status};
+use super::{Connection, Post, PostError, Response, Server, exchange::MAX_BODY, post, status};
 use crate::{deadline::Deadline, net::Error, secret::Secret};
 
-/// What is sent goes into the socket at once: nobody reads it meanwhile.
-const MOST: usize = 48 * 1024;
+/// Fits into the socket's buffer: it is written before anything is read.
+const MAX_INPUT: usize = 48 * 1024;
 
 const AUTHORIZATION: &str = "Basic bm90OnJlYWw=";
 const FORM: &str = "To=%2B12025550142&Body=042137";
 
-/// All that the server says, before it closes. It is an answer within bounds, with the status of its own
-/// first line, or none; it was asked once; and why there is none is said in our own words. The same bytes
-/// are a proxy's answer as well.
+/// Checks all bytes of a server until it closes: they are a response within the limits, with the status of its
+/// first line, or an error with one of our own texts; and there is one request. The same bytes are parsed as a
+/// proxy's response too.
 pub fn http(bytes: &[u8]) {
-    let bytes = bytes.get(..MOST).unwrap_or(bytes);
-    let line = read_as_a_line(bytes);
+    let bytes = bytes.get(..MAX_INPUT).unwrap_or(bytes);
+    let line = parse_status_line(bytes);
     assert_eq!(status(bytes).is_some(), line.is_some());
     assert_eq!(status(bytes), line.and_then(|(_, code)| code.parse().ok()));
     let Some((near, mut far)) = pair(bytes) else {
@@ -43,15 +43,15 @@ pub fn http(bytes: &[u8]) {
         &Secret::new(FORM.to_owned()),
     );
     let path = "/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json";
-    let asked = Post {
+    let form_post = Post {
         path,
         authorization,
         form,
     };
     let by = Deadline::within(Duration::from_secs(20));
-    match post(&server, Connection::over(near), &asked, by) {
-        Ok(reply) => answered(&reply, bytes),
-        Err(unanswered) => told(&unanswered),
+    match post(&server, Connection::over(near), &form_post, by) {
+        Ok(response) => check_response(&response, bytes),
+        Err(error) => check_error(&error),
     }
     let mut request = String::new();
     let _ = far.read_to_string(&mut request);
@@ -63,7 +63,7 @@ pub fn http(bytes: &[u8]) {
     assert_eq!(request.matches("POST ").count(), 1, "{request}");
 }
 
-/// A connection on which all has come in that ever will.
+/// Opens a connection on which all bytes have arrived already.
 fn pair(bytes: &[u8]) -> Option<(TcpStream, UnixStream)> {
     let (near, mut far) = UnixStream::pair().ok()?;
     far.write_all(bytes).ok()?;
@@ -72,8 +72,8 @@ fn pair(bytes: &[u8]) -> Option<(TcpStream, UnixStream)> {
     Some((TcpStream::from(OwnedFd::from(near)), far))
 }
 
-/// Version and code of a status line, read in another way than ours.
-fn read_as_a_line(bytes: &[u8]) -> Option<(char, &str)> {
+/// Parses version and code of a status line, independently of the code under test.
+fn parse_status_line(bytes: &[u8]) -> Option<(char, &str)> {
     let head = bytes.get(..13)?;
     let head = std::str::from_utf8(head.get(..12)?)
         .ok()
@@ -84,18 +84,21 @@ fn read_as_a_line(bytes: &[u8]) -> Option<(char, &str)> {
     (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit())).then_some((version, code))
 }
 
-fn answered(reply: &Reply, bytes: &[u8]) {
-    assert!((100..=999).contains(&reply.status));
-    assert!(reply.body.len() <= LONGEST_BODY);
-    assert_eq!(format!("{reply:?}"), format!("Reply({})", reply.status));
-    if let Some((_, code)) = read_as_a_line(bytes) {
-        // What only announces an answer is passed over.
+fn check_response(response: &Response, bytes: &[u8]) {
+    assert!((100..=999).contains(&response.status));
+    assert!(response.body.len() <= MAX_BODY);
+    assert_eq!(
+        format!("{response:?}"),
+        format!("Response({})", response.status)
+    );
+    if let Some((_, code)) = parse_status_line(bytes) {
+        // Interim responses are skipped.
         assert!(
-            code.starts_with('1') || code.parse() == Ok(reply.status),
+            code.starts_with('1') || code.parse() == Ok(response.status),
             "{code}"
         );
     }
-    if let Some(host) = reply.redirected_to() {
+    if let Some(host) = response.redirected_to() {
         assert!(
             host.bytes().filter(u8::is_ascii_digit).count() <= 2,
             "{host}"
@@ -107,23 +110,23 @@ fn answered(reply: &Reply, bytes: &[u8]) {
     }
 }
 
-fn told(unanswered: &Unanswered) {
-    assert!(unanswered.asked);
-    let words = [
-        "no answer",
-        "closed the connection without an answer",
-        "its answer is longer than any",
-        "its answer is not HTTP",
-        "it closed the connection",
-        "sends without end",
+fn check_error(error: &PostError) {
+    assert!(error.is_sent);
+    let texts = [
+        "no response",
+        "the server closed the connection without a response",
+        "the header of the response is too long",
+        "the response is not HTTP",
+        "the server closed the connection",
+        "the server sends without end",
     ];
-    let told = unanswered.error.to_string();
-    let known = told
+    let text = error.error.to_string();
+    let is_known = text
         .strip_prefix("test: ")
-        .is_some_and(|why| words.contains(&why));
+        .is_some_and(|why| texts.contains(&why));
     assert!(
-        known && matches!(unanswered.error, Error::Outage(_)),
-        "{told}"
+        is_known && matches!(error.error, Error::Outage(_)),
+        "{text}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Lookups that fail, hang, or answer in another order than they were asked.
+//! Lookups that fail, hang, or end in another order than they were started.
 #![forbid(unsafe_code)]
 
 use std::sync::mpsc;
@@ -10,25 +10,25 @@ fn soon() -> Deadline {
     Deadline::within(Duration::from_millis(300))
 }
 
-/// A question that is answered by hand.
+/// A query that the test answers.
 struct Held {
     lookup: Lookup,
     answer: mpsc::Sender<Result<Vec<IpAddr>, Error>>,
 }
 
 fn hold(host: &str) -> Held {
-    let (answer, told) = mpsc::channel();
+    let (answer, answers) = mpsc::channel();
     let query = Arc::new(Query {
         host: host.to_owned(),
         answer: OnceLock::new(),
     });
     running().push(Arc::clone(&query));
-    let asked = Asked(Arc::clone(&query));
-    thread::spawn(move || asked.answer(|_| told.recv().expect("an answer or a panic")));
+    let answerer = Answerer(Arc::clone(&query));
+    thread::spawn(move || answerer.answer(|_| answers.recv().expect("an answer or a panic")));
     let lookup = Lookup {
         host: host.to_owned(),
         port: 636,
-        state: State::Asked(query),
+        state: State::Running(query),
     };
     Held { lookup, answer }
 }
@@ -48,20 +48,20 @@ fn here() -> Vec<IpAddr> {
 }
 
 #[test]
-fn localhost_is_this_machine_whatever_a_name_service_says() {
-    // With no time left there is no lookup, and still an answer.
-    let over = Deadline::within(Duration::ZERO);
+fn localhost_is_never_looked_up() {
+    // Without time for a lookup there is still a result.
+    let expired = Deadline::within(Duration::ZERO);
     for host in ["localhost", "LocalHost"] {
-        let found = Lookup::begin(host, 389).wait(over).unwrap().found;
+        let found = Lookup::begin(host, 389).wait(expired).unwrap().found;
         let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["127.0.0.1:389"], "{host}");
     }
-    assert!(without_asking("localhost.example.org").is_none());
+    assert!(without_query("localhost.example.org").is_none());
 }
 
 #[test]
-fn no_such_name_is_an_outage_that_names_it() {
-    // RFC 6761 section 6.4: no resolver may know it.
+fn an_unknown_name_is_an_outage_with_the_name() {
+    // A reserved name that never resolves (RFC 6761 section 6.4).
     let long = Deadline::within(Duration::from_secs(20));
     let Err(Error::Outage(text)) = Lookup::begin("sms.invalid", 443).wait(long) else {
         panic!("found");
@@ -80,13 +80,13 @@ fn a_lookup_is_waited_for_no_longer_than_its_limit() {
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
-/// A second question would begin the C library's wait for the dead name server anew.
+/// A second query would repeat the C library's wait for a name server that is down.
 #[test]
-fn a_name_that_is_being_looked_up_is_not_asked_for_again() {
+fn lookups_of_the_same_name_share_a_query() {
     let held = hold("joined.test");
     let joined = Lookup::begin("Joined.test", 389);
-    let (State::Asked(one), State::Asked(other)) = (&held.lookup.state, &joined.state) else {
-        panic!("known without asking");
+    let (State::Running(one), State::Running(other)) = (&held.lookup.state, &joined.state) else {
+        panic!("a result without a query");
     };
     assert!(Arc::ptr_eq(one, other));
     held.answer.send(Ok(here())).unwrap();
@@ -96,7 +96,7 @@ fn a_name_that_is_being_looked_up_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_server_whose_name_is_known_does_not_wait_for_one_whose_name_is_not() {
+fn a_server_with_a_result_does_not_wait_for_one_without() {
     let (first, second) = (hold("never.test"), hold("known.test"));
     second.answer.send(Ok(here())).unwrap();
     let mut servers = list(&[&first, &second]);
@@ -105,14 +105,14 @@ fn a_server_whose_name_is_known_does_not_wait_for_one_whose_name_is_not() {
     let (at, found) = servers.next(long).unwrap();
     assert_eq!((at, found.unwrap().found.len()), (1, 1));
     assert!(Moment::now().since(began) < Duration::from_secs(3));
-    // The other one is of use as soon as it is known.
+    // The other one is returned when its lookup has ended.
     first.answer.send(Ok(here())).unwrap();
     assert_eq!(servers.next(long).unwrap().0, 0);
     assert!(servers.next(long).is_none());
 }
 
 #[test]
-fn servers_are_tried_in_order_where_all_names_are_known_in_time() {
+fn servers_are_tried_in_order_if_all_lookups_end_in_time() {
     let (first, second) = (hold("slower.test"), hold("faster.test"));
     second.answer.send(Ok(here())).unwrap();
     let mut servers = list(&[&first, &second]);
@@ -128,7 +128,7 @@ fn servers_are_tried_in_order_where_all_names_are_known_in_time() {
 }
 
 #[test]
-fn names_that_are_not_known_in_time_are_outages_one_by_one() {
+fn each_lookup_without_a_result_in_time_is_an_outage() {
     let (first, second) = (hold("dead1.test"), hold("dead2.test"));
     let mut servers = list(&[&first, &second]);
     let limit = soon();
@@ -143,9 +143,9 @@ fn names_that_are_not_known_in_time_are_outages_one_by_one() {
     assert!(list(&[&first, &second]).wait_for_one(soon()).is_ok());
 }
 
-/// resolv.conf(5): 5 s until the second name server is asked.
+/// The second name server is queried after 5 s (resolv.conf(5)).
 #[test]
-fn a_lookup_has_time_for_the_second_name_server_and_leaves_some_for_the_rest() {
+fn a_lookup_has_time_for_the_second_name_server_and_leaves_time_for_the_connection() {
     let limit = |timeout, left| {
         let by = Deadline::within(Duration::from_secs(left));
         lookup_limit(Duration::from_secs(timeout), by).left()
@@ -164,7 +164,7 @@ fn a_lookup_has_time_for_the_second_name_server_and_leaves_some_for_the_rest() {
 }
 
 #[test]
-fn a_lookup_that_panics_is_no_outage() {
+fn a_panic_in_a_lookup_is_a_local_error() {
     let held = hold("broken.test");
     drop(held.answer);
     let error = held.lookup.wait(Deadline::within(Duration::from_secs(5)));

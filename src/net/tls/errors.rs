@@ -1,7 +1,7 @@
-//! TLS errors in words: what happened and what to do, for each way in which rustls can refuse.
+//! Texts and remedies for TLS errors.
 //!
-//! No text of a library or a server is repeated: libraries format their enums with `Debug`, and names
-//! in a certificate are the server's own text.
+//! No text of a library or a server is repeated: libraries format their enums with `Debug`, and the names in a
+//! certificate are text from the server.
 #![forbid(unsafe_code)]
 
 use rustls::{AlertDescription, CertificateError, Error as Tls, PeerIncompatible};
@@ -9,37 +9,37 @@ use webpki::Error as Chain;
 
 use crate::net::Error;
 
-/// What happened, and what to do about it.
-type Words = (&'static str, &'static str);
+/// What happened, and what the administrator can do.
+type Text = (&'static str, &'static str);
 
-/// Whether a failure of TLS is a refusal, a fault of this machine, or an outage.
-pub fn classify(place: &str, error: &Tls) -> Error {
+/// Classifies a TLS error as a refusal, a local error or an outage.
+pub fn classify(peer: &str, error: &Tls) -> Error {
     let refused = |what: String, remedy| Error::Refused {
-        what: format!("{place}: {what}"),
+        what: format!("{peer}: {what}"),
         remedy,
     };
     match error {
-        Tls::InvalidCertificate(why) => {
-            let (what, remedy) = certificate(why);
+        Tls::InvalidCertificate(reason) => {
+            let (what, remedy) = certificate(reason);
             refused(format!("its certificate {what}"), remedy)
         }
         Tls::NoCertificatesPresented => refused(
-            "it shows no certificate".to_owned(),
-            "give the server a certificate and its key",
+            "the server sent no certificate".to_owned(),
+            "configure a certificate and its key in the server",
         ),
         Tls::InvalidCertRevocationList(_) => refused(
-            "a revocation list of its CA cannot be used".to_owned(),
+            "the revocation list of its CA is invalid".to_owned(),
             REVOCATION,
         ),
-        Tls::PeerIncompatible(why) => {
-            let (what, remedy) = incompatible(why);
+        Tls::PeerIncompatible(reason) => {
+            let (what, remedy) = incompatible(reason);
             refused(what.to_owned(), remedy)
         }
         Tls::AlertReceived(AlertDescription::InternalError) => {
-            Error::Outage(format!("{place}: TLS alert internal_error"))
+            Error::Outage(format!("{peer}: TLS alert internal_error"))
         }
         Tls::AlertReceived(AlertDescription::UserCanceled) => {
-            Error::Outage(format!("{place}: TLS alert user_canceled"))
+            Error::Outage(format!("{peer}: TLS alert user_canceled"))
         }
         Tls::AlertReceived(alert) => {
             let ((what, remedy), number) = (self::alert(*alert), u8::from(*alert));
@@ -47,115 +47,110 @@ pub fn classify(place: &str, error: &Tls) -> Error {
         }
         Tls::FailedToGetCurrentTime => Error::Local("TLS: no time of day".to_owned()),
         Tls::FailedToGetRandomBytes => Error::Local("TLS: no random numbers".to_owned()),
-        other => Error::Outage(format!("{place}: {}", protocol(other))),
+        other => Error::Outage(format!("{peer}: {}", protocol(other))),
     }
 }
 
-const REVOCATION: &str =
-    "have the certificate issued anew, and look at the CA's revocation service";
-const MALFORMED: Words = (
+const REVOCATION: &str = "reissue the certificate, and check the CA's revocation service";
+const MALFORMED: Text = (
     "is malformed",
-    "have the server's certificate issued anew: it is not a valid X.509 certificate",
+    "reissue the server's certificate: it is not a valid X.509 certificate",
 );
-const CRITICAL: Words = (
+const CRITICAL: Text = (
     "has a critical extension that is not supported",
-    "have the server's certificate issued without that extension",
+    "reissue the server's certificate without that extension",
 );
-const NO_SERVER: Words = (
-    "is not a server's (serverAuth)",
-    "have it issued with the extended key usage serverAuth",
+const NO_SERVER: Text = (
+    "is not valid for servers (serverAuth)",
+    "reissue it with the extended key usage serverAuth",
 );
-const UNKNOWN: Words = (
-    "was issued by a CA that is not trusted here",
-    "set ca_file to its CA, or let the server send its whole chain; if neither fits, something on the way \
-     intercepts TLS",
+const UNKNOWN: Text = (
+    "was issued by an untrusted CA",
+    "set ca_file to its CA, or configure the server to send its whole chain; otherwise a device on the \
+     network may intercept TLS",
 );
-const ALGORITHM: Words = (
-    "has a signature algorithm that is not accepted",
-    "have it issued with SHA-256 or better and a key of RSA 2048 to 8192 bits, P-256, P-384 or Ed25519",
+const ALGORITHM: Text = (
+    "has an unsupported signature algorithm",
+    "reissue it with SHA-256 or better and a key of RSA 2048 to 8192 bits, P-256, P-384 or Ed25519",
 );
-const LONG_CHAIN: Words = (
+const LONG_CHAIN: Text = (
     "has a chain that is too long to verify",
-    "let the server send its own certificate and the intermediate ones up to its CA, and no others",
+    "configure the server to send its certificate and the intermediate ones up to its CA, and no others",
 );
 
-/// What is wrong with a certificate.
-fn certificate(error: &CertificateError) -> Words {
-    use CertificateError as Why;
+/// Describes an invalid certificate.
+fn certificate(error: &CertificateError) -> Text {
+    use CertificateError as Reason;
     #[allow(deprecated, reason = "the library may still use the variant")]
     match error {
-        Why::BadEncoding => MALFORMED,
-        Why::Expired | Why::ExpiredContext { .. } => (
+        Reason::BadEncoding => MALFORMED,
+        Reason::Expired | Reason::ExpiredContext { .. } => (
             "has expired",
-            "renew the server's certificate, or set this host's clock",
+            "renew the server's certificate, or correct this host's clock",
         ),
-        Why::NotValidYet | Why::NotValidYetContext { .. } => (
+        Reason::NotValidYet | Reason::NotValidYetContext { .. } => (
             "is not valid yet",
-            "set this host's clock, or that of the host that issued the certificate",
+            "correct this host's clock, or that of the host that issued the certificate",
         ),
-        Why::Revoked => (
-            "has been revoked",
-            "have the certificate issued anew with a new key",
-        ),
-        Why::UnknownRevocationStatus
-        | Why::ExpiredRevocationList
-        | Why::ExpiredRevocationListContext { .. }
-        | Why::InvalidOcspResponse => ("has an unknown revocation status", REVOCATION),
-        Why::UnhandledCriticalExtension => CRITICAL,
-        Why::UnknownIssuer => UNKNOWN,
-        // The cryptography does not say which of the two it is. A CA that was made anew has the same name
-        // and another key.
-        Why::BadSignature => (
-            "is not signed by its CA's key, or an RSA key has a size that is not accepted",
+        Reason::Revoked => ("has been revoked", "reissue the certificate with a new key"),
+        Reason::UnknownRevocationStatus
+        | Reason::ExpiredRevocationList
+        | Reason::ExpiredRevocationListContext { .. }
+        | Reason::InvalidOcspResponse => ("has an unknown revocation status", REVOCATION),
+        Reason::UnhandledCriticalExtension => CRITICAL,
+        Reason::UnknownIssuer => UNKNOWN,
+        // The two causes cannot be distinguished. A CA that was created again has the same name and another
+        // key.
+        Reason::BadSignature => (
+            "is not signed by its CA's key, or has an RSA key of an unsupported size",
             "set ca_file to the CA that issued it; keys must be RSA 2048 to 8192 bits, P-256, P-384 or Ed25519",
         ),
-        Why::UnsupportedSignatureAlgorithm | Why::UnsupportedSignatureAlgorithmContext { .. } => {
-            ALGORITHM
-        }
-        Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            "has a signature that does not belong to its CA's kind of key",
+        Reason::UnsupportedSignatureAlgorithm
+        | Reason::UnsupportedSignatureAlgorithmContext { .. } => ALGORITHM,
+        Reason::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "has a signature that does not match the type of its CA's key",
             ALGORITHM.1,
         ),
-        Why::NotValidForNameContext { presented, .. } if presented.is_empty() => (
+        Reason::NotValidForNameContext { presented, .. } if presented.is_empty() => (
             "has no subjectAltName",
-            "have it issued with a subjectAltName for this server; the common name does not count",
+            "reissue it with a subjectAltName for this server; the common name is not used",
         ),
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => (
+        Reason::NotValidForName | Reason::NotValidForNameContext { .. } => (
             "is for another name",
-            "write the server's address as the certificate has it, or have it issued for this name",
+            "use a name of the certificate in the server's address, or reissue it for this name",
         ),
-        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => NO_SERVER,
-        Why::Other(other) => match other.0.downcast_ref::<Chain>() {
-            Some(why) => chain(why),
+        Reason::InvalidPurpose | Reason::InvalidPurposeContext { .. } => NO_SERVER,
+        Reason::Other(other) => match other.0.downcast_ref::<Chain>() {
+            Some(reason) => chain(reason),
             None => UNVERIFIED,
         },
         _ => UNVERIFIED,
     }
 }
 
-const UNVERIFIED: Words = (
+const UNVERIFIED: Text = (
     "does not verify",
     "check it and its chain with `openssl verify -x509_strict`",
 );
 
-/// What is wrong with a certificate or its chain, where rustls has no words of its own for it.
-fn chain(error: &Chain) -> Words {
+/// Describes an invalid certificate or chain for which rustls has no error of its own.
+fn chain(error: &Chain) -> Text {
     match error {
         Chain::CaUsedAsEndEntity => (
-            "is that of a CA (basicConstraints CA:TRUE)",
-            "have that CA issue one for the server; a self-signed one must say CA:FALSE",
+            "is a CA certificate (basicConstraints CA:TRUE)",
+            "issue a certificate for the server with that CA; a self-signed one needs CA:FALSE",
         ),
         Chain::EndEntityUsedAsCa => (
-            "was issued by a certificate that is not a CA's",
-            "have it issued by a CA (basicConstraints CA:TRUE)",
+            "was issued by a certificate that is not a CA certificate",
+            "reissue it with a CA (basicConstraints CA:TRUE)",
         ),
         Chain::NameConstraintViolation => (
-            "is for a name that its CA may not certify (nameConstraints)",
-            "have it issued by a CA that may certify this name",
+            "is for a name that its CA must not certify (nameConstraints)",
+            "reissue it with a CA without this constraint",
         ),
         Chain::PathLenConstraintViolated => (
             "has more intermediate CAs than allowed (pathLenConstraint)",
-            "have it issued by a CA that may do so",
+            "reissue it with a CA that permits them",
         ),
         Chain::MaximumPathDepthExceeded
         | Chain::MaximumPathBuildCallsExceeded
@@ -163,7 +158,7 @@ fn chain(error: &Chain) -> Words {
         | Chain::MaximumNameConstraintComparisonsExceeded => LONG_CHAIN,
         Chain::UnsupportedCertVersion => (
             "is not of X.509 version 3",
-            "have it issued as version 3, with a subjectAltName for this server",
+            "reissue it as version 3, with a subjectAltName for this server",
         ),
         Chain::UnsupportedCriticalExtension => CRITICAL,
         Chain::EmptyEkuExtension => NO_SERVER,
@@ -181,38 +176,38 @@ fn chain(error: &Chain) -> Words {
     }
 }
 
-const VERSION: Words = (
-    "it has neither TLS 1.2 nor TLS 1.3",
+const VERSION: Text = (
+    "the server supports neither TLS 1.2 nor TLS 1.3",
     "enable TLS 1.2 or 1.3 in the server",
 );
-const CIPHERS: Words = (
-    "it has no cipher suite, key exchange or signature algorithm in common with us",
-    "enable ECDHE with AES-GCM or ChaCha20, the curves X25519, P-256 or P-384, and no client certificate",
+const CIPHERS: Text = (
+    "the server has no cipher suite, key exchange or signature algorithm in common with this client",
+    "enable ECDHE with AES-GCM or ChaCha20 and the curves X25519, P-256 or P-384 in the server, and disable client certificates",
 );
-const CLIENT: Words = (
-    "it demands a client certificate",
-    "let the server accept clients without a certificate; there is no setting for one",
+const CLIENT: Text = (
+    "the server requires a client certificate",
+    "configure the server to accept clients without a certificate; there is no setting for one",
 );
 
-/// What we and the server do not have in common.
-const fn incompatible(error: &PeerIncompatible) -> Words {
-    use PeerIncompatible as Why;
+/// Describes a parameter without a common value.
+const fn incompatible(error: &PeerIncompatible) -> Text {
+    use PeerIncompatible as Reason;
     match error {
-        Why::ServerDoesNotSupportTls12Or13
-        | Why::ServerTlsVersionIsDisabledByOurConfig
-        | Why::SupportedVersionsExtensionRequired => VERSION,
+        Reason::ServerDoesNotSupportTls12Or13
+        | Reason::ServerTlsVersionIsDisabledByOurConfig
+        | Reason::SupportedVersionsExtensionRequired => VERSION,
         _ => CIPHERS,
     }
 }
 
-/// What a server's fatal alert says of us. We never send a client certificate, so that alerts about one
-/// mean that it demands one.
-const fn alert(alert: AlertDescription) -> Words {
+/// Describes a fatal alert from a server. This client never sends a certificate, so an alert about one means
+/// that the server requires one.
+const fn alert(alert: AlertDescription) -> Text {
     use AlertDescription as Alert;
     match alert {
         Alert::ProtocolVersion => VERSION,
         Alert::HandshakeFailure | Alert::InsufficientSecurity => (
-            "it accepts none of our cipher suites, or demands a client certificate",
+            "the server accepts no cipher suite of this client, or requires a client certificate",
             CIPHERS.1,
         ),
         Alert::CertificateRequired
@@ -224,29 +219,29 @@ const fn alert(alert: AlertDescription) -> Words {
         | Alert::CertificateUnknown
         | Alert::UnknownCA => CLIENT,
         Alert::AccessDenied => (
-            "it denies access",
-            "look at the server's rules for who may connect",
+            "the server denies access",
+            "check the server's access rules",
         ),
         Alert::UnrecognisedName => (
-            "it has no server of this name (SNI)",
-            "write the server's address by a name that it knows",
+            "the server does not serve this name (SNI)",
+            "use a name of the server in its address",
         ),
         _ => (
-            "it refuses our TLS handshake",
-            "look at the server's log for the reason of this alert",
+            "the server refuses the TLS handshake",
+            "see the server's log for the reason of this alert",
         ),
     }
 }
 
-/// What is not TLS, or breaks its rules: an outage, as everything that is not the server's protocol.
+/// Describes a protocol error, which is an outage.
 const fn protocol(error: &Tls) -> &'static str {
     match error {
-        Tls::InvalidMessage(_) => "what it sends is not TLS",
-        Tls::DecryptError => "a TLS record was damaged on the way",
+        Tls::InvalidMessage(_) => "the received bytes are not TLS",
+        Tls::DecryptError => "a TLS record was damaged in transit",
         Tls::PeerSentOversizedRecord => "a TLS record is too long",
         Tls::InappropriateMessage { .. }
         | Tls::InappropriateHandshakeMessage { .. }
-        | Tls::PeerMisbehaved(_) => "it breaks the rules of TLS",
+        | Tls::PeerMisbehaved(_) => "the server violates the TLS protocol",
         _ => "TLS failed",
     }
 }

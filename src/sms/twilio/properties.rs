@@ -11,7 +11,7 @@ use super::{
     error_codes::is_about_the_number,
     response::{parse, retry_after},
 };
-use crate::{failure::FailureKind, net::http::Reply, sms::SendError};
+use crate::{failure::FailureKind, net::http::Response, sms::SendError};
 
 /// Checks one response: a status on the first line, headers on the next ones, an empty line, the body.
 /// Only a 201 is an accepted text; the kind of failure depends on status and code alone; and nothing
@@ -26,7 +26,7 @@ pub fn twilio(bytes: &[u8]) {
         .filter(|status| (100..=999).contains(status))
         .unwrap_or(201);
     let headers: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
-    let reply = Reply::of(status, &headers, body.get(2..).unwrap_or_default());
+    let reply = Response::of(status, &headers, body.get(2..).unwrap_or_default());
     match parse(&reply) {
         Ok(sid) => {
             assert_eq!(status, 201);

@@ -10,7 +10,7 @@ use super::error_codes;
 use crate::{
     deadline,
     failure::{Failure, FailureKind, Stage},
-    net::http::Reply,
+    net::http::Response,
     sms::SendError,
 };
 
@@ -32,7 +32,7 @@ struct Body {
 }
 
 /// Decodes a response: the identifier of the accepted text, or the refusal.
-pub(super) fn parse(reply: &Reply) -> Result<Option<String>, SendError> {
+pub(super) fn parse(reply: &Response) -> Result<Option<String>, SendError> {
     let body: Body = serde_json::from_slice(&reply.body).unwrap_or_default();
     match reply.status {
         201 => match body.status.as_str() {
@@ -67,7 +67,7 @@ fn refused(status: u16, code: Option<u32>) -> SendError {
     SendError::not_sent(error_codes::explain(kind, status, code))
 }
 
-fn redirected(status: u16, reply: &Reply) -> SendError {
+fn redirected(status: u16, reply: &Response) -> SendError {
     let target = match reply.redirected_to() {
         Some(host) => format!(" to {host}"),
         None => String::new(),
@@ -101,7 +101,7 @@ fn error_code(value: &Value) -> Option<u32> {
 
 /// The wait before the next request (`Retry-After`, RFC 9110 section 10.2.3): seconds, or a date. A date
 /// is compared with the response's own `Date`, since the two clocks may differ.
-pub(super) fn retry_after(reply: &Reply) -> Option<Duration> {
+pub(super) fn retry_after(reply: &Response) -> Option<Duration> {
     let after = reply.header("retry-after")?.trim();
     let wait = if after.bytes().all(|b| b.is_ascii_digit()) {
         Duration::from_secs(after.parse().ok()?)

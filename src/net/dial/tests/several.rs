@@ -1,4 +1,4 @@
-//! Several addresses, and a server at each.
+//! Servers with several addresses.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::{
-    super::super::{Stream, line::Line, tls_config},
+    super::super::{Stream, socket::Socket, tls_config},
     *,
 };
 use crate::test_support::net_server::{Behavior, FakeServer, TestCa};
 
-/// A server that shakes hands, if it can, and has nothing to say.
+/// A server that closes after the handshake.
 fn server(tls: Arc<ServerConfig>) -> FakeServer {
     FakeServer::new(Some(tls), vec![Behavior::CloseAfterHandshake])
 }
@@ -20,33 +20,33 @@ fn trusting(ca: &TestCa) -> Arc<ClientConfig> {
     tls_config(Some(&ca.pem().into_bytes().into())).unwrap()
 }
 
-/// The first of them that shows a good certificate for 127.0.0.1, and where.
-fn secured(at: &[SocketAddr], ca: &TestCa, pace: Pace) -> Result<String, Error> {
+/// Connects to the first address with a valid certificate for 127.0.0.1, and returns its description.
+fn secured(at: &[SocketAddr], ca: &TestCa, timeouts: Timeouts) -> Result<String, Error> {
     let config = trusting(ca);
-    dial(&super::at(at), pace, |reached| {
-        let line = Line::new(reached.tcp, reached.which);
-        let by = reached.pace.step();
-        let stream = Stream::over(line, "127.0.0.1", Some(&config), by)?;
-        Ok(stream.place().to_owned())
+    dial(&server_at(at), timeouts, |connected| {
+        let by = connected.timeouts.step();
+        let socket = Socket::new(connected.tcp, connected.which);
+        let stream = Stream::over(socket, "127.0.0.1", Some(&config), by)?;
+        Ok(stream.peer().to_owned())
     })
 }
 
-fn refused<T: std::fmt::Debug>(told: Result<T, Error>) -> String {
-    match told {
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    match result {
         Err(Error::Refused { what, .. }) => what,
         other => panic!("{other:?}"),
     }
 }
 
-fn pace() -> Pace {
-    Pace {
+fn timeouts() -> Timeouts {
+    Timeouts {
         by: Deadline::within(Duration::from_secs(6)),
         step: Duration::from_secs(2),
     }
 }
 
 #[test]
-fn an_address_at_which_tls_fails_does_not_keep_us_from_the_next() {
+fn the_next_address_is_tried_if_tls_fails() {
     let (ours, theirs) = (TestCa::new(), TestCa::new());
     let silent = FakeServer::new(None, vec![Behavior::Silent]);
     for bad in [
@@ -57,83 +57,83 @@ fn an_address_at_which_tls_fails_does_not_keep_us_from_the_next() {
         FakeServer::new(None, vec![Behavior::reply("SSH-2.0-OpenSSH_9.9\r\n")]),
     ] {
         let good = server(ours.server("127.0.0.1"));
-        let found = secured(&[bad.address, good.address], &ours, pace());
+        let found = secured(&[bad.address, good.address], &ours, timeouts());
         assert_eq!(found, Ok(" (127.0.0.1)".to_owned()));
     }
-    // One that accepts and says nothing costs its share.
+    // An address that accepts and sends nothing uses up its share of the time.
     let good = server(ours.server("127.0.0.1"));
     let began = Moment::now();
-    assert!(secured(&[silent.address, good.address], &ours, pace()).is_ok());
+    assert!(secured(&[silent.address, good.address], &ours, timeouts()).is_ok());
     let took = Moment::now().since(began);
     assert!(took >= Duration::from_millis(1900), "{took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]
-fn a_certificate_that_does_not_verify_is_told_whatever_else_was_down() {
+fn a_certificate_that_does_not_verify_is_reported_even_if_other_addresses_are_down() {
     let ours = TestCa::new();
     let bad = || server(ours.server("sms.example.org"));
     for of in [0, 1, 2] {
         let bad = bad();
         let mut at = vec![closed(), closed()];
         at.insert(of, bad.address);
-        let told = secured(&at, &ours, pace());
+        let result = secured(&at, &ours, timeouts());
         let expected = " (127.0.0.1): its certificate is for another name";
-        assert_eq!(refused(told), expected, "{of}");
+        assert_eq!(refused(result), expected, "{of}");
     }
     let alone = bad();
-    let told = secured(&[alone.address], &ours, pace());
+    let result = secured(&[alone.address], &ours, timeouts());
     let expected = ": its certificate is for another name";
-    assert_eq!(refused(told), expected);
+    assert_eq!(refused(result), expected);
 }
 
 #[test]
-fn all_of_it_ends_with_the_deadline() {
+fn all_addresses_together_final_at_the_deadline() {
     let ours = TestCa::new();
     let silent: Vec<_> = (0..3)
         .map(|_| FakeServer::new(None, vec![Behavior::Silent]))
         .collect();
     let at: Vec<_> = silent.iter().map(|fake| fake.address).collect();
     let began = Moment::now();
-    let pace = Pace {
+    let timeouts = Timeouts {
         by: Deadline::within(Duration::from_millis(600)),
         step: Duration::from_secs(60),
     };
-    let told = secured(&at, &ours, pace);
-    assert!(matches!(told, Err(Error::Outage(_))), "{told:?}");
+    let result = secured(&at, &ours, timeouts);
+    assert!(matches!(result, Err(Error::Outage(_))), "{result:?}");
     let took = Moment::now().since(began);
     assert!(took >= Duration::from_millis(590), "{took:?}");
     assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[test]
-fn whoever_has_answered_is_given_time() {
+fn a_connected_address_gets_half_of_the_remaining_time() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = [server.local_addr().unwrap(); 16];
     let mut given = Vec::new();
-    let told = dial(&super::at(&at), pace(), |reached| {
-        given.push(reached.pace.by.left());
+    let result = dial(&server_at(&at), timeouts(), |connected| {
+        given.push(connected.timeouts.by.left());
         Err::<(), _>(Error::Outage(String::new()))
     });
-    assert!(told.is_err());
+    assert!(result.is_err());
     assert!(given[0] > Duration::from_millis(2500), "{given:?}");
     assert!(given[0] <= Duration::from_secs(3), "{given:?}");
-    // It had not been used up.
+    // The shares were not used up.
     assert!(given[14] > Duration::from_secs(2), "{given:?}");
     assert!(given[15] > Duration::from_secs(4), "{given:?}");
 }
 
-/// What must not be said twice, or would be answered alike elsewhere.
+/// An error that may be final.
 #[derive(Debug)]
-struct Over(bool);
+struct MaybeFinal(bool);
 
-impl From<Error> for Over {
+impl From<Error> for MaybeFinal {
     fn from(_: Error) -> Self {
         Self(false)
     }
 }
 
-impl Failure for Over {
+impl AttemptError for MaybeFinal {
     fn is_final(&self) -> bool {
         self.0
     }
@@ -144,18 +144,18 @@ impl Failure for Over {
 }
 
 #[test]
-fn what_is_over_is_tried_nowhere_else() {
+fn after_a_final_error_no_address_is_tried() {
     let servers: Vec<_> = (0..3)
         .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
         .collect();
     let at: Vec<_> = servers.iter().map(|s| s.local_addr().unwrap()).collect();
-    for (end_at, tried) in [(1, 1), (2, 2), (4, 3)] {
+    for (final_at, tried) in [(1, 1), (2, 2), (4, 3)] {
         let mut count = 0;
-        let told = dial(&super::at(&at), pace(), |_| {
+        let result = dial(&server_at(&at), timeouts(), |_| {
             count += 1;
-            Err::<(), _>(Over(count == end_at))
+            Err::<(), _>(MaybeFinal(count == final_at))
         });
         assert_eq!(count, tried);
-        assert_eq!(told.unwrap_err().0, end_at == tried);
+        assert_eq!(result.unwrap_err().0, final_at == tried);
     }
 }

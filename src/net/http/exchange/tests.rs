@@ -13,39 +13,41 @@ fn open() -> (Connection, TcpStream) {
     (Connection::over(tcp), listener.accept().unwrap().0)
 }
 
-/// Also run in a process whose environment names proxies, see `sms::twilio::tests`.
+/// Also run in a process with proxy variables, see `sms::twilio::tests`.
 #[test]
 fn no_proxy_no_pool_no_redirect() {
-    let handed = Handed::new(open().0, Deadline::within(Duration::ZERO));
-    let agent = agent(handed);
+    let transport = OpenTransport::new(open().0, Deadline::within(Duration::ZERO));
+    let agent = agent(transport);
     assert!(agent.config().proxy().is_none());
     assert_eq!(agent.config().max_redirects(), 0);
     assert_eq!(agent.config().max_idle_connections(), 0);
 }
 
 #[test]
-fn header_and_body_leave_together() {
+fn header_and_body_are_sent_together() {
     let (connection, mut peer) = open();
     let by = Deadline::within(Duration::from_secs(5));
-    let mut handed = Handed::new(connection, by);
+    let mut transport = OpenTransport::new(connection, by);
     for piece in [b"head", b"body"] {
-        handed.buffers().output()[..4].copy_from_slice(piece);
-        handed.transmit_output(4, NextTimeout::default()).unwrap();
+        transport.buffers().output()[..4].copy_from_slice(piece);
+        transport
+            .transmit_output(4, NextTimeout::default())
+            .unwrap();
     }
     peer.set_nonblocking(true).unwrap();
-    let mut come = [0; 16];
-    assert!(peer.read(&mut come).is_err(), "left too early");
-    assert!(!handed.asked.load(Ordering::Relaxed));
-    handed.send().unwrap();
+    let mut received = [0; 16];
+    assert!(peer.read(&mut received).is_err(), "sent too early");
+    assert!(!transport.is_sent.load(Ordering::Relaxed));
+    transport.send().unwrap();
     peer.set_nonblocking(false).unwrap();
-    assert_eq!(peer.read(&mut come).unwrap(), 8);
-    assert_eq!(&come[..8], b"headbody");
-    assert!(handed.waiting.is_empty());
-    assert!(handed.asked.load(Ordering::Relaxed));
+    assert_eq!(peer.read(&mut received).unwrap(), 8);
+    assert_eq!(&received[..8], b"headbody");
+    assert!(transport.pending.is_empty());
+    assert!(transport.is_sent.load(Ordering::Relaxed));
 }
 
 #[test]
-fn a_request_is_asked_as_soon_as_a_byte_of_it_has_left() {
+fn a_request_counts_as_sent_from_its_first_byte() {
     let (connection, _peer) = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         sockopt::set_socket_recv_buffer_size(&listener, 2048).unwrap();
@@ -55,19 +57,19 @@ fn a_request_is_asked_as_soon_as_a_byte_of_it_has_left() {
         (connection, listener.accept().unwrap().0)
     };
     let by = Deadline::within(Duration::from_millis(300));
-    let mut handed = Handed::new(connection, by);
-    handed
-        .transmit_output(PAGE, NextTimeout::default())
+    let mut transport = OpenTransport::new(connection, by);
+    transport
+        .transmit_output(CAPACITY, NextTimeout::default())
         .unwrap();
     assert!(
-        handed.send().is_err(),
-        "nobody reads, and all of it has left"
+        transport.send().is_err(),
+        "all of it was sent, although the peer does not read"
     );
-    assert!(handed.asked.load(Ordering::Relaxed));
+    assert!(transport.is_sent.load(Ordering::Relaxed));
 }
 
 #[test]
-fn a_redirect_names_a_host_only_where_it_can_be_nothing_else() {
+fn only_host_names_without_secrets_are_safe_to_log() {
     for host in [
         "api.twilio.com",
         "api.us1.twilio.com",
@@ -75,7 +77,7 @@ fn a_redirect_names_a_host_only_where_it_can_be_nothing_else() {
         "LOGIN.example.org",
         "localhost",
     ] {
-        assert!(is_telling(host), "{host}");
+        assert!(is_safe_to_log(host), "{host}");
     }
     for host in [
         "",
@@ -92,6 +94,6 @@ fn a_redirect_names_a_host_only_where_it_can_be_nothing_else() {
         "a-.b",
         "a.",
     ] {
-        assert!(!is_telling(host), "{host}");
+        assert!(!is_safe_to_log(host), "{host}");
     }
 }

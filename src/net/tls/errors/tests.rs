@@ -1,4 +1,4 @@
-//! Servers that TLS refuses, or that refuse us: each has its sentence.
+//! Texts for servers that TLS refuses, and for servers that refuse this client.
 #![forbid(unsafe_code)]
 
 mod certificates;
@@ -23,7 +23,7 @@ fn kind(error: &Error) -> &'static str {
 }
 
 #[test]
-fn what_the_server_does_not_want_is_refused_and_what_is_no_tls_is_an_outage() {
+fn refusals_and_protocol_errors_are_distinguished() {
     use AlertDescription as Alert;
     let outages = [
         Tls::AlertReceived(Alert::InternalError),
@@ -57,39 +57,39 @@ fn what_the_server_does_not_want_is_refused_and_what_is_no_tls_is_an_outage() {
     }
 }
 
-/// As it comes out of a connection's read or write.
+/// The form in which a read or write of a connection returns it.
 #[test]
-fn an_error_inside_an_input_or_output_error_is_found() {
+fn a_tls_error_inside_an_io_error_is_found() {
     let inner = Tls::AlertReceived(AlertDescription::ProtocolVersion);
     let error = Error::io("x:1", &std::io::Error::other(inner));
     assert_eq!(
         error.to_string(),
-        "x:1: it has neither TLS 1.2 nor TLS 1.3 (TLS alert 70)"
+        "x:1: the server supports neither TLS 1.2 nor TLS 1.3 (TLS alert 70)"
     );
 }
 
 #[test]
-fn a_servers_words_about_itself_are_not_repeated() {
+fn text_from_the_certificate_is_not_repeated() {
     let name = |presented: &[&str]| {
         Tls::InvalidCertificate(CertificateError::NotValidForNameContext {
             expected: rustls_pki_types::ServerName::try_from("sms.example.org").unwrap(),
             presented: presented.iter().map(ToString::to_string).collect(),
         })
     };
-    let told = |error: &Tls| classify("sms.example.org:443", error).to_string();
+    let text = |error: &Tls| classify("sms.example.org:443", error).to_string();
     assert_eq!(
-        told(&name(&["\u{1b}]0;evil\n.example.net"])),
+        text(&name(&["\u{1b}]0;evil\n.example.net"])),
         "sms.example.org:443: its certificate is for another name"
     );
     assert_eq!(
-        told(&name(&[])),
+        text(&name(&[])),
         "sms.example.org:443: its certificate has no subjectAltName"
     );
 }
 
-/// Libraries write their enums with `Debug`: `CaUsedAsEndEntity`, `UnsupportedCertVersion`.
+/// Libraries format their enums with `Debug`: `CaUsedAsEndEntity`, `UnsupportedCertVersion`.
 #[test]
-fn no_name_of_a_librarys_type_is_told() {
+fn no_type_name_of_a_library_is_repeated() {
     let errors = [
         other(Chain::CaUsedAsEndEntity),
         other(Chain::EndEntityUsedAsCa),
@@ -111,19 +111,19 @@ fn no_name_of_a_librarys_type_is_told() {
         Tls::AlertReceived(AlertDescription::MissingExtension),
     ];
     for error in errors {
-        let told = classify("x", &error);
-        let remedy = match &told {
+        let classified = classify("x", &error);
+        let remedy = match &classified {
             Error::Refused { remedy, .. } => remedy,
             Error::Outage(_) | Error::ClosedEarly(_) | Error::Late(_) | Error::Local(_) => "",
         };
-        let text = format!("{told}: {remedy}");
+        let text = format!("{classified}: {remedy}");
         let is_camel = |word: &str| {
             let mut letters = word.chars();
             letters.next().is_some_and(char::is_uppercase)
                 && letters.next().is_some_and(char::is_lowercase)
                 && letters.any(char::is_uppercase)
         };
-        // Its own words name ChaCha20.
+        // ChaCha20 is in a text of this module.
         let words = text.split(|c: char| !c.is_alphanumeric());
         let camel = words.filter(|word| is_camel(word) && *word != "ChaCha20");
         assert_eq!(camel.count(), 0, "{text}");

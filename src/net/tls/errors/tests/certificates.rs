@@ -1,4 +1,4 @@
-//! Certificates that do not verify, shown by a real TLS server.
+//! Certificates that do not verify, sent by a real TLS server.
 #![forbid(unsafe_code)]
 
 use std::net::TcpListener;
@@ -19,11 +19,11 @@ use crate::{
 
 const NAME: &str = "127.0.0.1";
 
-/// Shows whatever it is given: rustls itself would refuse some of it.
+/// Sends any chain: rustls's own resolver would refuse some of them.
 #[derive(Debug)]
-struct Shows(Arc<CertifiedKey>);
+struct FixedChain(Arc<CertifiedKey>);
 
-impl ResolvesServerCert for Shows {
+impl ResolvesServerCert for FixedChain {
     fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
@@ -32,18 +32,18 @@ impl ResolvesServerCert for Shows {
 fn server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<ServerConfig> {
     let der = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
     let key = ring::sign::any_supported_type(&der).unwrap();
-    let shows = Shows(Arc::new(CertifiedKey::new(chain, key)));
+    let resolver = FixedChain(Arc::new(CertifiedKey::new(chain, key)));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().unwrap();
     Arc::new(
         config
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(shows)),
+            .with_cert_resolver(Arc::new(resolver)),
     )
 }
 
-/// What a client says that trusts this CA.
-fn told(ca: &str, chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<(), Error> {
+/// Connects with a client that trusts this CA.
+fn connect(ca: &str, chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<(), Error> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let fake = FakeServer::on(
         listener,
@@ -51,13 +51,13 @@ fn told(ca: &str, chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<
         vec![Behavior::CloseAfterHandshake],
     );
     let by = Deadline::within(std::time::Duration::from_secs(10));
-    let at = Lookup::begin(NAME, fake.address.port()).wait(by).unwrap();
+    let addresses = Lookup::begin(NAME, fake.address.port()).wait(by).unwrap();
     let config = tls_config(Some(&Arc::from(ca.as_bytes()))).unwrap();
-    let place = format!("{NAME}:{}: ", fake.address.port());
-    let end = Stream::open(&at, Some(&config), by, |_, _| Ok::<_, Error>(()));
+    let peer = format!("{NAME}:{}: ", fake.address.port());
+    let end = Stream::open(&addresses, Some(&config), by, |_, _| Ok::<_, Error>(()));
     end.map_err(|error| match error {
         Error::Refused { what, remedy } => Error::Refused {
-            what: what.replace(&place, ""),
+            what: what.replace(&peer, ""),
             remedy,
         },
         error => error,
@@ -76,7 +76,7 @@ struct Ca {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate authority, or something that plays one.
+/// Creates a CA with changed parameters.
 fn ca(change: impl FnOnce(&mut CertificateParams)) -> Ca {
     let key = KeyPair::generate().unwrap();
     let mut params = params(&[]);
@@ -91,13 +91,13 @@ fn ca(change: impl FnOnce(&mut CertificateParams)) -> Ca {
     }
 }
 
-/// What is said of a server's certificate that such a CA has issued.
+/// Returns the result for a server's certificate that this CA has issued.
 fn issued(by: &Ca, trusted: &Ca, change: impl FnOnce(&mut CertificateParams)) -> String {
     let key = KeyPair::generate().unwrap();
     let mut params = params(&[NAME]);
     change(&mut params);
     let leaf = params.signed_by(&key, &by.issuer).unwrap();
-    what(told(&trusted.pem, vec![leaf.der().clone()], &key))
+    what(connect(&trusted.pem, vec![leaf.der().clone()], &key))
 }
 
 fn what(end: Result<(), Error>) -> String {
@@ -125,64 +125,67 @@ fn dates_names_purposes_and_issuers() {
         });
     });
     assert_eq!(issued(&ours, &ours, |_| ()), "in");
-    let said = |change: fn(&mut CertificateParams)| issued(&ours, &ours, change);
+    let result = |change: fn(&mut CertificateParams)| issued(&ours, &ours, change);
     let its = |what: &str| format!("its certificate {what}");
     assert_eq!(
-        said(|params| params.not_after = date_time_ymd(2001, 1, 1)),
+        result(|params| params.not_after = date_time_ymd(2001, 1, 1)),
         its("has expired")
     );
     assert_eq!(
-        said(|params| params.not_before = date_time_ymd(3000, 1, 1)),
+        result(|params| params.not_before = date_time_ymd(3000, 1, 1)),
         its("is not valid yet")
     );
     assert_eq!(
-        said(|params| params.subject_alt_names.clear()),
+        result(|params| params.subject_alt_names.clear()),
         its("has no subjectAltName")
     );
     assert_eq!(
-        said(|params| {
+        result(|params| {
             let other = "ldap.example.org".try_into().unwrap();
             params.subject_alt_names = vec![rcgen::SanType::DnsName(other)];
         }),
         its("is for another name")
     );
     assert_eq!(
-        said(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
-        its("is not a server's (serverAuth)")
+        result(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
+        its("is not valid for servers (serverAuth)")
     );
     assert_eq!(
         issued(&theirs, &ours, |_| ()),
-        its("was issued by a CA that is not trusted here")
+        its("was issued by an untrusted CA")
     );
     assert_eq!(
         issued(&narrow, &narrow, |_| ()),
-        its("is for a name that its CA may not certify (nameConstraints)")
+        its("is for a name that its CA must not certify (nameConstraints)")
     );
 }
 
-/// What `openssl req -x509` makes by default: it serves as its own CA, and is refused as a server's.
+/// The default of `openssl req -x509`: the certificate is a CA certificate, and refused for a server.
 #[test]
-fn a_self_signed_certificate_must_not_be_a_cas() {
+fn a_self_signed_certificate_must_not_be_a_ca_certificate() {
     let key = KeyPair::generate().unwrap();
     let mut params = params(&[NAME]);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let own = params.self_signed(&key).unwrap();
-    let end = told(&own.pem(), vec![own.der().clone()], &key);
+    let end = connect(&own.pem(), vec![own.der().clone()], &key);
     assert_eq!(
         what(end),
-        "its certificate is that of a CA (basicConstraints CA:TRUE)"
+        "its certificate is a CA certificate (basicConstraints CA:TRUE)"
     );
-    // As the remedy says.
+    // With the remedy applied.
     params.is_ca = IsCa::ExplicitNoCa;
     let own = params.self_signed(&key).unwrap();
-    assert_eq!(what(told(&own.pem(), vec![own.der().clone()], &key)), "in");
+    assert_eq!(
+        what(connect(&own.pem(), vec![own.der().clone()], &key)),
+        "in"
+    );
 }
 
 #[test]
-fn what_is_no_certificate_or_was_not_issued_by_a_ca() {
+fn malformed_certificates_and_issuers_that_are_not_a_ca() {
     let key = KeyPair::generate().unwrap();
     let ours = ca(|_| ());
-    let end = told(&ours.pem, vec![CertificateDer::from(vec![0x30, 0])], &key);
+    let end = connect(&ours.pem, vec![CertificateDer::from(vec![0x30, 0])], &key);
     assert_eq!(what(end), "its certificate is malformed");
 
     let middle_key = KeyPair::generate().unwrap();
@@ -196,7 +199,7 @@ fn what_is_no_certificate_or_was_not_issued_by_a_ca() {
     let leaf = params(&[NAME]).signed_by(&key, &issuer).unwrap();
     let chain = vec![leaf.der().clone(), middle.der().clone()];
     assert_eq!(
-        what(told(&ours.pem, chain, &key)),
-        "its certificate was issued by a certificate that is not a CA's"
+        what(connect(&ours.pem, chain, &key)),
+        "its certificate was issued by a certificate that is not a CA certificate"
     );
 }

@@ -1,4 +1,4 @@
-//! What can be seen of an open connection on which nothing was asked yet.
+//! The state of an open connection without a request.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -14,14 +14,14 @@ use crate::net::{Addresses, Stream};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// The other end.
+/// The server's end.
 struct Peer {
     tcp: TcpStream,
     tls: Option<ServerConnection>,
 }
 
 impl Peer {
-    /// Sends all that TLS has to say.
+    /// Sends all pending TLS records.
     fn flush(&mut self) {
         if let Some(tls) = &mut self.tls {
             while tls.is_handshaking() || tls.wants_write() {
@@ -30,7 +30,7 @@ impl Peer {
         }
     }
 
-    fn say(&mut self, bytes: &[u8]) {
+    fn send(&mut self, bytes: &[u8]) {
         match &mut self.tls {
             None => self.tcp.write_all(bytes).unwrap(),
             Some(tls) => tls.writer().write_all(bytes).unwrap(),
@@ -43,7 +43,7 @@ impl Peer {
     }
 }
 
-/// A connection and its other end.
+/// Opens a connection; returns both ends.
 fn open(tls: Option<(&TestCa, Arc<ServerConfig>)>) -> (Stream, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -68,24 +68,24 @@ fn secured(ca: &TestCa) -> (Stream, Peer) {
     open(Some((ca, ca.server("127.0.0.1"))))
 }
 
-/// Whether it is noticed, as soon as it has arrived.
-fn ends(stream: &mut Stream) -> bool {
+/// Whether the end is detected once it has arrived.
+fn end_is_detected(stream: &mut Stream) -> bool {
     let by = Deadline::within(LONG);
-    while stream.is_quiet() {
+    while stream.is_idle() {
         if by.is_over() {
             return false;
         }
         thread::sleep(Duration::from_millis(1));
     }
-    // And it stays so.
-    !stream.is_quiet()
+    // The result is permanent.
+    !stream.is_idle()
 }
 
-/// It is as open as it looks: something is asked and answered.
-fn answers(stream: &mut Stream, peer: &mut Peer) {
+/// Checks that the connection works: sends a byte and reads one.
+fn check_open(stream: &mut Stream, peer: &mut Peer) {
     let by = Deadline::within(LONG);
     stream.write_all(b"?", by).unwrap();
-    peer.say(b"!");
+    peer.send(b"!");
     let mut answer = [0; 2];
     assert_eq!(stream.read(&mut answer, by).unwrap(), 1);
     assert_eq!(&answer[..1], b"!");
@@ -97,7 +97,7 @@ fn loopback(port: u16) -> Addresses {
 }
 
 #[test]
-fn an_open_connection_is_quiet() {
+fn an_open_connection_is_idle() {
     let ca = TestCa::new();
     let mut many = (*ca.server("127.0.0.1")).clone();
     many.send_tls13_tickets = 8;
@@ -110,69 +110,69 @@ fn an_open_connection_is_quiet() {
     for tls in [None, Some(many), Some(only_12)] {
         let (mut stream, mut peer) = open(tls.map(|config| (&ca, Arc::new(config))));
         for _ in 0..20 {
-            assert!(stream.is_quiet());
+            assert!(stream.is_idle());
             thread::sleep(Duration::from_millis(5));
         }
-        answers(&mut stream, &mut peer);
+        check_open(&mut stream, &mut peer);
     }
 }
 
-/// A key update is TLS's own affair, and is answered with the next record.
+/// A key update is a TLS message; it is answered with the next record.
 #[test]
-fn new_keys_are_no_answer() {
+fn a_key_update_is_not_application_data() {
     let ca = TestCa::new();
     let (mut stream, mut peer) = secured(&ca);
     peer.tls().refresh_traffic_keys().unwrap();
     peer.flush();
     for _ in 0..20 {
-        assert!(stream.is_quiet());
+        assert!(stream.is_idle());
         thread::sleep(Duration::from_millis(5));
     }
-    answers(&mut stream, &mut peer);
+    check_open(&mut stream, &mut peer);
 }
 
 #[test]
-fn an_end_is_noticed_however_it_is_said() {
+fn every_kind_of_end_is_detected() {
     let ca = TestCa::new();
     for secure in [false, true] {
         let open = || if secure { secured(&ca) } else { open(None) };
         let (mut stream, peer) = open();
         peer.tcp.shutdown(Shutdown::Write).unwrap();
-        assert!(ends(&mut stream), "half closed");
+        assert!(end_is_detected(&mut stream), "half closed");
 
         let (mut stream, peer) = open();
         drop(peer);
-        assert!(ends(&mut stream), "closed");
+        assert!(end_is_detected(&mut stream), "closed");
 
         let (mut stream, peer) = open();
         rustix::net::sockopt::set_socket_linger(&peer.tcp, Some(Duration::ZERO)).unwrap();
         drop(peer);
-        assert!(ends(&mut stream), "reset");
+        assert!(end_is_detected(&mut stream), "reset");
     }
     let (mut stream, mut peer) = secured(&ca);
     peer.tls().send_close_notify();
     peer.flush();
-    assert!(ends(&mut stream), "close_notify alone");
+    assert!(end_is_detected(&mut stream), "close_notify alone");
 }
 
 #[test]
-fn what_nobody_asked_for_is_noticed() {
+fn unexpected_data_is_detected() {
     let ca = TestCa::new();
     let late = b"HTTP/1.1 408 REQUEST TIMEOUT\r\n\r\n";
     for secure in [false, true] {
         let (mut stream, mut peer) = if secure { secured(&ca) } else { open(None) };
-        peer.say(late);
-        assert!(ends(&mut stream), "secure: {secure}");
+        peer.send(late);
+        assert!(end_is_detected(&mut stream), "secure: {secure}");
     }
-    // Under TLS it is no TLS.
+    // Plain text within a TLS connection.
     let (mut stream, mut peer) = secured(&ca);
     peer.tcp.write_all(late).unwrap();
-    assert!(ends(&mut stream));
+    assert!(end_is_detected(&mut stream));
 }
 
-/// What came behind the handshake, and was read with it, counts as well.
+/// Records that were read together with the handshake count too.
 #[test]
-fn an_end_that_comes_with_the_handshake_is_noticed() {
+fn an_end_together_with_the_handshake_is_detected() {
     let ca = TestCa::new();
     let fake = FakeServer::new(
         Some(ca.server("127.0.0.1")),
@@ -186,12 +186,12 @@ fn an_end_that_comes_with_the_handshake_is_noticed() {
             Ok::<_, Error>(stream)
         })
         .unwrap();
-        assert!(ends(&mut stream));
+        assert!(end_is_detected(&mut stream));
     }
 }
 
 #[test]
-fn a_connection_is_good_while_it_is_quiet_and_young() {
+fn a_connection_is_good_while_it_is_idle_and_young() {
     let (listener, by) = (
         TcpListener::bind("127.0.0.1:0").unwrap(),
         Deadline::within(LONG),
@@ -206,10 +206,10 @@ fn a_connection_is_good_while_it_is_quiet_and_young() {
         let connection = Connection::open(&server, &loopback(server.port), LONG, by).unwrap();
         (connection, listener.accept().unwrap().0)
     };
-    for (seconds, good) in [(0, true), (20, true), (46, false), (3600, false)] {
+    for (seconds, expected) in [(0, true), (20, true), (46, false), (3600, false)] {
         let (connection, _peer) = open();
         let mut connection = connection.aged(Duration::from_secs(seconds));
-        assert_eq!(connection.is_usable(), good, "{seconds} s");
+        assert_eq!(connection.is_usable(), expected, "{seconds} s");
     }
     let (mut connection, mut peer) = open();
     peer.write_all(b"x").unwrap();
