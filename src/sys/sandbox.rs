@@ -33,8 +33,8 @@ use landlock::Landlock;
 /// The user of the helper in the sandbox, created by sysusers.d.
 const OWN_USER: &str = "pam_sms_otp";
 
-/// The uid of `nobody`, shared with other services, and the uid that the kernel shows for unmapped ids.
-const NOBODY: u32 = 65534;
+/// The overflow uid: shared by services without a user of their own, and shown by the kernel for unmapped ids.
+const OVERFLOW_UID: u32 = 65534;
 
 /// How often, and at which interval, other threads are checked for.
 const THREAD_CHECKS: u32 = 500;
@@ -129,7 +129,7 @@ impl Missing {
 }
 
 /// Looks up the user of the helper in /etc/passwd, without NSS: no directory can choose the user, and a
-/// directory that is down does not lock out local accounts. A user that is root or `nobody` is worse than
+/// directory that is down does not lock out local accounts. A user that is root or the overflow uid is worse than
 /// none, and an error.
 fn own_user() -> Result<Option<User>, String> {
     #[allow(
@@ -144,7 +144,7 @@ fn own_user() -> Result<Option<User>, String> {
     };
     let own = ids(line)
         .ok_or_else(|| format!("the user {OWN_USER}: its line in /etc/passwd has no ids"))?;
-    if own.uid == 0 || own.uid == NOBODY || own.gid == 0 {
+    if own.uid == 0 || own.uid == OVERFLOW_UID || own.gid == 0 {
         return Err(format!(
             "the user {OWN_USER} has uid {} and gid {}: give it ids of its own",
             own.uid, own.gid

@@ -125,8 +125,8 @@ fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
         });
         let login = login.set("code.tries", "1").set("limits.failures", "100");
         let arrived = login.arrived().len();
-        let person = |message: &Message| answer(&login, message, arrived, way.right);
-        let seen = login.transcript(person);
+        let user = |message: &Message| answer(&login, message, arrived, way.right);
+        let seen = login.transcript(user);
         let code = seen.results.get(1).map(|(code, _)| *code);
         let want = if way.right {
             code::SUCCESS

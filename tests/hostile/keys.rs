@@ -168,7 +168,7 @@ fn the_caller_cannot_signal_the_helper(bench: &Bench) {
             let refused = answer
                 .as_ref()
                 .err()
-                .is_some_and(|said| said.contains("not permitted"));
+                .is_some_and(|error| error.contains("not permitted"));
             assert!(refused, "{signal}: {answer:?}");
         }
         // It is in none of the process groups or sessions of the caller.
@@ -248,7 +248,7 @@ fn killed_at_enter(bench: &Bench) {
     let settings = settings.set("limits.sms", "[\"1000/1h\"]");
     let settings = steps::written(bench, "enter", &settings);
     let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
-    let (mut learned, mut rounds) = (0, 0);
+    let (mut shown, mut rounds) = (0, 0);
     let many = if torture() { 40 } else { 6 };
     // With TORTURE longer than the answer takes, so that some kills come after it.
     let longest = if torture() { 40_000 } else { 12_000 };
@@ -258,7 +258,7 @@ fn killed_at_enter(bench: &Bench) {
         std::thread::sleep(late);
         kill(&alice, "KILL", terminal.pid()).expect("permission");
         terminal.wait();
-        learned += terminal.screen().matches("Wrong code").count();
+        shown += terminal.screen().matches("Wrong code").count();
         rounds += 1;
         assert_logged(
             bench,
@@ -276,11 +276,11 @@ fn killed_at_enter(bench: &Bench) {
         .next()
         .expect("a number");
     let counted: usize = counted.parse().expect("a number");
-    assert!(counted >= learned, "{counted} counted, {learned} shown");
+    assert!(counted >= shown, "{counted} counted, {shown} shown");
     assert!((1..=rounds).contains(&counted), "{counted} of {rounds}");
     // With many rounds some kills come before the answer, and some after it.
     assert!(
-        !torture() || (1..rounds).contains(&learned),
-        "{learned} of {rounds}"
+        !torture() || (1..rounds).contains(&shown),
+        "{shown} of {rounds}"
     );
 }

@@ -143,10 +143,10 @@ fn malformed_ber_of_a_verified_directory_costs_one_login(bench: &Bench) {
                 let want = Seen::refused(code::AUTHINFO_UNAVAIL, OUTAGE);
                 login.sees(case, &[Say::Password], &want);
                 // The server can send only as much as the kernel buffers.
-                let said = server.sent();
+                let sent = server.sent();
                 assert!(
-                    (1..32 << 20).contains(&said),
-                    "{case}: {said} bytes were taken"
+                    (1..32 << 20).contains(&sent),
+                    "{case}: {sent} bytes were accepted"
                 );
                 // The next login of the same user succeeds.
                 Login::new(bench, case)
@@ -313,9 +313,9 @@ fn a_panic_of_the_helper_is_not_printed(bench: &Bench) {
 /// pam-bindings refuses a name that is not UTF-8; as bytes it is an unknown user name. The host lets the
 /// modules prompt for it, as login once did.
 fn a_name_that_is_not_utf8_is_unknown(bench: &Bench) {
-    let says = [Say::Bytes(b"\xff\xfe\x1b[2J"), Say::Password];
+    let answers = [Say::Bytes(b"\xff\xfe\x1b[2J"), Say::Password];
     let line = "denied user=? reason=no-such-user";
-    let (_, seen) = Login::new(bench, "no-text").run(&says, 1);
+    let (_, seen) = Login::new(bench, "no-text").run(&answers, 1);
     assert_eq!((seen.codes(), seen.sms()), (&[code::USER_UNKNOWN][..], 0));
     assert_eq!(seen.log(), [line]);
     // The first prompt is that of libpam.

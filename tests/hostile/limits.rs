@@ -147,9 +147,9 @@ fn each_at_its_lowest(bench: &Bench) {
                 limit.1 += 256 << 10;
                 end = with_us(bench, &alice, limit, kind);
             }
-            let only_denies_himself = kind == Kind::Hard && end == End::Service;
+            let only_denies_the_caller = kind == Kind::Hard && end == End::Service;
             assert!(
-                end == End::Granted || only_denies_himself,
+                end == End::Granted || only_denies_the_caller,
                 "{limit:?} {end:?}"
             );
             granted += usize::from(end == End::Granted);

@@ -67,11 +67,11 @@ fn names(found: &[(&'static str, Vec<String>)]) -> Vec<&'static str> {
     found.iter().flat_map(each).collect()
 }
 
-fn person(bench: &Bench, name: &str) -> (Person, String) {
+fn new_user(bench: &Bench, name: &str) -> (Person, String) {
     let number = bench.number();
-    let person = Person::new(name).password(OWN).phone(&number);
-    bench.slapd().add(&person);
-    (person, number)
+    let user = Person::new(name).password(OWN).phone(&number);
+    bench.slapd().add(&user);
+    (user, number)
 }
 
 fn login<'b>(bench: &'b Bench, case: &'static str, name: &str, number: &str) -> Login<'b> {
@@ -86,10 +86,10 @@ fn login<'b>(bench: &'b Bench, case: &'static str, name: &str, number: &str) -> 
 fn looked_at(
     login: &Login,
     secrets: &Secrets,
-    says: &[Say],
+    answers: &[Say],
     lines: usize,
 ) -> (Vec<String>, Transcript, Seen) {
-    let mut says = says.iter();
+    let mut answers = answers.iter();
     let mut looks = Vec::new();
     let arrived = login.arrived().len();
     let answer = |say: &Say| match say {
@@ -100,7 +100,7 @@ fn looked_at(
     };
     let (transcript, seen) = login.run_watched(
         lines,
-        |_| says.next().map_or(Answer::HangUp, answer),
+        |_| answers.next().map_or(Answer::HangUp, answer),
         |at, pid| {
             if let Some(sms) = login.arrived().get(arrived..).and_then(<[_]>::last) {
                 *secrets.code.borrow_mut() = Some(sms.code());
@@ -120,7 +120,7 @@ fn looked_at(
 }
 
 fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
-    let (_, number) = person(bench, "image-ann");
+    let (_, number) = new_user(bench, "image-ann");
     let secrets = Secrets::new(bench);
     let login = || login(bench, "image", "image-ann", &number).host(PamHost::wipes);
     // The answers, the secrets found at each prompt, and the number of log lines.
@@ -165,16 +165,16 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
             2,
         ),
     ];
-    for (what, says, want, lines) in rows {
+    for (what, answers, want, lines) in rows {
         *secrets.code.borrow_mut() = None;
-        let (looks, ..) = looked_at(&login(), &secrets, says, *lines);
+        let (looks, ..) = looked_at(&login(), &secrets, answers, *lines);
         assert_eq!(looks, *want, "{what}");
     }
     // Two logins on one handle, as sudo does.
     let twice = login().host(|host| host.steps(&[Step::Authenticate, Step::Authenticate]));
     *secrets.code.borrow_mut() = None;
-    let says = [Say::Text(OWN), Say::Null, Say::Text(OWN), Say::Code];
-    let (looks, _, seen) = looked_at(&twice, &secrets, &says, 4);
+    let answers = [Say::Text(OWN), Say::Null, Say::Text(OWN), Say::Code];
+    let (looks, _, seen) = looked_at(&twice, &secrets, &answers, 4);
     assert_eq!(seen.codes(), [code::CONV_ERR, code::SUCCESS], "{seen:?}");
     let once = [
         "password prompt: ",
@@ -198,7 +198,7 @@ fn a_host_with_copies_is_detected(bench: &Bench, number: &str) {
 }
 
 fn the_helper_wipes_used_secrets(bench: &Bench) {
-    let (_, number) = person(bench, "image-bob");
+    let (_, number) = new_user(bench, "image-bob");
     let secrets = Secrets::new(bench);
     let login = login(bench, "image-helper", "image-bob", &number)
         .host(PamHost::wipes)

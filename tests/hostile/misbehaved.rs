@@ -312,9 +312,9 @@ fn too_long(bench: &Bench) {
         &login.helper(),
         "receive; prompts",
     );
-    let says = vec![Say::Text("y"); 300];
+    let answers = vec![Say::Text("y"); 300];
     let want = Seen::new(&[code::SERVICE_ERR], &[">? "; 256], &[LOST], 0);
-    login.sees("questions", &says, &want);
+    login.sees("questions", &answers, &want);
     assert_eq!(
         login.newest_field("detail"),
         "too many messages from the helper"

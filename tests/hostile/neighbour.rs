@@ -51,7 +51,7 @@ const ANONYMOUS: u64 = 512 << 10;
 
 /// Compares the memory before and after many rounds, following some rounds to warm up. `Login::sees` checks
 /// threads, descriptors and children.
-fn flat(login: Login<'_>, what: &str, many: u32, says: &[Say], one: &Seen, warm: u32) {
+fn flat(login: Login<'_>, what: &str, many: u32, answers: &[Say], one: &Seen, warm: u32) {
     let rounds = (warm + many) as usize;
     let steps = [
         Step::Rounds(warm),
@@ -68,7 +68,7 @@ fn flat(login: Login<'_>, what: &str, many: u32, says: &[Say], one: &Seen, warm:
     let (screen, log) = (screen.repeat(rounds), log.repeat(rounds));
     let codes = one.codes().repeat(2);
     let want = Seen::new(&codes, &screen, &log, one.sms() * rounds);
-    let seen = login.sees(what, &says.repeat(rounds), &want);
+    let seen = login.sees(what, &answers.repeat(rounds), &want);
     let [before, after] = &seen.notes[..] else {
         panic!("{what}: {:?}", seen.notes)
     };

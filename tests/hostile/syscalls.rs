@@ -37,7 +37,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// The number of parallel logins.
-const HANDS: [&str; 3] = ["calls-1", "calls-2", "calls-3"];
+const FIXTURES: [&str; 3] = ["calls-1", "calls-2", "calls-3"];
 
 /// The maximum duration of a login by its settings, with time for a loaded machine.
 const LONG: Duration = Duration::from_secs(100);
@@ -61,7 +61,7 @@ struct End {
 }
 
 /// A user with a service of their own, so that several logins can run in parallel.
-struct Hand<'b> {
+struct Fixture<'b> {
     login: Login<'b>,
     runs: Cell<u32>,
 }
@@ -71,15 +71,15 @@ fn each_one_fails_once(bench: &Bench) {
         println!("SKIPPED: no tracer for this processor");
         return;
     }
-    let people: Vec<_> = HANDS
+    let users: Vec<_> = FIXTURES
         .iter()
         .map(|name| known(bench, name).expect("a private machine"))
         .collect();
-    let hands = HANDS.iter().zip(&people);
-    let hands: Vec<Hand> = hands
-        .map(|(case, who)| Hand::new(bench, case, who))
+    let fixtures = FIXTURES.iter().zip(&users);
+    let fixtures: Vec<Fixture> = fixtures
+        .map(|(case, who)| Fixture::new(bench, case, who))
         .collect();
-    let (calls, end) = hands[0].run(None, true);
+    let (calls, end) = fixtures[0].run(None, true);
     assert_eq!((end.code, end.sms), (code::SUCCESS, 1), "{:?}", end.log);
     let mut sample = Sample::begin();
     let tries = sample.of(&tries(&calls));
@@ -88,12 +88,12 @@ fn each_one_fails_once(bench: &Bench) {
     let (left, wrong) = (Mutex::new(tries.into_iter()), Mutex::new(Vec::new()));
     let next = || left.lock().expect("the tries").next();
     std::thread::scope(|scope| {
-        for hand in hands {
+        for fixture in fixtures {
             let (next, wrong, calls, sample) = (&next, &wrong, &calls, &sample);
             let (hits, none) = (&hits, &none);
             scope.spawn(move || {
                 while let Some(one) = next().filter(|_| !sample.is_over()) {
-                    match hand.stands(one, calls) {
+                    match fixture.try_once(one, calls) {
                         Ok(true) => hits,
                         Ok(false) => none,
                         Err(why) => {
@@ -133,7 +133,7 @@ fn tries(calls: &[Call]) -> Vec<Try> {
         .collect()
 }
 
-impl<'b> Hand<'b> {
+impl<'b> Fixture<'b> {
     fn new(bench: &'b Bench, case: &'static str, who: &Someone) -> Self {
         let login = Login::new(bench, case)
             .of(who)
@@ -159,13 +159,13 @@ impl<'b> Hand<'b> {
         let tracer = RefCell::new(None);
         let typed = Cell::new(false);
         let (arrived, posts) = (self.login.arrived().len(), self.login.requests());
-        let person = |message: &Message| self.answer(message, arrived, right, &typed);
+        let user = |message: &Message| self.answer(message, arrived, right, &typed);
         let watch = |at: At, pid| {
             if at == At::Start {
                 tracer.replace(Some(Tracer::attach(pid, fault)));
             }
         };
-        let (transcript, seen) = self.login.look(0, person, watch);
+        let (transcript, seen) = self.login.look(0, user, watch);
         let calls = tracer.take().expect("a tracer").report();
         let _ = std::fs::remove_dir_all(ledger);
         let (code, took) = *transcript.results.last().expect("a result");
@@ -198,7 +198,7 @@ impl<'b> Hand<'b> {
     }
 
     /// Makes one attempt, and returns what is wrong with the result.
-    fn stands(&self, one: Try, calls: &[Call]) -> Result<bool, String> {
+    fn try_once(&self, one: Try, calls: &[Call]) -> Result<bool, String> {
         let ended = catch_unwind(AssertUnwindSafe(|| self.run(Some(one.fault), one.right)));
         let meant = calls.iter().find(|call| call.place == one.fault.place);
         let errno = std::io::Error::from_raw_os_error(one.fault.errno);

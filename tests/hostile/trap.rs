@@ -35,7 +35,7 @@ impl Trap {
         thread::spawn(move || {
             for client in socket.incoming().flatten() {
                 count.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(move || lead(client, to));
+                thread::spawn(move || proxy_to(client, to));
             }
         });
         let trap = Self {
@@ -45,12 +45,12 @@ impl Trap {
             proxied,
             ca: bench.certs().other_ca(),
         };
-        trap.catches_who_believes_the_environment();
+        trap.check_that_it_works();
         trap
     }
 
     /// Control: a program that reads these variables uses the proxy.
-    fn catches_who_believes_the_environment(&self) {
+    fn check_that_it_works(&self) {
         let mut client = Command::new(program("openssl"));
         let proxy = format!("127.0.0.1:{}", self.proxy);
         let words = [
@@ -65,10 +65,10 @@ impl Trap {
             .args(["-proxy", &proxy, "-connect", "api.twilio.com:443"]);
         client.env("SSL_CERT_FILE", &self.ca).stdin(Stdio::null());
         let output = client.output().expect("openssl");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
-            output.status.success() && said.contains("Verification: OK"),
-            "{said}"
+            output.status.success() && errors.contains("Verification: OK"),
+            "{errors}"
         );
         assert_eq!(self.caught(), (1, 1, 0), "the trap itself");
     }
@@ -176,7 +176,7 @@ const FIXED: &[&str] = &[
 ];
 
 /// A proxy that connects all clients to the same port.
-fn lead(mut client: TcpStream, to: u16) {
+fn proxy_to(mut client: TcpStream, to: u16) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

@@ -159,14 +159,14 @@ fn try_at_each_prompt(login: &Login, users: &[&Account]) {
 
 fn the_caller_cannot_trace_it(bench: &Bench) {
     let caller = bench.world().add(&User::new("trace-caller"));
-    let stranger = bench.world().add(&User::new("trace-stranger"));
+    let other = bench.world().add(&User::new("trace-other"));
     can_trace_own_process(&caller);
     let ann = someone(bench, "trace-ann");
     let login = Login::new(bench, "trace-setuid")
         .of(&ann)
         .own_helper()
         .host(|host| host.setuid_for(&caller));
-    try_at_each_prompt(&login, &[&caller, &stranger]);
+    try_at_each_prompt(&login, &[&caller, &other]);
 }
 
 fn its_own_user_cannot_trace_it(bench: &Bench) {
@@ -209,7 +209,7 @@ fn kill_as(user: &Account, pid: Pid, signal: Signal) {
     command.uid(user.uid).gid(user.gid);
     // SAFETY: one system call.
     unsafe { command.pre_exec(move || Ok(kill_process(pid, signal)?)) };
-    command.status().expect("he may end his own");
+    command.status().expect("permission");
 }
 
 /// The core files in the root directory, which is that of the helper, and in the directory of the user.

@@ -65,13 +65,13 @@ fn only_the_ledger_is_written(bench: &Bench) {
         ));
     };
     let arrived = login.arrived().len();
-    let person = |message: &Message| match message.style {
+    let user = |message: &Message| match message.style {
         Style::Hidden => PASSWORD.into(),
         _ => login.arrived()[arrived..]
             .last()
             .map_or(Answer::HangUp, |sms| sms.code().into()),
     };
-    let (transcript, _) = login.run_watched(2, person, watch);
+    let (transcript, _) = login.run_watched(2, user, watch);
     assert_eq!(transcript.codes(), [code::SUCCESS]);
     assert!(trap.is_empty(), "{:?}", trap.caught());
     let (_, before) = &seen[0];

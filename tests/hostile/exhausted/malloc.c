@@ -1,6 +1,5 @@
-/* malloc(3) and its kin as a test wants them: in a hook they fail at the call that MALLOC_FAILS_AT counts
- * to, or from there on. Put in front of libc by LD_PRELOAD; a host that marks its hooks says where they
- * are (tests/lab/src/tracer.rs). */
+/* malloc(3) and related functions for a test: within a hook they fail at call number MALLOC_FAILS_AT, or from
+ * there on. Loaded by LD_PRELOAD. The host marks the start and end of its hooks (tests/lab/src/tracer.rs). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

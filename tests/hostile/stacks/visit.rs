@@ -77,8 +77,8 @@ impl<'b> Users<'b> {
         };
         let in_both = |what: &str, shadow: &str, uid: Option<u32>| {
             let number = bench.number();
-            let person = slapd::Person::new(&name(what)).password(PASSWORD);
-            bench.slapd().add(&person.phone(&number));
+            let user = slapd::Person::new(&name(what)).password(PASSWORD);
+            bench.slapd().add(&user.phone(&number));
             (account(what, shadow, uid), number)
         };
         let uid = 700 + u32::try_from(worker).expect("few workers");

@@ -1,6 +1,6 @@
 //! System calls without which the result of a login is known.
 
-use super::{End, Hand};
+use super::{End, Fixture};
 use crate::module::login::known;
 use lab::bench::Bench;
 use lab::pamhost::code;
@@ -11,25 +11,25 @@ use std::path::Path;
 use std::process::Command;
 
 /// Makes a login without failures, and passes its calls and a fixture for failing logins to `then`.
-fn with_calls(bench: &Bench, case: &'static str, then: impl FnOnce(&Hand, &[Call])) {
+fn with_calls(bench: &Bench, case: &'static str, then: impl FnOnce(&Fixture, &[Call])) {
     if !lab::tracer::is_supported() {
         println!("SKIPPED: no tracer for this processor");
         return;
     }
     let who = known(bench, case).expect("a private machine");
-    let hand = Hand::new(bench, case, &who);
-    let (calls, end) = hand.run(None, true);
+    let fixture = Fixture::new(bench, case, &who);
+    let (calls, end) = fixture.run(None, true);
     assert_eq!(end.code, code::SUCCESS, "{:?}", end.log);
-    then(&hand, &calls);
+    then(&fixture, &calls);
 }
 
 /// Makes each call of this name fail with this error, one per login.
-fn each(hand: &Hand, calls: &[Call], name: &str, errno: i32, check: impl Fn(&Call, &End)) {
+fn each(fixture: &Fixture, calls: &[Call], name: &str, errno: i32, check: impl Fn(&Call, &End)) {
     let named = calls.iter().filter(|call| call.name() == name);
     let mut some = false;
     for call in named {
         let place = call.place;
-        let (hit, end) = hand.run(Some(Fault { place, errno }), true);
+        let (hit, end) = fixture.run(Some(Fault { place, errno }), true);
         if !hit.is_empty() {
             some = true;
             check(call, &end);
@@ -40,10 +40,10 @@ fn each(hand: &Hand, calls: &[Call], name: &str, errno: i32, check: impl Fn(&Cal
 
 /// As in CVE-2010-3316.
 pub fn no_helper_without_its_ids(bench: &Bench) {
-    with_calls(bench, "ids", |hand, calls| {
+    with_calls(bench, "ids", |fixture, calls| {
         for name in ["setgroups", "setresgid", "setresuid"] {
             let (first, second) = (Cell::new(false), Cell::new(false));
-            each(hand, calls, name, EPERM, |call, end| {
+            each(fixture, calls, name, EPERM, |call, end| {
                 let line = ["failed user=? stage=helper reason=local"];
                 // The calls of the sandbox come later, when the name was looked up.
                 let later = ["failed stage=helper reason=local"];
@@ -68,9 +68,9 @@ pub fn no_helper_without_its_ids(bench: &Bench) {
 
 /// As in CVE-2020-27743.
 pub fn no_code_without_randomness(bench: &Bench) {
-    with_calls(bench, "randomness", |hand, calls| {
+    with_calls(bench, "randomness", |fixture, calls| {
         let drawn = Cell::new(false);
-        each(hand, calls, "getrandom", EIO, |call, end| {
+        each(fixture, calls, "getrandom", EIO, |call, end| {
             let is_code = end
                 .log
                 .iter()
@@ -95,7 +95,7 @@ pub fn no_code_without_randomness(bench: &Bench) {
 
 /// A layer that the kernel lacks is reported; a layer that fails refuses the login.
 pub fn no_login_in_an_incomplete_sandbox(bench: &Bench) {
-    with_calls(bench, "incomplete-sandbox", |hand, calls| {
+    with_calls(bench, "incomplete-sandbox", |fixture, calls| {
         let calls_of_the_sandbox = [
             "landlock_create_ruleset",
             "landlock_add_rule",
@@ -104,7 +104,7 @@ pub fn no_login_in_an_incomplete_sandbox(bench: &Bench) {
         ];
         for name in calls_of_the_sandbox {
             for errno in [EINVAL, ENOMEM] {
-                each(hand, calls, name, errno, |call, end| {
+                each(fixture, calls, name, errno, |call, end| {
                     assert_eq!(
                         end.code,
                         code::SERVICE_ERR,
@@ -115,7 +115,7 @@ pub fn no_login_in_an_incomplete_sandbox(bench: &Bench) {
                 });
             }
             for errno in [ENOSYS, EOPNOTSUPP] {
-                each(hand, calls, name, errno, |call, end| {
+                each(fixture, calls, name, errno, |call, end| {
                     // Reported once per boot, recorded by this file.
                     let layer = name.split('_').next().unwrap_or_default();
                     let is_reported = Path::new(&format!("/run/pam_sms_otp.no-{layer}")).exists();

@@ -14,7 +14,7 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("wrong password", "timed-wrong", "battery horse"),
     ("locked in the directory", "timed-locked", PASSWORD),
     ("not in the directory", "timed-absent", PASSWORD),
-    ("not on this machine (junk)", "timed-stranger", PASSWORD),
+    ("not on this machine (junk)", "timed-other", PASSWORD),
     ("barred by sshd (junk)", "timed-barred", PASSWORD),
     ("system user", "root", PASSWORD),
 ];
@@ -31,17 +31,12 @@ pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
     ] {
         bench.world().add(&User::new(name));
     }
-    for name in [
-        "timed-wrong",
-        "timed-locked",
-        "timed-stranger",
-        "timed-barred",
-    ] {
-        let person = Person::new(name).password(PASSWORD).phone(&bench.number());
+    for name in ["timed-wrong", "timed-locked", "timed-other", "timed-barred"] {
+        let user = Person::new(name).password(PASSWORD).phone(&bench.number());
         let locked = name == "timed-locked";
         bench
             .slapd()
-            .add(&if locked { person.locked() } else { person });
+            .add(&if locked { user.locked() } else { user });
     }
     let refuse_after = format!("{}ms", REFUSE_AFTER.as_millis());
     let settings = steps::settings(bench).text("password.refuse_after", &refuse_after);
@@ -69,7 +64,7 @@ pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
                 .collect()
         });
         for ((what, times), (time, screen)) in kinds.iter_mut().zip(round.iter().cloned()) {
-            assert_eq!(screen, round[0].1, "{what}: the screen tells names apart");
+            assert_eq!(screen, round[0].1, "{what}: the screens differ");
             assert!(time >= REFUSE_AFTER * 3 / 4, "{what}: {time:?}");
             times.push(time);
         }
