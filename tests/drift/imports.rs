@@ -46,6 +46,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "sys",
             "deadline",
             "failure",
+            "id",
         ],
     ),
     // One login.
