@@ -1,5 +1,5 @@
-//! Dead name servers. The C library asks the second one after 5 s, and gives up after 10 s or more: the
-//! product has to wait longer than that, and a server whose name is known must not wait for the others.
+//! Name servers that are down. The C library queries the second one after 5 s, and gives up after 10 s or more:
+//! the product has to wait longer, and a server whose name was resolved must not wait for the others.
 
 use crate::Case;
 use crate::module::{ASKS, Login, SENT, Say, Seen, Someone, someone, with_ledger};
@@ -14,20 +14,20 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::dns::a_dead_first_name_server_keeps_nobody_out",
-        a_dead_first_name_server_keeps_nobody_out,
+        "hostile::dns::logins_succeed_if_the_first_name_server_is_down",
+        logins_succeed_if_the_first_name_server_is_down,
     ),
     (
-        "hostile::dns::without_any_name_server_the_local_ledger_counts",
-        without_any_name_server_the_local_ledger_counts,
+        "hostile::dns::without_a_name_server_the_local_ledger_is_used",
+        without_a_name_server_the_local_ledger_is_used,
     ),
     (
-        "hostile::dns::a_name_that_never_resolves_does_not_keep_the_next_server_waiting",
-        a_name_that_never_resolves_does_not_keep_the_next_server_waiting,
+        "hostile::dns::the_next_server_does_not_wait_for_a_name_that_never_resolves",
+        the_next_server_does_not_wait_for_a_name_that_never_resolves,
     ),
     (
-        "hostile::dns::the_log_names_the_name",
-        the_log_names_the_name,
+        "hostile::dns::the_log_contains_the_name",
+        the_log_contains_the_name,
     ),
 ];
 
@@ -38,17 +38,17 @@ const REDIS: &str = "redis.dns.example.org";
 const NEVER: &str = "never.dns.example.org";
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
-/// Servers that go by names, and two name servers, the first of them dead.
-struct Ground {
+/// Servers with names, and two name servers, the first of which is down.
+struct Setup {
     certs: Certs,
     slapd: Slapd,
     twilio: Twilio,
     redis: Redis,
-    dead: NameServer,
+    down: NameServer,
     second: NameServer,
 }
 
-impl Ground {
+impl Setup {
     fn new(second: fn() -> NameServer) -> Self {
         let certs = Certs::with_names(&[LDAP, SMS, REDIS]);
         Self {
@@ -58,7 +58,7 @@ impl Ground {
                 tls: Some((&certs, Identity::Good)),
                 ..Options::default()
             }),
-            dead: NameServer::silent(),
+            down: NameServer::silent(),
             second: second(),
             certs,
         }
@@ -69,7 +69,7 @@ impl Ground {
         let login = with_ledger(bench, case, who).own_helper();
         let resolv = login.folder.join("resolv.conf");
         let nsswitch = login.folder.join("nsswitch.conf");
-        let lines = self.dead.line() + &self.second.line();
+        let lines = self.down.line() + &self.second.line();
         lab::scratch::write(&resolv, 0o644, lines);
         let names = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n";
         lab::scratch::write(&nsswitch, 0o644, names);
@@ -89,12 +89,12 @@ impl Ground {
             })
     }
 
-    /// The directory, by this name.
+    /// Returns the URL of the directory with this name.
     fn ldaps(&self, name: &str) -> String {
         self.slapd.ldaps().replace("127.0.0.1", name)
     }
 
-    /// With the ledger in Redis, by its name.
+    /// Sets the ledger to Redis, with its name.
     fn by_redis<'b>(&'b self, login: Login<'b>) -> Login<'b> {
         let key = login.folder.join("key");
         lab::scratch::write(&key, 0o600, KEY);
@@ -112,37 +112,37 @@ fn took(seen: &Transcript) -> Duration {
     seen.results[0].1
 }
 
-/// A name that this machine knows has everything begun while its user types; for another one all three
-/// names are looked up one after the other.
-fn a_dead_first_name_server_keeps_nobody_out(bench: &Bench) {
-    let ground = Ground::new(NameServer::answering);
-    let strange = someone(bench, "dns-strange");
+/// For a user of this machine all lookups start while they type; for another one the three names are looked up
+/// one after the other.
+fn logins_succeed_if_the_first_name_server_is_down(bench: &Bench) {
+    let setup = Setup::new(NameServer::answering);
+    let unknown = someone(bench, "dns-strange");
     let known = crate::module::known(bench, "dns-known").expect("a private machine");
-    for (who, case, longest) in [(&strange, "dns-strange", 28), (&known, "dns-known", 14)] {
-        let url = format!("https://{SMS}:{}", ground.twilio.port());
-        let login = ground
+    for (who, case, max) in [(&unknown, "dns-strange", 28), (&known, "dns-known", 14)] {
+        let url = format!("https://{SMS}:{}", setup.twilio.port());
+        let login = setup
             .login(bench, case, who)
-            .set("ldap.uris", &format!("[{:?}]", ground.ldaps(LDAP)))
+            .set("ldap.uris", &format!("[{:?}]", setup.ldaps(LDAP)))
             .text("twilio.api_url", &url);
-        let login = ground.by_redis(login);
-        let seen = login.sees("the first name server is dead", &IN, &Seen::granted());
+        let login = setup.by_redis(login);
+        let seen = login.sees("the first name server is down", &IN, &Seen::granted());
         assert!(took(&seen) > Duration::from_secs(4), "{:?}", took(&seen));
         assert!(
-            took(&seen) < Duration::from_secs(longest),
+            took(&seen) < Duration::from_secs(max),
             "{case} {:?}",
             took(&seen)
         );
     }
     for name in [LDAP, SMS, REDIS] {
-        let asked = |server: &NameServer| server.queries().iter().any(|one| one == name);
-        assert!(asked(&ground.dead) && asked(&ground.second), "{name}");
+        let has_query = |server: &NameServer| server.queries().iter().any(|one| one == name);
+        assert!(has_query(&setup.down) && has_query(&setup.second), "{name}");
     }
 }
 
-fn without_any_name_server_the_local_ledger_counts(bench: &Bench) {
-    let ground = Ground::new(NameServer::silent);
+fn without_a_name_server_the_local_ledger_is_used(bench: &Bench) {
+    let setup = Setup::new(NameServer::silent);
     let who = someone(bench, "dns-local");
-    let login = ground.by_redis(ground.login(bench, "dns-local", &who));
+    let login = setup.by_redis(setup.login(bench, "dns-local", &who));
     let log = ["failed stage=ledger reason=outage", "sent", "granted"];
     let want = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &log, 1);
     login.sees("no name server answers", &IN, &want);
@@ -154,23 +154,23 @@ fn without_any_name_server_the_local_ledger_counts(bench: &Bench) {
     );
 }
 
-fn a_name_that_never_resolves_does_not_keep_the_next_server_waiting(bench: &Bench) {
-    let ground = Ground::new(NameServer::silent);
+fn the_next_server_does_not_wait_for_a_name_that_never_resolves(bench: &Bench) {
+    let setup = Setup::new(NameServer::silent);
     let who = someone(bench, "dns-next");
-    let uris = [ground.ldaps(NEVER), ground.slapd.ldaps()];
-    let login = ground
+    let uris = [setup.ldaps(NEVER), setup.slapd.ldaps()];
+    let login = setup
         .login(bench, "dns-next", &who)
         .set("ldap.uris", &format!("{uris:?}"));
-    let seen = login.sees("the second is known", &IN, &Seen::granted());
+    let seen = login.sees("the second server has an address", &IN, &Seen::granted());
     assert!(took(&seen) < Duration::from_secs(4), "{:?}", took(&seen));
 }
 
-fn the_log_names_the_name(bench: &Bench) {
-    let ground = Ground::new(NameServer::silent);
+fn the_log_contains_the_name(bench: &Bench) {
+    let setup = Setup::new(NameServer::silent);
     let who = someone(bench, "dns-named");
-    let login = ground
+    let login = setup
         .login(bench, "dns-named", &who)
-        .set("ldap.uris", &format!("[{:?}]", ground.ldaps(NEVER)));
+        .set("ldap.uris", &format!("[{:?}]", setup.ldaps(NEVER)));
     let line = "failed user=? stage=directory reason=outage";
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);
     let seen = login.sees("no name server answers", &IN, &want);
@@ -179,6 +179,6 @@ fn the_log_names_the_name(bench: &Bench) {
             .newest_line()
             .contains(&format!("name lookup of {NEVER} "))
     );
-    // A third of the deadline of 30 s.
+    // The limit is a third of the deadline of 30 s.
     assert!(took(&seen) < Duration::from_secs(13), "{:?}", took(&seen));
 }

@@ -1,5 +1,5 @@
-//! A directory in the clear on a port that a local user could take: while its server is down, whoever
-//! listens there would be sent the passwords.
+//! A directory without TLS on a port that a local user can bind: while its server is down, that user could
+//! receive the passwords.
 
 use crate::Case;
 use crate::module::{Login, Say, Seen, someone};
@@ -11,12 +11,12 @@ use std::net::TcpListener;
 
 pub const CASES: &[Case] = &[
     (
-        "hostile::loopback_port::a_port_that_a_local_user_may_take_is_refused",
-        a_port_that_a_local_user_may_take_is_refused,
+        "hostile::loopback_port::a_port_that_a_local_user_may_bind_is_refused",
+        a_port_that_a_local_user_may_bind_is_refused,
     ),
     (
-        "hostile::loopback_port::the_kernel_may_lower_the_bound",
-        the_kernel_may_lower_the_bound,
+        "hostile::loopback_port::the_limit_is_that_of_the_kernel",
+        the_limit_is_that_of_the_kernel,
     ),
 ];
 
@@ -25,10 +25,10 @@ fn bad_settings() -> Seen {
     Seen::at_once(code::SERVICE_ERR, line)
 }
 
-fn a_port_that_a_local_user_may_take_is_refused(bench: &Bench) {
+fn a_port_that_a_local_user_may_bind_is_refused(bench: &Bench) {
     let who = someone(bench, "port-taken");
-    let theirs = TcpListener::bind("127.0.0.1:0").expect("a port that any user may take");
-    let port = theirs.local_addr().expect("the port's address").port();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port that any user may bind");
+    let port = listener.local_addr().expect("the port's address").port();
     let login = |uri: String| {
         let login = Login::new(bench, "port-taken").of(&who);
         login.set("ldap.uris", &format!("[{uri:?}]"))
@@ -37,13 +37,13 @@ fn a_port_that_a_local_user_may_take_is_refused(bench: &Bench) {
     high.sees("a high port", &[Say::Password], &bad_settings());
     let detail = high.newest_field("detail");
     assert!(detail.contains("below 1024"), "{detail}");
-    theirs.set_nonblocking(true).expect("a listener");
-    assert!(theirs.accept().is_err(), "it was connected to");
+    listener.set_nonblocking(true).expect("a listener");
+    assert!(listener.accept().is_err(), "a connection to the port");
     let low = login(bench.slapd().ldap());
     low.sees("a low port", &[Say::Password, Say::Code], &Seen::granted());
 }
 
-fn the_kernel_may_lower_the_bound(bench: &Bench) {
+fn the_limit_is_that_of_the_kernel(bench: &Bench) {
     let start = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
     if std::fs::OpenOptions::new().write(true).open(start).is_err() {
         println!("NOT TRIED: /proc/sys cannot be written here");

@@ -1,5 +1,5 @@
-//! TLS servers and proxies that refuse us, in front of each of the three kinds of server: `refused`, never
-//! an outage, and a log line that says what it is and what to do.
+//! TLS servers and proxies that refuse the client, for each of the three kinds of server: the reason is
+//! `refused`, never an outage, and the log line contains the cause and a remedy.
 
 use crate::Case;
 use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, Someone, someone, with_ledger};
@@ -33,8 +33,8 @@ enum Kind {
     Ledger,
 }
 
-/// A login whose server of this kind is there.
-fn at<'b>(
+/// A login whose server of this kind is at a port.
+fn login_at<'b>(
     bench: &'b Bench,
     case: &'static str,
     who: &Someone,
@@ -71,16 +71,16 @@ fn refused(kind: Kind) -> Seen {
     Seen::new(&[code::SERVICE_ERR], screen, &[line], 0)
 }
 
-/// A server's certificate, its options, and what the log says of it and of the remedy.
+/// A server's certificate, the CA of the client, the server's options, and parts of cause and remedy in the log.
 type Row<'r> = (&'r ServerCert, &'r Path, &'r [&'r str], [&'r str; 2]);
 
 fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
     let (good, ca) = (bench.certs().server(Identity::Good), bench.certs().ca());
     let folder = Scratch::new("sha1");
     let sha1 = self_signed(&folder, &["-newkey", "rsa:2048", "-sha1"]);
-    let cas = Scratch::new("a-cas");
-    let mut of_a_ca = self_signed(&cas, &["-newkey", "rsa:2048"]);
-    of_a_ca.cert = lab::openssl_server::self_signed_ca(&cas, &of_a_ca.key);
+    let ca_folder = Scratch::new("a-cas");
+    let mut ca_certificate = self_signed(&ca_folder, &["-newkey", "rsa:2048"]);
+    ca_certificate.cert = lab::openssl_server::self_signed_ca(&ca_folder, &ca_certificate.key);
     let expired = bench.certs().server(Identity::Expired);
     let other = bench.certs().server(Identity::WrongName);
     let weak: &[&str] = &["-cipher", "DEFAULT:@SECLEVEL=0"];
@@ -119,8 +119,8 @@ fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
             ["an unsupported signature algorithm", "SHA-256"],
         ),
         (
-            &of_a_ca,
-            &of_a_ca.cert,
+            &ca_certificate,
+            &ca_certificate.cert,
             &[],
             ["is a CA certificate", "needs CA:FALSE"],
         ),
@@ -140,13 +140,13 @@ fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
         ] {
             scope.spawn(move || {
                 let who = someone(bench, case);
-                for (certificate, ca, options, words) in rows {
+                for (certificate, ca, options, texts) in rows {
                     let server = OpensslServer::start(certificate, options);
-                    let login = at(bench, case, &who, kind, server.port(), ca);
+                    let login = login_at(bench, case, &who, kind, server.port(), ca);
                     login.sees(&format!("{kind:?} {options:?}"), &IN, &refused(kind));
                     let detail = login.newest_field("detail");
-                    for words in words {
-                        assert!(detail.contains(words), "{kind:?} {options:?}: {detail}");
+                    for text in texts {
+                        assert!(detail.contains(text), "{kind:?} {options:?}: {detail}");
                     }
                 }
             });
@@ -156,7 +156,7 @@ fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
 
 fn refusals_of_a_proxy_have_a_text_and_a_remedy(bench: &Bench) {
     let who = someone(bench, "refused-proxy");
-    for (answer, words) in [
+    for (answer, texts) in [
         (
             "HTTP/1.1 403 Forbidden\r\n\r\n",
             ["the proxy forbids this destination (403)", "allow CONNECT"],
@@ -174,8 +174,8 @@ fn refusals_of_a_proxy_have_a_text_and_a_remedy(bench: &Bench) {
         let login = with_ledger(bench, "refused-proxy", &who).text("twilio.proxy", &url);
         login.sees(answer, &IN, &refused(Kind::Carrier));
         let detail = login.newest_field("detail");
-        for words in words {
-            assert!(detail.contains(words), "{detail}");
+        for text in texts {
+            assert!(detail.contains(text), "{detail}");
         }
     }
 }

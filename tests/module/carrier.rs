@@ -1,4 +1,4 @@
-//! Twilio: what each of its answers becomes, and what goes out to it.
+//! Twilio: the result of each response, and its requests.
 
 use super::login::{ASKS, BAD_NUMBER, Login, NOT_SENT, SENT, STOPPED, Say, Seen, someone};
 use crate::Case;
@@ -7,77 +7,77 @@ use lab::certs::Identity;
 use lab::listeners::{Behavior, Listener, Refused};
 use lab::pamhost::code;
 use lab::twilio::cases::{self, RetryAfter, TABLE};
-use lab::twilio::{Case as Answers, Twilio};
+use lab::twilio::{Case as Response, Twilio};
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "module::carrier::each_answer_has_its_meaning",
-        each_answer_has_its_meaning,
+        "module::carrier::each_response_has_its_result",
+        each_response_has_its_result,
     ),
     (
-        "module::carrier::later_is_waited_for_within_the_deadline",
-        later_is_waited_for_within_the_deadline,
+        "module::carrier::retry_after_is_waited_for_within_the_deadline",
+        retry_after_is_waited_for_within_the_deadline,
     ),
     (
-        "module::carrier::out_of_reach_is_an_outage",
-        out_of_reach_is_an_outage,
+        "module::carrier::an_unreachable_server_is_an_outage",
+        an_unreachable_server_is_an_outage,
     ),
     (
         "module::carrier::a_certificate_that_does_not_verify_is_refused",
         a_certificate_that_does_not_verify_is_refused,
     ),
     (
-        "module::carrier::accounts_are_proved_in_two_ways",
-        accounts_are_proved_in_two_ways,
+        "module::carrier::token_and_api_key_authenticate",
+        token_and_api_key_authenticate,
     ),
     (
-        "module::carrier::an_account_that_is_wrong_is_ours_to_repair",
-        an_account_that_is_wrong_is_ours_to_repair,
+        "module::carrier::wrong_account_settings_are_refused",
+        wrong_account_settings_are_refused,
     ),
 ];
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-/// What a row of the stand-in's table becomes.
-enum Becomes {
-    /// The SMS is out, and its number is not known.
+/// The result of a row of the fake Twilio's table.
+enum Outcome {
+    /// The SMS was sent, and its identifier is unknown.
     SentUnread,
-    /// PAM code, reason, Twilio's error.
+    /// PAM code, reason, Twilio's error code.
     Fails(i32, &'static str, Option<u32>),
 }
-use Becomes::{Fails, SentUnread};
+use Outcome::{Fails, SentUnread};
 
-const fn number(error: u32) -> Becomes {
+const fn number(error: u32) -> Outcome {
     Fails(code::MAXTRIES, "number-refused", Some(error))
 }
 
-const fn ours(error: u32) -> Becomes {
+const fn account(error: u32) -> Outcome {
     Fails(code::SERVICE_ERR, "refused", Some(error))
 }
 
-const OURS: Becomes = Fails(code::SERVICE_ERR, "refused", None);
-const LIMITED: Becomes = Fails(code::MAXTRIES, "limited", Some(20429));
-const OUTAGE: Becomes = Fails(code::AUTHINFO_UNAVAIL, "outage", None);
+const ACCOUNT: Outcome = Fails(code::SERVICE_ERR, "refused", None);
+const LIMITED: Outcome = Fails(code::MAXTRIES, "limited", Some(20429));
+const OUTAGE: Outcome = Fails(code::AUTHINFO_UNAVAIL, "outage", None);
 
 #[rustfmt::skip]
-const MEANINGS: &[(u8, Becomes)] = &[
-    (1, ours(20003)), (2, ours(20404)), (3, ours(20005)),
-    // The deadline of these logins is shorter than what 5, 6 and 7 ask for.
+const OUTCOMES: &[(u8, Outcome)] = &[
+    (1, account(20003)), (2, account(20404)), (3, account(20005)),
+    // The deadline of these logins is shorter than the Retry-After of 5, 6 and 7.
     (4, LIMITED), (5, LIMITED), (6, LIMITED), (7, LIMITED), (8, LIMITED),
-    (9, ours(20003)), (10, number(21635)),
-    (11, number(21211)), (12, ours(21212)), (13, number(21408)), (14, ours(21606)),
+    (9, account(20003)), (10, number(21635)),
+    (11, number(21211)), (12, account(21212)), (13, number(21408)), (14, account(21606)),
     (15, number(21608)), (16, number(21610)), (17, number(21612)), (18, number(21614)),
-    (19, ours(21617)), (20, ours(21703)), (21, ours(30034)), (22, ours(30450)),
-    (23, ours(99_999)), (24, OURS), (25, number(21211)), (26, number(21211)), (27, OURS),
-    (28, OURS), (29, OURS),
-    (30, ours(30034)), (31, ours(30450)), (32, number(21610)), (33, OURS),
+    (19, account(21617)), (20, account(21703)), (21, account(30034)), (22, account(30450)),
+    (23, account(99_999)), (24, ACCOUNT), (25, number(21211)), (26, number(21211)), (27, ACCOUNT),
+    (28, ACCOUNT), (29, ACCOUNT),
+    (30, account(30034)), (31, account(30450)), (32, number(21610)), (33, ACCOUNT),
     (34, SentUnread), (35, SentUnread), (36, SentUnread), (37, SentUnread), (38, SentUnread),
     (39, SentUnread),
     (60, Fails(code::AUTHINFO_UNAVAIL, "outage", Some(20500))), (61, OUTAGE), (62, OUTAGE),
-    (63, OUTAGE), (64, OURS), (65, OURS), (66, OURS), (67, OURS), (68, OUTAGE), (69, OUTAGE),
-    (70, OURS),
-    (71, SentUnread), (72, OURS), (73, SentUnread), (74, OUTAGE), (75, OUTAGE), (76, OUTAGE),
+    (63, OUTAGE), (64, ACCOUNT), (65, ACCOUNT), (66, ACCOUNT), (67, ACCOUNT), (68, OUTAGE), (69, OUTAGE),
+    (70, ACCOUNT),
+    (71, SentUnread), (72, ACCOUNT), (73, SentUnread), (74, OUTAGE), (75, OUTAGE), (76, OUTAGE),
     (77, OUTAGE), (78, OUTAGE), (79, OUTAGE), (80, OUTAGE),
 ];
 
@@ -92,59 +92,59 @@ fn fails(pam: i32, reason: &str, error: Option<u32>, arrived: usize) -> Seen {
     Seen::new(&[pam], &[ASKS, text], &[&line], arrived)
 }
 
-fn each_answer_has_its_meaning(bench: &Bench) {
+fn each_response_has_its_result(bench: &Bench) {
     let rows: Vec<u8> = TABLE.iter().map(|row| row.0).collect();
-    let known: Vec<u8> = MEANINGS.iter().map(|row| row.0).collect();
-    assert_eq!(rows, known, "each row has a meaning");
-    for ((digits, what, answers), (_, becomes)) in TABLE.iter().zip(MEANINGS) {
-        let person = lab::slapd::Person::new(&format!("answer-{digits}"))
+    let known: Vec<u8> = OUTCOMES.iter().map(|row| row.0).collect();
+    assert_eq!(rows, known, "each row has an outcome");
+    for ((digits, what, response), (_, outcome)) in TABLE.iter().zip(OUTCOMES) {
+        let user = lab::slapd::Person::new(&format!("answer-{digits}"))
             .password(super::login::PASSWORD)
             .phone(&cases::number(*digits));
-        bench.slapd().add(&person);
+        bench.slapd().add(&user);
         let login = Login::new(bench, "answer")
-            .user(person.uid())
+            .user(user.uid())
             .number(&cases::number(*digits))
             .text("deadline", "6s")
             .text("twilio.timeout", "2s");
         let unread = ["sent sid=?", "granted"];
-        let want = match becomes {
+        let want = match outcome {
             SentUnread => Seen::new(&[code::SUCCESS], &[ASKS, SENT], &unread, 1),
             Fails(pam, reason, error) => {
-                fails(*pam, reason, *error, usize::from(answers.delivers()))
+                fails(*pam, reason, *error, usize::from(response.delivers()))
             }
         };
         let seen = login.sees(what, &IN, &want);
         let (_, took) = seen.results[0];
         assert!(took < Duration::from_secs(6), "{what}: {took:?}");
-        assert_eq!(login.requests(), 1, "{what}: asked once");
+        assert_eq!(login.requests(), 1, "{what}: one request");
     }
 }
 
-fn later_is_waited_for_within_the_deadline(bench: &Bench) {
-    let busy = |retry| Answers::Busy(retry);
+fn retry_after_is_waited_for_within_the_deadline(bench: &Bench) {
+    let busy = |retry| Response::Busy(retry);
     let soon = busy(RetryAfter::Text("1"));
     let limited = fails(code::MAXTRIES, "limited", Some(20429), 0);
-    // What Twilio answers in turn, what becomes of it, how often it was asked.
-    let rows: [(&str, &[Answers], Seen, usize); 6] = [
-        ("a second", &[soon, Answers::Sent], Seen::granted(), 2),
+    // Twilio's responses in order, the result, and the number of requests.
+    let rows: [(&str, &[Response], Seen, usize); 6] = [
+        ("a second", &[soon, Response::Sent], Seen::granted(), 2),
         (
             "a date",
-            &[busy(RetryAfter::Date(2)), Answers::Sent],
+            &[busy(RetryAfter::Date(2)), Response::Sent],
             Seen::granted(),
             2,
         ),
         (
             "at once",
-            &[busy(RetryAfter::Text("0")), Answers::Sent],
+            &[busy(RetryAfter::Text("0")), Response::Sent],
             Seen::granted(),
             2,
         ),
-        ("twice", &[soon, soon, Answers::Sent], Seen::granted(), 3),
+        ("twice", &[soon, soon, Response::Sent], Seen::granted(), 3),
         (
             "then a refusal",
             &[
                 soon,
-                Answers::Refused {
+                Response::Refused {
                     http: 400,
                     code: 21610,
                 },
@@ -152,27 +152,27 @@ fn later_is_waited_for_within_the_deadline(bench: &Bench) {
             fails(code::MAXTRIES, "number-refused", Some(21610), 0),
             2,
         ),
-        ("for ever", &[soon], limited, 4),
+        ("always", &[soon], limited, 4),
     ];
     std::thread::scope(|scope| {
-        for (index, (what, answers, want, asked)) in rows.iter().enumerate() {
-            // They only wait: let them wait together.
+        for (index, (what, responses, want, requests)) in rows.iter().enumerate() {
+            // These logins mostly wait, so they run in parallel.
             let cases = [
                 "later-0", "later-1", "later-2", "later-3", "later-4", "later-5",
             ];
             let case = cases[index];
             scope.spawn(move || {
                 let who = someone(bench, case);
-                bench.twilio().on(&who.number, answers);
+                bench.twilio().on(&who.number, responses);
                 let login = Login::new(bench, case).of(&who).text("deadline", "20s");
                 login.sees(what, &IN, want);
-                assert_eq!(login.requests(), *asked, "{what}");
+                assert_eq!(login.requests(), *requests, "{what}");
             });
         }
     });
 }
 
-fn out_of_reach_is_an_outage(bench: &Bench) {
+fn an_unreachable_server_is_an_outage(bench: &Bench) {
     let rae = someone(bench, "out-rae");
     let outage = fails(code::AUTHINFO_UNAVAIL, "outage", None, 0);
     let login = |scheme: &str, port: u16| {
@@ -181,9 +181,9 @@ fn out_of_reach_is_an_outage(bench: &Bench) {
             .text("twilio.timeout", "1s")
             .text("twilio.api_url", &format!("{scheme}://127.0.0.1:{port}"))
     };
-    let dead = Refused::new();
-    login("https", dead.port()).sees("closed port", &IN, &outage);
-    for manner in [
+    let closed = Refused::new();
+    login("https", closed.port()).sees("closed port", &IN, &outage);
+    for behavior in [
         Behavior::Silent,
         Behavior::Closes,
         Behavior::Resets,
@@ -191,14 +191,14 @@ fn out_of_reach_is_an_outage(bench: &Bench) {
         Behavior::Flood,
     ] {
         for scheme in ["https", "http"] {
-            let listener = Listener::start(manner);
+            let listener = Listener::start(behavior);
             let login = login(scheme, listener.port());
-            let what = format!("{manner:?} {scheme}");
+            let what = format!("{behavior:?} {scheme}");
             let seen = login.sees(&what, &IN, &outage);
             assert!(seen.results[0].1 < Duration::from_secs(5), "{what}");
-            // Before a request was written, a second try is allowed; after it, none.
-            let most = if scheme == "https" { 2 } else { 1 };
-            assert!((1..=most).contains(&listener.accepted()), "{what}");
+            // A second connection is allowed before a request was sent, and not after it.
+            let max = if scheme == "https" { 2 } else { 1 };
+            assert!((1..=max).contains(&listener.accepted()), "{what}");
         }
     }
     let lost = Login::new(bench, "out")
@@ -225,10 +225,10 @@ fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
     let login = Login::new(bench, "twilio-certs")
         .of(&sue)
         .change(|settings| settings.without("twilio.ca_file"));
-    login.sees("our CA is not the system's", &IN, &refused);
+    login.sees("the test CA is not a CA of the system", &IN, &refused);
 }
 
-fn accounts_are_proved_in_two_ways(bench: &Bench) {
+fn token_and_api_key_authenticate(bench: &Bench) {
     let tom = someone(bench, "account-tom");
     let account = bench.twilio().account();
     let login = || Login::new(bench, "account").of(&tom);
@@ -247,7 +247,7 @@ fn accounts_are_proved_in_two_ways(bench: &Bench) {
     assert_eq!(sms.from, None);
     assert_eq!(service.arrived()[0].from.as_ref(), Some(&account.from));
 
-    // Secrets in files of their own, read at each login.
+    // Secrets in separate files, read at each login.
     let token = service.folder.join("token");
     lab::scratch::write(&token, 0o600, format!("{}\n", account.token));
     let file = login()
@@ -257,7 +257,7 @@ fn accounts_are_proved_in_two_ways(bench: &Bench) {
     lab::scratch::set_mode(&token, 0o644);
     let line = "failed user=? stage=settings reason=bad-settings";
     let refused = Seen::at_once(code::SERVICE_ERR, line);
-    file.sees("token for all to read", &IN, &refused);
+    file.sees("token file readable by all", &IN, &refused);
     for (what, content) in [
         (
             "token with its name",
@@ -265,7 +265,7 @@ fn accounts_are_proved_in_two_ways(bench: &Bench) {
         ),
         ("token in quotes", format!("\"{}\"\n", account.token)),
         (
-            "token behind a byte order mark",
+            "token after a byte order mark",
             format!("\u{feff}{}\n", account.token),
         ),
     ] {
@@ -277,7 +277,7 @@ fn accounts_are_proved_in_two_ways(bench: &Bench) {
     file.sees("token that was changed", &IN, &refused);
 }
 
-fn an_account_that_is_wrong_is_ours_to_repair(bench: &Bench) {
+fn wrong_account_settings_are_refused(bench: &Bench) {
     let uma = someone(bench, "accounts-uma");
     let login = || Login::new(bench, "accounts").of(&uma);
     let sid = "AC00000000000000000000000000000000";

@@ -1,4 +1,4 @@
-//! Twilio's connection, open before it is needed.
+//! The connection to Twilio that is opened before it is needed.
 
 use super::login::{Login, PASSWORD, Seen, Someone, known, someone};
 use crate::Case;
@@ -16,33 +16,33 @@ pub const CASES: &[Case] = &[
         it_is_open_before_the_password_is_typed,
     ),
     (
-        "module::preconnect::for_names_that_this_host_knows_and_unless_told_not_to",
-        for_names_that_this_host_knows_and_unless_told_not_to,
+        "module::preconnect::only_for_names_of_this_host_and_if_enabled",
+        only_for_names_of_this_host_and_if_enabled,
     ),
     (
-        "module::preconnect::one_that_ended_meanwhile_is_replaced_and_sends_once",
-        one_that_ended_meanwhile_is_replaced_and_sends_once,
+        "module::preconnect::a_closed_connection_is_replaced_and_the_text_is_sent_once",
+        a_closed_connection_is_replaced_and_the_text_is_sent_once,
     ),
     (
-        "module::preconnect::one_that_failed_costs_nothing",
-        one_that_failed_costs_nothing,
+        "module::preconnect::a_failed_connection_is_ignored",
+        a_failed_connection_is_ignored,
     ),
     (
-        "module::preconnect::no_prompt_and_no_end_waits_for_it",
-        no_prompt_and_no_end_waits_for_it,
+        "module::preconnect::neither_prompts_nor_the_end_wait_for_it",
+        neither_prompts_nor_the_end_wait_for_it,
     ),
 ];
 
-/// Waits for something that is about to happen.
-fn wait_for(what: &str, happened: impl Fn() -> bool) {
+/// Waits until a condition is true.
+fn wait_for(what: &str, is_true: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
-    while !happened() {
+    while !is_true() {
         assert!(Instant::now() < until, "{what}");
         sleep(Duration::from_millis(2));
     }
 }
 
-/// Logs in by a stand-in of his own; at the password prompt something happens first.
+/// Logs in with this fake Twilio; `at_prompt` is called at the password prompt.
 fn logs_in(login: &Login<'_>, twilio: &Twilio, who: &Someone, at_prompt: impl Fn()) {
     let (_, seen) = login.run_with(2, |message| match message.style {
         Style::Hidden => {
@@ -66,16 +66,16 @@ fn it_is_open_before_the_password_is_typed(bench: &Bench) {
     let login = Login::new(bench, "early").of(&ada).through(&twilio);
     logs_in(&login, &twilio, &ada, || {
         wait_for("a connection", || twilio.connections() == (1, 1));
-        assert!(twilio.requests().is_empty(), "nothing is asked yet");
+        assert!(twilio.requests().is_empty(), "no request yet");
     });
-    // The SMS went out on it.
+    // The SMS was sent on it.
     assert_eq!(twilio.connections(), (1, 1));
     assert_eq!(twilio.requests().len(), 1);
 }
 
-fn for_names_that_this_host_knows_and_unless_told_not_to(bench: &Bench) {
-    let stranger = someone(bench, "early-bob");
-    let mut rows = vec![("unknown to this host", &stranger, "true")];
+fn only_for_names_of_this_host_and_if_enabled(bench: &Bench) {
+    let unknown = someone(bench, "early-bob");
+    let mut rows = vec![("unknown to this host", &unknown, "true")];
     let known = known(bench, "early-cyd");
     if let Some(cyd) = &known {
         rows.push(("preconnect = false", cyd, "false"));
@@ -97,7 +97,7 @@ fn for_names_that_this_host_knows_and_unless_told_not_to(bench: &Bench) {
     }
 }
 
-fn one_that_ended_meanwhile_is_replaced_and_sends_once(bench: &Bench) {
+fn a_closed_connection_is_replaced_and_the_text_is_sent_once(bench: &Bench) {
     let Some(dan) = known(bench, "early-dan") else {
         return;
     };
@@ -109,19 +109,23 @@ fn one_that_ended_meanwhile_is_replaced_and_sends_once(bench: &Bench) {
             wait_for("the connection's end", || twilio.disconnected() == 1);
         });
         assert_eq!(twilio.connections(), (2, 2), "{how:?}");
-        let asked: Vec<usize> = twilio.requests().iter().map(|r| r.connection).collect();
-        assert_eq!(asked, [2], "{how:?}: asked once, on the second connection");
+        let connections: Vec<usize> = twilio.requests().iter().map(|r| r.connection).collect();
+        assert_eq!(
+            connections,
+            [2],
+            "{how:?}: one request, on the second connection"
+        );
     }
 }
 
-fn one_that_failed_costs_nothing(bench: &Bench) {
+fn a_failed_connection_is_ignored(bench: &Bench) {
     let Some(eve) = known(bench, "early-eve") else {
         return;
     };
     let twilio = Twilio::down(bench.certs());
     let login = Login::new(bench, "early-down").of(&eve).through(&twilio);
     logs_in(&login, &twilio, &eve, || {
-        // Nobody sees a connection that is refused.
+        // A refused connection cannot be observed.
         sleep(Duration::from_millis(200));
         twilio.come_up();
     });
@@ -129,7 +133,7 @@ fn one_that_failed_costs_nothing(bench: &Bench) {
     assert_eq!(twilio.requests().len(), 1);
 }
 
-fn no_prompt_and_no_end_waits_for_it(bench: &Bench) {
+fn neither_prompts_nor_the_end_wait_for_it(bench: &Bench) {
     let Some(fay) = known(bench, "early-fay") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Whatever settings and flags change of what a person sees.
+//! How settings and flags change what a user sees.
 
 use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
@@ -11,12 +11,12 @@ pub const CASES: &[Case] = &[
         settings_change_digits_echo_and_tries,
     ),
     (
-        "module::texts::every_text_can_be_put_otherwise",
-        every_text_can_be_put_otherwise,
+        "module::texts::every_text_can_be_changed",
+        every_text_can_be_changed,
     ),
     (
-        "module::texts::silence_leaves_the_prompts",
-        silence_leaves_the_prompts,
+        "module::texts::with_pam_silent_only_prompts_are_shown",
+        with_pam_silent_only_prompts_are_shown,
     ),
 ];
 
@@ -57,7 +57,7 @@ fn settings_change_digits_echo_and_tries(bench: &Bench) {
     );
 }
 
-fn every_text_can_be_put_otherwise(bench: &Bench) {
+fn every_text_can_be_changed(bench: &Bench) {
     let ida = someone(bench, "texts-ida");
     let login = Login::new(bench, "texts")
         .of(&ida)
@@ -82,7 +82,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
             &ida.number[11..]
         ));
     login.sees(
-        "ours",
+        "changed texts",
         &[
             Password,
             Text(""),
@@ -110,7 +110,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
             3,
         ),
     );
-    // A service's own words win.
+    // A service's own texts take precedence.
     let own = Login::new(bench, "texts")
         .of(&ida)
         .text("messages.sent", "For all.")
@@ -132,7 +132,7 @@ fn every_text_can_be_put_otherwise(bench: &Bench) {
     );
 }
 
-fn silence_leaves_the_prompts(bench: &Bench) {
+fn with_pam_silent_only_prompts_are_shown(bench: &Bench) {
     let jan = someone(bench, "silent-jan");
     let login = Login::new(bench, "silent")
         .of(&jan)
@@ -144,7 +144,7 @@ fn silence_leaves_the_prompts(bench: &Bench) {
         ">Wrong code, 1 try left. Verification code: ",
     ];
     login.sees(
-        "no last words",
+        "no final message",
         &[Password, WrongCode, WrongCode, WrongCode],
         &Seen::new(&[code::MAXTRIES], &prompts, &["sent", WRONG_CODE], 1),
     );

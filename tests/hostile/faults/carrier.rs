@@ -1,4 +1,4 @@
-//! Reaching Twilio, securing the way, and what becomes of the request.
+//! Faults of Twilio while connecting, during TLS, and after the request.
 
 use super::ground::{Ground, row};
 use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
@@ -103,18 +103,18 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     rows
 }
 
-/// A name that nobody has had: the stand-in's answers go by the phone.
-fn nobody() -> &'static str {
+/// A new user name: the fake Twilio selects its response by the phone number.
+fn new_name() -> &'static str {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     format!("faults-phone{}", SERIAL.fetch_add(1, Ordering::SeqCst)).leak()
 }
 
-/// In the clear: what a request meets before anybody has answered it.
+/// Without TLS: faults in place of the response to a request.
 fn posting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = Vec::new();
     let outage = unsent(OUTAGE, "outage", 0);
     let refused = unsent(LOCAL, "refused", 0);
-    let says = |text: &str| Fault::Says(text.replace('\n', "\r\n").into_bytes());
+    let reply = |text: &str| Fault::Says(text.replace('\n', "\r\n").into_bytes());
     let endless = |text: &str| Fault::Endless(text.replace('\n', "\r\n").into_bytes());
     for (what, fault, want) in [
         ("silent", Fault::Silent, &outage),
@@ -126,31 +126,31 @@ fn posting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             endless("HTTP/1.1 201 Created\nX: "),
             &outage,
         ),
-        ("half a head", says("HTTP/1.1 201 Cre"), &outage),
+        ("half a head", reply("HTTP/1.1 201 Cre"), &outage),
         (
-            "for ever 100",
-            says(&"HTTP/1.1 100 Continue\n\n".repeat(500)),
+            "endless 100",
+            reply(&"HTTP/1.1 100 Continue\n\n".repeat(500)),
             &outage,
         ),
-        ("no such status", says("HTTP/1.1 99 What\n\n"), &outage),
+        ("no such status", reply("HTTP/1.1 99 What\n\n"), &outage),
         (
             "a redirect",
-            says("HTTP/1.1 302 Found\nLocation: https://192.0.2.1/\nContent-Length: 0\n\n"),
+            reply("HTTP/1.1 302 Found\nLocation: https://192.0.2.1/\nContent-Length: 0\n\n"),
             &refused,
         ),
         (
             "503",
-            says("HTTP/1.1 503 Busy\nContent-Length: 0\n\n"),
+            reply("HTTP/1.1 503 Busy\nContent-Length: 0\n\n"),
             &outage,
         ),
         (
             "404",
-            says("HTTP/1.1 404 No\nContent-Length: 0\n\n"),
+            reply("HTTP/1.1 404 No\nContent-Length: 0\n\n"),
             &refused,
         ),
         (
             "200",
-            says("HTTP/1.1 200 OK\nContent-Length: 2\n\n{}"),
+            reply("HTTP/1.1 200 OK\nContent-Length: 2\n\n{}"),
             &outage,
         ),
     ] {
@@ -166,21 +166,21 @@ fn posting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         move |login| between(ground, login, &Fault::Silent, "http").text("deadline", DEADLINE),
     ));
     for (what, broken, sms) in [
-        ("a head by drips", Broken::DripHead, 1),
+        ("a slow head", Broken::DripHead, 1),
         ("a head without end", Broken::EndlessHead, 0),
         (
-            "reset when it was sent",
+            "reset after it was sent",
             Broken::Reset { delivers: true },
             1,
         ),
         ("closed", Broken::Close, 0),
         ("no answer", Broken::BlackHole, 0),
-        ("no HTTP", Broken::Garbage, 0),
+        ("not HTTP", Broken::Garbage, 0),
         ("a huge error", Broken::HugeBody(503), 0),
     ] {
         let want = unsent(OUTAGE, "outage", sms);
         rows.push(row("send: answer", what, &IN, &want, move |login| {
-            let who = someone(ground.bench, nobody());
+            let who = someone(ground.bench, new_name());
             ground
                 .bench
                 .twilio()
