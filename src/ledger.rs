@@ -16,11 +16,12 @@ pub mod model;
 pub mod redis;
 pub mod window;
 
-use std::{fmt, os::fd::OwnedFd, time::Duration};
+use std::{borrow::Cow, fmt, os::fd::OwnedFd, time::Duration};
 
 use crate::{
     config::{self, Limits, Rule},
     deadline::Deadline,
+    failure::{Failure, FailureKind, Stage},
     id::LoginId,
     phone::Phone,
     prefetch::Permit,
@@ -257,7 +258,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// The file cannot be opened, or other users may write it.
-pub fn permits(settings: &config::Ledger) -> Result<OwnedFd, Error> {
+pub fn permits(settings: &config::Ledger) -> Result<OwnedFd, Failure> {
     file::permits(&settings.path)
 }
 
@@ -273,7 +274,7 @@ pub trait Ledger {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Admission, Error>;
+    ) -> Result<Admission, Failure>;
     /// Records that the system log has taken the lines which announce these numbers: they begin to
     /// wait. If a login ends before this, the next one finds the numbers new again.
     fn mark_announced(
@@ -281,10 +282,10 @@ pub trait Ledger {
         account: &Account,
         new: &[Phone],
         by: Deadline,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Failure>;
     /// Forgets waiting numbers that the directory no longer has, for a login that another ledger
     /// decides.
-    fn forget_unseen(&mut self, _account: &Account, _by: Deadline) -> Result<(), Error> {
+    fn forget_unseen(&mut self, _account: &Account, _by: Deadline) -> Result<(), Failure> {
         Ok(())
     }
     /// Takes over the reference set of a login that another ledger has granted by these rules. Returns
@@ -295,7 +296,7 @@ pub trait Ledger {
         _reference: &[Phone],
         _rules: Rules<'_>,
         _by: Deadline,
-    ) -> Result<u32, Error> {
+    ) -> Result<u32, Failure> {
         Ok(0)
     }
     /// Reserves a further SMS of the same login.
@@ -304,21 +305,21 @@ pub trait Ledger {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, Error>;
+    ) -> Result<Result<Reservation, Rejection>, Failure>;
     /// Releases an SMS that was certainly not sent.
     fn release(
         &mut self,
         account: &Account,
         reservation: Reservation,
         by: Deadline,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Failure>;
     /// Records an attempt as failed, before the code is compared.
     fn record_attempt(
         &mut self,
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Attempt, Rejection>, Error>;
+    ) -> Result<Result<Attempt, Rejection>, Failure>;
     /// Records that the code was correct and the login is granted: reverts the attempt, clears the
     /// count of wrong codes, and remembers the login if it has an origin and the rules allow it. The
     /// numbers of this login, without those that still wait, become the user's reference set; every
@@ -330,57 +331,32 @@ pub trait Ledger {
         rules: Rules<'_>,
         attempts: u32,
         by: Deadline,
-    ) -> Result<Success, Error>;
+    ) -> Result<Success, Failure>;
     /// Subtracts guesses that were shown to the user. Those that were counted meanwhile stay.
-    fn clear_guesses(&mut self, account: &Account, shown: u32, by: Deadline) -> Result<(), Error>;
+    fn clear_guesses(&mut self, account: &Account, shown: u32, by: Deadline)
+    -> Result<(), Failure>;
     /// Returns a fault that did not keep the last question from being answered.
-    fn take_warning(&mut self) -> Option<Error> {
+    fn take_warning(&mut self) -> Option<Failure> {
         None
     }
     /// Returns the status of the account with this DN.
-    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Error>;
+    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Failure>;
     /// Returns a summary of all accounts.
-    fn summary(&mut self, by: Deadline) -> Result<Summary, Error>;
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Failure>;
     /// Ends lock and count of an account, and with `forget` its remembered logins too. Returns its
     /// status before that.
-    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error>;
+    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure>;
 }
 
-/// Why a ledger does not answer: one printable line each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Error {
-    /// The shared ledger cannot be reached or does not work.
-    Outage(String),
-    /// The shared ledger refuses this host, or its certificate does not verify.
-    Refused { what: String, remedy: String },
-    /// Something is wrong on this machine.
-    Local { what: String, remedy: String },
+/// A failure of a ledger. Kind outage: the shared ledger cannot be reached or does not work. Refused:
+/// it refuses this host, or its certificate does not verify. Local: something is wrong on this machine.
+fn failure(
+    kind: FailureKind,
+    what: impl Into<String>,
+    remedy: impl Into<Cow<'static, str>>,
+) -> Failure {
+    Failure::new(Stage::Ledger, kind, what, remedy)
 }
-
-impl Error {
-    /// What the administrator can do about it.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        match self {
-            Self::Outage(_) => {
-                "check that the servers in [ledger] redis run, and that this host reaches them"
-            }
-            Self::Refused { remedy, .. } | Self::Local { remedy, .. } => remedy,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Outage(what) | Self::Refused { what, .. } | Self::Local { what, .. } => {
-                f.write_str(what)
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

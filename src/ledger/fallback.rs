@@ -5,19 +5,20 @@
 mod tests;
 
 use super::{
-    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, Ledger, LostLines,
-    Rejection, Reservation, Rules, Success, Summary, file::FileStore, redis::RedisStore,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, Ledger, LostLines, Rejection,
+    Reservation, Rules, Success, Summary, failure, file::FileStore, redis::RedisStore,
 };
 use crate::{
     config::{self, Unreachable},
     deadline::Deadline,
+    failure::{Failure, FailureKind},
     phone::Phone,
     prefetch::Permit,
 };
 
 /// A ledger, or why it could not be opened. A login that ends before it needs the ledger does not fail
 /// for that.
-type Opened = Result<Box<dyn Ledger>, Error>;
+type Opened = Result<Box<dyn Ledger>, Failure>;
 
 /// The ledger of the settings: shared or local. With `unreachable = "local"` the local one replaces a
 /// shared one that cannot be reached, with the same limits but for this host alone.
@@ -32,7 +33,7 @@ pub struct FallbackStore {
     /// Guesses that the local ledger has counted, of those that `record_success` has returned.
     local_guesses: u32,
     unreachable: Unreachable,
-    warning: Option<Error>,
+    warning: Option<Failure>,
 }
 
 impl FallbackStore {
@@ -47,10 +48,7 @@ impl FallbackStore {
                 lost_lines = store.lost_lines();
                 boxed(store)
             }),
-            Unreachable::Deny => Err(Error::Local {
-                what: "this host's ledger is not in use".into(),
-                remedy: "set ledger.unreachable = \"local\" to use it".into(),
-            }),
+            Unreachable::Deny => Err(not_in_use()),
         };
         Self {
             shared: redis.map(|redis| RedisStore::new(redis).map(boxed)),
@@ -71,7 +69,7 @@ impl FallbackStore {
     }
 
     /// Returns each ledger that logins on this host are counted in.
-    pub fn each(&mut self) -> impl Iterator<Item = (Backend, Result<&mut dyn Ledger, Error>)> {
+    pub fn each(&mut self) -> impl Iterator<Item = (Backend, Result<&mut dyn Ledger, Failure>)> {
         let shared = self.shared.as_mut();
         let shared = shared.map(|shared| (Backend::Redis, opened(shared)));
         let is_used = self.unreachable == Unreachable::Local;
@@ -80,7 +78,7 @@ impl FallbackStore {
     }
 
     /// Copies to the local ledger what the shared one has decided. A failure is a warning only.
-    fn copy<T>(&mut self, what: impl FnOnce(&mut dyn Ledger) -> Result<T, Error>) -> Option<T> {
+    fn copy<T>(&mut self, what: impl FnOnce(&mut dyn Ledger) -> Result<T, Failure>) -> Option<T> {
         if self.shared.is_none() || self.unreachable != Unreachable::Local {
             return None;
         }
@@ -102,16 +100,18 @@ impl FallbackStore {
     fn ask<T>(
         &mut self,
         by: Deadline,
-        question: impl Fn(&mut dyn Ledger, bool) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        question: impl Fn(&mut dyn Ledger, bool) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if let Some(shared) = &mut self.shared {
             match opened(shared).and_then(|shared| question(shared, false)) {
-                Err(Error::Outage(what)) if by.is_over() => {
-                    return Err(Error::Outage(format!("{what} (this login's time is up)")));
+                Err(mut outage) if is_outage(&outage) && by.is_over() => {
+                    outage.what.push_str(" (this login's time is up)");
+                    return Err(outage);
                 }
-                Err(Error::Outage(what)) if self.unreachable == Unreachable::Local => {
-                    let what = format!("{what}; this host's ledger is used for this login");
-                    self.warning = Some(Error::Outage(what));
+                Err(mut outage) if is_outage(&outage) && self.unreachable == Unreachable::Local => {
+                    let and = "; this host's ledger is used for this login";
+                    outage.what.push_str(and);
+                    self.warning = Some(outage);
                     self.shared = None;
                     self.is_fallback = true;
                 }
@@ -142,7 +142,7 @@ impl Ledger for FallbackStore {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Admission, Error> {
+    ) -> Result<Admission, Failure> {
         let admission = self.ask(by, |ledger, is_fallback| {
             let rules = Rules {
                 is_fallback,
@@ -161,7 +161,7 @@ impl Ledger for FallbackStore {
         account: &Account,
         new: &[Phone],
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         self.ask(by, |ledger, _| ledger.mark_announced(account, new, by))?;
         if self.is_admitted {
             self.copy(|local| local.mark_announced(account, new, by));
@@ -174,7 +174,7 @@ impl Ledger for FallbackStore {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Failure> {
         self.ask(by, |ledger, _| ledger.reserve(account, rules, by))
     }
 
@@ -183,7 +183,7 @@ impl Ledger for FallbackStore {
         account: &Account,
         reservation: Reservation,
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         self.ask(by, |ledger, _| {
             ledger.release(account, reservation.clone(), by)
         })
@@ -194,7 +194,7 @@ impl Ledger for FallbackStore {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Attempt, Rejection>, Error> {
+    ) -> Result<Result<Attempt, Rejection>, Failure> {
         self.ask(by, |ledger, _| ledger.record_attempt(account, rules, by))
     }
 
@@ -206,7 +206,7 @@ impl Ledger for FallbackStore {
         rules: Rules<'_>,
         attempts: u32,
         by: Deadline,
-    ) -> Result<Success, Error> {
+    ) -> Result<Success, Failure> {
         let mut success = self.ask(by, |ledger, is_fallback| {
             let rules = Rules {
                 is_fallback,
@@ -220,7 +220,12 @@ impl Ledger for FallbackStore {
         Ok(success)
     }
 
-    fn clear_guesses(&mut self, account: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
+    fn clear_guesses(
+        &mut self,
+        account: &Account,
+        shown: u32,
+        by: Deadline,
+    ) -> Result<(), Failure> {
         let local = std::mem::take(&mut self.local_guesses).min(shown);
         if local > 0 {
             self.copy(|ledger| ledger.clear_guesses(account, local, by));
@@ -232,28 +237,40 @@ impl Ledger for FallbackStore {
         self.ask(by, |ledger, _| ledger.clear_guesses(account, others, by))
     }
 
-    fn take_warning(&mut self) -> Option<Error> {
+    fn take_warning(&mut self) -> Option<Failure> {
         self.warning.take()
     }
 
-    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Error> {
+    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Failure> {
         self.ask(by, |ledger, _| ledger.status(dn, by))
     }
 
-    fn summary(&mut self, by: Deadline) -> Result<Summary, Error> {
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
         self.ask(by, |ledger, _| ledger.summary(by))
     }
 
-    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
+    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure> {
         self.ask(by, |ledger, _| ledger.unlock(dn, forget, by))
     }
+}
+
+fn not_in_use() -> Failure {
+    failure(
+        FailureKind::Local,
+        "this host's ledger is not in use",
+        "set ledger.unreachable = \"local\" to use it",
+    )
+}
+
+fn is_outage(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Outage
 }
 
 fn boxed(ledger: impl Ledger + 'static) -> Box<dyn Ledger> {
     Box::new(ledger)
 }
 
-fn opened(ledger: &mut Opened) -> Result<&mut dyn Ledger, Error> {
+fn opened(ledger: &mut Opened) -> Result<&mut dyn Ledger, Failure> {
     match ledger {
         Ok(ledger) => Ok(&mut **ledger),
         Err(error) => Err(error.clone()),

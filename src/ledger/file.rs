@@ -15,7 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
-mod fault;
+mod failures;
 mod keys;
 mod ledger_file;
 mod lost;
@@ -37,10 +37,10 @@ pub use open::permits;
 use std::{cell::RefCell, time::Duration};
 
 use super::{
-    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, Ledger, Rejection,
-    Reservation, Rules, Success, Summary,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, Ledger, Rejection, Reservation,
+    Rules, Success, Summary,
 };
-use crate::{deadline::Deadline, phone::Phone};
+use crate::{deadline::Deadline, failure::Failure, phone::Phone};
 use clock::{Anchor, Clocks, Machine};
 use keys::half;
 use ledger_file::{LedgerFile, LockGuard};
@@ -81,13 +81,9 @@ impl FileStore {
     /// later.
     ///
     /// # Errors
-    /// [`Error::Local`]: somebody else could have written it, it is damaged, or the disk does not
-    /// do.
-    pub fn open(folder: &str) -> Result<Self, Error> {
-        let machine = Machine::new().map_err(|error| Error::Local {
-            what: format!("this boot's id cannot be read: {error}"),
-            remedy: "mount /proc".into(),
-        })?;
+    /// Another user could have written the file, it is damaged, or the disk fails.
+    pub fn open(folder: &str) -> Result<Self, Failure> {
+        let machine = Machine::new().map_err(|error| failures::no_boot_id(&error))?;
         Self::open_by(folder, Box::new(machine))
     }
 
@@ -97,7 +93,7 @@ impl FileStore {
         self.disk.try_clone().map(LostLines)
     }
 
-    fn open_by(folder: &str, clocks: Box<dyn Clocks>) -> Result<Self, Error> {
+    fn open_by(folder: &str, clocks: Box<dyn Clocks>) -> Result<Self, Failure> {
         let (disk, anchor) = open::file(folder, &*clocks)?;
         Ok(Self {
             disk,
@@ -109,7 +105,7 @@ impl FileStore {
 
     /// The ledger's time, in milliseconds. Whoever finds that the anchor does not hold any more
     /// writes a new one, unless somebody else is just doing it.
-    fn now(&self) -> Result<u64, Error> {
+    fn now(&self) -> Result<u64, Failure> {
         let mut anchor = self.anchor.borrow_mut();
         let clocks = self.clocks.read();
         if anchor.tell(&clocks).1.is_some() {
@@ -129,7 +125,7 @@ impl FileStore {
         name: &Name,
         whose: &str,
         by: Deadline,
-    ) -> Result<LockGuard<'_>, Error> {
+    ) -> Result<LockGuard<'_>, Failure> {
         let place = u64::from_le_bytes(half(*name)) >> 4;
         self.disk.hold(range.saturating_add(place), 1, whose, by)
     }
@@ -140,8 +136,8 @@ impl FileStore {
         &self,
         person: &str,
         by: Deadline,
-        decide: impl FnOnce(&mut Person, &Name, u64) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        decide: impl FnOnce(&mut Person, &Name, u64) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let name = self.disk.keys.person(person);
         let held = self.hold(PEOPLE, &name, "this person", by)?;
         let now = self.now()?;
@@ -170,7 +166,7 @@ impl FileStore {
     }
 
     /// Finds a person. `None`: he was never here.
-    fn person(&self, name: Name) -> Result<Entry<Option<Person>>, Error> {
+    fn person(&self, name: Name) -> Result<Entry<Option<Person>>, Failure> {
         let place = Table(&self.disk).find(&name)?;
         match place.row {
             Some((at, Row::Person(person))) => Ok(Entry {
@@ -183,7 +179,7 @@ impl FileStore {
                 at: None,
                 row: None,
             }),
-            _ => Err(fault::damaged_row(self.disk.path())),
+            _ => Err(failures::damaged_row(self.disk.path())),
         }
     }
 
@@ -194,12 +190,12 @@ impl FileStore {
         at: Option<u64>,
         now: u64,
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         Table(&self.disk).put(name, row, at, now, by)
     }
 
     /// After the locks: clears up a little if something was written, and sees it onto the disk.
-    fn sync(&self, now: u64) -> Result<(), Error> {
+    fn sync(&self, now: u64) -> Result<(), Failure> {
         if !self.disk.is_dirty() {
             return Ok(());
         }
@@ -210,7 +206,12 @@ impl FileStore {
 }
 
 impl Ledger for FileStore {
-    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
+    fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, Failure> {
         self.alone(&who.dn, by, |person, name, now| {
             let keys = &self.disk.keys;
             let trusted = rules.trust_first_numbers();
@@ -244,14 +245,19 @@ impl Ledger for FileStore {
         })
     }
 
-    fn mark_announced(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+    fn mark_announced(
+        &mut self,
+        who: &Account,
+        new: &[Phone],
+        by: Deadline,
+    ) -> Result<(), Failure> {
         self.alone(&who.dn, by, |person, _, now| {
             person.mark_announced(who, new, &self.disk.keys, now);
             Ok(())
         })
     }
 
-    fn forget_unseen(&mut self, who: &Account, by: Deadline) -> Result<(), Error> {
+    fn forget_unseen(&mut self, who: &Account, by: Deadline) -> Result<(), Failure> {
         self.alone(&who.dn, by, |person, _, _| {
             person.forget_unseen(who, &self.disk.keys);
             Ok(())
@@ -264,7 +270,7 @@ impl Ledger for FileStore {
         reference: &[Phone],
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<u32, Error> {
+    ) -> Result<u32, Failure> {
         self.alone(&who.dn, by, |person, _, now| {
             person.import_numbers(who, reference, rules, &self.disk.keys, now);
             Ok(person.guesses.into())
@@ -276,7 +282,7 @@ impl Ledger for FileStore {
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Failure> {
         self.alone(&who.dn, by, |person, _, now| {
             match person.locked(rules.limits, now) {
                 Some(locked) => Ok(Err(locked)),
@@ -285,7 +291,7 @@ impl Ledger for FileStore {
         })
     }
 
-    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Error> {
+    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Failure> {
         if slot.backend != Backend::Local {
             return Ok(());
         }
@@ -299,7 +305,7 @@ impl Ledger for FileStore {
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Attempt, Rejection>, Error> {
+    ) -> Result<Result<Attempt, Rejection>, Failure> {
         self.alone(&who.dn, by, |person, _, now| {
             Ok(match person.locked(rules.limits, now) {
                 Some(locked) => Err(locked),
@@ -314,7 +320,7 @@ impl Ledger for FileStore {
         rules: Rules<'_>,
         tries: u32,
         by: Deadline,
-    ) -> Result<Success, Error> {
+    ) -> Result<Success, Failure> {
         self.alone(&who.dn, by, |person, name, now| {
             person.clear();
             person.clear_guesses(tries);
@@ -329,14 +335,14 @@ impl Ledger for FileStore {
         })
     }
 
-    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
+    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Failure> {
         self.alone(&who.dn, by, |person, _, _| {
             person.clear_guesses(shown);
             Ok(())
         })
     }
 
-    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Error> {
+    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Failure> {
         let found = self.person(self.disk.keys.person(person))?;
         let now = self.now()?;
         Ok(found
@@ -344,11 +350,16 @@ impl Ledger for FileStore {
             .map_or_else(AccountStatus::default, |person| person.status(now)))
     }
 
-    fn summary(&mut self, by: Deadline) -> Result<Summary, Error> {
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
         self.see_all(by)
     }
 
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
+    fn unlock(
+        &mut self,
+        person: &str,
+        forget: bool,
+        by: Deadline,
+    ) -> Result<AccountStatus, Failure> {
         let name = self.disk.keys.person(person);
         let held = self.hold(PEOPLE, &name, "this person", by)?;
         let now = self.now()?;

@@ -25,7 +25,7 @@ struct State {
     /// As in Redis: a login is remembered from when it was admitted on, and for one password and phone.
     seals: bool,
     admitted: Option<u64>,
-    down: Option<Error>,
+    down: Option<Failure>,
 }
 
 impl Model {
@@ -43,17 +43,27 @@ impl Model {
     }
 
     /// From now on it answers this.
-    pub fn fail(&self, error: Option<Error>) {
+    pub fn fail(&self, error: Option<Failure>) {
         self.0.borrow_mut().down = error;
     }
 
-    fn state(&self) -> Result<std::cell::RefMut<'_, State>, Error> {
+    fn state(&self) -> Result<std::cell::RefMut<'_, State>, Failure> {
         let state = self.0.borrow_mut();
         match &state.down {
             Some(error) => Err(error.clone()),
             None => Ok(state),
         }
     }
+}
+
+/// A shared ledger that cannot be reached.
+pub fn outage() -> Failure {
+    failure(FailureKind::Outage, "x:6379: timed out", "check x")
+}
+
+/// A local ledger that cannot be written.
+pub fn disk_full() -> Failure {
+    failure(FailureKind::Local, "the disk is full", "free some space")
 }
 
 impl State {
@@ -136,7 +146,12 @@ fn millis(time: Duration) -> u64 {
 }
 
 impl Ledger for Model {
-    fn admit(&mut self, who: &Account, rules: Rules<'_>, _: Deadline) -> Result<Admission, Error> {
+    fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        _: Deadline,
+    ) -> Result<Admission, Failure> {
         let mut state = self.state()?;
         let (now, seals) = (state.now, state.seals);
         let person = state.people.entry(who.dn.clone()).or_default();
@@ -183,7 +198,7 @@ impl Ledger for Model {
         })
     }
 
-    fn mark_announced(&mut self, who: &Account, new: &[Phone], _: Deadline) -> Result<(), Error> {
+    fn mark_announced(&mut self, who: &Account, new: &[Phone], _: Deadline) -> Result<(), Failure> {
         let mut state = self.state()?;
         let now = state.now;
         let person = state.people.entry(who.dn.clone()).or_default();
@@ -191,7 +206,7 @@ impl Ledger for Model {
         Ok(())
     }
 
-    fn forget_unseen(&mut self, who: &Account, _: Deadline) -> Result<(), Error> {
+    fn forget_unseen(&mut self, who: &Account, _: Deadline) -> Result<(), Failure> {
         let mut state = self.state()?;
         if let Some(person) = state.people.get_mut(&who.dn) {
             person.forget_unseen(who);
@@ -205,7 +220,7 @@ impl Ledger for Model {
         reference: &[Phone],
         rules: Rules<'_>,
         _: Deadline,
-    ) -> Result<u32, Error> {
+    ) -> Result<u32, Failure> {
         let mut state = self.state()?;
         let now = state.now;
         let person = state.people.entry(who.dn.clone()).or_default();
@@ -218,7 +233,7 @@ impl Ledger for Model {
         who: &Account,
         rules: Rules<'_>,
         _: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Failure> {
         let mut state = self.state()?;
         let refusal = state
             .locked(who, rules)
@@ -229,7 +244,7 @@ impl Ledger for Model {
         })
     }
 
-    fn release(&mut self, who: &Account, slot: Reservation, _: Deadline) -> Result<(), Error> {
+    fn release(&mut self, who: &Account, slot: Reservation, _: Deadline) -> Result<(), Failure> {
         let mut state = self.state()?;
         let drop_one = |sent: &mut Vec<u64>| {
             if let Some(place) = sent.iter().position(|at| *at == slot.at) {
@@ -250,7 +265,7 @@ impl Ledger for Model {
         who: &Account,
         rules: Rules<'_>,
         _: Deadline,
-    ) -> Result<Result<Attempt, Rejection>, Error> {
+    ) -> Result<Result<Attempt, Rejection>, Failure> {
         let mut state = self.state()?;
         if let Some(locked) = state.locked(who, rules) {
             return Ok(Err(locked));
@@ -283,7 +298,7 @@ impl Ledger for Model {
         rules: Rules<'_>,
         tries: u32,
         _: Deadline,
-    ) -> Result<Success, Error> {
+    ) -> Result<Success, Failure> {
         let mut state = self.state()?;
         let now = state.now;
         let at = if state.seals {
@@ -310,7 +325,7 @@ impl Ledger for Model {
         })
     }
 
-    fn clear_guesses(&mut self, who: &Account, shown: u32, _: Deadline) -> Result<(), Error> {
+    fn clear_guesses(&mut self, who: &Account, shown: u32, _: Deadline) -> Result<(), Failure> {
         let mut state = self.state()?;
         if let Some(person) = state.people.get_mut(&who.dn) {
             person.guesses = person.guesses.saturating_sub(shown);
@@ -318,7 +333,7 @@ impl Ledger for Model {
         Ok(())
     }
 
-    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Error> {
+    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Failure> {
         let state = self.state()?;
         let ago = |at: u64| Duration::from_millis(state.now - at);
         let Some(person) = state.people.get(person) else {
@@ -336,7 +351,7 @@ impl Ledger for Model {
         })
     }
 
-    fn summary(&mut self, _: Deadline) -> Result<Summary, Error> {
+    fn summary(&mut self, _: Deadline) -> Result<Summary, Failure> {
         let state = self.state()?;
         let today = |sent: &&(u64, u16)| sent.0 + 86_400_000 > state.now;
         let suspects = state.people.values().filter(|person| person.failures > 0);
@@ -368,7 +383,12 @@ impl Ledger for Model {
         })
     }
 
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
+    fn unlock(
+        &mut self,
+        person: &str,
+        forget: bool,
+        by: Deadline,
+    ) -> Result<AccountStatus, Failure> {
         let before = self.status(person, by)?;
         let mut state = self.state()?;
         if let Some(person) = state.people.get_mut(person) {

@@ -37,10 +37,16 @@ use rand::{TryRng, rngs::SysRng};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, FailedAccount, Ledger,
-    LimitScope, Rejection, Reservation, Rules, Success, Summary,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, FailedAccount, Ledger,
+    LimitScope, Rejection, Reservation, Rules, Success, Summary, failure,
 };
-use crate::{config, deadline::Deadline, phone::Phone, prefetch::Permit};
+use crate::{
+    config,
+    deadline::Deadline,
+    failure::{Failure, FailureKind},
+    phone::Phone,
+    prefetch::Permit,
+};
 use call::Call;
 use keys::Hasher;
 use line::Line;
@@ -74,7 +80,7 @@ pub struct RedisStore {
 impl RedisStore {
     /// As [`Self::new`], and begins to connect.
     #[cfg(test)]
-    pub fn begin(settled: &config::Redis) -> Result<Self, Error> {
+    pub fn begin(settled: &config::Redis) -> Result<Self, Failure> {
         let mut remote = Self::new(settled)?;
         remote.line.begin(Permit::for_a_test());
         Ok(remote)
@@ -82,14 +88,15 @@ impl RedisStore {
 
     /// Connects to nobody yet. Connecting takes no longer than the settled timeout, nor does an
     /// answer.
-    pub fn new(settled: &config::Redis) -> Result<Self, Error> {
+    pub fn new(settled: &config::Redis) -> Result<Self, Failure> {
         let mut nonce = [0; 8];
-        SysRng
-            .try_fill_bytes(&mut nonce)
-            .map_err(|_| Error::Local {
-                what: "the operating system gives no random numbers (getrandom)".to_owned(),
-                remedy: "check this host's kernel".to_owned(),
-            })?;
+        SysRng.try_fill_bytes(&mut nonce).map_err(|_| {
+            failure(
+                FailureKind::Local,
+                "the operating system gives no random numbers (getrandom)",
+                "check this host's kernel",
+            )
+        })?;
         Ok(Self {
             line: Line::new(Site::new(settled)?),
             hasher: Hasher::new(&settled.key),
@@ -108,7 +115,7 @@ impl RedisStore {
         keys: &[String],
         question: &impl Serialize,
         by: Deadline,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Failure> {
         #[cfg(test)]
         let script = &tests::at(script, self.clock.as_deref());
         let question = serde_json::to_vec(question).map_err(|_| Odd)?;
@@ -126,7 +133,7 @@ impl RedisStore {
         script: &str,
         question: &Question,
         by: Deadline,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Failure> {
         let keys = keys::of_account(&question.person, &question.phone);
         self.ask(script, &keys, question, by)
     }
@@ -137,7 +144,7 @@ impl RedisStore {
         person: &str,
         forget: bool,
         by: Deadline,
-    ) -> Result<AccountStatus, Error> {
+    ) -> Result<AccountStatus, Failure> {
         let person = &self.hasher.person(person);
         let question = Named { person, forget };
         let stands: Stands = self.ask(script, &keys::of_person(person), &question, by)?;
@@ -169,7 +176,12 @@ impl Ledger for RedisStore {
         self.line.close();
     }
 
-    fn admit(&mut self, who: &Account, rules: Rules<'_>, by: Deadline) -> Result<Admission, Error> {
+    fn admit(
+        &mut self,
+        who: &Account,
+        rules: Rules<'_>,
+        by: Deadline,
+    ) -> Result<Admission, Failure> {
         let mut question = self.question(who, rules);
         let mut said: Admitted = self.ask_about(script!("admit"), &question, by)?;
         if !said.is_genuine(&question, &self.hasher) {
@@ -184,7 +196,12 @@ impl Ledger for RedisStore {
         Ok(said.read(self.requests, who, rules)?)
     }
 
-    fn mark_announced(&mut self, who: &Account, new: &[Phone], by: Deadline) -> Result<(), Error> {
+    fn mark_announced(
+        &mut self,
+        who: &Account,
+        new: &[Phone],
+        by: Deadline,
+    ) -> Result<(), Failure> {
         let person = self.hasher.person(&who.dn);
         let logged = Logged {
             new: new.iter().map(|n| self.hasher.phone(n)).collect(),
@@ -198,7 +215,7 @@ impl Ledger for RedisStore {
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Failure> {
         let question = self.question(who, rules);
         let said: Said = self.ask_about(script!("reserve"), &question, by)?;
         Ok(match said.slot(self.requests) {
@@ -207,7 +224,7 @@ impl Ledger for RedisStore {
         })
     }
 
-    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Error> {
+    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Failure> {
         let person = self.hasher.person(&who.dn);
         let keys = keys::of_account(&person, &self.hasher.phone(&who.phone));
         let returned = Returned {
@@ -224,7 +241,7 @@ impl Ledger for RedisStore {
         who: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Attempt, Rejection>, Error> {
+    ) -> Result<Result<Attempt, Rejection>, Failure> {
         let question = self.question(who, rules).named(&who.name);
         let said: Said = self.ask_about(script!("begin_try"), &question, by)?;
         Ok(match said.tried() {
@@ -239,7 +256,7 @@ impl Ledger for RedisStore {
         rules: Rules<'_>,
         tries: u32,
         by: Deadline,
-    ) -> Result<Success, Error> {
+    ) -> Result<Success, Failure> {
         let question = self.question(who, rules);
         let mut question = question.sealed(self.admitted, &self.hasher);
         question.tries = Some(tries);
@@ -247,7 +264,7 @@ impl Ledger for RedisStore {
         Ok(granted.read(who)?)
     }
 
-    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Error> {
+    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Failure> {
         let keys = keys::of_person(&self.hasher.person(&who.dn));
         let shown = Shown {
             id: self.next_id(),
@@ -257,16 +274,21 @@ impl Ledger for RedisStore {
         Ok(())
     }
 
-    fn status(&mut self, person: &str, by: Deadline) -> Result<AccountStatus, Error> {
+    fn status(&mut self, person: &str, by: Deadline) -> Result<AccountStatus, Failure> {
         self.ask_of_person(script!("standing"), person, false, by)
     }
 
-    fn summary(&mut self, by: Deadline) -> Result<Summary, Error> {
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
         let seen: Seen = self.ask(script!("overview"), &keys::shared(), &(), by)?;
         Ok(seen.read())
     }
 
-    fn unlock(&mut self, person: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Error> {
+    fn unlock(
+        &mut self,
+        person: &str,
+        forget: bool,
+        by: Deadline,
+    ) -> Result<AccountStatus, Failure> {
         self.ask_of_person(script!("unlock"), person, forget, by)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     config::human_duration,
     deadline::Deadline,
     failure::{Failure, FailureKind, Stage},
-    ledger::{self, Account, Attempt, Decision, Ledger, LimitScope, Rejection, Reservation, Rules},
+    ledger::{Account, Attempt, Decision, Ledger, LimitScope, Rejection, Reservation, Rules},
     phone::Phone,
     policy::Exemption,
     verdict::{Denied, Refusal},
@@ -134,7 +134,7 @@ impl Login<'_> {
     /// Calls the ledger. The login ends if the ledger fails.
     fn query<T>(
         &mut self,
-        call: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<T, ledger::Error>,
+        call: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<T, Failure>,
     ) -> Result<T, LoginError> {
         self.try_query(call).map_err(LoginError::Failed)
     }
@@ -142,7 +142,7 @@ impl Login<'_> {
     /// Records something in the ledger. If the ledger fails, this is logged and the login goes on.
     fn record(
         &mut self,
-        call: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<(), ledger::Error>,
+        call: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<(), Failure>,
     ) {
         if let Err(failure) = self.try_query(call) {
             self.services.log.warning(&failure);
@@ -151,14 +151,14 @@ impl Login<'_> {
 
     fn try_query<T>(
         &mut self,
-        call: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<T, ledger::Error>,
+        call: impl FnOnce(&mut dyn Ledger, Rules<'_>, Deadline) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let rules = self.rules();
         let result = call(self.services.ledger, rules, self.budget.deadline());
         if let Some(error) = self.services.ledger.take_warning() {
-            self.services.log.warning(&of_ledger(&error));
+            self.services.log.warning(&error);
         }
-        result.map_err(|error| of_ledger(&error))
+        result
     }
 }
 
@@ -209,14 +209,4 @@ pub(super) fn lock_detail(wait: Option<Duration>) -> String {
         ),
         None => "locked by wrong codes until `sms-otp unlock` (limits.disable_after)".into(),
     }
-}
-
-fn of_ledger(error: &ledger::Error) -> Failure {
-    let kind = match error {
-        ledger::Error::Outage(_) => FailureKind::Outage,
-        ledger::Error::Refused { .. } => FailureKind::Refused,
-        ledger::Error::Local { .. } => FailureKind::Local,
-    };
-    let remedy = error.remedy().to_owned();
-    Failure::new(Stage::Ledger, kind, error.to_string(), remedy)
 }

@@ -85,7 +85,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "ledger",
         &[
-            "config", "deadline", "id", "net", "phone", "prefetch", "secret", "sys",
+            "config", "deadline", "failure", "id", "net", "phone", "prefetch", "secret", "sys",
         ],
     ),
     ("code", &["deadline", "failure", "id", "secret"]),

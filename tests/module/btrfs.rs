@@ -141,7 +141,7 @@ fn full_after_a_snapshot(bench: &Bench) {
     let refused = Seen::unsent(code::SERVICE_ERR, NOT_SENT, line);
     login.sees("known, after a snapshot", &[Say::Password], &refused);
     assert!(
-        login.newest_line().contains("make room"),
+        login.newest_line().contains("free some space"),
         "{}",
         login.newest_line()
     );

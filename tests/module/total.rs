@@ -66,10 +66,7 @@ fn a_stopped_process_that_has_locked_it_refuses_nobody(bench: &Bench) {
     );
     let line = limited.newest_line();
     assert!(line.contains("stage=ledger reason=local"), "{line}");
-    assert!(
-        line.contains("held by a process that stands still"),
-        "{line}"
-    );
+    assert!(line.contains("locked by another process"), "{line}");
     drop(stopped);
     limited.sees("when it is gone", IN, &Seen::granted());
 }

@@ -4,7 +4,10 @@ use super::*;
 use crate::{
     config::{Limits, Rule},
     id::LoginId,
-    ledger::{Rejection, model::Model},
+    ledger::{
+        Rejection,
+        model::{Model, outage},
+    },
     phone::Phone,
 };
 
@@ -72,9 +75,13 @@ fn out_of_reach_this_hosts_own_counts_by_itself_and_says_so() {
     let mut books = books(&fleet, &own, Unreachable::Local);
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
     assert_eq!(books.take_warning(), None);
-    fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+    fleet.fail(Some(outage()));
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
-    assert!(matches!(books.take_warning(), Some(Error::Outage(_))));
+    assert!(
+        books
+            .take_warning()
+            .is_some_and(|failure| is_outage(&failure))
+    );
     // And that is the end of the fleet's for this login, so that nothing is counted by halves.
     fleet.fail(None);
     assert!(!is_reserved(&books.admit(&account(), rules, by).unwrap()));
@@ -86,15 +93,11 @@ fn with_deny_nobody_else_is_asked() {
     let (fleet, own, limits) = (Model::default(), Model::default(), limits());
     let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
-    let outage = Error::Outage("x:6379: timed out".into());
-    fleet.fail(Some(outage.clone()));
+    fleet.fail(Some(outage()));
     let mut denying = books(&fleet, &own, Unreachable::Deny);
-    assert_eq!(denying.admit(&account(), rules, by), Err(outage));
+    assert_eq!(denying.admit(&account(), rules, by), Err(outage()));
     // Whoever refuses us is not out of reach.
-    let refused = Error::Refused {
-        what: "no".into(),
-        remedy: "do".into(),
-    };
+    let refused = failure(FailureKind::Refused, "no", "do");
     fleet.fail(Some(refused.clone()));
     let mut lenient = books(&fleet, &own, Unreachable::Local);
     assert_eq!(lenient.record_attempt(&account(), rules, by), Err(refused));
@@ -112,7 +115,7 @@ fn whom_it_has_never_seen_waits_where_new_numbers_wait() {
     fleet.pass(Duration::from_secs(1));
     own.pass(Duration::from_secs(1));
     let mut books = books(&fleet, &own, Unreachable::Local);
-    fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+    fleet.fail(Some(outage()));
     let stranger = books.admit(&account(), rules, by).unwrap();
     assert!(matches!(
         stranger.decision,
@@ -165,10 +168,6 @@ fn two_hosts() -> (Model, Model, Model) {
     all
 }
 
-fn out_of_reach() -> Error {
-    Error::Outage("x:6379: timed out".into())
-}
-
 /// A number that waits in the fleet's since another host found it waits here, too.
 #[test]
 fn what_another_host_has_learnt_does_not_count_as_old_here() {
@@ -194,7 +193,7 @@ fn what_another_host_has_learnt_does_not_count_as_old_here() {
     }
     // To the second it is not new, and the code goes to the old one.
     grant(&mut host(&other), &both, rules);
-    fleet.fail(Some(out_of_reach()));
+    fleet.fail(Some(outage()));
     let swapped = with(&[NEW]);
     for (own, left, new) in [(&one, 23 * HOUR, 0), (&other, DAY, 1)] {
         assert_eq!(wait(&mut host(own), &swapped, rules), (Some(left), new));
@@ -235,14 +234,14 @@ fn what_the_fleets_forgets_is_forgotten_here() {
     announce();
     // Abandoned: the number is gone in both.
     assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (None, 0));
-    fleet.fail(Some(out_of_reach()));
+    fleet.fail(Some(outage()));
     assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (Some(DAY), 1));
     fleet.fail(None);
     // It has waited, and is granted: the former one is new in both.
     announce();
     grant(&mut login(), &with(&[NEW, OLD]), rules);
     grant(&mut login(), &with(&[NEW]), rules);
-    fleet.fail(Some(out_of_reach()));
+    fleet.fail(Some(outage()));
     assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (None, 0));
     assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (Some(DAY), 1));
 }
@@ -270,16 +269,16 @@ fn an_untold_number_is_new_to_both_ledgers() {
         fleet.pass(DAY);
         own.pass(DAY);
         assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (waits, 1));
-        fleet.fail(Some(out_of_reach()));
+        fleet.fail(Some(outage()));
         assert_eq!(wait(&mut login(), &with(&[NEW]), rules), (waits, 1));
         // Nobody is left who could be told.
         let mut login = login();
         let _ = wait(&mut login, &with(&[NEW]), rules);
-        own.fail(Some(out_of_reach()));
+        own.fail(Some(outage()));
         let number = &with(&[NEW]).numbers;
         assert_eq!(
             login.mark_announced(&with(&[NEW]), number, by),
-            Err(out_of_reach())
+            Err(outage())
         );
         own.fail(None);
         fleet.fail(None);
@@ -304,19 +303,23 @@ fn out_of_reach_in_between_this_hosts_own_is_told() {
     assert_eq!(wait(&mut denying, &new, rules), (None, 1));
     let mut lenient = login(Unreachable::Local);
     assert_eq!(wait(&mut lenient, &new, rules), (None, 1));
-    fleet.fail(Some(out_of_reach()));
+    fleet.fail(Some(outage()));
     assert_eq!(
         denying.mark_announced(&new, &new.numbers, by),
-        Err(out_of_reach())
+        Err(outage())
     );
     lenient.mark_announced(&new, &new.numbers, by).unwrap();
-    assert!(matches!(lenient.take_warning(), Some(Error::Outage(_))));
+    assert!(
+        lenient
+            .take_warning()
+            .is_some_and(|failure| is_outage(&failure))
+    );
     assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
     fleet.fail(None);
     let mut back = login(Unreachable::Local);
     assert_eq!(wait(&mut back, &new, rules), (None, 1));
     // That its own cannot be told keeps nobody out: the fleet's decides.
-    own.fail(Some(out_of_reach()));
+    own.fail(Some(outage()));
     back.mark_announced(&new, &new.numbers, by).unwrap();
     assert!(back.take_warning().is_some());
     assert_eq!(wait(&mut login(Unreachable::Local), &new, rules), (None, 0));
@@ -342,7 +345,7 @@ fn guesses_of_both_ledgers_are_shown() {
     };
     guess();
     guess();
-    fleet.fail(Some(out_of_reach()));
+    fleet.fail(Some(outage()));
     guess();
     fleet.fail(None);
     let succeed = |books: &mut FallbackStore| {
@@ -400,11 +403,11 @@ fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
 #[test]
 fn who_has_used_up_his_time_does_not_choose_the_ledger() {
     let (fleet, own, limits) = (Model::default(), Model::default(), limits());
-    fleet.fail(Some(Error::Outage("x:6379: timed out".into())));
+    fleet.fail(Some(outage()));
     let over = Deadline::within(Duration::ZERO);
     let mut books = books(&fleet, &own, Unreachable::Local);
     let error = books.admit(&account(), rules(&limits), over).unwrap_err();
-    assert!(matches!(error, Error::Outage(_)), "{error}");
+    assert_eq!(error.kind, FailureKind::Outage, "{error:?}");
     assert_eq!(books.take_warning(), None);
     let by = Deadline::within(Duration::from_secs(5));
     assert!(is_reserved(

@@ -11,11 +11,11 @@ use rustix::{
 };
 
 use super::{
-    fault,
+    failures,
     keys::Keys,
     sector::{self, SIZE, Sector},
 };
-use crate::{deadline::Deadline, ledger::Error, sys};
+use crate::{deadline::Deadline, failure::Failure, sys};
 
 /// Nobody has a lock for longer than a read and a write take, but for somebody who stands still.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
@@ -90,13 +90,13 @@ impl LedgerFile {
     }
 
     /// How long it is.
-    pub fn length(&self) -> Result<u64, Error> {
+    pub fn length(&self) -> Result<u64, Failure> {
         let stat = fstat(&self.file).map_err(|errno| self.failed("be looked at", errno))?;
         Ok(u64::try_from(stat.st_size).unwrap_or(0))
     }
 
     /// How much room it takes: less than its length, where nothing was written yet.
-    pub fn room(&self) -> Result<u64, Error> {
+    pub fn room(&self) -> Result<u64, Failure> {
         let stat = fstat(&self.file).map_err(|errno| self.failed("be looked at", errno))?;
         // In units of 512 bytes, whatever the disk's blocks are (stat(2)).
         Ok(u64::try_from(stat.st_blocks)
@@ -105,7 +105,7 @@ impl LedgerFile {
     }
 
     /// From there on, where something was ever written.
-    pub fn data_from(&self, at: u64) -> Result<Option<u64>, Error> {
+    pub fn data_from(&self, at: u64) -> Result<Option<u64>, Failure> {
         match seek(&self.file, SeekFrom::Data(at)) {
             Ok(data) => Ok(Some(data)),
             Err(Errno::NXIO) => Ok(None),
@@ -114,12 +114,12 @@ impl LedgerFile {
     }
 
     /// Reads so many bytes. Behind the end there are none.
-    pub fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Error> {
+    pub fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
         let mut filled = 0_usize;
         while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let from = at.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
             match pread(&self.file, rest, from) {
-                Ok(0) => return Err(fault::damaged(&self.path, "it ends too early")),
+                Ok(0) => return Err(failures::damaged(&self.path, "it ends too early")),
                 Ok(more) => filled = filled.saturating_add(more),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(self.failed("be read", errno)),
@@ -129,7 +129,7 @@ impl LedgerFile {
     }
 
     /// Writes it in one piece.
-    pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Error> {
+    pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         // Beyond its limit the process would be killed by SIGXFSZ (setrlimit(2)). Where the caller
         // has set it and nobody here may raise it, what is there already can still be changed.
@@ -157,7 +157,7 @@ impl LedgerFile {
     }
 
     /// Seals a sector and writes it.
-    pub fn put(&self, at: u64, mut sector: Sector) -> Result<(), Error> {
+    pub fn put(&self, at: u64, mut sector: Sector) -> Result<(), Failure> {
         self.keys.seal(at, &mut sector);
         self.write(at, &sector)
     }
@@ -169,7 +169,7 @@ impl LedgerFile {
 
     /// Whatever was written is on the disk from here on. Nobody else waits for it: it comes after
     /// the locks.
-    pub fn sync(&self) -> Result<(), Error> {
+    pub fn sync(&self) -> Result<(), Failure> {
         if self.dirty.get() {
             fdatasync(&self.file).map_err(|errno| self.failed("be written", errno))?;
             self.dirty.set(false);
@@ -179,7 +179,7 @@ impl LedgerFile {
 
     /// Reads a sector of which we have no lock. One whose seal does not fit may be half written by
     /// somebody else just now: it is read again, with his lock or once he is through.
-    pub fn sector(&self, at: u64) -> Result<Found, Error> {
+    pub fn sector(&self, at: u64) -> Result<Found, Failure> {
         let mut pause = PAUSE;
         let mut found = self.look(at)?;
         for _ in 0..LOOKS {
@@ -198,7 +198,7 @@ impl LedgerFile {
     }
 
     /// Reads a sector as it is at this moment.
-    pub fn look(&self, at: u64) -> Result<Found, Error> {
+    pub fn look(&self, at: u64) -> Result<Found, Failure> {
         let mut bytes = [0; SIZE];
         self.read(at, &mut bytes)?;
         Ok(self.judge(at, &bytes))
@@ -216,7 +216,7 @@ impl LedgerFile {
     }
 
     /// Locks a stretch, if nobody has.
-    pub fn try_lock(&self, start: u64, length: u64) -> Result<Option<LockGuard<'_>>, Error> {
+    pub fn try_lock(&self, start: u64, length: u64) -> Result<Option<LockGuard<'_>>, Failure> {
         let locked = sys::try_lock(&self.file, start, length).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOLCK);
             self.failed("be locked", errno)
@@ -235,7 +235,7 @@ impl LedgerFile {
         length: u64,
         whose: &str,
         by: Deadline,
-    ) -> Result<LockGuard<'_>, Error> {
+    ) -> Result<LockGuard<'_>, Failure> {
         let by = by.or_within(PATIENCE);
         let mut pause = PAUSE;
         loop {
@@ -243,15 +243,15 @@ impl LedgerFile {
                 return Ok(held);
             }
             if by.is_over() {
-                return Err(fault::held(&self.path, whose));
+                return Err(failures::lock_timeout(&self.path, whose));
             }
             nap(pause, by);
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
     }
 
-    fn failed(&self, what: &str, errno: Errno) -> Error {
-        fault::call(&self.path, what, errno)
+    fn failed(&self, what: &str, errno: Errno) -> Failure {
+        failures::system_call(&self.path, what, errno)
     }
 }
 

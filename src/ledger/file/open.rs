@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     clock::{self, Anchor, Clocks},
-    fault,
+    failures,
     keys::Keys,
     ledger_file::{Found, LedgerFile},
     sector::{self, LENGTH, Name, Reader, SIZE, Sector, Writer},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{Kernel, Unsafe},
-    ledger::Error,
+    failure::Failure,
     sys,
 };
 
@@ -37,18 +37,18 @@ pub const ANCHOR: u64 = LENGTH;
 const ATTEMPTS: u32 = 5;
 
 /// Opens the ledger in that folder. On first use both are made.
-pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(LedgerFile, Anchor), Error> {
+pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(LedgerFile, Anchor), Failure> {
     let (file, path) = open_in(folder, "ledger", |path| make(path, clocks))?;
     read(file, path)
 }
 
 /// Opens the empty file whose bytes are locked by logins that connect ahead. On first use it is made.
-pub fn permits(folder: &str) -> Result<OwnedFd, Error> {
+pub fn permits(folder: &str) -> Result<OwnedFd, Failure> {
     let (file, _path) = open_in(folder, "prefetch", |path| {
         let how = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match open(path, how, Mode::RUSR | Mode::WUSR) {
             Ok(_) => Ok(()),
-            Err(errno) => Err(fault::call(path, "be made", errno)),
+            Err(errno) => Err(failures::system_call(path, "be made", errno)),
         }
     })?;
     Ok(file)
@@ -58,12 +58,12 @@ pub fn permits(folder: &str) -> Result<OwnedFd, Error> {
 fn open_in(
     folder: &str,
     name: &str,
-    make: impl Fn(&str) -> Result<(), Error>,
-) -> Result<(OwnedFd, String), Error> {
+    make: impl Fn(&str) -> Result<(), Failure>,
+) -> Result<(OwnedFd, String), Failure> {
     let folder = folder.trim_end_matches('/');
     let path = format!("{folder}/{name}");
     let name = CString::new(path.as_str())
-        .map_err(|_| distrusted(&path, &Unsafe::Nul, Unsafe::Nul.remedy()))?;
+        .map_err(|_| failures::not_trusted(&path, &Unsafe::Nul, Unsafe::Nul.remedy()))?;
     let host = rustix::process::geteuid().as_raw();
     let mut attempts = 0..ATTEMPTS;
     loop {
@@ -84,36 +84,32 @@ fn open_in(
     }
 }
 
-fn refused(path: &str, refusal: safe_path::Refusal) -> Error {
+fn refused(path: &str, refusal: safe_path::Refusal) -> Failure {
     let why = Unsafe::path(path, refusal);
     match refusal.reason {
-        Reason::Syscall(errno) => fault::call(path, "be opened", Errno::from_raw_os_error(errno.0)),
-        Reason::NotAFile => fault::damaged(path, "it is not a regular file"),
-        Reason::NotADirectory => distrusted(path, &why, "set ledger.path to a folder".into()),
-        Reason::Readable { .. } => distrusted(path, &why, fault::readable(path)),
-        _ => distrusted(path, &why, why.remedy()),
+        Reason::Syscall(errno) => {
+            failures::system_call(path, "be opened", Errno::from_raw_os_error(errno.0))
+        }
+        Reason::NotAFile => failures::damaged(path, "it is not a regular file"),
+        Reason::NotADirectory => {
+            failures::not_trusted(path, &why, "set ledger.path to a directory".into())
+        }
+        Reason::Readable { .. } => failures::not_trusted(path, &why, failures::readable(path)),
+        _ => failures::not_trusted(path, &why, why.remedy()),
     }
 }
 
-fn distrusted(path: &str, why: &Unsafe, remedy: String) -> Error {
-    let path = path.escape_debug();
-    Error::Local {
-        what: format!("the ledger {path}: {why}"),
-        remedy,
-    }
-}
-
-fn make_folder(folder: &str, path: &str) -> Result<(), Error> {
+fn make_folder(folder: &str, path: &str) -> Result<(), Failure> {
     match mkdir(folder, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(errno) => Err(fault::call(path, "be made", errno)),
+        Err(errno) => Err(failures::system_call(path, "be made", errno)),
     }
 }
 
 /// Makes the file whole under a name of its own and then gives it its own: of two who make it at
 /// once one is second, and nobody ever sees half of one.
-fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Error> {
-    let failed = |errno| fault::call(path, "be made", errno);
+fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Failure> {
+    let failed = |errno| failures::system_call(path, "be made", errno);
     let draft = format!("{path}.new-{:08x}{:08x}", sys::random(), sys::random());
     let how = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = open(&draft, how, Mode::RUSR | Mode::WUSR).map_err(failed)?;
@@ -140,8 +136,8 @@ fn write_in_place(file: &OwnedFd) {
 }
 
 /// Everything that is not zero. The file that comes back has a lock: it is being made.
-fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<LedgerFile, Error> {
-    let failed = |errno| fault::call(path, "be made", errno);
+fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<LedgerFile, Failure> {
+    let failed = |errno| failures::system_call(path, "be made", errno);
     let _ = sys::try_lock(&file, 0, 1);
     let mut key = Zeroizing::new([0; 32]);
     SysRng
@@ -190,7 +186,7 @@ fn clear_up(path: &str) {
 }
 
 /// Reads the header of what was opened.
-fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Error> {
+fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Failure> {
     let links = fstat(&file).map_or(1, |stat| stat.st_nlink);
     if links > 1 {
         // Its maker was killed before he could remove the draft's name.
@@ -201,7 +197,7 @@ fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Error> {
     disk.read(0, &mut *header)?;
     let keys = key(&header, disk.path())?;
     let disk = disk.with(keys);
-    let damaged = |how| fault::damaged(disk.path(), how);
+    let damaged = |how| failures::damaged(disk.path(), how);
     if !matches!(disk.judge(0, &header), Found::Whole(_)) {
         return Err(damaged("its header does not fit"));
     }
@@ -211,16 +207,16 @@ fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Error> {
 }
 
 /// The key in a header.
-fn key(header: &Sector, path: &str) -> Result<Keys, Error> {
-    let damaged = |how| fault::damaged(path, how);
+fn key(header: &Sector, path: &str) -> Result<Keys, Failure> {
+    let damaged = |how| failures::damaged(path, how);
     if sector::name(header) != MAGIC {
         return Err(damaged("it is no ledger"));
     }
     let mut reader = Reader::new(header);
     match reader.number(4) {
         Some(VERSION) => {}
-        Some(version) if version > VERSION => return Err(fault::newer(path, version)),
-        Some(version) if version > 0 => return Err(fault::older(path, version)),
+        Some(version) if version > VERSION => return Err(failures::newer(path, version)),
+        Some(version) if version > 0 => return Err(failures::older(path, version)),
         _ => return Err(damaged("its header does not fit")),
     }
     let key = Zeroizing::new(reader.array().unwrap_or_default());
@@ -228,10 +224,10 @@ fn key(header: &Sector, path: &str) -> Result<Keys, Error> {
 }
 
 /// What the ledger's time hangs on.
-pub fn anchor(disk: &LedgerFile) -> Result<Anchor, Error> {
+pub fn anchor(disk: &LedgerFile) -> Result<Anchor, Failure> {
     let anchor = match disk.sector(ANCHOR)? {
         Found::Whole(sector) if sector::name(&sector) == clock::NAME => Anchor::read(&sector),
         _ => None,
     };
-    anchor.ok_or_else(|| fault::damaged(disk.path(), "its clock cannot be read"))
+    anchor.ok_or_else(|| failures::damaged(disk.path(), "its clock cannot be read"))
 }

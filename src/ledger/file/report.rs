@@ -4,7 +4,8 @@
 use super::{FileStore, row::Row, table::Table, total::Total};
 use crate::{
     deadline::Deadline,
-    ledger::{Error, FailedAccount, Summary},
+    failure::Failure,
+    ledger::{FailedAccount, Summary},
 };
 
 /// So many with the most wrong codes are named.
@@ -12,7 +13,7 @@ const MOST_SUSPECTS: usize = 500;
 
 impl FileStore {
     /// Reads every row there is, without any lock.
-    pub(super) fn see_all(&self, by: Deadline) -> Result<Summary, Error> {
+    pub(super) fn see_all(&self, by: Deadline) -> Result<Summary, Failure> {
         let now = self.now()?;
         let (sms, segments) = Total(&self.disk).day(now)?;
         let mut all = Summary {

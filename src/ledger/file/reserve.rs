@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Entry, FileStore, PHONES, fault,
+    Entry, FileStore, PHONES, failures,
     person::Person,
     row::{self, Row},
     sector::Name,
@@ -14,8 +14,9 @@ use super::{
 use crate::{
     config::Rule,
     deadline::Deadline,
+    failure::Failure,
     ledger::{
-        Account, Backend, Error, LimitScope, Rejection, Reservation, Rules,
+        Account, Backend, LimitScope, Rejection, Reservation, Rules,
         window::{Sent, SlidingWindow, longest, wait},
     },
 };
@@ -30,7 +31,7 @@ impl FileStore {
         person: &mut Person,
         now: u64,
         by: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, Error> {
+    ) -> Result<Result<Reservation, Rejection>, Failure> {
         let name = self.disk.keys.phone(who.phone.e164());
         let _held = self.hold(PHONES, &name, "this phone", by)?;
         let mut phone = self.phone(name, person.vouched)?;
@@ -78,7 +79,7 @@ impl FileStore {
         person: &mut Person,
         now: u64,
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         person.log.take_back(slot.at, now);
         let name = self.disk.keys.phone(who.phone.e164());
         let _held = self.hold(PHONES, &name, "this phone", by)?;
@@ -101,14 +102,14 @@ impl FileStore {
 
     /// Finds a phone. Where it may have been lost, an administrator has to have vouched for whose
     /// it is.
-    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<SlidingWindow>, Error> {
+    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<SlidingWindow>, Failure> {
         let place = Table(&self.disk).find(&name)?;
         let (at, row) = match place.row {
             Some((at, Row::Phone(log))) => (Some(at), log),
             None if !place.damaged || vouched => {
                 (place.remains, SlidingWindow::new(row::PHONE_LOG))
             }
-            _ => return Err(fault::damaged_row(self.disk.path())),
+            _ => return Err(failures::damaged_row(self.disk.path())),
         };
         Ok(Entry { name, at, row })
     }

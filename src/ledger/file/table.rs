@@ -9,13 +9,13 @@
 mod tests;
 
 use super::{
-    fault,
+    failures,
     keys::half,
     ledger_file::{Found as Content, LedgerFile, LockGuard},
     row::Row,
     sector::{self, LENGTH, Name, SIZE, Sector},
 };
-use crate::{deadline::Deadline, ledger::Error, sys};
+use crate::{deadline::Deadline, failure::Failure, sys};
 
 /// Where the first level begins.
 const START: u64 = super::total::END;
@@ -66,7 +66,7 @@ pub struct Table<'a>(pub &'a LedgerFile);
 
 impl Table<'_> {
     /// How many levels there are.
-    pub fn levels(&self) -> Result<u32, Error> {
+    pub fn levels(&self) -> Result<u32, Failure> {
         let file = self.0.length()?;
         // A level whose last byte is not there yet is none: Linux may let the length be seen before
         // a byte that makes it.
@@ -75,12 +75,12 @@ impl Table<'_> {
         let levels = all.find(|levels| length(*levels) == file || begun(*levels));
         levels.ok_or_else(|| {
             let how = "its length is none that it can have";
-            fault::damaged(self.0.path(), how)
+            failures::damaged(self.0.path(), how)
         })
     }
 
     /// Finds the row of that name.
-    pub fn find(&self, name: &Name) -> Result<Place, Error> {
+    pub fn find(&self, name: &Name) -> Result<Place, Failure> {
         let mut chain = Vec::new();
         for level in 0..self.levels()? {
             chain.append(&mut self.read_bucket(bucket(level, name))?);
@@ -110,7 +110,7 @@ impl Table<'_> {
     }
 
     /// What stands there, read again if somebody was just writing it.
-    fn settled(&self, at: u64, sector: &Sector) -> Result<Content, Error> {
+    fn settled(&self, at: u64, sector: &Sector) -> Result<Content, Failure> {
         match self.0.judge(at, sector) {
             Content::Damaged(_) => self.0.sector(at),
             content => Ok(content),
@@ -126,7 +126,7 @@ impl Table<'_> {
         stands: Option<u64>,
         now: u64,
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let sector = row.write(name);
         if let Some(at) = stands {
             let _held = self.0.hold(at, LENGTH, "a row", by)?;
@@ -149,19 +149,19 @@ impl Table<'_> {
                 }
             }
         }
-        Err(fault::full(self.0.path()))
+        Err(failures::full(self.0.path()))
     }
 
     /// Adds a level. The byte that makes the file longer is the last one of a row, which is zero
     /// in every row: it changes nothing, should somebody else have been there first.
-    fn grow(&self, level: u32) -> Result<(), Error> {
+    fn grow(&self, level: u32) -> Result<(), Failure> {
         let last = length(level.saturating_add(1)).saturating_sub(1);
         self.0.write(last, &[0])
     }
 
     /// Wipes what is over in a bucket chosen by chance, so that nothing outstays its time by much
     /// although nobody comes to clear up.
-    pub fn sweep(&self, now: u64) -> Result<(), Error> {
+    pub fn sweep(&self, now: u64) -> Result<(), Failure> {
         let buckets = length(self.levels()?).saturating_sub(START) / BUCKET;
         let chosen = u64::from(sys::random()).checked_rem(buckets).unwrap_or(0);
         let bucket = START.saturating_add(chosen.saturating_mul(BUCKET));
@@ -177,7 +177,7 @@ impl Table<'_> {
     }
 
     /// A row's place, if it is free now that nobody else can write it.
-    fn claim(&self, at: u64, now: u64) -> Result<Option<LockGuard<'_>>, Error> {
+    fn claim(&self, at: u64, now: u64) -> Result<Option<LockGuard<'_>>, Failure> {
         let Some(held) = self.0.try_lock(at, LENGTH)? else {
             return Ok(None);
         };
@@ -193,12 +193,12 @@ impl Table<'_> {
     }
 
     /// The rows of the bucket that begins there.
-    fn read_bucket(&self, bucket: u64) -> Result<Vec<(u64, Sector)>, Error> {
+    fn read_bucket(&self, bucket: u64) -> Result<Vec<(u64, Sector)>, Failure> {
         self.read_rows(bucket, BUCKET)
     }
 
     /// All rows of that stretch.
-    fn read_rows(&self, start: u64, length: u64) -> Result<Vec<(u64, Sector)>, Error> {
+    fn read_rows(&self, start: u64, length: u64) -> Result<Vec<(u64, Sector)>, Failure> {
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
         self.0.read(start, &mut bytes)?;
         let sectors = bytes
@@ -208,13 +208,13 @@ impl Table<'_> {
     }
 
     /// Shows every row that is whole to somebody. Holes in the file are skipped.
-    pub fn each(&self, by: Deadline, mut see: impl FnMut(Row)) -> Result<(), Error> {
+    pub fn each(&self, by: Deadline, mut see: impl FnMut(Row)) -> Result<(), Failure> {
         const STRETCH: u64 = 64 * BUCKET;
         let end = length(self.levels()?);
         let mut next = START;
         while let Some(data) = self.0.data_from(next)?.filter(|data| *data < end) {
             if by.is_over() {
-                return Err(fault::slow(self.0.path()));
+                return Err(failures::slow(self.0.path()));
             }
             // Stretches begin where buckets do, and end with the last one.
             let past = data.saturating_sub(START);

@@ -11,7 +11,7 @@ mod tests;
 use std::time::Duration;
 
 use super::{
-    TURN, fault,
+    TURN, failures,
     ledger_file::{Found, LedgerFile, LockGuard, nap},
     row::{read_log, write_log},
     sector::{LENGTH, Name, Reader, SIZE, Sector, Writer},
@@ -19,8 +19,9 @@ use super::{
 use crate::{
     config::Rule,
     deadline::Deadline,
+    failure::Failure,
     ledger::{
-        Error, LimitScope, Rejection,
+        LimitScope, Rejection,
         window::{Sent, SlidingWindow, millis, wait},
     },
     sys,
@@ -156,7 +157,7 @@ impl Total<'_> {
         self.count(0, segments, now, by.or_within(COURTESY)).ok()
     }
 
-    fn count(&self, longest: u64, segments: u16, now: u64, by: Deadline) -> Result<u64, Error> {
+    fn count(&self, longest: u64, segments: u16, now: u64, by: Deadline) -> Result<u64, Failure> {
         let (_held, at, mut shard) = self.any(by)?;
         shard.add(now, longest, segments);
         self.0.put(at, shard.write())?;
@@ -171,7 +172,7 @@ impl Total<'_> {
         segments: u16,
         now: u64,
         by: Deadline,
-    ) -> Result<Result<u64, Rejection>, Error> {
+    ) -> Result<Result<u64, Rejection>, Failure> {
         let turn = self.0.hold(TURN, 1, "the total", by.or_within(COURTESY));
         let at = self.count(millis(rule.within), segments, now, by)?;
         let answer = self.sent().map(|sent| wait(&without(sent, now), rule, now));
@@ -197,7 +198,7 @@ impl Total<'_> {
         segments: u16,
         now: u64,
         by: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let _held = self.0.hold(shard, LENGTH, "a part of the total", by)?;
         if let Some(mut parts) = self.look(shard)? {
             // If it cannot be taken out, too much stays counted.
@@ -209,7 +210,7 @@ impl Total<'_> {
     }
 
     /// All that count, oldest first.
-    pub fn sent(&self) -> Result<Vec<Sent>, Error> {
+    pub fn sent(&self) -> Result<Vec<Sent>, Failure> {
         let mut all = Vec::new();
         self.each(|shard| all.extend_from_slice(shard.log.sent()))?;
         all.sort_unstable();
@@ -217,7 +218,7 @@ impl Total<'_> {
     }
 
     /// SMS and segments of the last 24 hours.
-    pub fn day(&self, now: u64) -> Result<(u64, u64), Error> {
+    pub fn day(&self, now: u64) -> Result<(u64, u64), Failure> {
         let mut day = (0_u64, 0_u64);
         self.each(|shard| {
             let (sms, segments) = shard.day(now);
@@ -227,7 +228,7 @@ impl Total<'_> {
     }
 
     /// Shows every shard to somebody.
-    fn each(&self, mut see: impl FnMut(&Shard)) -> Result<(), Error> {
+    fn each(&self, mut see: impl FnMut(&Shard)) -> Result<(), Failure> {
         let mut bytes = [0; BYTES];
         self.0.read(START, &mut bytes)?;
         for (at, sector) in places().zip(bytes.chunks_exact(SIZE)) {
@@ -236,14 +237,14 @@ impl Total<'_> {
                 Found::Damaged(_) => self.0.sector(at)?,
                 found => found,
             };
-            let damaged = || fault::damaged(self.0.path(), "its total cannot be read");
+            let damaged = || failures::damaged(self.0.path(), "its total cannot be read");
             see(&shard(&found).ok_or_else(damaged)?);
         }
         Ok(())
     }
 
     /// Any shard that nobody has.
-    fn any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Error> {
+    fn any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Failure> {
         let by = by.or_within(super::ledger_file::PATIENCE);
         let first = u64::from(sys::random());
         loop {
@@ -260,17 +261,17 @@ impl Total<'_> {
                 }
             }
             if damaged == SHARDS {
-                return Err(fault::damaged(self.0.path(), "its total cannot be read"));
+                return Err(failures::damaged(self.0.path(), "its total cannot be read"));
             }
             if by.is_over() {
-                return Err(fault::held(self.0.path(), "the total"));
+                return Err(failures::lock_timeout(self.0.path(), "the total"));
             }
             nap(Duration::from_millis(2), by);
         }
     }
 
     /// The shard there, as it is at this moment. `None`: damaged, or half written.
-    fn look(&self, at: u64) -> Result<Option<Shard>, Error> {
+    fn look(&self, at: u64) -> Result<Option<Shard>, Failure> {
         Ok(shard(&self.0.look(at)?))
     }
 }

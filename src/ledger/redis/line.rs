@@ -6,15 +6,15 @@ use std::{mem, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 use super::{
-    Error,
     call::Call,
-    fault::{Asked, Fault, Help},
+    fault::{Asked, Fault, Help, connection, is_outage, outage},
     link::Link,
     resp::{Reply, command},
     site::Site,
 };
 use crate::{
     deadline::{Deadline, Wait},
+    failure::Failure,
     net::{self, Lookups},
     prefetch::{Permit, Prefetch},
 };
@@ -43,7 +43,7 @@ pub struct Line {
 }
 
 enum State {
-    Coming(Lookups, Prefetch<Result<Link, Error>>),
+    Coming(Lookups, Prefetch<Result<Link, Failure>>),
     Open(Link),
     Closed,
 }
@@ -91,7 +91,7 @@ impl Line {
     }
 
     /// The connection that was begun, or a new one.
-    fn link(&mut self, by: Deadline) -> Result<Link, Error> {
+    fn link(&mut self, by: Deadline) -> Result<Link, Failure> {
         match mem::replace(&mut self.state, State::Closed) {
             State::Open(link) => Ok(link),
             State::Closed => self.site.open(self.site.look_up(), by),
@@ -102,7 +102,7 @@ impl Line {
                     Some(link) => link,
                     None => {
                         let limit = net::lookup_limit(self.site.timeout, by);
-                        lookups.wait_for_one(limit)?;
+                        lookups.wait_for_one(limit).map_err(connection)?;
                         // The thread keeps its own time, which does not run during lookups.
                         let soon = limit.left().saturating_add(self.site.timeout);
                         let by = by.or_within(soon);
@@ -116,8 +116,8 @@ impl Line {
 
     /// Runs a script. A connection that has failed is not used again; what it did not answer is
     /// sent once more, and the script knows it.
-    pub fn run(&mut self, call: &Call<'_>, by: Deadline) -> Result<Vec<u8>, Error> {
-        let mut told = Error::Outage("the ledger: no answer".to_owned());
+    pub fn run(&mut self, call: &Call<'_>, by: Deadline) -> Result<Vec<u8>, Failure> {
+        let mut told = outage("the ledger: no answer");
         for _ in 0..MOST_EXCHANGES {
             let mut link = self.link(by)?;
             // Between here and there idle connections are forgotten now and then, without a word:
@@ -136,7 +136,7 @@ impl Line {
                 Err(fault) => fault,
             };
             match fault.help {
-                Help::Nothing if idle && matches!(fault.error, Error::Outage(_)) => {}
+                Help::Nothing if idle && is_outage(&fault.error) => {}
                 Help::Nothing | Help::Whole { .. } => return Err(fault.error),
                 Help::Again => {}
                 Help::Moved(host, port) => {
@@ -192,10 +192,10 @@ impl Line {
     }
 }
 
-fn took_too_long(wait: Wait) -> Error {
+fn took_too_long(wait: Wait) -> Failure {
     match wait.late() {
-        Some(late) => net::Error::Late(format!("the ledger: {late}")).into(),
-        None => Error::Outage("the ledger: connecting took too long".to_owned()),
+        Some(late) => connection(net::Error::Late(format!("the ledger: {late}"))),
+        None => outage("the ledger: connecting took too long"),
     }
 }
 

@@ -7,12 +7,12 @@ use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
 use super::{
-    Error,
-    fault::{Asked, Fault, Help},
+    fault::{Asked, Fault, Help, connection, is_outage, outage},
     resp::{self, Reply, command},
 };
 use crate::{
     deadline::{Deadline, Moment},
+    failure::Failure,
     net,
     secret::Secret,
 };
@@ -37,8 +37,8 @@ impl Link {
         server: &net::Addresses,
         tls: Option<&Arc<ClientConfig>>,
         by: Deadline,
-        greet: impl Fn(Self, Deadline) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        greet: impl Fn(Self, Deadline) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         net::Stream::open(server, tls, by, |stream, by| {
             let link = Self {
                 stream,
@@ -50,9 +50,9 @@ impl Link {
     }
 
     /// Connects to a local socket.
-    pub fn open_local(path: &Path, by: Deadline) -> Result<Self, Error> {
+    pub fn open_local(path: &Path, by: Deadline) -> Result<Self, Failure> {
         Ok(Self {
-            stream: net::Stream::open_local(path, by)?,
+            stream: net::Stream::open_local(path, by).map_err(connection)?,
             inbox: Vec::new(),
             used: Moment::now(),
         })
@@ -81,7 +81,7 @@ impl Link {
     ) -> Result<Vec<Reply>, Fault> {
         self.say_and_hear(commands, by).map_err(|error| {
             // Who is only slow has perhaps done it, and would not be quicker a second time.
-            let cut = matches!(error, Error::Outage(_)) && !by.is_over();
+            let cut = is_outage(&error) && !by.is_over();
             let help = if cut { Help::Again } else { Help::Nothing };
             Fault { error, help }
         })
@@ -91,7 +91,7 @@ impl Link {
         &mut self,
         commands: &[Zeroizing<Vec<u8>>],
         by: Deadline,
-    ) -> Result<Vec<Reply>, Error> {
+    ) -> Result<Vec<Reply>, Failure> {
         if !self.inbox.is_empty() {
             return Err(self.outage("it says what nobody has asked"));
         }
@@ -101,7 +101,7 @@ impl Link {
             // On a local socket a server that has closed is noticed at once; it may have said why.
             return match self.hear(by) {
                 Ok(reply) if reply.is_error() => Ok(vec![reply]),
-                Ok(_) | Err(_) => Err(error.into()),
+                Ok(_) | Err(_) => Err(connection(error)),
             };
         }
         let mut replies = Vec::new();
@@ -116,7 +116,7 @@ impl Link {
         Ok(replies)
     }
 
-    fn hear(&mut self, by: Deadline) -> Result<Reply, Error> {
+    fn hear(&mut self, by: Deadline) -> Result<Reply, Failure> {
         loop {
             let next = resp::reply(&self.inbox);
             if let Some((reply, rest)) = next.map_err(|_| self.outage("it does not speak RESP"))? {
@@ -125,7 +125,7 @@ impl Link {
                 return Ok(reply);
             }
             let mut piece = [0; 16 * 1024];
-            let some = self.stream.read(&mut piece, by)?;
+            let some = self.stream.read(&mut piece, by).map_err(connection)?;
             if some == 0 {
                 return Err(self.outage("cut off"));
             }
@@ -177,7 +177,7 @@ impl Link {
     }
 
     /// It is no use, and how.
-    pub fn outage(&self, how: &str) -> Error {
-        Error::Outage(format!("{}: {how}", self.place()))
+    pub fn outage(&self, how: &str) -> Failure {
+        outage(format!("{}: {how}", self.place()))
     }
 }

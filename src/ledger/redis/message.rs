@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, AccountStatus, Admission, Attempt, Backend, Decision, Error, FailedAccount,
-    LimitScope, Rejection, Reservation, Rules, Success, Summary,
-    fault::WRITTEN,
+    Account, AccountStatus, Admission, Attempt, Backend, Decision, FailedAccount, LimitScope,
+    Rejection, Reservation, Rules, Success, Summary,
+    fault::{WRITTEN, refused},
     keys::Hasher,
     question::{Question, judged},
 };
-use crate::{id::LoginId, phone::Phone};
+use crate::{failure::Failure, id::LoginId, phone::Phone};
 
 /// An SMS that is given back.
 #[derive(Debug, Serialize)]
@@ -97,12 +97,9 @@ pub enum Side {
 #[derive(Debug)]
 pub struct Odd;
 
-impl From<Odd> for Error {
+impl From<Odd> for Failure {
     fn from(_: Odd) -> Self {
-        Self::Refused {
-            what: "the ledger's script answers what it cannot answer".to_owned(),
-            remedy: WRITTEN.to_owned(),
-        }
+        refused("the ledger's script answers what it cannot answer", WRITTEN)
     }
 }
 

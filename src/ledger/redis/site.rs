@@ -6,8 +6,7 @@ use std::{net::IpAddr, sync::Arc, thread, time::Duration};
 use rustls::ClientConfig;
 
 use super::{
-    Error,
-    fault::{Asked, Fault, Help, printable},
+    fault::{Asked, Fault, Help, connection, is_outage, outage, printable, refused},
     keys,
     link::{Link, Login},
     resp::{Reply, command},
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     config::{self, RedisSite},
     deadline::Deadline,
+    failure::Failure,
     net::{self, Addresses, Lookup, Lookups},
 };
 
@@ -38,11 +38,12 @@ pub struct Site {
 
 impl Site {
     /// Reads the CA file: a fault of it is one of this machine.
-    pub fn new(settled: &config::Redis) -> Result<Self, Error> {
+    pub fn new(settled: &config::Redis) -> Result<Self, Failure> {
         let tls = settled
             .tls
             .then(|| net::tls_config(settled.ca_file.as_ref()))
-            .transpose()?;
+            .transpose()
+            .map_err(connection)?;
         Ok(Self {
             kind: settled.site.clone(),
             hosts: settled.hosts.clone(),
@@ -78,32 +79,32 @@ impl Site {
     /// Hosts are tried in order, and each gets its fair share of the time that is left, so that one
     /// that is silent does not keep us from the next. Of several failures one is told that does not
     /// pass by itself, else the last.
-    pub fn open(&self, mut lookups: Lookups, end: Deadline) -> Result<Link, Error> {
+    pub fn open(&self, mut lookups: Lookups, end: Deadline) -> Result<Link, Failure> {
         if let RedisSite::Local(path) = &self.kind {
             let by = end.or_within(self.timeout);
-            return self.if_master(Link::open_local(path, by)?, by);
+            return Ok(self.if_master(Link::open_local(path, by)?, by)?);
         }
         let limit = net::lookup_limit(self.timeout, end);
         let mut left = self.timeout;
         let mut to_go = self.hosts.len();
-        let mut told = Error::Outage("no server is settled".to_owned());
+        let mut told = outage("no server is settled");
         let mut known = Vec::new();
         while let Some((_, addresses)) = lookups.next(limit) {
-            let link = addresses.map_err(Error::from).and_then(|at| {
+            let link = addresses.map_err(connection).and_then(|at| {
                 let link = self.by_way_of(&at, &mut left, to_go, end);
                 known.push(at);
                 link
             });
             match link {
                 Ok(link) => return Ok(link),
-                Err(error) if matches!(told, Error::Outage(_)) => told = error,
+                Err(error) if is_outage(&told) => told = error,
                 Err(_) => {}
             }
             to_go = to_go.saturating_sub(1);
         }
         while self.fails_over()
             && !known.is_empty()
-            && matches!(told, Error::Outage(_))
+            && is_outage(&told)
             && left.min(end.left()) > BREATH
         {
             thread::sleep(BREATH);
@@ -111,7 +112,7 @@ impl Site {
             for (at, to_go) in known.iter().zip((1..=known.len()).rev()) {
                 match self.by_way_of(at, &mut left, to_go, end) {
                     Ok(link) => return Ok(link),
-                    Err(error) if matches!(told, Error::Outage(_)) => told = error,
+                    Err(error) if is_outage(&told) => told = error,
                     Err(_) => {}
                 }
             }
@@ -126,7 +127,7 @@ impl Site {
         left: &mut Duration,
         to_go: usize,
         end: Deadline,
-    ) -> Result<Link, Error> {
+    ) -> Result<Link, Failure> {
         let parts = u32::try_from(to_go).unwrap_or(u32::MAX);
         let share = left.checked_div(parts).unwrap_or_default();
         let mut time = self.time(share, end);
@@ -154,17 +155,17 @@ impl Site {
     /// A server that is a master. Sentinels may take a while to agree, and a master that has come
     /// back is a replica then: its own word counts
     /// (<https://redis.io/docs/latest/develop/reference/sentinel-clients/>).
-    fn master(&self, at: &Addresses, time: &Time) -> Result<Link, Error> {
+    fn master(&self, at: &Addresses, time: &Time) -> Result<Link, Failure> {
         self.dial(at, time, |link, by| self.if_master(link, by))
     }
 
-    fn if_master(&self, mut link: Link, by: Deadline) -> Result<Link, Error> {
+    fn if_master(&self, mut link: Link, by: Deadline) -> Result<Link, Fault> {
         let replies = link.greet(self.login.as_ref(), self.database, &[&[b"ROLE"]], by)?;
         match replies.first() {
             Some(Reply::List(role)) if role.first() == Some(&Reply::Text(b"master".to_vec())) => {
                 Ok(link)
             }
-            _ => Err(link.outage("it is not a master")),
+            _ => Err(link.outage("it is not a master").into()),
         }
     }
 
@@ -174,7 +175,7 @@ impl Site {
         at: &Addresses,
         name: &str,
         time: &Time,
-    ) -> Result<(String, u16), Error> {
+    ) -> Result<(String, u16), Failure> {
         let question: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
         self.dial(at, time, |mut sentinel, by| {
             // Most Sentinels have no users, and refuse a login.
@@ -184,25 +185,24 @@ impl Site {
             }
             let reply = replies.into_iter().next().unwrap_or(Reply::Nil);
             match sentinel.no_error(reply, Asked::Other)? {
-                Reply::Nil => Err(sentinel.outage("it knows no master of that name")),
-                reply => {
-                    address(reply).ok_or_else(|| sentinel.outage("its answer is not an address"))
-                }
+                Reply::Nil => Err(sentinel.outage("it knows no master of that name").into()),
+                reply => address(reply)
+                    .ok_or_else(|| sentinel.outage("its answer is not an address").into()),
             }
         })
     }
 
     /// The node that has our slot, from any node on: one that has not says which has.
-    pub fn node(&self, host: &str, port: u16, end: Deadline) -> Result<Link, Error> {
+    pub fn node(&self, host: &str, port: u16, end: Deadline) -> Result<Link, Failure> {
         let mut time = self.time(self.timeout, end);
         let at = self.look_up_told(host, port, &mut time)?;
         self.node_from(at, &mut time)
     }
 
-    fn node_from(&self, mut at: Addresses, time: &mut Time) -> Result<Link, Error> {
+    fn node_from(&self, mut at: Addresses, time: &mut Time) -> Result<Link, Failure> {
         let key = keys::tally();
         let probe: &[&[u8]] = &[b"HGET", key.as_bytes(), b"span"];
-        let mut told = Error::Outage("the ledger: no node has our slot".to_owned());
+        let mut told = outage("the ledger: no node has our slot");
         for _ in 0..MOST_MOVES {
             let answer = self.dial(&at, time, |mut link, by| {
                 match link.greet(self.login.as_ref(), 0, &[probe], by) {
@@ -211,7 +211,9 @@ impl Site {
                         // A slot that is on its way out is still asked for where it was.
                         Help::Ask(..) => Ok(Ok(link)),
                         Help::Moved(host, port) => Ok(Err((error, host, port))),
-                        Help::Nothing | Help::Again | Help::Whole { .. } => Err(error),
+                        Help::Nothing | Help::Again | Help::Whole { .. } => {
+                            Err(Fault::lasting(error))
+                        }
                     },
                 }
             })?;
@@ -227,7 +229,7 @@ impl Site {
     }
 
     /// A node that a cluster has told us of.
-    pub fn greeted(&self, host: &str, port: u16, end: Deadline) -> Result<Link, Error> {
+    pub fn greeted(&self, host: &str, port: u16, end: Deadline) -> Result<Link, Failure> {
         let mut time = self.time(self.timeout, end);
         let at = self.look_up_told(host, port, &mut time)?;
         self.dial(&at, &time, |mut link, by| {
@@ -237,33 +239,26 @@ impl Site {
     }
 
     /// The addresses of a host that another server has named.
-    fn look_up_told(&self, host: &str, port: u16, time: &mut Time) -> Result<Addresses, Error> {
+    fn look_up_told(&self, host: &str, port: u16, time: &mut Time) -> Result<Addresses, Failure> {
         self.check(host, port)?;
         time.look_up(host, port)
     }
 
     /// Whether we may connect there, whoever has told us the address: to a port that is settled, and
     /// without TLS only to this machine, for nothing else may hear the password.
-    fn check(&self, host: &str, port: u16) -> Result<(), Error> {
+    fn check(&self, host: &str, port: u16) -> Result<(), Failure> {
         if !self.ports.contains(&port) {
-            return Err(Error::Refused {
-                what: printable(&format!(
-                    "we were sent to {host}:{port}, and ledger.redis does not name that port"
-                )),
-                remedy: "write a master's ports behind its name (…/MASTER:PORT,PORT), and name a \
-                         node of a cluster for each port that its nodes have"
-                    .to_owned(),
-            });
+            let what =
+                format!("we were sent to {host}:{port}, and ledger.redis does not name that port");
+            let remedy = "write a master's ports behind its name (…/MASTER:PORT,PORT), and name a \
+                          node of a cluster for each port that its nodes have";
+            return Err(refused(printable(&what), remedy));
         }
         let loopback = host.eq_ignore_ascii_case("localhost")
             || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if self.tls.is_none() && !loopback {
-            return Err(Error::Refused {
-                what: printable(&format!(
-                    "{host}:{port} is not this host, and there is no TLS"
-                )),
-                remedy: "use rediss:// in [ledger] redis".to_owned(),
-            });
+            let what = format!("{host}:{port} is not this host, and there is no TLS");
+            return Err(refused(printable(&what), "use rediss:// in [ledger] redis"));
         }
         Ok(())
     }
@@ -272,10 +267,10 @@ impl Site {
         &self,
         at: &Addresses,
         time: &Time,
-        greet: impl Fn(Link, Deadline) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        greet: impl Fn(Link, Deadline) -> Result<T, Fault>,
+    ) -> Result<T, Failure> {
         self.check(at.host(), at.port())?;
-        Link::open(at, self.tls.as_ref(), time.by, greet)
+        Ok(Link::open(at, self.tls.as_ref(), time.by, greet)?)
     }
 }
 
@@ -289,12 +284,12 @@ struct Time {
 }
 
 impl Time {
-    fn look_up(&mut self, host: &str, port: u16) -> Result<Addresses, Error> {
+    fn look_up(&mut self, host: &str, port: u16) -> Result<Addresses, Failure> {
         let left = self.by.left();
         let limit = net::lookup_limit(self.timeout, self.end);
         let found = Lookup::begin(host, port).wait(limit);
         self.by = self.end.or_within(left);
-        Ok(found?)
+        found.map_err(connection)
     }
 }
 

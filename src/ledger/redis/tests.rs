@@ -102,14 +102,19 @@ fn account(number: u32) -> Account {
     }
 }
 
-fn is_outage<T>(answer: &Result<T, Error>) -> bool {
-    matches!(answer, Err(Error::Outage(_)))
+fn is_outage<T>(answer: &Result<T, Failure>) -> bool {
+    answer.as_ref().is_err_and(fault::is_outage)
 }
 
 /// The refusal's text and remedy.
-fn refused<T: std::fmt::Debug>(answer: Result<T, Error>) -> (String, String) {
+fn refused<T: std::fmt::Debug>(answer: Result<T, Failure>) -> (String, String) {
     match answer {
-        Err(Error::Refused { what, remedy }) => (what, remedy),
+        Err(Failure {
+            kind: FailureKind::Refused,
+            what,
+            remedy,
+            ..
+        }) => (what, remedy.into_owned()),
         other => panic!("{other:?}"),
     }
 }

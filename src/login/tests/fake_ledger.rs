@@ -4,15 +4,16 @@
 use super::fakes::World;
 use crate::{
     deadline::Deadline,
+    failure::Failure,
     ledger::{
-        self, Account, AccountStatus, Admission, Attempt, Ledger, Rejection, Reservation, Rules,
-        Success, Summary, model::Model,
+        Account, AccountStatus, Admission, Attempt, Ledger, Rejection, Reservation, Rules, Success,
+        Summary, model::Model,
     },
     phone::Phone,
 };
 
 /// A ledger in memory. The error occurs after a new number was logged.
-pub struct FakeLedger<'a>(pub &'a World, pub Model, pub Option<ledger::Error>);
+pub struct FakeLedger<'a>(pub &'a World, pub Model, pub Option<Failure>);
 
 impl Ledger for FakeLedger<'_> {
     fn close(&mut self) {
@@ -24,7 +25,7 @@ impl Ledger for FakeLedger<'_> {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Admission, ledger::Error> {
+    ) -> Result<Admission, Failure> {
         self.0.call("admit");
         self.0.admissions.set(self.0.admissions.get() + 1);
         self.1.admit(account, rules, by)
@@ -35,7 +36,7 @@ impl Ledger for FakeLedger<'_> {
         account: &Account,
         new: &[Phone],
         by: Deadline,
-    ) -> Result<(), ledger::Error> {
+    ) -> Result<(), Failure> {
         self.0.call("mark announced");
         self.0.note("mark announced");
         if let Some(error) = self.2.take() {
@@ -49,7 +50,7 @@ impl Ledger for FakeLedger<'_> {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Reservation, Rejection>, ledger::Error> {
+    ) -> Result<Result<Reservation, Rejection>, Failure> {
         self.0.call("reserve");
         self.1.reserve(account, rules, by)
     }
@@ -59,7 +60,7 @@ impl Ledger for FakeLedger<'_> {
         account: &Account,
         reservation: Reservation,
         by: Deadline,
-    ) -> Result<(), ledger::Error> {
+    ) -> Result<(), Failure> {
         self.0.call("release");
         self.1.release(account, reservation, by)
     }
@@ -69,7 +70,7 @@ impl Ledger for FakeLedger<'_> {
         account: &Account,
         rules: Rules<'_>,
         by: Deadline,
-    ) -> Result<Result<Attempt, Rejection>, ledger::Error> {
+    ) -> Result<Result<Attempt, Rejection>, Failure> {
         self.0.call("record attempt");
         self.1.record_attempt(account, rules, by)
     }
@@ -80,7 +81,7 @@ impl Ledger for FakeLedger<'_> {
         rules: Rules<'_>,
         attempts: u32,
         by: Deadline,
-    ) -> Result<Success, ledger::Error> {
+    ) -> Result<Success, Failure> {
         self.0.call("record success");
         self.1.record_success(account, rules, attempts, by)
     }
@@ -90,31 +91,26 @@ impl Ledger for FakeLedger<'_> {
         account: &Account,
         shown: u32,
         by: Deadline,
-    ) -> Result<(), ledger::Error> {
+    ) -> Result<(), Failure> {
         self.0.call("clear guesses");
         self.0.note("clear guesses");
         self.1.clear_guesses(account, shown, by)
     }
 
-    fn take_warning(&mut self) -> Option<ledger::Error> {
+    fn take_warning(&mut self) -> Option<Failure> {
         self.0.call("take warning");
         None
     }
 
-    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, ledger::Error> {
+    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Failure> {
         self.1.status(dn, by)
     }
 
-    fn summary(&mut self, by: Deadline) -> Result<Summary, ledger::Error> {
+    fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
         self.1.summary(by)
     }
 
-    fn unlock(
-        &mut self,
-        dn: &str,
-        forget: bool,
-        by: Deadline,
-    ) -> Result<AccountStatus, ledger::Error> {
+    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure> {
         self.1.unlock(dn, forget, by)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::scenario::{Observed, PASSWORD, Reply, Scenario, after, run};
 use crate::{
     config::Settings,
-    ledger::{Error, model::Model},
+    ledger::model::{Model, disk_full, outage},
 };
 use protocol::Code as Pam;
 
@@ -193,10 +193,7 @@ fn disconnecting_at_the_prompt_is_not_an_attempt() {
 #[test]
 fn an_attempt_that_cannot_be_recorded_is_not_compared() {
     let ledger = Model::default();
-    let broken = Error::Local {
-        what: "the disk is full".into(),
-        remedy: "free some space".into(),
-    };
+    let broken = disk_full();
     let seen = login(
         &ledger,
         |_| {},
@@ -204,7 +201,7 @@ fn an_attempt_that_cannot_be_recorded_is_not_compared() {
     );
     assert_eq!((seen.pam, seen.reason), (Pam::ServiceErr, "local"));
     ledger.fail(None);
-    let outage = Error::Outage("x:6379: timed out".into());
+    let outage = outage();
     let seen = login(
         &ledger,
         |_| {},

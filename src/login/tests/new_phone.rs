@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    ledger::{Error, model::Model},
+    ledger::model::{Model, disk_full, outage},
 };
 
 const WAIT: fn(&mut Settings) = |settings| settings.policy.new_phone = seconds(86400);
@@ -149,11 +149,8 @@ fn no_sms_is_sent_before_the_number_is_announced() {
     let ledger = Model::default();
     assert_eq!(login(&ledger, |_| {}, &[Reply::Code(0)]).reason, "granted");
     ledger.pass(seconds(60));
-    let outage = Error::Outage("x:6379: timed out".into());
-    let broken = Error::Local {
-        what: "the disk is full".into(),
-        remedy: "free some space".into(),
-    };
+    let outage = outage();
+    let broken = disk_full();
     for (error, pam, reason) in [
         (outage, Pam::AuthinfoUnavail, "outage"),
         (broken, Pam::ServiceErr, "local"),

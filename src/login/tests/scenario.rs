@@ -13,8 +13,9 @@ use super::{
 use crate::{
     config::{self, Content, Files, Role, Unsafe},
     deadline::Moment,
+    failure::Failure,
     id::LoginId,
-    ledger::{self, model::Model},
+    ledger::model::Model,
     login::{Counts, Request, Services, authenticate},
     prefetch::{self, Permits},
     verdict::Outcome,
@@ -64,7 +65,7 @@ pub enum Reply {
     /// The same after a long idle time.
     Idle(Box<Reply>),
     /// The same after the ledger has broken.
-    BreakLedger(ledger::Error, Box<Reply>),
+    BreakLedger(Failure, Box<Reply>),
     Disconnect,
     TooLong,
     Missing,
@@ -90,7 +91,7 @@ pub struct Scenario {
     pub sms_before_outage: usize,
     /// The ledger, with earlier logins.
     pub ledger: Model,
-    pub ledger_error_after_log: Option<ledger::Error>,
+    pub ledger_error_after_log: Option<Failure>,
     pub id: LoginId,
     pub rhost: &'static str,
     /// The call that panics.

@@ -53,7 +53,7 @@ impl Scratch {
         FileStore::open(&self.folder()).unwrap()
     }
 
-    pub fn error(&self) -> Error {
+    pub fn error(&self) -> Failure {
         FileStore::open(&self.folder()).err().unwrap()
     }
 }

@@ -223,5 +223,5 @@ fn a_server_cannot_say_so_either() {
     let limits = many();
     let mut store = RedisStore::begin(&settled(port)).unwrap();
     let answer = store.admit(&account(1), rules_for_an_hour(&limits), soon());
-    assert!(matches!(answer, Err(Error::Refused { .. })), "{answer:?}");
+    refused(answer);
 }

@@ -31,7 +31,7 @@ fn user(name: &str, password: &str) -> link::Login {
 }
 
 /// Everything there is to ask, and everything that any of it may lead to.
-fn everything(settled: &config::Redis, number: u32) -> Result<(), Error> {
+fn everything(settled: &config::Redis, number: u32) -> Result<(), Failure> {
     let mut store = RedisStore::begin(settled)?;
     let limits = limits();
     let rules = rules(&limits);

@@ -71,7 +71,7 @@ impl Carrier {
 }
 
 /// What a login asks: before the SMS, before the code is compared, and after it.
-fn login(settled: &config::Redis, number: u32) -> Result<(), Error> {
+fn login(settled: &config::Redis, number: u32) -> Result<(), Failure> {
     let mut store = RedisStore::begin(settled)?;
     let (who, limits) = (account(number), limits());
     let _ = store.admit(&who, rules(&limits), soon())?;
