@@ -57,12 +57,12 @@ impl Model {
 }
 
 /// A shared ledger that cannot be reached.
-pub fn outage() -> Failure {
+pub(crate) fn outage() -> Failure {
     failure(FailureKind::Outage, "x:6379: timed out", "check x")
 }
 
 /// A local ledger that cannot be written.
-pub fn disk_full() -> Failure {
+pub(crate) fn disk_full() -> Failure {
     failure(FailureKind::Local, "the disk is full", "free some space")
 }
 
