@@ -1,7 +1,7 @@
 //! What a command prints.
 #![forbid(unsafe_code)]
 
-use crate::ledger::{self, Backend};
+use crate::{failure::Failure, ledger::Backend};
 
 /// The reason why a command did nothing, in one line.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,9 +21,8 @@ impl Report {
         Self { text, errors }
     }
 
-    /// Adds the error of one ledger.
-    pub fn add_error(&mut self, backend: Backend, error: &ledger::Error) {
-        self.errors
-            .push(format!("{backend}: {error}: {}", error.remedy()));
+    /// Adds the failure of one ledger.
+    pub fn add_failure(&mut self, backend: Backend, failure: &Failure) {
+        self.errors.push(format!("{backend}: {}", failure.detail()));
     }
 }

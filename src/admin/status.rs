@@ -39,9 +39,9 @@ pub fn run(
                 report.text.push_str(&page.text);
                 ledgers.push(page.json);
             }
-            Err(error) => {
-                ledgers.push(json!({ "ledger": backend.name(), "error": error.to_string() }));
-                report.add_error(backend, &error);
+            Err(failure) => {
+                ledgers.push(json!({ "ledger": backend.name(), "error": failure.what }));
+                report.add_failure(backend, &failure);
             }
         }
     }

@@ -29,7 +29,7 @@ pub fn run(
                 is_known |= before.known;
                 let _ = writeln!(report.text, "{backend}: {}", ended(&before, forget));
             }
-            Err(error) => report.add_error(backend, &error),
+            Err(failure) => report.add_failure(backend, &failure),
         }
     }
     // A DN is not searched in the directory, so a misspelled one is detected here.

@@ -1,36 +1,35 @@
-//! One ledger for a fleet, in Redis or Valkey.
+//! One ledger shared by several hosts, in Redis or Valkey.
 //!
-//! Each question is one Lua script: the server runs it as one step, by its own clock. It is called by
-//! its hash, which is one round trip; a server that does not have it yet gets the whole script in a
-//! second one. A request whose answer was lost is sent once more, and says by its id that it is the
-//! same.
+//! Each request is one Lua script, which the server runs as one atomic step and by its own clock. A script is
+//! called by its hash, in one round trip; a server that does not have it yet gets its text in a second one. If
+//! the reply to a request is lost, the request is sent once more with the same id.
 //!
-//! A remembered login is sealed with the key by the host: whoever may write the keys below, but does not
-//! have the key, makes none.
+//! The host seals the record of a remembered login with the key of all hosts. A client of the server without
+//! this key can change the stored data, and cannot make such a record.
 //!
-//! What is kept under `pam_sms_otp:{otp}:`, people and phones as keyed hashes:
+//! Keys, below `pam_sms_otp:{otp}:`; users and phones are keyed hashes:
 //!
-//! | key | what | until |
+//! | key | value | expiry |
 //! | --- | --- | --- |
-//! | `person:…` | wrong codes and lock, known numbers, remembered logins | 400 days after the last use; while wrong codes are counted, for ever |
-//! | `person-sms:…`, `phone-sms:…`, `all` | when SMS were reserved | the longest span of any rule has passed |
-//! | `tally` | sums by hours | the same |
-//! | `suspects`, `names` | who has wrong codes, and is called what | the last of them is cleared |
+//! | `person:…` | wrong codes and lock of a user, known numbers, remembered logins | 400 days after the last use; never while wrong codes are counted |
+//! | `person-sms:…`, `phone-sms:…`, `all` | times of reserved SMS | the longest time span of any rule |
+//! | `tally` | sums by the hour | the same, and a day |
+//! | `suspects`, `names` | users with wrong codes, and their login names | none; removed with the last wrong code |
 #![forbid(unsafe_code)]
 
-mod call;
+mod client;
+mod connection;
 mod fault;
 mod keys;
-mod line;
-mod link;
-mod message;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
-mod question;
 mod resp;
-mod site;
+mod script_call;
+mod script_reply;
+mod script_request;
 #[cfg(test)]
 mod tests;
+mod topology;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::{TryRng, rngs::SysRng};
@@ -38,68 +37,63 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Account, AccountStatus, Admission, Attempt, Backend, Decision, FailedAccount, Ledger,
-    LimitScope, Rejection, Reservation, Rules, Success, Summary, failure,
+    LimitScope, Rejection, Reservation, Rules, Success, Summary,
 };
-use crate::{
-    config,
-    deadline::Deadline,
-    failure::{Failure, FailureKind},
-    phone::Phone,
-    prefetch::Permit,
-};
-use call::Call;
+use crate::{config, deadline::Deadline, failure::Failure, phone::Phone, prefetch::Permit};
+use client::Client;
 use keys::Hasher;
-use line::Line;
-use message::{Admitted, Granted, Logged, Named, Odd, Returned, Said, Seen, Shown, Stands};
-use question::Question;
-use site::Site;
+use script_call::ScriptCall;
+use script_reply::{
+    AdmitReply, ScriptReply, StatusReply, SuccessReply, SummaryReply, UnexpectedReply,
+};
+use script_request::{
+    AccountRequest, AnnouncedRequest, GuessesRequest, ReleaseRequest, UserRequest,
+};
+use topology::Topology;
 
-/// A script: what all questions share, and this one.
+/// Returns the text of a script: the common part, and its own.
 macro_rules! script {
     ($name:literal) => {
         concat!(
-            include_str!("redis/script/ledger.lua"),
-            include_str!(concat!("redis/script/", $name, ".lua"))
+            include_str!("redis/scripts/common.lua"),
+            include_str!(concat!("redis/scripts/", $name, ".lua"))
         )
     };
 }
 
-/// The fleet's ledger. An SMS is given back through the one that has reserved it: the id is its.
+/// The shared ledger, for one login. Only the store that reserved an SMS can release it, because it has the
+/// id of the request.
 pub struct RedisStore {
-    line: Line,
+    client: Client,
     hasher: Hasher,
-    /// With the number of a request it makes an id that nobody else has.
+    /// Makes the ids of this login's requests unique, together with their number.
     nonce: [u8; 8],
     requests: u32,
-    /// When, by the server's clock, this login was admitted: its record is sealed for that time.
+    /// When this login was admitted, by the server's clock: its record is sealed for this time.
     admitted: Option<u64>,
     #[cfg(test)]
     clock: Option<std::sync::Arc<std::sync::atomic::AtomicU64>>,
 }
 
 impl RedisStore {
-    /// As [`Self::new`], and begins to connect.
+    /// Returns a store that begins to connect.
     #[cfg(test)]
-    pub fn begin(settled: &config::Redis) -> Result<Self, Failure> {
-        let mut remote = Self::new(settled)?;
-        remote.line.begin(Permit::for_a_test());
-        Ok(remote)
+    fn begin_for_a_test(settings: &config::Redis) -> Result<Self, Failure> {
+        let mut store = Self::new(settings)?;
+        store.client.begin(Permit::for_a_test());
+        Ok(store)
     }
 
-    /// Connects to nobody yet. Connecting takes no longer than the settled timeout, nor does an
-    /// answer.
-    pub fn new(settled: &config::Redis) -> Result<Self, Failure> {
+    /// Returns a store that does not connect yet. The timeout in the settings limits the time for
+    /// connecting, and for each reply.
+    pub fn new(settings: &config::Redis) -> Result<Self, Failure> {
         let mut nonce = [0; 8];
-        SysRng.try_fill_bytes(&mut nonce).map_err(|_| {
-            failure(
-                FailureKind::Local,
-                "the operating system gives no random numbers (getrandom)",
-                "check this host's kernel",
-            )
-        })?;
+        SysRng
+            .try_fill_bytes(&mut nonce)
+            .map_err(|_| fault::no_random_numbers())?;
         Ok(Self {
-            line: Line::new(Site::new(settled)?),
-            hasher: Hasher::new(&settled.key),
+            client: Client::new(Topology::new(settings)?),
+            hasher: Hasher::new(&settings.key),
             nonce,
             requests: 0,
             admitted: None,
@@ -108,52 +102,52 @@ impl RedisStore {
         })
     }
 
-    /// One question, one answer.
-    fn ask<T: DeserializeOwned>(
+    /// Calls a script and decodes its reply.
+    fn call<T: DeserializeOwned>(
         &mut self,
         script: &str,
         keys: &[String],
-        question: &impl Serialize,
+        request: &impl Serialize,
         by: Deadline,
     ) -> Result<T, Failure> {
         #[cfg(test)]
-        let script = &tests::at(script, self.clock.as_deref());
-        let question = serde_json::to_vec(question).map_err(|_| Odd)?;
-        let call = Call {
+        let script = &tests::with_clock(script, self.clock.as_deref());
+        let request = serde_json::to_vec(request).map_err(|_| UnexpectedReply)?;
+        let call = ScriptCall {
             script,
             keys,
-            argument: &question,
+            argument: &request,
         };
-        let text = self.line.run(&call, by)?;
-        Ok(serde_json::from_slice(&text).map_err(|_| Odd)?)
+        let text = self.client.run(&call, by)?;
+        Ok(serde_json::from_slice(&text).map_err(|_| UnexpectedReply)?)
     }
 
-    fn ask_about<T: DeserializeOwned>(
+    fn call_for_account<T: DeserializeOwned>(
         &mut self,
         script: &str,
-        question: &Question,
+        request: &AccountRequest,
         by: Deadline,
     ) -> Result<T, Failure> {
-        let keys = keys::of_account(&question.person, &question.phone);
-        self.ask(script, &keys, question, by)
+        let keys = keys::of_account(&request.user, &request.phone);
+        self.call(script, &keys, request, by)
     }
 
-    fn ask_of_person(
+    fn call_for_user(
         &mut self,
         script: &str,
-        person: &str,
+        dn: &str,
         forget: bool,
         by: Deadline,
     ) -> Result<AccountStatus, Failure> {
-        let person = &self.hasher.person(person);
-        let question = Named { person, forget };
-        let stands: Stands = self.ask(script, &keys::of_person(person), &question, by)?;
-        Ok(stands.read()?)
+        let user = &self.hasher.user(dn);
+        let request = UserRequest { user, forget };
+        let status: StatusReply = self.call(script, &keys::of_user(user), &request, by)?;
+        Ok(status.into_status()?)
     }
 
-    /// A question that was not asked before.
-    fn question(&mut self, who: &Account, rules: Rules<'_>) -> Question {
-        Question::new(self.next_id(), who, rules, &self.hasher)
+    /// Returns a request with a new id.
+    fn request(&mut self, account: &Account, rules: Rules<'_>) -> AccountRequest {
+        AccountRequest::new(self.next_id(), account, rules, &self.hasher)
     }
 
     fn next_id(&mut self) -> String {
@@ -169,126 +163,131 @@ impl RedisStore {
 
 impl Ledger for RedisStore {
     fn begin(&mut self, permit: Permit) {
-        self.line.begin(permit);
+        self.client.begin(permit);
     }
 
     fn close(&mut self) {
-        self.line.close();
+        self.client.close();
     }
 
     fn admit(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, Failure> {
-        let mut question = self.question(who, rules);
-        let mut said: Admitted = self.ask_about(script!("admit"), &question, by)?;
-        if !said.is_genuine(&question, &self.hasher) {
-            // Written without our key, or of another password or phone: a code is needed.
-            question = self.question(who, rules).without_place();
-            said = self.ask_about(script!("admit"), &question, by)?;
+        let mut request = self.request(account, rules);
+        let mut reply: AdmitReply = self.call_for_account(script!("admit"), &request, by)?;
+        if !reply.is_genuine(&request, &self.hasher) {
+            // The record was written without our key, or with another password or phone: a code is needed.
+            request = self.request(account, rules).without_origin();
+            reply = self.call_for_account(script!("admit"), &request, by)?;
         }
-        if !said.is_genuine(&question, &self.hasher) {
-            return Err(Odd.into());
+        if !reply.is_genuine(&request, &self.hasher) {
+            return Err(UnexpectedReply.into());
         }
-        self.admitted = said.reserved_at().or(self.admitted);
-        Ok(said.read(self.requests, who, rules)?)
+        self.admitted = reply.reserved_at().or(self.admitted);
+        Ok(reply.into_admission(self.requests, account, rules)?)
     }
 
     fn mark_announced(
         &mut self,
-        who: &Account,
+        account: &Account,
         new: &[Phone],
         by: Deadline,
     ) -> Result<(), Failure> {
-        let person = self.hasher.person(&who.dn);
-        let logged = Logged {
+        let keys = keys::of_user(&self.hasher.user(&account.dn));
+        let request = AnnouncedRequest {
             new: new.iter().map(|n| self.hasher.phone(n)).collect(),
         };
-        let _: Said = self.ask(script!("told"), &keys::of_person(&person), &logged, by)?;
+        let _: ScriptReply = self.call(script!("mark_announced"), &keys, &request, by)?;
         Ok(())
     }
 
     fn reserve(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Reservation, Rejection>, Failure> {
-        let question = self.question(who, rules);
-        let said: Said = self.ask_about(script!("reserve"), &question, by)?;
-        Ok(match said.slot(self.requests) {
-            Some(slot) => Ok(slot),
-            None => Err(said.refusal(rules)?),
+        let request = self.request(account, rules);
+        let reply: ScriptReply = self.call_for_account(script!("reserve"), &request, by)?;
+        Ok(match reply.reservation(self.requests) {
+            Some(reservation) => Ok(reservation),
+            None => Err(reply.rejection(rules)?),
         })
     }
 
-    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Failure> {
-        let person = self.hasher.person(&who.dn);
-        let keys = keys::of_account(&person, &self.hasher.phone(&who.phone));
-        let returned = Returned {
-            id: self.id(slot.number),
-            at: slot.at,
-            parts: who.segments,
+    fn release(
+        &mut self,
+        account: &Account,
+        reservation: Reservation,
+        by: Deadline,
+    ) -> Result<(), Failure> {
+        let user = self.hasher.user(&account.dn);
+        let keys = keys::of_account(&user, &self.hasher.phone(&account.phone));
+        let request = ReleaseRequest {
+            id: self.id(reservation.number),
+            at: reservation.at,
+            parts: account.segments,
         };
-        let _: Said = self.ask(script!("give_back"), &keys, &returned, by)?;
+        let _: ScriptReply = self.call(script!("release"), &keys, &request, by)?;
         Ok(())
     }
 
     fn record_attempt(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Attempt, Rejection>, Failure> {
-        let question = self.question(who, rules).named(&who.name);
-        let said: Said = self.ask_about(script!("begin_try"), &question, by)?;
-        Ok(match said.tried() {
-            Some(tried) => Ok(tried),
-            None => Err(said.refusal(rules)?),
+        let request = self.request(account, rules).with_name(&account.name);
+        let reply: ScriptReply = self.call_for_account(script!("record_attempt"), &request, by)?;
+        Ok(match reply.attempt() {
+            Some(attempt) => Ok(attempt),
+            None => Err(reply.rejection(rules)?),
         })
     }
 
     fn record_success(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
-        tries: u32,
+        attempts: u32,
         by: Deadline,
     ) -> Result<Success, Failure> {
-        let question = self.question(who, rules);
-        let mut question = question.sealed(self.admitted, &self.hasher);
-        question.tries = Some(tries);
-        let granted: Granted = self.ask_about(script!("succeed"), &question, by)?;
-        Ok(granted.read(who)?)
+        let request = self.request(account, rules);
+        let mut request = request.with_record(self.admitted, &self.hasher);
+        request.attempts = Some(attempts);
+        let reply: SuccessReply = self.call_for_account(script!("record_success"), &request, by)?;
+        Ok(reply.into_success(account)?)
     }
 
-    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Failure> {
-        let keys = keys::of_person(&self.hasher.person(&who.dn));
-        let shown = Shown {
+    fn clear_guesses(
+        &mut self,
+        account: &Account,
+        shown: u32,
+        by: Deadline,
+    ) -> Result<(), Failure> {
+        let keys = keys::of_user(&self.hasher.user(&account.dn));
+        let request = GuessesRequest {
             id: self.next_id(),
             guesses: shown,
         };
-        let _: Said = self.ask(script!("clear_guesses"), &keys, &shown, by)?;
+        let _: ScriptReply = self.call(script!("clear_guesses"), &keys, &request, by)?;
         Ok(())
     }
 
-    fn status(&mut self, person: &str, by: Deadline) -> Result<AccountStatus, Failure> {
-        self.ask_of_person(script!("standing"), person, false, by)
+    fn status(&mut self, dn: &str, by: Deadline) -> Result<AccountStatus, Failure> {
+        self.call_for_user(script!("status"), dn, false, by)
     }
 
     fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
-        let seen: Seen = self.ask(script!("overview"), &keys::shared(), &(), by)?;
-        Ok(seen.read())
+        let reply: SummaryReply = self.call(script!("summary"), &keys::shared(), &(), by)?;
+        Ok(reply.into_summary())
     }
 
-    fn unlock(
-        &mut self,
-        person: &str,
-        forget: bool,
-        by: Deadline,
-    ) -> Result<AccountStatus, Failure> {
-        self.ask_of_person(script!("unlock"), person, forget, by)
+    fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure> {
+        self.call_for_user(script!("unlock"), dn, forget, by)
     }
 }

@@ -1,206 +1,276 @@
-//! What a server's errors mean, and what may help against them.
+//! Failures of an exchange with a server: their texts and remedies, and what a retry may do about them.
 #![forbid(unsafe_code)]
 
-use super::Error;
-use crate::{deadline::Late, net};
+use crate::{
+    deadline::{Late, Wait},
+    failure::{Failure, FailureKind},
+    ledger::failure,
+    net,
+};
 
 /// Why one exchange failed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is told if nothing helps.
-    pub error: Error,
-    pub help: Help,
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    pub(super) advice: RetryAdvice,
 }
 
-/// What may help.
+/// How a failed exchange can be retried.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Help {
-    Nothing,
-    /// A new connection, to whoever is the master now.
-    Again,
-    /// In a cluster: that node has our slot.
+pub(super) enum RetryAdvice {
+    /// A retry does not help.
+    DoNotRetry,
+    /// Retry on a new connection, to the server that is the master then.
+    Reconnect,
+    /// Cluster: retry at this node, which serves our hash slot.
     Moved(String, u16),
-    /// In a cluster: that node is being given our slot, and has this key already.
+    /// Cluster: retry once at this node. It imports our hash slot, and has the key already.
     Ask(String, u16),
-    /// The whole script in place of its hash, over the same connection. With `always` the server
-    /// runs no script by its hash.
-    Whole {
-        always: bool,
-    },
+    /// Retry on this connection with the script in place of its hash. `always`: the server runs no
+    /// script by its hash.
+    SendScript { always: bool },
 }
 
-/// What was asked, where that makes a difference.
+/// The command that an error replies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    Login,
-    Database,
+pub(super) enum CommandKind {
+    Auth,
+    Select,
     Other,
 }
 
-const LOGIN: &str = "check redis_user and redis_password_file in [ledger], and the server's users";
-const DATABASE: &str = "check the database's number in [ledger] redis; a cluster has only 0";
-const RIGHTS: &str = "give the server's user the commands and keys that sms_otp.toml(5) lists";
+const UNREACHABLE: &str =
+    "check that the servers in [ledger] redis run, and that this host reaches them";
+const CREDENTIALS: &str =
+    "check redis_user and redis_password_file in [ledger], and the server's ACL users";
+const DATABASE: &str = "check the database number in [ledger] redis; a cluster has only database 0";
+const PERMISSIONS: &str = "give the server's user the commands and keys that sms_otp.toml(5) lists";
 const MEMORY: &str = "give the server more maxmemory, with maxmemory-policy noeviction";
-const PROTECTED: &str = "give the server a user and password, or end its protected mode";
-pub const WRITTEN: &str = "ask the server's administrator: it must be Redis 7 or Valkey, and keys that begin \
-                       with pam_sms_otp: must be nobody else's";
-/// At `maxclients` a server says so in clear, and closes the connection where TLS is to begin.
-const FULL: &str = "raise the server's maxclients (and its limit of open files), or end connections that nobody \
-                    uses; if a proxy stands before it, check that the server behind it runs";
-const MACHINE: &str = "check ca_file in [ledger], memory and open files of this host";
+const PROTECTED: &str =
+    "configure a user and password on the server, or turn its protected mode off";
+const SERVER: &str = "check that the server is Redis 7 or Valkey, and that no other application uses \
+                      keys that begin with pam_sms_otp:";
+/// At `maxclients` a server sends this error unencrypted and closes the connection, also on a TLS port.
+const FULL: &str = "raise the server's maxclients (and its limit of open files), or close unused \
+                    connections; if a proxy is in front of it, check that the server behind it runs";
+const LOCAL: &str = "check ca_file in [ledger], memory and open files of this host";
+const KERNEL: &str = "check this host's kernel";
+const PORTS: &str = "write a master's ports behind its name (.../MASTER:PORT,PORT), and name a node of a \
+                     cluster for each port that its nodes have";
+const TLS: &str = "use rediss:// in [ledger] redis";
 
-/// How a server says inside a script that a right is missing: Redis 7.0, and 7.2 and later as well as
-/// Valkey.
-const IN_A_SCRIPT: [&str; 2] = [
+/// A server's error text for a missing permission inside a script: Redis 7.0; Redis 7.2 and Valkey.
+const NO_PERMISSION_IN_SCRIPT: [&str; 2] = [
     "The user executing the script can't",
     "ACL failure in script",
 ];
 
+pub(super) fn outage(what: impl Into<String>) -> Failure {
+    failure(FailureKind::Outage, what, UNREACHABLE)
+}
+
+fn refused(what: impl Into<String>, remedy: &'static str) -> Failure {
+    failure(FailureKind::Refused, what, remedy)
+}
+
+pub(super) fn is_outage(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Outage
+}
+
+/// The kernel returned no random numbers.
+pub(super) fn no_random_numbers() -> Failure {
+    let what = "the operating system gives no random numbers (getrandom)";
+    failure(FailureKind::Local, what, KERNEL)
+}
+
+/// A script returned a value that it cannot return for this request.
+pub(super) fn unexpected_script_reply() -> Failure {
+    refused("unexpected reply from the ledger's script", SERVER)
+}
+
+/// A Sentinel or a cluster named a port that the settings do not list.
+pub(super) fn port_not_listed(host: &str, port: u16) -> Failure {
+    let what = format!("redirected to {host}:{port}, a port that ledger.redis does not list");
+    refused(printable(&what), PORTS)
+}
+
+/// An unencrypted connection would leave this host.
+pub(super) fn needs_tls(host: &str, port: u16) -> Failure {
+    let what = format!("{host}:{port} is another host, and the connection has no TLS");
+    refused(printable(&what), TLS)
+}
+
+/// The background connection was not open in time. If this process was not running for a part of the wait,
+/// the failure is local.
+pub(super) fn connecting_timed_out(wait: Wait) -> Failure {
+    match wait.late() {
+        Some(late) => failure(
+            FailureKind::Local,
+            format!("the ledger: {late}"),
+            Late::REMEDY,
+        ),
+        None => outage("the ledger: connecting timed out"),
+    }
+}
+
+/// A connection could not be opened, or failed.
+pub(super) fn connection(error: net::Error) -> Failure {
+    match error {
+        net::Error::Outage(what) => outage(what),
+        net::Error::ClosedEarly(what) => refused(
+            format!("{what}: maxclients, or a proxy without its server"),
+            FULL,
+        ),
+        net::Error::Refused { what, remedy } => refused(what, remedy),
+        net::Error::Late(what) => failure(FailureKind::Local, what, Late::REMEDY),
+        net::Error::Local(what) => failure(FailureKind::Local, what, LOCAL),
+    }
+}
+
 impl Fault {
-    pub const fn lasting(error: Error) -> Self {
-        let help = Help::Nothing;
-        Self { error, help }
+    pub(super) const fn no_retry(failure: Failure) -> Self {
+        let advice = RetryAdvice::DoNotRetry;
+        Self { failure, advice }
     }
 
-    pub fn outage(what: String, help: Help) -> Self {
-        let error = Error::Outage(what);
-        Self { error, help }
+    fn outage(what: String, advice: RetryAdvice) -> Self {
+        let failure = outage(what);
+        Self { failure, advice }
     }
 
-    fn helped_by(self, help: Help) -> Self {
-        Self { help, ..self }
-    }
-
-    /// The server at `place` answers with an error. Its first word is a code.
-    pub fn answered(place: &str, asked: Asked, text: &str) -> Self {
+    /// The server at `peer` replied with an error, whose first word is a code.
+    pub(super) fn from_reply(peer: &str, kind: CommandKind, text: &str) -> Self {
         let code = text.split(' ').next().unwrap_or_default();
-        let sound = code.bytes().all(|byte| byte.is_ascii_uppercase());
-        let code = if sound { code } else { "ERR" };
-        // Said to the first command, whatever that is.
-        let is_full = code == "ERR" && text.contains("max number of clients");
-        // Of what we have said nothing is repeated: with AUTH renamed it would be the password.
-        let what = if is_full {
-            format!("{place}: max number of clients reached")
-        } else if asked == Asked::Login {
-            format!("{place}: it refuses our login ({code})")
-        } else {
-            let text = text.split(", with args").next().unwrap_or_default();
-            format!("{place}: {text}")
-        };
-        let what = printable(&what);
-        let refused = |remedy: &str| {
-            Self::lasting(Error::Refused {
-                what: what.clone(),
-                remedy: remedy.to_owned(),
-            })
-        };
+        let is_code = code.bytes().all(|byte| byte.is_ascii_uppercase());
+        let code = if is_code { code } else { "ERR" };
+        let what = describe(peer, kind, code, text);
         match code {
-            "MOVED" | "ASK" => redirected(place, text).unwrap_or_else(|| {
-                let what = format!("{place}: it says that nobody has our slot");
-                Self::outage(what, Help::Nothing)
+            "MOVED" | "ASK" => redirection(peer, text).unwrap_or_else(|| {
+                let what = format!("{peer}: no node serves our hash slot");
+                Self::outage(what, RetryAdvice::DoNotRetry)
             }),
-            "NOSCRIPT" => refused(WRITTEN).helped_by(Help::Whole { always: false }),
-            "NOPERM" | "ERR" if is_about_hashes(text) => {
-                refused(RIGHTS).helped_by(Help::Whole { always: true })
-            }
-            // It was the master when we connected.
-            "READONLY" | "MASTERDOWN" => Self::outage(what, Help::Again),
+            "NOSCRIPT" => Self {
+                failure: refused(what, SERVER),
+                advice: RetryAdvice::SendScript { always: false },
+            },
+            "NOPERM" | "ERR" if refuses_hashes(text) => Self {
+                failure: refused(what, PERMISSIONS),
+                advice: RetryAdvice::SendScript { always: true },
+            },
+            // The server was a master when the connection was opened.
+            "READONLY" | "MASTERDOWN" => Self::outage(what, RetryAdvice::Reconnect),
             "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS" | "MISCONF" => {
-                Self::outage(what, Help::Nothing)
+                Self::outage(what, RetryAdvice::DoNotRetry)
             }
-            _ if is_full => refused(FULL),
-            // Says "OOM" in the middle when the server runs out of it within a script.
-            _ if code == "OOM" || text.contains("OOM command not allowed") => refused(MEMORY),
-            "DENIED" => refused(PROTECTED),
-            "NOAUTH" | "WRONGPASS" => refused(LOGIN),
-            "NOPERM" => refused(RIGHTS),
-            _ if IN_A_SCRIPT.iter().any(|words| text.contains(words)) => refused(RIGHTS),
-            _ => refused(match asked {
-                Asked::Login => LOGIN,
-                Asked::Database => DATABASE,
-                Asked::Other => WRITTEN,
-            }),
+            _ => Self::no_retry(refused(what, remedy(kind, code, text))),
         }
     }
 }
 
-/// Whether this user may not run scripts by their hashes (the ACL lines of our first manuals had no
-/// `+evalsha`), or nobody may: `rename-command EVALSHA ""`.
-fn is_about_hashes(text: &str) -> bool {
+/// Describes an error of a server. No argument of a command is repeated: if the server has renamed AUTH, it
+/// would be the password.
+fn describe(peer: &str, kind: CommandKind, code: &str, text: &str) -> String {
+    printable(&if is_full(code, text) {
+        format!("{peer}: max number of clients reached")
+    } else if kind == CommandKind::Auth {
+        format!("{peer}: authentication failed ({code})")
+    } else {
+        let text = text.split(", with args").next().unwrap_or_default();
+        format!("{peer}: {text}")
+    })
+}
+
+/// Returns what helps against an error that means a refusal.
+fn remedy(kind: CommandKind, code: &str, text: &str) -> &'static str {
+    match code {
+        _ if is_full(code, text) => FULL,
+        // A script that runs out of memory replies with another code, and OOM in the middle of the text.
+        _ if code == "OOM" || text.contains("OOM command not allowed") => MEMORY,
+        "DENIED" => PROTECTED,
+        "NOAUTH" | "WRONGPASS" => CREDENTIALS,
+        "NOPERM" => PERMISSIONS,
+        _ if NO_PERMISSION_IN_SCRIPT
+            .iter()
+            .any(|part| text.contains(part)) =>
+        {
+            PERMISSIONS
+        }
+        _ => match kind {
+            CommandKind::Auth => CREDENTIALS,
+            CommandKind::Select => DATABASE,
+            CommandKind::Other => SERVER,
+        },
+    }
+}
+
+/// The server is at `maxclients`, which it reports in reply to any first command.
+fn is_full(code: &str, text: &str) -> bool {
+    code == "ERR" && text.contains("max number of clients")
+}
+
+/// Whether this user may not run scripts by their hashes (an ACL without `+evalsha`), or no user may
+/// (`rename-command EVALSHA ""`).
+fn refuses_hashes(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let is_refused = text.contains("no permissions") || text.contains("unknown command");
     is_refused && text.contains("'evalsha'")
 }
 
-/// `MOVED 3999 192.0.2.1:6381` (Redis cluster specification, "MOVED Redirection"). Without a host
-/// it is a port of the same one.
-fn redirected(place: &str, text: &str) -> Option<Fault> {
+/// Parses `MOVED 3999 192.0.2.1:6381` (Redis cluster specification, "MOVED Redirection"). Without a host it
+/// is another port of the same host.
+fn redirection(peer: &str, text: &str) -> Option<Fault> {
     let mut words = text.split(' ');
     let (code, _slot, node) = (words.next()?, words.next()?, words.next()?);
     let (host, port) = node.rsplit_once(':')?;
     let host = match host {
         "?" => return None,
-        // Where the place has several addresses, the one that was reached stands behind it.
+        // If the name has several addresses, the peer's text ends with the one in use.
         "" => {
-            let named = place.split(" (").next()?;
-            named.rsplit_once(':')?.0.trim_matches(['[', ']'])
+            let name = peer.split(" (").next()?;
+            name.rsplit_once(':')?.0.trim_matches(['[', ']'])
         }
         host => host,
     };
     let (host, port) = (host.to_owned(), port.parse().ok()?);
-    let what = printable(&format!(
-        "{place}: our slot is at {node}, and there it is not"
-    ));
-    let help = match code {
-        "ASK" => Help::Ask(host, port),
-        _ => Help::Moved(host, port),
+    let what = format!("{peer}: the hash slot is at {node}, which redirects again");
+    let advice = match code {
+        "ASK" => RetryAdvice::Ask(host, port),
+        _ => RetryAdvice::Moved(host, port),
     };
-    Some(Fault::outage(what, help))
+    Some(Fault::outage(printable(&what), advice))
 }
 
-impl From<Fault> for Error {
+impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        fault.error
+        fault.failure
     }
 }
 
-impl From<net::Error> for Error {
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::no_retry(failure)
+    }
+}
+
+impl From<net::Error> for Fault {
     fn from(error: net::Error) -> Self {
-        match error {
-            net::Error::Outage(what) => Self::Outage(what),
-            net::Error::ClosedEarly(what) => Self::Refused {
-                what: format!("{what}: maxclients, or a proxy without its server"),
-                remedy: FULL.to_owned(),
-            },
-            net::Error::Refused { what, remedy } => Self::Refused {
-                what,
-                remedy: remedy.to_owned(),
-            },
-            net::Error::Late(what) => Self::Local {
-                what,
-                remedy: Late::REMEDY.to_owned(),
-            },
-            net::Error::Local(what) => Self::Local {
-                what,
-                remedy: MACHINE.to_owned(),
-            },
-        }
+        Self::no_retry(connection(error))
     }
 }
 
-impl net::AttemptError for Error {
-    /// Each address of a name may be another server: one a replica, the other the master.
+impl net::AttemptError for Fault {
+    /// Each address of a name may be another server: one a replica, another the master.
     fn is_final(&self) -> bool {
         false
     }
 
     fn is_outage(&self) -> bool {
-        matches!(self, Self::Outage(_))
+        is_outage(&self.failure)
     }
 }
 
-/// A text from elsewhere on one line: printable ASCII, not longer than 200.
-pub fn printable(text: &str) -> String {
+/// Makes a text from a server one line of printable ASCII, at most 200 characters long.
+fn printable(text: &str) -> String {
     text.chars()
         .take(200)
         .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
@@ -211,8 +281,8 @@ pub fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answered(text: &str) -> Fault {
-        Fault::answered("192.0.2.1:6379", Asked::Other, text)
+    fn fault_of(text: &str) -> Fault {
+        Fault::from_reply("192.0.2.1:6379", CommandKind::Other, text)
     }
 
     #[test]
@@ -226,11 +296,14 @@ mod tests {
             "MOVED 1",
             "MOVED 1 192.0.2.9:70000",
         ] {
-            let fault = answered(text);
-            assert!(matches!(fault.error, Error::Outage(_)), "{fault:?}");
-            assert_eq!(fault.help, Help::Nothing, "{text}");
+            let fault = fault_of(text);
+            assert!(is_outage(&fault.failure), "{fault:?}");
+            assert_eq!(fault.advice, RetryAdvice::DoNotRetry, "{text}");
         }
-        assert_eq!(answered("READONLY You can't write").help, Help::Again);
+        assert_eq!(
+            fault_of("READONLY You can't write").advice,
+            RetryAdvice::Reconnect
+        );
         for (text, always) in [
             ("NOSCRIPT No matching script. Please use EVAL.", false),
             (
@@ -246,20 +319,27 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(answered(text).help, Help::Whole { always }, "{text}");
+            assert_eq!(
+                fault_of(text).advice,
+                RetryAdvice::SendScript { always },
+                "{text}"
+            );
         }
         for (text, expected) in [
-            ("NOAUTH Authentication required.", LOGIN),
-            ("NOPERM this user has no permissions", RIGHTS),
+            ("NOAUTH Authentication required.", CREDENTIALS),
+            ("NOPERM this user has no permissions", PERMISSIONS),
             (
                 "NOPERM User x has no permissions to run the 'eval' command",
-                RIGHTS,
+                PERMISSIONS,
             ),
-            ("NOPERM No permissions to access a key", RIGHTS),
-            ("ERR The user executing the script can't run this", RIGHTS),
+            ("NOPERM No permissions to access a key", PERMISSIONS),
+            (
+                "ERR The user executing the script can't run this",
+                PERMISSIONS,
+            ),
             (
                 "ERR ACL failure in script: User x has no permissions",
-                RIGHTS,
+                PERMISSIONS,
             ),
             ("OOM command not allowed when used memory", MEMORY),
             (
@@ -268,57 +348,64 @@ mod tests {
             ),
             ("OOM", MEMORY),
             ("DENIED Redis is running in protected mode", PROTECTED),
-            ("ERR unknown command 'EVAL'", WRITTEN),
+            ("ERR unknown command 'EVAL'", SERVER),
             ("ERR max number of clients reached", FULL),
-            ("WRONGTYPE Operation against a key", WRITTEN),
-            ("", WRITTEN),
+            ("WRONGTYPE Operation against a key", SERVER),
+            ("", SERVER),
         ] {
-            let fault = answered(text);
-            assert!(matches!(fault.error, Error::Refused { .. }), "{fault:?}");
-            assert_eq!(fault.help, Help::Nothing, "{text}");
-            assert_eq!(fault.error.remedy(), expected, "{text}");
+            let fault = fault_of(text);
+            assert_eq!(fault.failure.kind, FailureKind::Refused, "{fault:?}");
+            assert_eq!(fault.advice, RetryAdvice::DoNotRetry, "{text}");
+            assert_eq!(fault.failure.remedy, expected, "{text}");
         }
     }
 
     #[test]
     fn the_next_address_may_be_another_server() {
-        for (error, is_outage) in [
-            (Error::Outage(String::new()), true),
-            (answered("NOAUTH").error, false),
+        for (fault, is_outage) in [
+            (Fault::no_retry(outage("")), true),
+            (fault_of("NOAUTH"), false),
         ] {
-            assert_eq!(net::AttemptError::is_outage(&error), is_outage);
-            assert!(!net::AttemptError::is_final(&error));
+            assert_eq!(net::AttemptError::is_outage(&fault), is_outage);
+            assert!(!net::AttemptError::is_final(&fault));
         }
     }
 
     #[test]
     fn redirections() {
-        let moved = |host: &str, port| Help::Moved(host.to_owned(), port);
-        assert_eq!(answered("MOVED 1 192.0.2.9:7").help, moved("192.0.2.9", 7));
+        let moved = |host: &str, port| RetryAdvice::Moved(host.to_owned(), port);
         assert_eq!(
-            answered("MOVED 1 2001:db8::9:7").help,
+            fault_of("MOVED 1 192.0.2.9:7").advice,
+            moved("192.0.2.9", 7)
+        );
+        assert_eq!(
+            fault_of("MOVED 1 2001:db8::9:7").advice,
             moved("2001:db8::9", 7)
         );
-        assert_eq!(answered("MOVED 1 :7").help, moved("192.0.2.1", 7));
-        let several = Fault::answered("r.example.org:1 (2001:db8::9)", Asked::Other, "MOVED 1 :7");
-        assert_eq!(several.help, moved("r.example.org", 7));
-        let v6 = Fault::answered("[::1]:6379", Asked::Other, "MOVED 1 :7");
-        assert_eq!(v6.help, moved("::1", 7));
-        let ask = answered("ASK 1 node.example.org:7").help;
-        assert_eq!(ask, Help::Ask("node.example.org".to_owned(), 7));
+        assert_eq!(fault_of("MOVED 1 :7").advice, moved("192.0.2.1", 7));
+        let several = Fault::from_reply(
+            "r.example.org:1 (2001:db8::9)",
+            CommandKind::Other,
+            "MOVED 1 :7",
+        );
+        assert_eq!(several.advice, moved("r.example.org", 7));
+        let v6 = Fault::from_reply("[::1]:6379", CommandKind::Other, "MOVED 1 :7");
+        assert_eq!(v6.advice, moved("::1", 7));
+        let ask = fault_of("ASK 1 node.example.org:7").advice;
+        assert_eq!(ask, RetryAdvice::Ask("node.example.org".to_owned(), 7));
     }
 
     #[test]
-    fn texts_are_printable_and_repeat_no_password() {
+    fn texts_are_printable_and_contain_no_password() {
         let text = "ERR unknown command 'AUTH', with args beginning with: 'pam' 'hunter2' ";
-        let fault = Fault::answered("x:1", Asked::Login, text);
-        assert_eq!(fault.error.to_string(), "x:1: it refuses our login (ERR)");
+        let fault = Fault::from_reply("x:1", CommandKind::Auth, text);
+        assert_eq!(fault.failure.what, "x:1: authentication failed (ERR)");
         assert_eq!(
-            answered(text).error.to_string(),
+            fault_of(text).failure.what,
             "192.0.2.1:6379: ERR unknown command 'AUTH'"
         );
-        let evil = answered(&format!("ERR \u{1b}]0;x\u{7}\n{}", "y".repeat(900)));
-        let told = evil.error.to_string();
-        assert!(told.len() == 200 && told.chars().all(|c| matches!(c, ' '..='~')));
+        let evil = fault_of(&format!("ERR \u{1b}]0;x\u{7}\n{}", "y".repeat(900)));
+        let what = evil.failure.what;
+        assert!(what.len() == 200 && what.chars().all(|c| matches!(c, ' '..='~')));
     }
 }

@@ -1,4 +1,4 @@
-//! Names in the store: nobody reads a person or a phone out of them without the fleet's key.
+//! Keys and hashes of the shared ledger: without the key of the hosts, no user or phone can be read from them.
 #![forbid(unsafe_code)]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -6,77 +6,78 @@ use ring::hmac;
 
 use crate::{phone::Phone, secret::Secret};
 
-/// All keys begin so. What stands in braces is all that Redis Cluster looks at, so that they are in
-/// one slot and one script may use them together (Redis cluster specification, "Hash tags").
+/// The prefix of all keys. Redis Cluster computes the slot from the part in braces only, so that all keys are
+/// in one slot and one script may use them together (Redis cluster specification, "Hash tags").
 const PREFIX: &str = "pam_sms_otp:{otp}:";
 
-/// Bytes of a hash that are kept: 2^64 people until two of them meet.
-const KEPT: usize = 16;
+/// The number of bytes that are kept of a hash: a collision is likely among 2^64 users.
+const HASH_LENGTH: usize = 16;
 
-/// The day's sums, and the longest span that is asked for.
-pub fn tally() -> String {
+/// Returns the key of the day's sums and of the longest time span of a rule.
+pub(super) fn tally() -> String {
     format!("{PREFIX}tally")
 }
 
-/// Those of the whole ledger, in the order in which the scripts take them.
-pub fn shared() -> Vec<String> {
+/// Returns the keys of the whole ledger, in the order in which the scripts take them.
+pub(super) fn shared() -> Vec<String> {
     let other = ["all", "suspects", "names"].map(|name| format!("{PREFIX}{name}"));
     std::iter::once(tally()).chain(other).collect()
 }
 
-/// Those of a person too.
-pub fn of_person(person: &str) -> Vec<String> {
+/// Returns the shared keys and those of a user.
+pub(super) fn of_user(user: &str) -> Vec<String> {
     let mut keys = shared();
-    keys.push(format!("{PREFIX}person:{person}"));
-    keys.push(format!("{PREFIX}person-sms:{person}"));
+    keys.push(format!("{PREFIX}person:{user}"));
+    keys.push(format!("{PREFIX}person-sms:{user}"));
     keys
 }
 
-/// And of a phone.
-pub fn of_account(person: &str, phone: &str) -> Vec<String> {
-    let mut keys = of_person(person);
+/// Returns the keys of a user and of a phone.
+pub(super) fn of_account(user: &str, phone: &str) -> Vec<String> {
+    let mut keys = of_user(user);
     keys.push(format!("{PREFIX}phone-sms:{phone}"));
     keys
 }
 
-/// What all hosts of the fleet hash with.
-pub struct Hasher(hmac::Key);
+/// Computes keyed hashes with the key of all hosts.
+pub(super) struct Hasher(hmac::Key);
 
 impl Hasher {
-    pub fn new(key: &Secret) -> Self {
+    pub(super) fn new(key: &Secret) -> Self {
         let key = key.reveal().as_bytes();
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    pub fn person(&self, person: &str) -> String {
-        self.hash("person", person)
+    pub(super) fn user(&self, dn: &str) -> String {
+        self.hash("person", dn)
     }
 
-    pub fn phone(&self, phone: &Phone) -> String {
+    pub(super) fn phone(&self, phone: &Phone) -> String {
         self.hash("phone", phone.e164())
     }
 
-    pub fn place(&self, place: &str) -> String {
-        self.hash("place", place)
+    pub(super) fn origin(&self, origin_key: &str) -> String {
+        self.hash("place", origin_key)
     }
 
-    pub fn password(&self, changed: &str) -> String {
+    pub(super) fn password(&self, changed: &str) -> String {
         self.hash("password", changed)
     }
 
-    /// What says that a host with this key has written these fields, which have no NUL in them.
-    pub fn seal(&self, fields: &[&str]) -> String {
+    /// Computes the seal of a record: it shows that a host with this key has written the fields, which
+    /// contain no NUL.
+    pub(super) fn seal(&self, fields: &[&str]) -> String {
         self.hash("remembered", &fields.join("\0"))
     }
 
-    /// Of the same text something else for each use.
-    fn hash(&self, what: &str, text: &str) -> String {
+    /// Hashes a text for one purpose; the same text has another hash for each purpose.
+    fn hash(&self, purpose: &str, text: &str) -> String {
         let mut context = hmac::Context::with_key(&self.0);
-        context.update(what.as_bytes());
+        context.update(purpose.as_bytes());
         context.update(b"\0");
         context.update(text.as_bytes());
         let tag = context.sign();
-        URL_SAFE_NO_PAD.encode(tag.as_ref().get(..KEPT).unwrap_or_default())
+        URL_SAFE_NO_PAD.encode(tag.as_ref().get(..HASH_LENGTH).unwrap_or_default())
     }
 }
 
@@ -85,16 +86,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_differ_by_key_use_and_text() {
+    fn hashes_differ_by_key_purpose_and_text() {
         let one = Hasher::new(&Secret::new("one".to_owned()));
         let two = Hasher::new(&Secret::new("two".to_owned()));
-        assert_eq!(one.person("alice"), one.person("alice"));
-        assert_eq!(one.person("alice").len(), 22);
-        assert_ne!(one.person("alice"), two.person("alice"));
-        assert_ne!(one.person("alice"), one.place("alice"));
-        assert_ne!(one.person("alice"), one.person("alicf"));
-        // HMAC-SHA-256 of "person\0alice" under "one", as OpenSSL has it.
-        assert_eq!(one.person("alice"), "UQmXoiVW73Nyg-sGrFDYtg");
+        assert_eq!(one.user("alice"), one.user("alice"));
+        assert_eq!(one.user("alice").len(), 22);
+        assert_ne!(one.user("alice"), two.user("alice"));
+        assert_ne!(one.user("alice"), one.origin("alice"));
+        assert_ne!(one.user("alice"), one.user("alicf"));
+        // HMAC-SHA-256 of "person\0alice" under "one", as computed by OpenSSL.
+        assert_eq!(one.user("alice"), "UQmXoiVW73Nyg-sGrFDYtg");
     }
 
     #[test]

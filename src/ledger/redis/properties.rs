@@ -1,17 +1,17 @@
-//! What is true of whatever Redis says: for `make fuzz`, and in small for the tests.
+//! Properties of all bytes that Redis may send, for `make fuzz` and the tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
-    reason = "a property panics where it does not hold"
+    reason = "a property panics if it is violated"
 )]
 
 use std::time::Duration;
 
 use super::{
     Account, Decision, Rejection, Rules,
-    fault::{Asked, Fault},
-    message::{Admitted, Said, Seen, Stands},
-    resp::{Reply, command, reply},
+    fault::{CommandKind, Fault},
+    resp::{Reply, decode, encode_command},
+    script_reply::{AdmitReply, ScriptReply, StatusReply, SummaryReply},
 };
 use crate::{
     config::{Limits, Rule},
@@ -19,13 +19,13 @@ use crate::{
     phone::Phone,
 };
 
-/// What a server says on the wire, what our scripts say, or the text of an error, by the first byte. Nothing
-/// more is made of it than was asked, and nothing of it is repeated but one printable line.
+/// Checks bytes as a RESP reply, as a script's reply, or as the text of an error, by the first byte. A result
+/// refers to the request only, and an error is one printable line.
 pub fn redis(bytes: &[u8]) {
     match bytes.first() {
-        Some(b'{' | b'[') => said(bytes),
+        Some(b'{' | b'[') => script_reply(bytes),
         Some(b'+' | b'-' | b':' | b'$' | b'*') => {
-            replied(bytes);
+            resp_reply(bytes);
             let parts: Vec<&[u8]> = bytes.split(|byte| *byte == b' ').collect();
             let expected = Reply::List(
                 parts
@@ -33,24 +33,24 @@ pub fn redis(bytes: &[u8]) {
                     .map(|part| Reply::Text(part.to_vec()))
                     .collect(),
             );
-            let sent = command(&parts);
-            assert!(sent.capacity() == sent.len());
+            let encoded = encode_command(&parts);
+            assert!(encoded.capacity() == encoded.len());
             if parts.len() < 4096 {
-                assert_eq!(reply(&sent), Ok(Some((expected, &b""[..]))));
+                assert_eq!(decode(&encoded), Ok(Some((expected, &b""[..]))));
             }
         }
-        _ => failed(&String::from_utf8_lossy(bytes)),
+        _ => error_text(&String::from_utf8_lossy(bytes)),
     }
 }
 
-/// A reply is one whatever follows it, and its beginning is none yet.
-fn replied(bytes: &[u8]) {
-    let Ok(Some((first, rest))) = reply(bytes) else {
+/// A reply does not depend on the bytes after it, and each prefix of it is incomplete.
+fn resp_reply(bytes: &[u8]) {
+    let Ok(Some((first, rest))) = decode(bytes) else {
         return;
     };
     let used = bytes.len().saturating_sub(rest.len());
     let whole = bytes.get(..used).unwrap_or_default();
-    assert_eq!(reply(whole), Ok(Some((first, &b""[..]))));
+    assert_eq!(decode(whole), Ok(Some((first, &b""[..]))));
     for end in [
         0,
         1,
@@ -60,13 +60,13 @@ fn replied(bytes: &[u8]) {
         used.saturating_sub(1),
     ] {
         if end < used {
-            assert_eq!(reply(whole.get(..end).unwrap_or_default()), Ok(None));
+            assert_eq!(decode(whole.get(..end).unwrap_or_default()), Ok(None));
         }
     }
 }
 
-/// Answers of our scripts, or of whoever answers for them.
-fn said(bytes: &[u8]) {
+/// A reply of a script, or a forged one.
+fn script_reply(bytes: &[u8]) {
     let number = |text| Phone::parse(text, None).ok();
     let numbers: Vec<Phone> = ["+12025550142", "+447700900123"]
         .into_iter()
@@ -75,7 +75,7 @@ fn said(bytes: &[u8]) {
     let Some(phone) = numbers.first().cloned() else {
         return assert!(!numbers.is_empty());
     };
-    let who = Account {
+    let account = Account {
         login: LoginId([1, 2, 3, 4]),
         dn: "uid=alice,dc=example,dc=org".to_owned(),
         name: "alice".to_owned(),
@@ -93,41 +93,41 @@ fn said(bytes: &[u8]) {
         new_phone: Duration::ZERO,
         is_fallback: false,
     };
-    let admitted = serde_json::from_slice::<Admitted>(bytes);
-    if let Some(Ok(admission)) = admitted.ok().map(|it| it.read(7, &who, rules)) {
+    let reply = serde_json::from_slice::<AdmitReply>(bytes);
+    if let Some(Ok(admission)) = reply.ok().map(|it| it.into_admission(7, &account, rules)) {
         assert!(
             admission
                 .new_numbers
                 .iter()
-                .all(|new| who.numbers.contains(new))
+                .all(|new| account.numbers.contains(new))
         );
         match admission.decision {
-            Decision::Reserved(slot) => assert_eq!(slot.number, 7),
+            Decision::Reserved(reservation) => assert_eq!(reservation.number, 7),
             Decision::Rejected(Rejection::Limited { rule, .. }) => {
                 assert!(limits.sms.contains(&rule) || limits.sms_total == Some(rule));
             }
             Decision::Rejected(_) | Decision::Remembered { .. } => {}
         }
     }
-    if let Ok(said) = serde_json::from_slice::<Said>(bytes) {
-        // One answer is an answer to one question.
+    if let Ok(reply) = serde_json::from_slice::<ScriptReply>(bytes) {
+        // A reply has a meaning for one kind of request only.
         let meanings = [
-            said.slot(1).is_some(),
-            said.tried().is_some(),
-            said.refusal(rules).is_ok(),
+            reply.reservation(1).is_some(),
+            reply.attempt().is_some(),
+            reply.rejection(rules).is_ok(),
         ];
         assert!(
             meanings.into_iter().filter(|is| *is).count() <= 1,
-            "{said:?}"
+            "{reply:?}"
         );
     }
-    let stands = serde_json::from_slice::<Stands>(bytes);
-    if let Some(Ok(standing)) = stands.ok().map(Stands::read) {
+    let reply = serde_json::from_slice::<StatusReply>(bytes);
+    if let Some(Ok(status)) = reply.ok().map(StatusReply::into_status) {
         for rule in &limits.sms {
-            assert!(standing.wait(*rule) <= rule.within);
+            assert!(status.wait(*rule) <= rule.within);
         }
     }
-    let _ = serde_json::from_slice::<Seen>(bytes).map(Seen::read);
+    let _ = serde_json::from_slice::<SummaryReply>(bytes).map(SummaryReply::into_summary);
 }
 
 fn limits() -> Limits {
@@ -146,19 +146,19 @@ fn limits() -> Limits {
     }
 }
 
-/// An error's text.
-fn failed(text: &str) {
-    for asked in [Asked::Login, Asked::Database, Asked::Other] {
-        let error = Fault::answered("192.0.2.1:6379", asked, text).error;
-        let told = error.what;
+/// The text of an error.
+fn error_text(text: &str) {
+    for kind in [CommandKind::Auth, CommandKind::Select, CommandKind::Other] {
+        let failure = Fault::from_reply("192.0.2.1:6379", kind, text).failure;
+        let (what, remedy) = (failure.what, failure.remedy);
         assert!(
-            told.chars().all(|letter| matches!(letter, ' '..='~')),
-            "{told:?}"
+            what.chars().all(|letter| matches!(letter, ' '..='~')),
+            "{what:?}"
         );
-        assert!(told.len() <= 200 && !error.remedy.is_empty(), "{told}");
+        assert!(what.len() <= 200 && !remedy.is_empty(), "{what}");
         if let Some((before, arguments)) = text.split_once(", with args beginning with: ") {
             let is_new = arguments.len() > 3 && !before.contains(arguments);
-            assert!(!is_new || !told.contains(arguments), "{told}");
+            assert!(!is_new || !what.contains(arguments), "{what}");
         }
     }
 }

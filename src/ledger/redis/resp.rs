@@ -1,26 +1,26 @@
-//! RESP2, as far as the ledger speaks it
+//! The part of RESP2 that the ledger uses
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 //!
-//! Not the `redis` crate (1.2): it sets no bound to what a server may say, takes its lengths unchecked, and
-//! most of it is about connections that it would open by itself. These are five shapes.
+//! The `redis` crate (1.2) is not used: it does not limit the size of a reply, does not check its lengths,
+//! and max of it opens connections itself. This file needs five types of values.
 #![forbid(unsafe_code)]
 
 use zeroize::Zeroizing;
 
-/// Longest reply that is listened to.
-const LONGEST: usize = 256 * 1024;
+/// The maximum length of a reply.
+const MAX_LENGTH: usize = 256 * 1024;
 
-/// Longest line: a status, an error, a number, a length.
-const LONGEST_LINE: usize = 4 * 1024;
+/// The maximum length of a line: a status, an error, a number, a length.
+const MAX_LINE: usize = 4 * 1024;
 
-/// Most values in one reply, those in lists included, and how deep lists lie in lists. ROLE of a
-/// master with many replicas has the most, and is the deepest (3).
-const MOST: usize = 4096;
-const DEEPEST: usize = 4;
+/// The maximum number of values in one reply, including those in lists, and the maximum depth of lists. The
+/// reply to ROLE of a master with many replicas has the max values and the greatest depth (3).
+const MAX_VALUES: usize = 4096;
+const MAX_DEPTH: usize = 4;
 
-/// What a server says.
+/// A reply of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub(super) enum Reply {
     Text(Vec<u8>),
     Error(String),
     Number(i64),
@@ -29,29 +29,30 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub const fn is_error(&self) -> bool {
+    pub(super) const fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))
     }
 }
 
-/// It is not RESP, or too much of it.
+/// The bytes are not RESP, or exceed a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Breach;
+pub(super) struct ProtocolError;
 
-/// A command. It may hold a password: the buffer is wiped, and has not grown on the way.
-pub fn command(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+/// Encodes a command. It may contain a password: the buffer has its final size from the start, so that no
+/// copy is left behind, and is wiped on drop.
+pub(super) fn encode_command(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let heads: Vec<String> = parts
         .iter()
         .map(|part| format!("${}\r\n", part.len()))
         .collect();
-    let whole = format!("*{}\r\n", parts.len());
+    let header = format!("*{}\r\n", parts.len());
     let length = parts
         .iter()
         .zip(&heads)
         .map(|(part, head)| part.len().saturating_add(head.len()).saturating_add(2))
-        .fold(whole.len(), usize::saturating_add);
+        .fold(header.len(), usize::saturating_add);
     let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-    bytes.extend_from_slice(whole.as_bytes());
+    bytes.extend_from_slice(header.as_bytes());
     for (part, head) in parts.iter().zip(&heads) {
         bytes.extend_from_slice(head.as_bytes());
         bytes.extend_from_slice(part);
@@ -60,45 +61,45 @@ pub fn command(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-/// The first reply in `bytes`, and what follows it. `None`: it is not all there yet.
-pub fn reply(bytes: &[u8]) -> Result<Option<(Reply, &[u8])>, Breach> {
-    let mut reader = Reader {
+/// Decodes the first reply in `bytes`; returns it with the bytes after it. `None`: the reply is incomplete.
+pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Reply, &[u8])>, ProtocolError> {
+    let mut decoder = Decoder {
         rest: bytes,
-        left: MOST,
+        remaining: MAX_VALUES,
     };
-    match reader.value(0) {
-        Ok(reply) => Ok(Some((reply, reader.rest))),
-        Err(Stop::Breach) => Err(Breach),
-        Err(Stop::More) if bytes.len() > LONGEST => Err(Breach),
-        Err(Stop::More) => Ok(None),
+    match decoder.value(0) {
+        Ok(reply) => Ok(Some((reply, decoder.rest))),
+        Err(Stop::Invalid) => Err(ProtocolError),
+        Err(Stop::Incomplete) if bytes.len() > MAX_LENGTH => Err(ProtocolError),
+        Err(Stop::Incomplete) => Ok(None),
     }
 }
 
 enum Stop {
-    More,
-    Breach,
+    Incomplete,
+    Invalid,
 }
 
-struct Reader<'a> {
+struct Decoder<'a> {
     rest: &'a [u8],
-    /// Values that may still come.
-    left: usize,
+    /// The number of values that may follow.
+    remaining: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     fn value(&mut self, depth: usize) -> Result<Reply, Stop> {
-        self.left = self.left.checked_sub(1).ok_or(Stop::Breach)?;
-        let (kind, line) = self.line()?.split_first().ok_or(Stop::Breach)?;
+        self.remaining = self.remaining.checked_sub(1).ok_or(Stop::Invalid)?;
+        let (kind, line) = self.line()?.split_first().ok_or(Stop::Invalid)?;
         Ok(match kind {
             b'+' => Reply::Text(line.to_vec()),
             b'-' => Reply::Error(String::from_utf8_lossy(line).into_owned()),
             b':' => Reply::Number(number(line)?),
-            b'$' => match length(line, LONGEST)? {
+            b'$' => match length(line, MAX_LENGTH)? {
                 Some(length) => Reply::Text(self.bulk(length)?.to_vec()),
                 None => Reply::Nil,
             },
-            b'*' if depth < DEEPEST => match length(line, MOST)? {
-                // Nothing is set aside for what is only announced.
+            b'*' if depth < MAX_DEPTH => match length(line, MAX_VALUES)? {
+                // No memory is allocated for values that have only been announced.
                 Some(length) => Reply::List(
                     (0..length)
                         .map(|_| self.value(depth.saturating_add(1)))
@@ -106,54 +107,54 @@ impl<'a> Reader<'a> {
                 ),
                 None => Reply::Nil,
             },
-            _ => return Err(Stop::Breach),
+            _ => return Err(Stop::Invalid),
         })
     }
 
-    /// Up to the next line's end, without it.
+    /// Takes the next line, without its end.
     fn line(&mut self) -> Result<&'a [u8], Stop> {
         if !self.rest.first().is_none_or(|kind| b"+-:$*".contains(kind)) {
-            return Err(Stop::Breach);
+            return Err(Stop::Invalid);
         }
-        let seen = self.rest.get(..LONGEST_LINE).unwrap_or(self.rest);
-        match seen.iter().position(|byte| *byte == b'\n') {
+        let window = self.rest.get(..MAX_LINE).unwrap_or(self.rest);
+        match window.iter().position(|byte| *byte == b'\n') {
             Some(end) => {
                 let (line, rest) = self.rest.split_at(end);
                 self.rest = rest.get(1..).unwrap_or_default();
-                line.strip_suffix(b"\r").ok_or(Stop::Breach)
+                line.strip_suffix(b"\r").ok_or(Stop::Invalid)
             }
-            None if seen.len() == LONGEST_LINE => Err(Stop::Breach),
-            None => Err(Stop::More),
+            None if window.len() == MAX_LINE => Err(Stop::Invalid),
+            None => Err(Stop::Incomplete),
         }
     }
 
     fn bulk(&mut self, length: usize) -> Result<&'a [u8], Stop> {
-        let (bulk, rest) = self.rest.split_at_checked(length).ok_or(Stop::More)?;
+        let (bulk, rest) = self.rest.split_at_checked(length).ok_or(Stop::Incomplete)?;
         match rest {
             [b'\r', b'\n', rest @ ..] => {
                 self.rest = rest;
                 Ok(bulk)
             }
-            [] | [b'\r'] => Err(Stop::More),
-            _ => Err(Stop::Breach),
+            [] | [b'\r'] => Err(Stop::Incomplete),
+            _ => Err(Stop::Invalid),
         }
     }
 }
 
 fn number(line: &[u8]) -> Result<i64, Stop> {
-    let text = std::str::from_utf8(line).map_err(|_| Stop::Breach)?;
-    text.parse().map_err(|_| Stop::Breach)
+    let text = std::str::from_utf8(line).map_err(|_| Stop::Invalid)?;
+    text.parse().map_err(|_| Stop::Invalid)
 }
 
-/// A length of at most so much; -1 is none at all.
-fn length(line: &[u8], most: usize) -> Result<Option<usize>, Stop> {
+/// Parses a length up to `max`. `None`: the length -1, which means a null value.
+fn length(line: &[u8], max: usize) -> Result<Option<usize>, Stop> {
     match number(line)? {
         -1 => Ok(None),
         length => usize::try_from(length)
             .ok()
-            .filter(|length| *length <= most)
+            .filter(|length| *length <= max)
             .map(Some)
-            .ok_or(Stop::Breach),
+            .ok_or(Stop::Invalid),
     }
 }
 
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     fn whole(bytes: &[u8]) -> Reply {
-        let (reply, rest) = reply(bytes).unwrap().unwrap();
+        let (reply, rest) = decode(bytes).unwrap().unwrap();
         assert_eq!(rest, b"", "{bytes:?}");
         reply
     }
@@ -187,15 +188,15 @@ mod tests {
             assert_eq!(whole(bytes.as_bytes()), expected, "{bytes:?}");
             for end in 0..bytes.len() {
                 let cut = &bytes.as_bytes()[..end];
-                assert_eq!(reply(cut), Ok(None), "{cut:?}");
+                assert_eq!(decode(cut), Ok(None), "{cut:?}");
             }
         }
-        let two = reply(b"+a\r\n+b\r\n").unwrap().unwrap();
+        let two = decode(b"+a\r\n+b\r\n").unwrap().unwrap();
         assert_eq!(two, (text("a"), &b"+b\r\n"[..]));
     }
 
     #[test]
-    fn what_is_no_reply() {
+    fn invalid_replies() {
         for bytes in [
             "\r\n",
             "HTTP/1.1 400 Bad Request\r\n",
@@ -215,47 +216,50 @@ mod tests {
             ">1\r\n+a\r\n",
             "_\r\n",
         ] {
-            assert_eq!(reply(bytes.as_bytes()), Err(Breach), "{bytes:?}");
+            assert_eq!(decode(bytes.as_bytes()), Err(ProtocolError), "{bytes:?}");
         }
     }
 
     #[test]
-    fn too_much() {
-        let deep = "*1\r\n".repeat(DEEPEST + 1);
-        assert_eq!(reply(deep.as_bytes()), Err(Breach));
-        assert_eq!(reply("*1\r\n".repeat(DEEPEST).as_bytes()), Ok(None));
-        assert_eq!(reply("*1\r\n".repeat(100_000).as_bytes()), Err(Breach));
+    fn limits() {
+        let deep = "*1\r\n".repeat(MAX_DEPTH + 1);
+        assert_eq!(decode(deep.as_bytes()), Err(ProtocolError));
+        assert_eq!(decode("*1\r\n".repeat(MAX_DEPTH).as_bytes()), Ok(None));
+        assert_eq!(
+            decode("*1\r\n".repeat(100_000).as_bytes()),
+            Err(ProtocolError)
+        );
 
-        let many = format!("*{MOST}\r\n{}", "+\r\n".repeat(MOST));
-        assert_eq!(reply(many.as_bytes()), Err(Breach));
-        // Lists of lists multiply.
+        let many = format!("*{MAX_VALUES}\r\n{}", "+\r\n".repeat(MAX_VALUES));
+        assert_eq!(decode(many.as_bytes()), Err(ProtocolError));
+        // Values in nested lists are counted as well.
         let wide = format!(
             "*64\r\n{}",
             format!("*64\r\n{}", "+\r\n".repeat(64)).repeat(64)
         );
-        assert_eq!(reply(wide.as_bytes()), Err(Breach));
+        assert_eq!(decode(wide.as_bytes()), Err(ProtocolError));
 
-        let line = format!("+{}", "x".repeat(LONGEST_LINE));
-        assert_eq!(reply(line.as_bytes()), Err(Breach));
-        let bulk = format!("${LONGEST}\r\n{}\r\n", "x".repeat(LONGEST));
-        assert_eq!(whole(bulk.as_bytes()), Reply::Text(vec![b'x'; LONGEST]));
+        let line = format!("+{}", "x".repeat(MAX_LINE));
+        assert_eq!(decode(line.as_bytes()), Err(ProtocolError));
+        let bulk = format!("${MAX_LENGTH}\r\n{}\r\n", "x".repeat(MAX_LENGTH));
+        assert_eq!(whole(bulk.as_bytes()), Reply::Text(vec![b'x'; MAX_LENGTH]));
         let bulks = format!("*4\r\n{bulk}{bulk}$9\r\n");
-        assert_eq!(reply(bulks.as_bytes()), Err(Breach));
+        assert_eq!(decode(bulks.as_bytes()), Err(ProtocolError));
     }
 
     #[test]
     fn commands() {
-        let bytes = command(&[b"AUTH", "päss\r\n".as_bytes()]);
+        let bytes = encode_command(&[b"AUTH", "päss\r\n".as_bytes()]);
         let expected = "*2\r\n$4\r\nAUTH\r\n$7\r\npäss\r\n\r\n";
         assert_eq!(bytes.as_slice(), expected.as_bytes());
         assert_eq!(bytes.capacity(), bytes.len());
     }
 
-    /// Any bytes at all, cut anywhere: no panic, and a prefix of a reply never is a breach.
+    /// Random bytes cause no panic, and every prefix of a reply is incomplete.
     #[test]
     fn any_bytes() {
         let mut seed = 0x5eed_u64;
-        let mut draw = || {
+        let mut random = || {
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;
@@ -263,14 +267,14 @@ mod tests {
         };
         let alphabet = b"+-:$*0123\r\n\r\nx\xff";
         for _ in 0..20_000 {
-            let length = draw() % 24;
+            let length = random() % 24;
             let bytes: Vec<u8> = (0..length)
-                .map(|_| alphabet[draw() % alphabet.len()])
+                .map(|_| alphabet[random() % alphabet.len()])
                 .collect();
-            if let Ok(Some((_, rest))) = reply(&bytes) {
+            if let Ok(Some((_, rest))) = decode(&bytes) {
                 let used = bytes.len() - rest.len();
                 for end in 0..used {
-                    assert_eq!(reply(&bytes[..end]), Ok(None), "{bytes:?} up to {end}");
+                    assert_eq!(decode(&bytes[..end]), Ok(None), "{bytes:?} up to {end}");
                 }
             }
         }

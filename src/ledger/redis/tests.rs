@@ -1,14 +1,14 @@
-//! Against real servers, and against what is none.
+//! Tests with real servers, and with fake ones that misbehave.
 #![forbid(unsafe_code)]
 
-mod fleet;
-mod forged;
-mod full;
-mod hostile;
-mod local;
-mod rights;
+mod broken_servers;
+mod forged_records;
+mod full_server;
+mod local_socket;
+mod permissions;
 mod scripts;
 mod semantics;
+mod topologies;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -20,26 +20,27 @@ use lab::redis::Redis;
 use super::{RedisStore, *};
 use crate::{
     config::{Limits, RedisSite, Rule, Unreachable},
+    failure::FailureKind,
     id::LoginId,
     phone::Phone,
     secret::Secret,
 };
 
-/// A script by another clock, in milliseconds.
-pub fn at(script: &str, clock: Option<&AtomicU64>) -> String {
-    const ASKS: &str = "redis.call('TIME')";
-    assert_eq!(script.matches(ASKS).count(), 1);
+/// Replaces the server's clock in a script by this one, in milliseconds.
+pub(super) fn with_clock(script: &str, clock: Option<&AtomicU64>) -> String {
+    const TIME: &str = "redis.call('TIME')";
+    assert_eq!(script.matches(TIME).count(), 1);
     match clock.map(|clock| clock.load(Ordering::Relaxed)) {
         None => script.to_owned(),
         Some(now) => script.replace(
-            ASKS,
+            TIME,
             &format!("{{ {}, {} }}", now / 1000, now % 1000 * 1000),
         ),
     }
 }
 
-/// One server in the clear.
-fn settled(port: u16) -> config::Redis {
+/// Settings for one server without TLS.
+fn settings(port: u16) -> config::Redis {
     config::Redis {
         site: RedisSite::Single,
         hosts: vec![("127.0.0.1".to_owned(), port)],
@@ -47,14 +48,14 @@ fn settled(port: u16) -> config::Redis {
         ca_file: None,
         database: 0,
         login: None,
-        key: Secret::new("the fleet's key".to_owned()),
+        key: Secret::new("key of the hosts".to_owned()),
         timeout: Duration::from_secs(5),
         unreachable: Unreachable::Deny,
     }
 }
 
-fn remote(server: &Redis) -> RedisStore {
-    RedisStore::begin(&settled(server.port())).unwrap()
+fn connect(server: &Redis) -> RedisStore {
+    RedisStore::begin_for_a_test(&settings(server.port())).unwrap()
 }
 
 fn soon() -> Deadline {
@@ -86,7 +87,7 @@ fn rules(limits: &Limits) -> Rules<'_> {
     }
 }
 
-/// Alice, or somebody like her.
+/// A test account; each number is another user.
 fn account(number: u32) -> Account {
     let phone = Phone::parse(&format!("+447700900{number:03}"), None).unwrap();
     Account {

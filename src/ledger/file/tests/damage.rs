@@ -287,7 +287,7 @@ fn where_nothing_can_be_made_it_says_so() {
     let deep = format!("{}/not/there", scratch.folder());
     for (folder, remedy) in [
         (deep.as_str(), "create the parent directory"),
-        ("var/lib", "write the whole path"),
+        ("var/lib", "write the absolute path"),
         ("/dev/null", "set ledger.path to a directory"),
     ] {
         let error = FileStore::open(folder).err().unwrap();

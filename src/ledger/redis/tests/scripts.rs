@@ -1,4 +1,4 @@
-//! Scripts are called by their hashes, and sent whole only to a server that does not have them.
+//! Scripts are called by their hashes, and their text is sent only to a server that does not have them.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -10,40 +10,40 @@ use std::{
 
 use super::*;
 
-/// How much a login may send to the ledger, in bytes.
+/// The maximum number of bytes that a login sends to the ledger.
 const MAX_SENT: u64 = 8 * 1024;
 
-/// Between us and a server: counts what it carries, and cuts a connection in place of one answer.
+/// A proxy that counts bytes and replies, and closes the connection in place of one reply.
 #[derive(Default)]
-struct Carrier {
+struct Proxy {
     /// Bytes to the server.
     sent: AtomicU64,
-    /// Answers from it.
-    answers: AtomicU64,
-    /// Which answer is lost; 0: none.
+    /// Replies from it.
+    replies: AtomicU64,
+    /// The number of the reply that is lost; 0: none.
     lost: AtomicU64,
 }
 
-impl Carrier {
+impl Proxy {
     fn start(server: &Redis) -> (u16, Arc<Self>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (port, server) = (listener.local_addr().unwrap().port(), server.port());
-        let carrier = Arc::new(Self::default());
-        let shared = Arc::clone(&carrier);
+        let proxy = Arc::new(Self::default());
+        let shared = Arc::clone(&proxy);
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
                 let (up, down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-                let carrier = Arc::clone(&shared);
-                thread::spawn(move || carrier.carry_up(up, far));
-                let carrier = Arc::clone(&shared);
-                thread::spawn(move || carrier.carry_down(down, near));
+                let proxy = Arc::clone(&shared);
+                thread::spawn(move || proxy.forward_requests(up, far));
+                let proxy = Arc::clone(&shared);
+                thread::spawn(move || proxy.forward_replies(down, near));
             }
         });
-        (port, carrier)
+        (port, proxy)
     }
 
-    fn carry_up(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn forward_requests(&self, mut from: TcpStream, mut to: TcpStream) {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
             self.sent.fetch_add(length as u64, Ordering::SeqCst);
@@ -52,11 +52,11 @@ impl Carrier {
         let _ = to.shutdown(Shutdown::Both);
     }
 
-    fn carry_down(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn forward_replies(&self, mut from: TcpStream, mut to: TcpStream) {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
-            let answer = self.answers.fetch_add(1, Ordering::SeqCst) + 1;
-            if answer == self.lost.load(Ordering::SeqCst) {
+            let reply = self.replies.fetch_add(1, Ordering::SeqCst) + 1;
+            if reply == self.lost.load(Ordering::SeqCst) {
                 break;
             }
             to.write_all(&bytes[..length]).unwrap();
@@ -66,13 +66,13 @@ impl Carrier {
 
     fn reset(&self) {
         self.sent.store(0, Ordering::SeqCst);
-        self.answers.store(0, Ordering::SeqCst);
+        self.replies.store(0, Ordering::SeqCst);
     }
 }
 
-/// What a login asks: before the SMS, before the code is compared, and after it.
-fn login(settled: &config::Redis, number: u32) -> Result<(), Failure> {
-    let mut store = RedisStore::begin(settled)?;
+/// The requests of a login: before the SMS, before the code is compared, and after it.
+fn login(settings: &config::Redis, number: u32) -> Result<(), Failure> {
+    let mut store = RedisStore::begin_for_a_test(settings)?;
     let (who, limits) = (account(number), limits());
     let _ = store.admit(&who, rules(&limits), soon())?;
     let _ = store.record_attempt(&who, rules(&limits), soon())?;
@@ -81,7 +81,7 @@ fn login(settled: &config::Redis, number: u32) -> Result<(), Failure> {
         .map(drop)
 }
 
-/// How often the server was asked so.
+/// Returns how often the server has run a command.
 fn calls(server: &Redis, command: &str) -> u64 {
     let asked = server.ask(&["INFO", "commandstats"]);
     let begin = format!("cmdstat_{command}:calls=");
@@ -92,26 +92,26 @@ fn calls(server: &Redis, command: &str) -> u64 {
 #[test]
 fn a_login_sends_less_than_8_kb_in_four_round_trips() {
     let server = Redis::start();
-    let (port, carrier) = Carrier::start(&server);
-    let settled = settled(port);
-    // The first one brings the scripts.
-    for (number, round_trips, whole) in [(1, 7, 3), (2, 4, 0)] {
+    let (port, proxy) = Proxy::start(&server);
+    let settings = settings(port);
+    // The first login sends the scripts.
+    for (number, round_trips, evals) in [(1, 7, 3), (2, 4, 0)] {
         server.ask(&["CONFIG", "RESETSTAT"]);
-        carrier.reset();
-        login(&settled, number).unwrap();
-        assert_eq!(carrier.answers.load(Ordering::SeqCst), round_trips);
+        proxy.reset();
+        login(&settings, number).unwrap();
+        assert_eq!(proxy.replies.load(Ordering::SeqCst), round_trips);
         assert_eq!(calls(&server, "evalsha"), 3);
-        assert_eq!(calls(&server, "eval"), whole);
+        assert_eq!(calls(&server, "eval"), evals);
         assert_eq!(calls(&server, "role"), 1);
-        let sent = carrier.sent.load(Ordering::SeqCst);
-        assert_eq!(sent < MAX_SENT, whole == 0, "{sent} bytes");
+        let sent = proxy.sent.load(Ordering::SeqCst);
+        assert_eq!(sent < MAX_SENT, evals == 0, "{sent} bytes");
     }
 }
 
 #[test]
-fn scripts_that_the_server_has_lost_are_sent_again() {
+fn scripts_are_sent_again_after_the_server_lost_them() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let (who, limits) = (account(1), limits());
     for counted in 1..=3 {
         let _ = store.admit(&who, rules(&limits), soon()).unwrap();
@@ -121,33 +121,33 @@ fn scripts_that_the_server_has_lost_are_sent_again() {
     }
 }
 
-/// Whichever answer is lost, the one that the script is missing or that of the script.
+/// The lost reply may be NOSCRIPT or that of the script.
 #[test]
-fn an_answer_that_is_lost_on_the_way_counts_nothing_twice() {
+fn a_lost_reply_counts_nothing_twice() {
     let server = Redis::start();
-    let (port, carrier) = Carrier::start(&server);
+    let (port, proxy) = Proxy::start(&server);
     let (who, limits) = (account(1), limits());
-    // ROLE, "no such script", the SMS.
+    // ROLE, NOSCRIPT, the SMS.
     for lost in 1..=3 {
         server.ask(&["FLUSHALL"]);
         server.ask(&["SCRIPT", "FLUSH"]);
-        carrier.reset();
-        carrier.lost.store(lost, Ordering::SeqCst);
-        let mut store = RedisStore::begin(&settled(port)).unwrap();
+        proxy.reset();
+        proxy.lost.store(lost, Ordering::SeqCst);
+        let mut store = RedisStore::begin_for_a_test(&settings(port)).unwrap();
         let admitted = store.admit(&who, rules(&limits), soon()).or_else(|_| {
-            // Without ROLE there was no connection yet.
+            // Without the reply to ROLE the first request has no connection.
             assert_eq!(lost, 1);
             store.admit(&who, rules(&limits), soon())
         });
         assert!(matches!(admitted.unwrap().decision, Decision::Reserved(_)));
-        assert!(carrier.answers.load(Ordering::SeqCst) > lost);
+        assert!(proxy.replies.load(Ordering::SeqCst) > lost);
         assert_eq!(store.summary(soon()).unwrap().sms, 1, "{lost}");
     }
 }
 
-/// An ACL without `+evalsha`, and a server on which nobody has it: found out once in a login.
+/// An ACL without `+evalsha`, and a server without the command: each login tries it once.
 #[test]
-fn where_hashes_are_refused_whole_scripts_are_sent() {
+fn without_evalsha_the_text_of_scripts_is_sent() {
     let line = "rename-command EVALSHA \"\"".to_owned();
     let renamed = Redis::start_as(&lab::redis::Options {
         lines: &[line],
@@ -156,11 +156,11 @@ fn where_hashes_are_refused_whole_scripts_are_sent() {
     let refused = Redis::start();
     refused.ask(&["ACL", "SETUSER", "default", "-evalsha"]);
     for server in [renamed, refused] {
-        login(&settled(server.port()), 1).unwrap();
+        login(&settings(server.port()), 1).unwrap();
         server.ask(&["CONFIG", "RESETSTAT"]);
-        let (port, carrier) = Carrier::start(&server);
-        login(&settled(port), 2).unwrap();
+        let (port, proxy) = Proxy::start(&server);
+        login(&settings(port), 2).unwrap();
         assert_eq!(calls(&server, "eval"), 3);
-        assert_eq!(carrier.answers.load(Ordering::SeqCst), 5);
+        assert_eq!(proxy.replies.load(Ordering::SeqCst), 5);
     }
 }

@@ -1,4 +1,4 @@
-//! What is answered.
+//! Results of the requests, compared with the model.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -9,16 +9,16 @@ use std::{
 use super::*;
 use crate::ledger::{conform, model::Model};
 
-/// Well after 1970, so that no span reaches before it.
+/// Long after 1970, so that no time span begins before it.
 const START: u64 = 1_800_000_000_000;
 
 #[test]
-fn like_the_model() {
+fn it_equals_the_model() {
     let server = Redis::start();
     for seed in 0..6 {
         server.ask(&["FLUSHALL"]);
         let clock = Arc::new(AtomicU64::new(START));
-        let mut store = remote(&server);
+        let mut store = connect(&server);
         store.clock = Some(Arc::clone(&clock));
         let pass = |time: Duration| {
             let millis = u64::try_from(time.as_millis()).unwrap();
@@ -29,9 +29,9 @@ fn like_the_model() {
 }
 
 #[test]
-fn its_new_numbers_are_those_of_the_model() {
+fn its_new_numbers_equal_the_models() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let clock = Arc::new(AtomicU64::new(START));
     store.clock = Some(Arc::clone(&clock));
     conform::numbers::compare(&mut store, |time| {
@@ -43,15 +43,15 @@ fn its_new_numbers_are_those_of_the_model() {
 #[test]
 fn guesses_of_others_are_counted_until_they_are_shown() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     conform::guesses::compare(&mut store, account(1));
-    // When a request comes twice, it counts once.
+    // A repeated request counts once.
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
     for _ in 0..2 {
         let _ = store.record_attempt(&who, rules, soon()).unwrap();
     }
-    // One is left of what was played.
+    // One guess is left of the comparison above.
     for expected in [3, 3] {
         let success = store.record_success(&who, rules, 0, soon()).unwrap();
         assert_eq!(success.guesses, expected);
@@ -70,7 +70,7 @@ fn guesses_of_others_are_counted_until_they_are_shown() {
 #[test]
 fn by_the_servers_own_clock() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let (who, limits) = (account(1), limits());
     let answer = store.admit(&who, rules(&limits), soon()).unwrap().decision;
     let Decision::Reserved(slot) = answer else {
@@ -89,7 +89,7 @@ fn parallel_logins_take_exactly_what_is_allowed() {
     let server = Redis::start();
     let logins: Vec<_> = (0..50)
         .map(|_| {
-            let mut store = remote(&server);
+            let mut store = connect(&server);
             thread::spawn(move || {
                 let answer = store.admit(&account(1), rules(&limits()), soon());
                 matches!(answer.unwrap().decision, Decision::Reserved(_))
@@ -98,15 +98,15 @@ fn parallel_logins_take_exactly_what_is_allowed() {
         .collect();
     let reserved = logins.into_iter().map(|login| login.join().unwrap());
     assert_eq!(reserved.filter(|reserved| *reserved).count(), 5);
-    assert_eq!(remote(&server).summary(soon()).unwrap().sms, 5);
+    assert_eq!(connect(&server).summary(soon()).unwrap().sms, 5);
 }
 
 #[test]
-fn no_guess_more_than_allowed_however_many_at_once() {
+fn parallel_attempts_allow_no_more_guesses() {
     let server = Redis::start();
-    let tries: Vec<_> = (0..50)
+    let attempts: Vec<_> = (0..50)
         .map(|_| {
-            let mut store = remote(&server);
+            let mut store = connect(&server);
             thread::spawn(move || {
                 store
                     .record_attempt(&account(1), rules(&limits()), soon())
@@ -114,55 +114,55 @@ fn no_guess_more_than_allowed_however_many_at_once() {
             })
         })
         .collect();
-    let tries = tries.into_iter().map(|one| one.join().unwrap());
-    assert_eq!(tries.flatten().count(), 3);
+    let attempts = attempts.into_iter().map(|one| one.join().unwrap());
+    assert_eq!(attempts.flatten().count(), 3);
 }
 
-/// A request that comes twice counts once: its first answer was lost.
+/// A request is sent twice if its first reply was lost, and counts once.
 #[test]
-fn the_same_request_counts_once() {
+fn a_repeated_request_counts_once() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
-    let twice = |store: &mut RedisStore| store.requests -= 1;
+    let repeat = |store: &mut RedisStore| store.requests -= 1;
 
     let one = store.admit(&who, rules, soon()).unwrap();
-    twice(&mut store);
+    repeat(&mut store);
     assert_eq!(store.admit(&who, rules, soon()).unwrap(), one);
     let one = store.reserve(&who, rules, soon()).unwrap().unwrap();
-    twice(&mut store);
+    repeat(&mut store);
     assert_eq!(store.reserve(&who, rules, soon()).unwrap(), Ok(one.clone()));
     assert_eq!(store.status(&who.dn, soon()).unwrap().sms.len(), 2);
 
-    let gives_back = one.clone();
+    let repeated = one.clone();
     store.release(&who, one, soon()).unwrap();
-    store.release(&who, gives_back, soon()).unwrap();
+    store.release(&who, repeated, soon()).unwrap();
     assert_eq!(store.summary(soon()).unwrap().sms, 1);
 
     for counted in 1..=2 {
         for _ in 0..3 {
-            let tried = store.record_attempt(&who, rules, soon()).unwrap();
-            assert_eq!(tried, Ok(Attempt::Counted));
-            let standing = store.status(&who.dn, soon()).unwrap();
-            assert_eq!(standing.failures, counted);
-            twice(&mut store);
+            let attempt = store.record_attempt(&who, rules, soon()).unwrap();
+            assert_eq!(attempt, Ok(Attempt::Counted));
+            let status = store.status(&who.dn, soon()).unwrap();
+            assert_eq!(status.failures, counted);
+            repeat(&mut store);
         }
         store.requests += 1;
     }
-    // The one that locks is told so again, and not that it is locked out.
+    // A repeated attempt that locks returns the same result, and is not rejected by its own lock.
     for _ in 0..3 {
-        let tried = store.record_attempt(&who, rules, soon()).unwrap();
+        let attempt = store.record_attempt(&who, rules, soon()).unwrap();
         let wait = Some(limits.lock);
-        assert_eq!(tried, Ok(Attempt::Locks { wait }));
-        twice(&mut store);
+        assert_eq!(attempt, Ok(Attempt::Locks { wait }));
+        repeat(&mut store);
     }
     store.requests += 1;
-    let standing = store.status(&who.dn, soon()).unwrap();
-    assert_eq!(standing.failures, 3);
+    let status = store.status(&who.dn, soon()).unwrap();
+    assert_eq!(status.failures, 3);
     store.unlock(&who.dn, false, soon()).unwrap();
 
-    // What was counted after a success stays counted.
+    // A repeated success does not revert what was counted after it.
     store.record_success(&who, rules, 1, soon()).unwrap();
     let succeeded = store.requests;
     let _ = store.record_attempt(&who, rules, soon()).unwrap().unwrap();
@@ -171,12 +171,12 @@ fn the_same_request_counts_once() {
     assert_eq!(store.status(&who.dn, soon()).unwrap().failures, 1);
 }
 
-/// A number is new to each request, and to one that comes twice, until it is told that this was logged;
-/// then it begins to wait, once.
+/// A number is new for each request, also for a repeated one, until it is marked as announced; its wait begins
+/// then, once.
 #[test]
-fn a_new_number_is_known_once_it_is_told() {
+fn a_new_number_waits_once_it_is_announced() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let (mut who, limits) = (account(1), limits());
     let first = store.admit(&who, rules(&limits), soon()).unwrap();
     assert_eq!(first.new_numbers, []);
@@ -211,7 +211,7 @@ fn a_new_number_is_known_once_it_is_told() {
         .unwrap();
     assert_eq!(known(&mut store), 2);
     pass(day / 2);
-    // Told again, because the answer was lost or by another login.
+    // Announced again, because the reply was lost or by another login.
     store
         .mark_announced(&who, std::slice::from_ref(&other), soon())
         .unwrap();
@@ -225,11 +225,11 @@ fn a_new_number_is_known_once_it_is_told() {
     assert!(matches!(later.decision, Decision::Reserved(_)));
 }
 
-/// After a failover the clock may be behind: what it remembers of later was not earned there yet.
+/// After a failover the clock may be behind, and a record may be from the future.
 #[test]
-fn a_login_of_a_time_that_is_still_to_come_is_not_remembered() {
+fn a_record_from_the_future_is_ignored() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let clock = Arc::new(AtomicU64::new(START));
     store.clock = Some(Arc::clone(&clock));
     let (who, limits) = (account(1), limits());
@@ -251,12 +251,11 @@ fn a_login_of_a_time_that_is_still_to_come_is_not_remembered() {
     }
 }
 
-/// Nobody fills the server's memory by writing ever other numbers into the directory, or by logging
-/// in from ever other places.
+/// A user cannot fill the server's memory with new numbers in the directory, or with logins from new origins.
 #[test]
-fn what_is_kept_of_one_person_is_bounded() {
+fn the_data_of_one_user_is_limited() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let limits = limits();
     let mut who = account(0);
     let mine = who.phone.clone();
@@ -272,8 +271,8 @@ fn what_is_kept_of_one_person_is_bounded() {
             .record_success(&who, rules(&limits), 1, soon())
             .unwrap();
     }
-    let standing = store.status(&who.dn, soon()).unwrap();
-    assert_eq!(standing.numbers, 100);
+    let status = store.status(&who.dn, soon()).unwrap();
+    assert_eq!(status.numbers, 100);
     who.numbers.reverse();
     let admission = store.admit(&who, rules(&limits), soon()).unwrap();
     assert_eq!(admission.new_numbers, [], "in any order");
@@ -285,27 +284,27 @@ fn what_is_kept_of_one_person_is_bounded() {
             .mark_announced(&who, &admission.new_numbers, soon())
             .unwrap();
     }
-    let standing = store.status(&who.dn, soon()).unwrap();
-    assert_eq!(standing.numbers, 102);
+    let status = store.status(&who.dn, soon()).unwrap();
+    assert_eq!(status.numbers, 102);
     who.numbers = vec![mine];
     let admission = store.admit(&who, rules(&limits), soon()).unwrap();
-    assert_eq!(admission.new_numbers, [], "what is granted stays known");
+    assert_eq!(admission.new_numbers, [], "the reference set stays");
 
-    // The clock has stood at most for a moment, so which of the places went is open.
+    // The times may be equal, so the test does not check which origins were deleted.
     for number in 0..100 {
         who.origin_key = Some(format!("then from {number}"));
         store
             .record_success(&who, rules(&limits), 1, soon())
             .unwrap();
     }
-    let standing = store.status(&who.dn, soon()).unwrap();
-    assert_eq!(standing.remembered.len(), 64);
+    let status = store.status(&who.dn, soon()).unwrap();
+    assert_eq!(status.remembered.len(), 64);
 }
 
 #[test]
-fn what_is_kept_expires_and_says_nobodys_name_or_number() {
+fn stored_data_expires_and_contains_no_name_or_number() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
     let everything = || {
@@ -320,10 +319,10 @@ fn what_is_kept_expires_and_says_nobodys_name_or_number() {
         }
         all
     };
-    let lives = |name: &str| {
+    let ttl = |name: &str| {
         let keys = server.ask(&["KEYS", &format!("pam_sms_otp:{{otp}}:{name}")]);
-        let lives = server.ask(&["TTL", keys.trim()]).trim().parse::<i64>();
-        lives.unwrap()
+        let ttl = server.ask(&["TTL", keys.trim()]).trim().parse::<i64>();
+        ttl.unwrap()
     };
     let _ = store.admit(&who, rules, soon()).unwrap();
     store.record_success(&who, rules, 1, soon()).unwrap();
@@ -335,7 +334,7 @@ fn what_is_kept_expires_and_says_nobodys_name_or_number() {
         ("all", 1),
         ("tally", 2),
     ] {
-        let left = lives(name);
+        let left = ttl(name);
         assert!(
             left > days * day - 60 && left <= days * day,
             "{name}: {left}"
@@ -347,14 +346,14 @@ fn what_is_kept_expires_and_says_nobodys_name_or_number() {
     }
 
     let _ = store.record_attempt(&who, rules, soon()).unwrap();
-    assert_eq!(lives("person:*"), -1);
+    assert_eq!(ttl("person:*"), -1);
     assert!(everything().contains("alice1"));
     store.unlock(&who.dn, true, soon()).unwrap();
-    assert!(lives("person:*") > 0);
+    assert!(ttl("person:*") > 0);
     assert!(!everything().contains("alice"));
     assert_eq!(store.summary(soon()).unwrap().failed, []);
 
-    // A hash of the usual size stays compact.
+    // A hash of the usual size keeps its compact encoding.
     let key = server.ask(&["KEYS", "pam_sms_otp:{otp}:person:*"]);
     let encoding = server.ask(&["OBJECT", "ENCODING", key.trim()]);
     assert!(

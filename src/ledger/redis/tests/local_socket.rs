@@ -4,7 +4,7 @@
 use super::*;
 
 #[test]
-fn it_is_asked_and_when_it_is_gone_out_of_reach() {
+fn it_is_used_and_is_unreachable_after_its_end() {
     let folder = lab::scratch::Scratch::new("redis-socket");
     let path = folder.join("s");
     let lines = [
@@ -16,28 +16,28 @@ fn it_is_asked_and_when_it_is_gone_out_of_reach() {
         ..lab::redis::Options::default()
     });
     server.until("a socket", || path.exists());
-    let settled = config::Redis {
+    let settings = config::Redis {
         site: RedisSite::Local(path.clone()),
         hosts: Vec::new(),
-        ..settled(1)
+        ..settings(1)
     };
     let limits = limits();
-    // Begun ahead, and when it is first needed.
-    let mut store = RedisStore::begin(&settled).unwrap();
+    // Opened in the background, and opened by the first request.
+    let mut store = RedisStore::begin_for_a_test(&settings).unwrap();
     let admitted = store.admit(&account(1), rules(&limits), soon()).unwrap();
     assert!(matches!(admitted.decision, Decision::Reserved(_)));
-    let mut later = RedisStore::new(&settled).unwrap();
+    let mut later = RedisStore::new(&settings).unwrap();
     assert_eq!(later.summary(soon()).unwrap().sms, 1);
 
     server.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     assert_eq!(store.summary(soon()).unwrap().sms, 1);
     server.ask(&["CONFIG", "SET", "maxclients", "1"]);
-    // Whether it closes before the question is written or after it.
+    // The server may close before or after the request is written.
     for _ in 0..100 {
-        let (what, _) = refused(RedisStore::new(&settled).unwrap().summary(soon()));
+        let (what, _) = refused(RedisStore::new(&settings).unwrap().summary(soon()));
         assert!(what.ends_with("max number of clients reached"), "{what}");
     }
     drop(server);
-    let answer = RedisStore::new(&settled).unwrap().summary(soon());
+    let answer = RedisStore::new(&settings).unwrap().summary(soon());
     assert!(is_outage(&answer), "{answer:?}");
 }

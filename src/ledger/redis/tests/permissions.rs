@@ -1,22 +1,22 @@
-//! A server's users: the fewest rights that do, and what is told of fewer.
+//! The permissions of the server's user: those that are needed, and the refusal without one of them.
 #![forbid(unsafe_code)]
 
 use lab::redis::Options;
 
 use super::*;
 
-/// All that the ledger needs, as sms_otp.toml(5) has it; with Sentinels +wait too, in a cluster +wait
-/// +asking, in another database than 0 +select.
-pub const RIGHTS: &str = "resetchannels ~pam_sms_otp:{otp}:* -@all +evalsha +eval +role +time +hget +hgetall \
+/// The permissions in sms_otp.toml(5); in addition +wait with Sentinels, +wait +asking in a cluster, and
+/// +select for another database than 0.
+pub const PERMISSIONS: &str = "resetchannels ~pam_sms_otp:{otp}:* -@all +evalsha +eval +role +time +hget +hgetall \
                       +hset +hdel +hincrby +hkeys +zadd +zrem +zrange +zscore +zremrangebyscore +persist \
                       +pexpire";
 
-/// Not wrong, and not right either.
-const OTHER: &str = "no-such-password";
+/// A wrong password that is easy to find in a text.
+const WRONG: &str = "no-such-password";
 
 fn server() -> Redis {
     let users = format!(
-        "user default on nopass ~* &* +@all\nuser otp on >right {RIGHTS}\nuser more on >right {RIGHTS} \
+        "user default on nopass ~* &* +@all\nuser otp on >right {PERMISSIONS}\nuser more on >right {PERMISSIONS} \
          +select\n"
     );
     Redis::start_as(&Options {
@@ -25,14 +25,14 @@ fn server() -> Redis {
     })
 }
 
-fn user(name: &str, password: &str) -> link::Login {
+fn user(name: &str, password: &str) -> connection::Credentials {
     let name = (name != "default").then(|| name.to_owned());
     (name, Secret::new(password.to_owned()))
 }
 
-/// Everything there is to ask, and everything that any of it may lead to.
-fn everything(settled: &config::Redis, number: u32) -> Result<(), Failure> {
-    let mut store = RedisStore::begin(settled)?;
+/// Calls every script.
+fn call_all(settings: &config::Redis, number: u32) -> Result<(), Failure> {
+    let mut store = RedisStore::begin_for_a_test(settings)?;
     let limits = limits();
     let rules = rules(&limits);
     let who = account(number);
@@ -52,96 +52,96 @@ fn everything(settled: &config::Redis, number: u32) -> Result<(), Failure> {
 }
 
 #[test]
-fn these_rights_are_enough() {
+fn the_permissions_are_sufficient() {
     let server = server();
-    let mut settled = settled(server.port());
-    settled.login = Some(user("otp", "right"));
-    assert_eq!(everything(&settled, 1), Ok(()));
-    settled.login = Some(user("more", "right"));
-    settled.database = 3;
-    assert_eq!(everything(&settled, 1), Ok(()));
+    let mut settings = settings(server.port());
+    settings.login = Some(user("otp", "right"));
+    assert_eq!(call_all(&settings, 1), Ok(()));
+    settings.login = Some(user("more", "right"));
+    settings.database = 3;
+    assert_eq!(call_all(&settings, 1), Ok(()));
     assert!(server.ask(&["INFO", "keyspace"]).contains("db3:keys="));
 }
 
-/// Both places give exactly these.
+/// Both documents list exactly these permissions.
 #[test]
-fn they_are_the_documented_ones() {
+fn the_documents_list_the_permissions() {
     let read = |path: &str| {
         let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let paper = format!(" >SECRET {RIGHTS} +wait +asking ```");
-    assert!(read("docs/ledger.md").contains(&paper));
-    let manual = format!(".Bd -literal -offset indent {RIGHTS} .Ed");
+    let document = format!(" >SECRET {PERMISSIONS} +wait +asking ```");
+    assert!(read("docs/ledger.md").contains(&document));
+    let manual = format!(".Bd -literal -offset indent {PERMISSIONS} .Ed");
     assert!(read("man/sms_otp.toml.5").contains(&manual));
 }
 
 #[test]
-fn and_none_is_too_many() {
+fn every_permission_is_needed() {
     let server = server();
-    let mut settled = settled(server.port());
-    settled.login = Some(user("otp", "right"));
-    let commands = RIGHTS.split_whitespace();
+    let mut settings = settings(server.port());
+    settings.login = Some(user("otp", "right"));
+    let commands = PERMISSIONS.split_whitespace();
     for (number, command) in (1..).zip(commands.filter_map(|word| word.strip_prefix('+'))) {
         server.ask(&["FLUSHALL"]);
         server.ask(&["SCRIPT", "FLUSH"]);
         server.ask(&["ACL", "SETUSER", "otp", &format!("-{command}")]);
         if command == "evalsha" {
-            // Whole scripts are sent then: an ACL of an earlier manual still does.
-            assert_eq!(everything(&settled, number), Ok(()));
+            // The text of the scripts is sent instead.
+            assert_eq!(call_all(&settings, number), Ok(()));
             server.ask(&["ACL", "SETUSER", "otp", "+evalsha"]);
             continue;
         }
-        let (what, remedy) = refused(everything(&settled, number));
+        let (what, remedy) = refused(call_all(&settings, number));
         assert!(
             remedy.contains("sms_otp.toml(5)"),
             "{command}: {what}: {remedy}"
         );
         server.ask(&["ACL", "SETUSER", "otp", &format!("+{command}")]);
     }
-    // Other keys are none of its business.
+    // Without permission for the keys.
     server.ask(&["ACL", "SETUSER", "otp", "resetkeys", "~other:*"]);
     assert!(
-        refused(everything(&settled, 1))
+        refused(call_all(&settings, 1))
             .1
             .contains("sms_otp.toml(5)")
     );
 }
 
 #[test]
-fn who_is_not_let_in() {
+fn wrong_credentials() {
     let server = server();
     server.ask(&["ACL", "SETUSER", "default", "resetpass", ">of-default"]);
-    let mut settled = settled(server.port());
+    let mut settings = settings(server.port());
     for login in [
-        Some(user("otp", OTHER)),
-        Some(user("nobody", "right")),
-        Some(user("default", OTHER)),
+        Some(user("otp", WRONG)),
+        Some(user("unknown", "right")),
+        Some(user("default", WRONG)),
         None,
     ] {
-        settled.login = login;
-        let (what, remedy) = refused(everything(&settled, 1));
+        settings.login = login;
+        let (what, remedy) = refused(call_all(&settings, 1));
         assert!(remedy.contains("redis_password_file"), "{what}: {remedy}");
-        assert!(!what.contains(OTHER), "{what}");
+        assert!(!what.contains(WRONG), "{what}");
     }
-    settled.login = Some(user("default", "of-default"));
-    assert_eq!(everything(&settled, 1), Ok(()));
-    settled.database = 99;
-    let (what, remedy) = refused(everything(&settled, 1));
+    settings.login = Some(user("default", "of-default"));
+    assert_eq!(call_all(&settings, 1), Ok(()));
+    settings.database = 99;
+    let (what, remedy) = refused(call_all(&settings, 1));
     assert!(remedy.contains("database"), "{what}: {remedy}");
 }
 
 #[test]
-fn full_memory_and_other_peoples_keys() {
+fn full_memory_and_keys_of_other_applications() {
     let server = Redis::start();
-    let settled = settled(server.port());
+    let settings = settings(server.port());
     server.ask(&["CONFIG", "SET", "maxmemory", "1mb"]);
-    let (what, remedy) = refused(everything(&settled, 1));
+    let (what, remedy) = refused(call_all(&settings, 1));
     assert!(remedy.contains("noeviction"), "{what}: {remedy}");
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
 
-    server.ask(&["SET", "pam_sms_otp:{otp}:tally", "somebody else's"]);
-    let (what, remedy) = refused(everything(&settled, 1));
-    assert!(remedy.contains("nobody else's"), "{what}: {remedy}");
+    server.ask(&["SET", "pam_sms_otp:{otp}:tally", "of another application"]);
+    let (what, remedy) = refused(call_all(&settings, 1));
+    assert!(remedy.contains("no other application"), "{what}: {remedy}");
 }

@@ -1,9 +1,10 @@
-//! Somebody with the ledger's password, but without its key, writes records of remembered logins.
+//! An attacker with the server's password, but without the key of the hosts, writes records of remembered
+//! logins.
 #![forbid(unsafe_code)]
 
-use super::{rights::RIGHTS, *};
+use super::{permissions::PERMISSIONS, *};
 
-/// The server's clock, roughly, and a seal as long as ours.
+/// A seal of the right length.
 const SEAL: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 struct Attacker {
@@ -11,10 +12,11 @@ struct Attacker {
 }
 
 impl Attacker {
-    /// With a server whose user may do what the manual says.
+    /// Starts a server whose user has the documented permissions.
     fn new() -> Self {
-        let users =
-            format!("user default on nopass ~* &* +@all\nuser otp on >obviously-fake {RIGHTS}\n");
+        let users = format!(
+            "user default on nopass ~* &* +@all\nuser otp on >obviously-fake {PERMISSIONS}\n"
+        );
         Self {
             server: Redis::start_as(&lab::redis::Options {
                 users: Some(&users),
@@ -23,17 +25,17 @@ impl Attacker {
         }
     }
 
-    fn store(&self) -> RedisStore {
+    fn connect(&self) -> RedisStore {
         let password = Secret::new("obviously-fake".to_owned());
-        RedisStore::begin(&config::Redis {
+        RedisStore::begin_for_a_test(&config::Redis {
             login: Some((Some("otp".to_owned()), password)),
-            ..settled(self.server.port())
+            ..settings(self.server.port())
         })
         .unwrap()
     }
 
-    /// As the ledger's user.
-    fn ask(&self, words: &[&str]) -> String {
+    /// Runs a command as the ledger's user.
+    fn run(&self, words: &[&str]) -> String {
         let login = ["--no-auth-warning", "--user", "otp", "--pass"];
         let answer = self
             .server
@@ -42,21 +44,20 @@ impl Attacker {
         answer.trim().to_owned()
     }
 
-    /// A person's key and the fields of remembered logins in it. (Keys are listed by the server's
-    /// administrator: the user would have to guess them.)
-    fn places(&self, hasher: &Hasher, who: &Account) -> (String, Vec<(String, String)>) {
-        let person = hasher.person(&who.dn);
-        let key = format!("pam_sms_otp:{{otp}}:person:{person}");
-        let flat = self.ask(&["HGETALL", &key]);
+    /// Returns a user's key and the fields of remembered logins in it.
+    fn records(&self, hasher: &Hasher, who: &Account) -> (String, Vec<(String, String)>) {
+        let user = hasher.user(&who.dn);
+        let key = format!("pam_sms_otp:{{otp}}:person:{user}");
+        let flat = self.run(&["HGETALL", &key]);
         let lines: Vec<&str> = flat.lines().collect();
         let fields = lines.chunks(2).map(|pair| (pair[0], pair[1]));
-        let places = fields.filter(|(field, _)| field.starts_with("place:"));
+        let records = fields.filter(|(field, _)| field.starts_with("place:"));
         let own = |(field, value): (&str, &str)| (field.to_owned(), value.to_owned());
-        (key, places.map(own).collect())
+        (key, records.map(own).collect())
     }
 
     fn put(&self, key: &str, field: &str, value: &str) {
-        self.ask(&["HSET", key, field, value]);
+        self.run(&["HSET", key, field, value]);
     }
 }
 
@@ -67,26 +68,26 @@ fn rules_for_an_hour(limits: &Limits) -> Rules<'_> {
     }
 }
 
-/// Many SMS: each try takes one.
-fn many() -> Limits {
+/// Limits with many SMS, because each login without a record takes one.
+fn high_limits() -> Limits {
     let mut limits = limits();
     limits.sms[0].most = 100;
     limits
 }
 
 fn is_remembered(store: &mut RedisStore, who: &Account) -> bool {
-    let limits = many();
+    let limits = high_limits();
     let admission = store.admit(who, rules_for_an_hour(&limits), soon());
     match admission.unwrap().decision {
         Decision::Remembered { .. } => true,
         Decision::Reserved(_) => false,
-        Decision::Rejected(refusal) => panic!("{refusal:?}"),
+        Decision::Rejected(rejection) => panic!("{rejection:?}"),
     }
 }
 
-/// Logs in with a code, and leaves a record behind.
-fn earn(store: &mut RedisStore, who: &Account) {
-    let limits = many();
+/// Logs in with a code, which makes a record.
+fn log_in(store: &mut RedisStore, who: &Account) {
+    let limits = high_limits();
     let rules = rules_for_an_hour(&limits);
     let admission = store.admit(who, rules, soon()).unwrap();
     assert!(matches!(admission.decision, Decision::Reserved(_)));
@@ -94,18 +95,18 @@ fn earn(store: &mut RedisStore, who: &Account) {
 }
 
 #[test]
-fn nobody_without_the_key_makes_or_changes_a_record() {
+fn without_the_key_no_record_can_be_made_or_changed() {
     let attacker = Attacker::new();
-    let mut store = attacker.store();
-    let hasher = Hasher::new(&settled(1).key);
+    let mut store = attacker.connect();
+    let hasher = Hasher::new(&settings(1).key);
     let (alice, bob) = (account(1), account(2));
     let mut elsewhere = alice.clone();
     elsewhere.origin_key = Some("alice sshd 198.51.100.7".to_owned());
-    earn(&mut store, &alice);
+    log_in(&mut store, &alice);
     assert!(is_remembered(&mut store, &alice));
-    let (key, places) = attacker.places(&hasher, &alice);
-    let [(field, genuine)] = places.as_slice() else {
-        panic!("{places:?}");
+    let (key, records) = attacker.records(&hasher, &alice);
+    let [(field, genuine)] = records.as_slice() else {
+        panic!("{records:?}");
     };
     let words: Vec<&str> = genuine.split(' ').collect();
     let [at, login, seal] = words.as_slice() else {
@@ -124,36 +125,36 @@ fn nobody_without_the_key_makes_or_changes_a_record() {
         attacker.put(&key, field, &forged);
         assert!(!is_remembered(&mut store, &alice), "{forged}");
     }
-    // Moved to another place, and to another person who comes from the same one.
-    let place = format!(
+    // Copied to another origin, and to another user with the same origin.
+    let copy = format!(
         "place:{}",
-        hasher.place(elsewhere.origin_key.as_deref().unwrap())
+        hasher.origin(elsewhere.origin_key.as_deref().unwrap())
     );
-    attacker.put(&key, &place, genuine);
+    attacker.put(&key, &copy, genuine);
     assert!(!is_remembered(&mut store, &elsewhere));
     assert!(!is_remembered(&mut store, &bob));
-    let (of_bob, _) = attacker.places(&hasher, &bob);
+    let (of_bob, _) = attacker.records(&hasher, &bob);
     attacker.put(&of_bob, field, genuine);
     assert!(!is_remembered(&mut store, &bob));
 
     attacker.put(&key, field, genuine);
     assert!(
         is_remembered(&mut store, &alice),
-        "it was right all the time"
+        "the genuine record is still valid"
     );
 }
 
-/// A record counts for the password and the phone that it was earned with.
+/// A record is valid for the password and the phone of its login.
 #[test]
-fn a_record_is_of_one_password_and_one_phone() {
+fn a_record_is_valid_for_one_password_and_one_phone() {
     let attacker = Attacker::new();
-    let mut store = attacker.store();
-    let hasher = Hasher::new(&settled(1).key);
+    let mut store = attacker.connect();
+    let hasher = Hasher::new(&settings(1).key);
     let mut who = account(1);
     who.numbers.push(account(2).phone);
-    earn(&mut store, &who);
-    let (key, places) = attacker.places(&hasher, &who);
-    let (field, genuine) = &places[0];
+    log_in(&mut store, &who);
+    let (key, records) = attacker.records(&hasher, &who);
+    let (field, genuine) = &records[0];
 
     let mut changed = who.clone();
     changed.password_changed = "20260202000000Z".to_owned();
@@ -161,67 +162,67 @@ fn a_record_is_of_one_password_and_one_phone() {
     attacker.put(&key, field, genuine);
     assert!(!is_remembered(&mut store, &changed), "put back");
     changed.password_changed = String::new();
-    assert!(!is_remembered(&mut store, &changed), "nobody sees the date");
+    assert!(!is_remembered(&mut store, &changed), "without the date");
 
     let mut other = who.clone();
     other.phone = account(2).phone;
     assert!(
         !is_remembered(&mut store, &who),
-        "the date is back: it has changed"
+        "the date has changed again"
     );
     attacker.put(&key, field, genuine);
     assert!(!is_remembered(&mut store, &other));
     assert!(is_remembered(&mut store, &who));
 }
 
-/// It costs one more round trip, and only then.
+/// Only an invalid record costs a second round trip.
 #[test]
-fn a_record_that_does_not_count_costs_one_more_question() {
+fn an_invalid_record_costs_one_more_request() {
     let attacker = Attacker::new();
-    let mut store = attacker.store();
-    let hasher = Hasher::new(&settled(1).key);
+    let mut store = attacker.connect();
+    let hasher = Hasher::new(&settings(1).key);
     let who = account(1);
-    earn(&mut store, &who);
-    let (key, places) = attacker.places(&hasher, &who);
-    let (field, genuine) = &places[0];
+    log_in(&mut store, &who);
+    let (key, records) = attacker.records(&hasher, &who);
+    let (field, genuine) = &records[0];
     let forged = genuine.replace(genuine.split(' ').next_back().unwrap(), SEAL);
-    for (record, questions) in [(genuine, 1), (&forged, 2)] {
+    for (record, requests) in [(genuine, 1), (&forged, 2)] {
         attacker.put(&key, field, record);
         attacker.server.ask(&["CONFIG", "RESETSTAT"]);
-        assert_eq!(is_remembered(&mut store, &who), questions == 1);
+        assert_eq!(is_remembered(&mut store, &who), requests == 1);
         let asked = attacker.server.ask(&["INFO", "commandstats"]);
-        let calls = format!("cmdstat_evalsha:calls={questions},");
+        let calls = format!("cmdstat_evalsha:calls={requests},");
         assert!(asked.contains(&calls), "{asked}");
     }
 }
 
-/// What the password still allows, as docs/threat-model.md says: a kept copy of a young record is good
+/// The password still allows one thing (see docs/threat-model.md): a copy of a recent record is valid again
 /// after `unlock --forget`.
 #[test]
-fn a_kept_copy_of_a_young_record_can_be_put_back() {
+fn a_copy_of_a_recent_record_can_be_restored() {
     let attacker = Attacker::new();
-    let mut store = attacker.store();
-    let hasher = Hasher::new(&settled(1).key);
+    let mut store = attacker.connect();
+    let hasher = Hasher::new(&settings(1).key);
     let who = account(1);
-    earn(&mut store, &who);
-    let (key, places) = attacker.places(&hasher, &who);
-    let (field, genuine) = &places[0];
+    log_in(&mut store, &who);
+    let (key, records) = attacker.records(&hasher, &who);
+    let (field, genuine) = &records[0];
     store.unlock(&who.dn, true, soon()).unwrap();
     assert!(!is_remembered(&mut store, &who));
     attacker.put(&key, field, genuine);
     assert!(is_remembered(&mut store, &who));
 }
 
-/// A server that answers for itself cannot say that a login is remembered without the key either.
+/// A fake server without the key cannot report a remembered login either.
 #[test]
-fn a_server_cannot_say_so_either() {
-    let said =
+fn a_fake_server_cannot_report_a_remembered_login() {
+    let reply =
         "{\"answer\":{\"is\":\"remembered\",\"by\":\"00c0ffee\",\"at\":1,\"seal\":\"AAAA\"}}";
-    let said = format!("${}\r\n{said}\r\n", said.len()).into_bytes();
+    let reply = format!("${}\r\n{reply}\r\n", reply.len()).into_bytes();
     let role = b"*1\r\n$6\r\nmaster\r\n".to_vec();
-    let port = hostile::says(vec![role, said.clone(), said]);
-    let limits = many();
-    let mut store = RedisStore::begin(&settled(port)).unwrap();
+    let port = broken_servers::replay(vec![role, reply.clone(), reply]);
+    let limits = high_limits();
+    let mut store = RedisStore::begin_for_a_test(&settings(port)).unwrap();
     let answer = store.admit(&account(1), rules_for_an_hour(&limits), soon());
     refused(answer);
 }

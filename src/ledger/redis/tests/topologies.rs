@@ -1,4 +1,4 @@
-//! Replicas, Sentinels, clusters.
+//! Replicas, Sentinels and clusters.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -9,10 +9,10 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{hostile::says, rights::RIGHTS, *};
+use super::{broken_servers::replay, permissions::PERMISSIONS, *};
 
-/// In the storm.
-const PEOPLE: usize = 30;
+/// The number of users in the failover test.
+const USERS: usize = 30;
 
 fn hosts<'a>(servers: impl IntoIterator<Item = &'a Redis>) -> Vec<(String, u16)> {
     let each = servers.into_iter();
@@ -21,68 +21,74 @@ fn hosts<'a>(servers: impl IntoIterator<Item = &'a Redis>) -> Vec<(String, u16)>
 }
 
 #[test]
-fn a_replica_is_passed_over_and_one_that_became_one_left() {
+fn a_replica_is_skipped_and_a_demoted_master_is_left() {
     let one = Redis::start();
     let other = Redis::replica_of(&one);
-    let mut settled = settled(one.port());
-    settled.hosts = hosts([&other, &one]);
-    let mut store = RedisStore::begin(&settled).unwrap();
+    let mut settings = settings(one.port());
+    settings.hosts = hosts([&other, &one]);
+    let mut store = RedisStore::begin_for_a_test(&settings).unwrap();
     store.summary(soon()).unwrap();
 
-    // They change places.
+    // Master and replica change roles.
     other.ask(&["REPLICAOF", "NO", "ONE"]);
     one.ask(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]);
     let answer = store.admit(&account(1), rules(&limits()), soon()).unwrap();
     assert!(matches!(answer.decision, Decision::Reserved(_)));
-    assert_eq!(remote(&other).summary(soon()).unwrap().sms, 1);
+    assert_eq!(connect(&other).summary(soon()).unwrap().sms, 1);
 
-    settled.hosts = hosts([&one]);
-    let answer = RedisStore::begin(&settled).unwrap().summary(soon());
-    let told = "127.0.0.1:".to_owned() + &one.port().to_string() + ": it is not a master";
-    assert_eq!(answer, Err(fault::outage(told)));
+    settings.hosts = hosts([&one]);
+    let answer = RedisStore::begin_for_a_test(&settings)
+        .unwrap()
+        .summary(soon());
+    let result =
+        "127.0.0.1:".to_owned() + &one.port().to_string() + ": this server is not a master";
+    assert_eq!(answer, Err(fault::outage(result)));
 }
 
 #[test]
-fn who_takes_over_in_a_moment_is_waited_for() {
+fn a_failover_in_progress_is_waited_for() {
     let master = Redis::start();
     let sentinel = Redis::sentinel_of(&master, 0);
-    let mut settled = settled(master.port());
-    settled.site = RedisSite::Sentinel {
+    let mut settings = settings(master.port());
+    settings.site = RedisSite::Sentinel {
         master: "lab".to_owned(),
         ports: vec![master.port()],
     };
-    // At first its door closes before anything is said.
-    let door = TcpListener::bind("127.0.0.1:0").unwrap();
-    settled.hosts = vec![("127.0.0.1".to_owned(), door.local_addr().unwrap().port())];
+    // The Sentinel closes the first connection at once.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    settings.hosts = vec![(
+        "127.0.0.1".to_owned(),
+        listener.local_addr().unwrap().port(),
+    )];
     let real = sentinel.port();
     thread::spawn(move || {
-        drop(door.accept().unwrap());
-        let (mut near, _) = door.accept().unwrap();
+        drop(listener.accept().unwrap());
+        let (mut near, _) = listener.accept().unwrap();
         let mut far = TcpStream::connect(("127.0.0.1", real)).unwrap();
         let (mut up, mut down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
         thread::spawn(move || std::io::copy(&mut up, &mut far));
         std::io::copy(&mut down, &mut near)
     });
-    RedisStore::begin(&settled)
+    RedisStore::begin_for_a_test(&settings)
         .unwrap()
         .summary(soon())
         .unwrap();
 }
 
 #[test]
-fn nobody_gains_by_a_failover() {
+fn a_failover_raises_no_limit() {
     let master = Redis::start();
     let replica = Redis::replica_of(&master);
     let sentinel = Redis::sentinel_of(&master, 1);
-    let mut settled = settled(master.port());
-    settled.site = RedisSite::Sentinel {
+    let mut settings = settings(master.port());
+    settings.site = RedisSite::Sentinel {
         master: "lab".to_owned(),
         ports: vec![master.port(), replica.port()],
     };
-    settled.hosts = hosts([&sentinel]);
-    settled.timeout = Duration::from_secs(1);
-    let mut store = RedisStore::begin(&settled).unwrap();
-    // Somebody is locked before.
+    settings.hosts = hosts([&sentinel]);
+    settings.timeout = Duration::from_secs(1);
+    let mut store = RedisStore::begin_for_a_test(&settings).unwrap();
+    // One user is locked before the failover.
     let (locked, limits) = (account(99), limits());
     for _ in 0..limits.failures {
         let _ = store
@@ -90,18 +96,18 @@ fn nobody_gains_by_a_failover() {
             .unwrap();
     }
 
-    let settled = Arc::new(settled);
+    let settings = Arc::new(settings);
     let killed = Arc::new(AtomicBool::new(false));
     let logins: Vec<_> = (0..6)
         .map(|_| {
-            let (settled, killed) = (Arc::clone(&settled), Arc::clone(&killed));
-            thread::spawn(move || reserved_until_after(&settled, &killed))
+            let (settings, killed) = (Arc::clone(&settings), Arc::clone(&killed));
+            thread::spawn(move || reserved_until_after(&settings, &killed))
         })
         .collect();
     thread::sleep(Duration::from_millis(200));
     master.signal(Signal::KILL);
     killed.store(true, Ordering::SeqCst);
-    let mut reserved = [0; PEOPLE];
+    let mut reserved = [0; USERS];
     for login in logins {
         for (all, one) in reserved.iter_mut().zip(login.join().unwrap()) {
             *all += one;
@@ -124,20 +130,20 @@ fn nobody_gains_by_a_failover() {
     assert!(is_locked, "{answer:?}");
 }
 
-/// How many SMS each of them got by logins one after the other, until the new master has answered.
-fn reserved_until_after(settled: &config::Redis, killed: &AtomicBool) -> [u32; PEOPLE] {
+/// Runs logins of all users in turn until the new master replies; returns how many SMS each user got.
+fn reserved_until_after(settings: &config::Redis, killed: &AtomicBool) -> [u32; USERS] {
     let limits = limits();
-    let mut got = [0; PEOPLE];
-    for person in (0..PEOPLE).cycle() {
+    let mut got = [0; USERS];
+    for user in (0..USERS).cycle() {
         let after = killed.load(Ordering::SeqCst);
-        let mut store = RedisStore::begin(settled).unwrap();
-        let who = account(u32::try_from(person).unwrap());
+        let mut store = RedisStore::begin_for_a_test(settings).unwrap();
+        let who = account(u32::try_from(user).unwrap());
         match store.admit(&who, rules(&limits), soon()) {
             Ok(admission) => {
                 if matches!(admission.decision, Decision::Reserved(_)) {
-                    got[person] += 1;
+                    got[user] += 1;
                 }
-                if after && person == PEOPLE - 1 {
+                if after && user == USERS - 1 {
                     break;
                 }
             }
@@ -150,29 +156,33 @@ fn reserved_until_after(settled: &config::Redis, killed: &AtomicBool) -> [u32; P
 }
 
 #[test]
-fn sentinels_that_know_nothing() {
+fn sentinels_without_the_master() {
     let master = Redis::start();
     let sentinel = Redis::sentinel_of(&master, 0);
-    let mut settled = settled(sentinel.port());
-    settled.site = RedisSite::Sentinel {
+    let mut settings = settings(sentinel.port());
+    settings.site = RedisSite::Sentinel {
         master: "other".to_owned(),
         ports: vec![master.port()],
     };
-    let answer = RedisStore::begin(&settled).unwrap().summary(soon());
+    let answer = RedisStore::begin_for_a_test(&settings)
+        .unwrap()
+        .summary(soon());
     assert!(is_outage(&answer), "{answer:?}");
 }
 
-/// Whoever announces an address does not choose the port: no wall would let us through.
+/// A Sentinel cannot choose the port: the sandbox would not allow the connection.
 #[test]
-fn nobody_sends_us_to_another_port() {
+fn a_port_that_is_not_listed_is_refused() {
     let (master, other) = (Redis::start(), Redis::start());
     let sentinel = Redis::sentinel_of(&master, 0);
-    let mut settled = settled(sentinel.port());
-    settled.site = RedisSite::Sentinel {
+    let mut settings = settings(sentinel.port());
+    settings.site = RedisSite::Sentinel {
         master: "lab".to_owned(),
         ports: vec![other.port()],
     };
-    let answer = RedisStore::begin(&settled).unwrap().summary(soon());
+    let answer = RedisStore::begin_for_a_test(&settings)
+        .unwrap()
+        .summary(soon());
     let (what, _) = refused(answer);
     let port = master.port().to_string();
     assert!(
@@ -181,47 +191,49 @@ fn nobody_sends_us_to_another_port() {
     );
 }
 
-/// Most Sentinels want no login, and this one does.
+/// Most Sentinels need no authentication; this one does.
 #[test]
 fn sentinels_with_a_password() {
     let ok = |then: String| ("+OK\r\n".to_owned() + &then).into_bytes();
     let answer = "$19\r\n{\"sms\":7,\"parts\":8}\r\n:1\r\n";
-    let master = says(vec![ok("*1\r\n$6\r\nmaster\r\n".to_owned()), answer.into()]);
+    let master = replay(vec![ok("*1\r\n$6\r\nmaster\r\n".to_owned()), answer.into()]);
     let port = master;
     let text = port.to_string();
     let address = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{text}\r\n", text.len());
     let noauth = b"-NOAUTH Authentication required.\r\n".to_vec();
-    let mut settled = settled(says(vec![noauth, ok(address)]));
-    settled.site = RedisSite::Sentinel {
+    let mut settings = settings(replay(vec![noauth, ok(address)]));
+    settings.site = RedisSite::Sentinel {
         master: "lab".to_owned(),
         ports: vec![port],
     };
-    settled.login = Some((None, Secret::new("right".to_owned())));
-    let overview = RedisStore::begin(&settled).unwrap().summary(soon());
+    settings.login = Some((None, Secret::new("right".to_owned())));
+    let overview = RedisStore::begin_for_a_test(&settings)
+        .unwrap()
+        .summary(soon());
     assert_eq!(overview.unwrap().segments, 8);
 }
 
-/// By way of this node, as a user that may do what the ledger needs in a cluster.
+/// Settings for a cluster through this node, with a user that has the needed permissions.
 fn in_cluster(node: &Redis, nodes: &[Redis]) -> config::Redis {
-    let rights = format!("on >right {RIGHTS} +wait +asking");
-    let words: Vec<&str> = rights.split_whitespace().collect();
+    let permissions = format!("on >right {PERMISSIONS} +wait +asking");
+    let words: Vec<&str> = permissions.split_whitespace().collect();
     node.ask(&[&["ACL", "SETUSER", "otp"], words.as_slice()].concat());
     config::Redis {
         site: RedisSite::Cluster,
         hosts: hosts(std::iter::once(node).chain(nodes)),
         login: Some((Some("otp".to_owned()), Secret::new("right".to_owned()))),
-        ..settled(node.port())
+        ..settings(node.port())
     }
 }
 
 #[test]
-fn a_cluster_is_followed_to_our_slot() {
+fn redirections_lead_to_the_node_of_our_slot() {
     let nodes = Redis::cluster();
     let limits = limits();
-    let settled: Vec<_> = nodes.iter().map(|node| in_cluster(node, &nodes)).collect();
-    let mut stores: Vec<_> = settled
+    let settings: Vec<_> = nodes.iter().map(|node| in_cluster(node, &nodes)).collect();
+    let mut stores: Vec<_> = settings
         .iter()
-        .map(|settled| RedisStore::begin(settled).unwrap())
+        .map(|settings| RedisStore::begin_for_a_test(settings).unwrap())
         .collect();
     for (number, store) in (0..).zip(&mut stores) {
         let admission = store.admit(&account(number), rules(&limits), soon());
@@ -230,7 +242,7 @@ fn a_cluster_is_followed_to_our_slot() {
         let _ = store.record_attempt(&account(number), rules(&limits), soon());
     }
 
-    // The slot moves while we are connected.
+    // The slot moves to another node while the clients are connected.
     let slot = nodes[0].ask(&["CLUSTER", "KEYSLOT", "otp"]);
     let slot = slot.trim();
     let owns = |node: &&Redis| node.ask(&["CLUSTER", "COUNTKEYSINSLOT", slot]).trim() != "0";
@@ -241,7 +253,7 @@ fn a_cluster_is_followed_to_our_slot() {
     to.ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &from_id]);
     from.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &to_id]);
     let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
-    // A key that is nowhere may be on its way: as long as one is, nobody answers.
+    // While one of the keys is missing on both nodes, no node replies.
     let half = stores[0].admit(&account(7), rules(&limits), soon());
     assert!(is_outage(&half), "{half:?}");
     for key in keys.lines() {
@@ -254,7 +266,7 @@ fn a_cluster_is_followed_to_our_slot() {
             "5000",
         ]);
     }
-    // All that is asked about is there, but not yet theirs.
+    // The importing node has all keys, and does not serve the slot yet.
     let asked = stores[0].summary(soon()).unwrap();
     assert_eq!(asked.sms, 3);
     for node in &nodes {

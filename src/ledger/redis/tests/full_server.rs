@@ -1,5 +1,5 @@
-//! A server that takes no more clients is there, and refuses us: it is not out of reach, so that
-//! nobody chooses the ledger that knows less by opening connections.
+//! A server at its limit of clients refuses, which is not an outage: otherwise an attacker could switch a
+//! host to its local ledger by opening connections.
 #![forbid(unsafe_code)]
 
 use std::{io::Write, net::TcpStream};
@@ -21,57 +21,59 @@ fn client(server: &Redis) -> TcpStream {
 }
 
 #[test]
-fn at_maxclients_it_refuses_in_clear_and_under_tls() {
+fn at_maxclients_it_refuses_with_and_without_tls() {
     let certs = Certs::new();
     let server = Redis::start_as(&redis::Options {
         tls: Some((&certs, Identity::Good)),
         lines: &["maxclients 2".to_owned()],
         ..redis::Options::default()
     });
-    let clear = config::Redis {
+    let plain = config::Redis {
         login: Some((None, Secret::new("obviously-fake".to_owned()))),
-        ..settled(server.port())
+        ..settings(server.port())
     };
     let tls = config::Redis {
         tls: true,
         ca_file: Some(std::fs::read(certs.ca()).unwrap().into()),
         hosts: vec![("127.0.0.1".to_owned(), server.tls_port())],
-        ..settled(server.tls_port())
+        ..settings(server.tls_port())
     };
-    let early = "the server closed the connection before TLS was complete: maxclients, or a proxy \
+    let closed = "the server closed the connection before TLS was complete: maxclients, or a proxy \
                  without its server";
-    for (settled, text) in [(&clear, "max number of clients reached"), (&tls, early)] {
+    for (settings, text) in [(&plain, "max number of clients reached"), (&tls, closed)] {
         let clients = [client(&server), client(&server)];
-        let (what, remedy) = refused(RedisStore::begin(settled).unwrap().summary(soon()));
+        let (what, remedy) = refused(
+            RedisStore::begin_for_a_test(settings)
+                .unwrap()
+                .summary(soon()),
+        );
         assert!(what.ends_with(text), "{what}");
         assert!(remedy.contains("maxclients"), "{remedy}");
-        // What was refused ahead may be over when it is needed.
-        let mut store = RedisStore::begin(settled).unwrap();
+        // The refusal of the background connection may be over when it is needed.
+        let mut store = RedisStore::begin_for_a_test(settings).unwrap();
         std::thread::sleep(Duration::from_millis(200));
         drop(clients);
-        server.until("room for a client", || {
-            server.ask(&["PING"]).contains("PONG")
-        });
+        server.until("a free client", || server.ask(&["PING"]).contains("PONG"));
         let answer = store.summary(soon());
-        assert_eq!(answer.is_ok(), settled.tls, "{answer:?}");
+        assert_eq!(answer.is_ok(), settings.tls, "{answer:?}");
     }
 }
 
-/// A proxy whose server is down does the same, and a server that dies at that moment.
+/// A proxy whose server is down does the same, and a server that crashes at that moment.
 #[test]
-fn whoever_closes_before_tls_refuses() {
+fn a_connection_closed_before_tls_is_a_refusal() {
     for manner in [Behavior::Closes, Behavior::Resets] {
         let listener = Listener::start(manner);
         let tls = config::Redis {
             tls: true,
-            ..settled(listener.port())
+            ..settings(listener.port())
         };
-        let (what, _) = refused(RedisStore::begin(&tls).unwrap().summary(soon()));
+        let (what, _) = refused(RedisStore::begin_for_a_test(&tls).unwrap().summary(soon()));
         assert!(what.contains("before TLS"), "{manner:?}: {what}");
     }
-    // In clear nobody can tell it from a server that has gone.
+    // Without TLS it looks like a server that has crashed.
     let listener = Listener::start(Behavior::Closes);
-    let answer = RedisStore::begin(&settled(listener.port()))
+    let answer = RedisStore::begin_for_a_test(&settings(listener.port()))
         .unwrap()
         .summary(soon());
     assert!(is_outage(&answer), "{answer:?}");

@@ -1,4 +1,4 @@
-//! Servers that are none, are broken, or go away.
+//! Servers that do not exist, send invalid data, or disappear.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -21,23 +21,23 @@ use rustix::process::Signal;
 
 use super::*;
 
-/// No patience; what takes longer than this would take for ever.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// A short timeout, and a time after which a test fails.
+const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(10);
 
-fn hasty(port: u16) -> config::Redis {
+fn short_timeout(port: u16) -> config::Redis {
     config::Redis {
-        timeout: PATIENCE,
-        ..settled(port)
+        timeout: SHORT,
+        ..settings(port)
     }
 }
 
-fn summary(settled: &config::Redis) -> Result<Summary, Failure> {
-    RedisStore::begin(settled)?.summary(soon())
+fn summary(settings: &config::Redis) -> Result<Summary, Failure> {
+    RedisStore::begin_for_a_test(settings)?.summary(soon())
 }
 
-/// Answers each request that comes with the next of these, then nothing.
-pub fn says(replies: Vec<Vec<u8>>) -> u16 {
+/// Starts a server that sends the next of these replies after each request, and then nothing.
+pub fn replay(replies: Vec<Vec<u8>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -56,9 +56,9 @@ fn role() -> Vec<u8> {
 }
 
 #[test]
-fn nobody_there_or_nobody_who_answers() {
+fn no_server_and_no_reply() {
     let refused = Refused::new();
-    assert!(is_outage(&summary(&hasty(refused.port()))));
+    assert!(is_outage(&summary(&short_timeout(refused.port()))));
     for manner in [
         Behavior::Silent,
         Behavior::Closes,
@@ -67,28 +67,28 @@ fn nobody_there_or_nobody_who_answers() {
         Behavior::Flood,
     ] {
         let listener = Listener::start(manner);
-        let began = Instant::now();
-        let answer = summary(&hasty(listener.port()));
+        let start = Instant::now();
+        let answer = summary(&short_timeout(listener.port()));
         assert!(is_outage(&answer), "{manner:?}: {answer:?}");
-        assert!(began.elapsed() < LONG, "{manner:?}");
+        assert!(start.elapsed() < LONG, "{manner:?}");
     }
 }
 
 #[test]
-fn the_next_host_is_not_kept_waiting() {
+fn a_silent_host_leaves_time_for_the_next() {
     let server = Redis::start();
     let silent = Listener::start(Behavior::Silent);
     let refused = Refused::new();
-    let mut settled = settled(server.port());
-    settled.timeout = Duration::from_secs(2);
+    let mut settings = settings(server.port());
+    settings.timeout = Duration::from_secs(2);
     let here = "127.0.0.1".to_owned();
-    settled.hosts.insert(0, (here.clone(), silent.port()));
-    settled.hosts.insert(1, (here, refused.port()));
-    assert!(summary(&settled).is_ok());
+    settings.hosts.insert(0, (here.clone(), silent.port()));
+    settings.hosts.insert(1, (here, refused.port()));
+    assert!(summary(&settings).is_ok());
 }
 
 #[test]
-fn answers_that_are_none() {
+fn invalid_replies() {
     let huge = [b"$200000000\r\n".to_vec(), vec![b'x'; 1_000_000]].concat();
     for answer in [
         b"*1\r\n".repeat(100_000),
@@ -97,11 +97,11 @@ fn answers_that_are_none() {
         vec![b'+'; 500_000],
         b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
     ] {
-        // Instead of the first answer, and of the second.
+        // In place of the first reply, and of the second.
         for replies in [vec![answer.clone()], vec![role(), answer.clone()]] {
-            let told = summary(&hasty(says(replies)));
+            let result = summary(&short_timeout(replay(replies)));
             let begins = String::from_utf8_lossy(&answer[..9]).into_owned();
-            assert!(is_outage(&told), "{begins}: {told:?}");
+            assert!(is_outage(&result), "{begins}: {result:?}");
         }
     }
     for answer in [
@@ -112,8 +112,8 @@ fn answers_that_are_none() {
         "$-1\r\n",
         "*0\r\n",
     ] {
-        let told = summary(&hasty(says(vec![role(), answer.into()])));
-        let kind = told.unwrap_err().kind;
+        let result = summary(&short_timeout(replay(vec![role(), answer.into()])));
+        let kind = result.unwrap_err().kind;
         assert!(
             matches!(kind, FailureKind::Refused | FailureKind::Outage),
             "{kind:?}"
@@ -121,21 +121,21 @@ fn answers_that_are_none() {
     }
 }
 
-/// What was said before the question is no answer to it.
+/// Data that was received before the request is not the reply to it.
 #[test]
-fn answers_to_nothing_that_was_asked() {
+fn data_before_a_request_is_not_its_reply() {
     let forged = "$21\r\n{\"sms\":77,\"parts\":77}\r\n";
-    let port = says(vec![[role(), forged.into()].concat(), forged.into()]);
-    let told = summary(&hasty(port));
-    assert!(is_outage(&told), "{told:?}");
-    let told = summary(&hasty(says(vec![role(), forged.into()])));
-    assert_eq!(told.unwrap().sms, 77);
+    let port = replay(vec![[role(), forged.into()].concat(), forged.into()]);
+    let result = summary(&short_timeout(port));
+    assert!(is_outage(&result), "{result:?}");
+    let result = summary(&short_timeout(replay(vec![role(), forged.into()])));
+    assert_eq!(result.unwrap().sms, 77);
 }
 
 #[test]
-fn connecting_begins_before_anything_is_asked() {
+fn connecting_begins_before_the_first_request() {
     let listener = Listener::start(Behavior::Silent);
-    let store = RedisStore::begin(&settled(listener.port())).unwrap();
+    let store = RedisStore::begin_for_a_test(&settings(listener.port())).unwrap();
     let until = Instant::now() + LONG;
     while listener.accepted() == 0 {
         assert!(Instant::now() < until);
@@ -144,9 +144,9 @@ fn connecting_begins_before_anything_is_asked() {
     drop(store);
 }
 
-/// In the clear nobody sends us and our password to another machine.
+/// Without TLS no redirection makes the client send its password to another machine.
 #[test]
-fn without_tls_nobody_leads_us_away() {
+fn without_tls_no_redirection_leaves_this_host() {
     for (site, reply) in [
         (RedisSite::Cluster, "-MOVED 1 \x1b]192.0.2.1:6379\r\n"),
         (
@@ -157,10 +157,10 @@ fn without_tls_nobody_leads_us_away() {
             "*2\r\n$9\r\n192.0.2.1\r\n$4\r\n6379\r\n",
         ),
     ] {
-        let mut settled = settled(says(vec![reply.into()]));
-        settled.site = site;
-        settled.hosts.push(("127.0.0.1".to_owned(), 6379));
-        let (what, remedy) = refused(summary(&settled));
+        let mut settings = settings(replay(vec![reply.into()]));
+        settings.site = site;
+        settings.hosts.push(("127.0.0.1".to_owned(), 6379));
+        let (what, remedy) = refused(summary(&settings));
         assert!(
             what.contains("192.0.2.1") && remedy.contains("rediss://"),
             "{what}"
@@ -178,38 +178,38 @@ fn tls_and_certificates() {
         })
     };
     let server = start(Identity::Good);
-    let mut settled = settled(server.tls_port());
-    settled.tls = true;
-    settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
-    assert_eq!(summary(&settled), Ok(Summary::default()));
-    settled.hosts = vec![("localhost".to_owned(), server.tls_port())];
-    assert_eq!(summary(&settled), Ok(Summary::default()));
+    let mut settings = settings(server.tls_port());
+    settings.tls = true;
+    settings.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
+    assert_eq!(summary(&settings), Ok(Summary::default()));
+    settings.hosts = vec![("localhost".to_owned(), server.tls_port())];
+    assert_eq!(summary(&settings), Ok(Summary::default()));
 
-    // The plain port, and TLS's in the clear.
-    settled.hosts = vec![("127.0.0.1".to_owned(), server.port())];
-    assert!(is_outage(&summary(&settled)));
-    assert!(is_outage(&summary(&super::settled(server.tls_port()))));
+    // TLS on the plain port, and plain on the TLS port.
+    settings.hosts = vec![("127.0.0.1".to_owned(), server.port())];
+    assert!(is_outage(&summary(&settings)));
+    assert!(is_outage(&summary(&super::settings(server.tls_port()))));
 
-    settled.ca_file = Some(b"no certificate".as_slice().into());
-    assert_eq!(summary(&settled).unwrap_err().kind, FailureKind::Local);
+    settings.ca_file = Some(b"no certificate".as_slice().into());
+    assert_eq!(summary(&settings).unwrap_err().kind, FailureKind::Local);
 
-    settled.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
+    settings.ca_file = Some(std::fs::read(certs.ca()).unwrap().into());
     for (identity, words) in [
         (Identity::Expired, "renew"),
         (Identity::WrongName, "for this name"),
         (Identity::OtherCa, "ca_file"),
     ] {
         let server = start(identity);
-        settled.hosts = vec![("127.0.0.1".to_owned(), server.tls_port())];
-        let (what, remedy) = refused(summary(&settled));
+        settings.hosts = vec![("127.0.0.1".to_owned(), server.tls_port())];
+        let (what, remedy) = refused(summary(&settings));
         assert!(remedy.contains(words), "{identity:?}: {what}: {remedy}");
     }
 }
 
 #[test]
-fn a_connection_that_has_died_is_replaced() {
+fn a_closed_connection_is_replaced() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let limits = limits();
     for taken in 1..=5 {
         server.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
@@ -222,26 +222,26 @@ fn a_connection_that_has_died_is_replaced() {
     }
 }
 
-/// Between us and a server; as often as told, it cuts the connection instead of passing an answer.
+/// Starts a proxy that closes the connection in place of a reply, until the counter is 0.
 fn lossy(server: u16) -> (u16, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let cuts = Arc::new(AtomicU32::new(0));
-    let left = Arc::clone(&cuts);
+    let remaining = Arc::clone(&cuts);
     thread::spawn(move || {
         for near in listener.incoming().flatten() {
             let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
             let (mut up, mut down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
             let (mut near, mut far) = (near, far);
             thread::spawn(move || std::io::copy(&mut up, &mut far));
-            let left = Arc::clone(&left);
+            let remaining = Arc::clone(&remaining);
             thread::spawn(move || {
-                let mut piece = [0; 4096];
-                while let Ok(some @ 1..) = down.read(&mut piece) {
-                    let cut = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| {
+                let mut buffer = [0; 4096];
+                while let Ok(some @ 1..) = down.read(&mut buffer) {
+                    let cut = remaining.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| {
                         cuts.checked_sub(1)
                     });
-                    if cut.is_ok() || near.write_all(&piece[..some]).is_err() {
+                    if cut.is_ok() || near.write_all(&buffer[..some]).is_err() {
                         break;
                     }
                 }
@@ -253,10 +253,10 @@ fn lossy(server: u16) -> (u16, Arc<AtomicU32>) {
 }
 
 #[test]
-fn an_answer_that_was_lost_counts_nothing_twice() {
+fn a_lost_reply_counts_nothing_twice() {
     let server = Redis::start();
     let (port, cuts) = lossy(server.port());
-    let mut store = RedisStore::begin(&settled(port)).unwrap();
+    let mut store = RedisStore::begin_for_a_test(&settings(port)).unwrap();
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);
     store.summary(soon()).unwrap();
@@ -280,58 +280,58 @@ fn an_answer_that_was_lost_counts_nothing_twice() {
     assert_eq!(store.status(&who.dn, soon()).unwrap().failures, 1);
     assert_eq!(cuts.load(Ordering::SeqCst), 0);
 
-    // Lost again and again, it is given up.
+    // If every reply is lost, the request fails.
     cuts.store(100, Ordering::SeqCst);
     assert!(is_outage(&store.record_success(&who, rules, 1, soon())));
 }
 
-/// Between us and a server; once told, it passes nothing more on the first connection, and does not
-/// say so, as a firewall does that has forgotten it.
-fn forgetful(server: u16) -> (u16, Arc<AtomicBool>) {
+/// Starts a proxy that silently drops everything on its first connection once the flag is set, as a firewall
+/// does after a timeout.
+fn dropping(server: u16) -> (u16, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let forgets = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&forgets);
+    let drops = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&drops);
     thread::spawn(move || {
         for (nth, near) in listener.incoming().flatten().enumerate() {
             let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
             let (mut up, mut down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
             let (mut near, mut far) = (near, far);
             thread::spawn(move || std::io::copy(&mut down, &mut near));
-            let told = Arc::clone(&told);
+            let flag = Arc::clone(&flag);
             thread::spawn(move || {
-                let mut piece = [0; 4096];
-                while let Ok(some @ 1..) = up.read(&mut piece) {
-                    let is_forgotten = nth == 0 && told.load(Ordering::SeqCst);
-                    if !is_forgotten && far.write_all(&piece[..some]).is_err() {
+                let mut buffer = [0; 4096];
+                while let Ok(some @ 1..) = up.read(&mut buffer) {
+                    let is_dropped = nth == 0 && flag.load(Ordering::SeqCst);
+                    if !is_dropped && far.write_all(&buffer[..some]).is_err() {
                         break;
                     }
                 }
             });
         }
     });
-    (port, forgets)
+    (port, drops)
 }
 
 #[test]
-fn a_connection_that_was_forgotten_on_its_way_is_replaced() {
+fn an_idle_connection_that_the_network_dropped_is_replaced() {
     let server = Redis::start();
-    for grows_old in [true, false] {
-        let (port, forgets) = forgetful(server.port());
+    for is_idle in [true, false] {
+        let (port, drops) = dropping(server.port());
         let timeout = Duration::from_secs(1);
-        let mut store = RedisStore::begin(&config::Redis {
+        let mut store = RedisStore::begin_for_a_test(&config::Redis {
             timeout,
-            ..settled(port)
+            ..settings(port)
         })
         .unwrap();
         store.summary(soon()).unwrap();
-        forgets.store(true, Ordering::SeqCst);
-        if grows_old {
-            store.line.grow_old();
+        drops.store(true, Ordering::SeqCst);
+        if is_idle {
+            store.client.set_idle();
         }
         let answer = store.summary(soon());
-        // One that was used just now is not forgotten: its server is slow, and asked no more.
-        assert_eq!(answer.is_ok(), grows_old, "{answer:?}");
+        // A connection that was used recently is not replaced: its server is slow.
+        assert_eq!(answer.is_ok(), is_idle, "{answer:?}");
         if let Err(error) = answer {
             let place = format!("127.0.0.1:{port}: ");
             assert!(error.what.starts_with(&place), "{error:?}");
@@ -340,27 +340,30 @@ fn a_connection_that_was_forgotten_on_its_way_is_replaced() {
 }
 
 #[test]
-fn a_server_that_stands_still() {
+fn a_stopped_server() {
     let server = Redis::start();
-    let mut store = RedisStore::begin(&hasty(server.port())).unwrap();
+    let mut store = RedisStore::begin_for_a_test(&short_timeout(server.port())).unwrap();
     store.summary(soon()).unwrap();
     server.signal(Signal::STOP);
-    let began = Instant::now();
+    let start = Instant::now();
     let admitted = store.admit(&account(1), rules(&limits()), soon());
     let overview = store.summary(soon());
-    let took = began.elapsed();
+    let elapsed = start.elapsed();
     server.signal(Signal::CONT);
     assert!(is_outage(&admitted), "{admitted:?}");
     assert!(is_outage(&overview), "{overview:?}");
-    assert!(took < LONG, "{took:?}");
-    // Nobody takes the late answer for another one's.
-    assert_eq!(store.status("nobody", soon()), Ok(AccountStatus::default()));
+    assert!(elapsed < LONG, "{elapsed:?}");
+    // The late reply is not taken for the reply to another request.
+    assert_eq!(
+        store.status("unknown", soon()),
+        Ok(AccountStatus::default())
+    );
 }
 
 #[test]
-fn a_deadline_that_is_over() {
+fn an_expired_deadline() {
     let server = Redis::start();
-    let mut store = remote(&server);
+    let mut store = connect(&server);
     let over = Deadline::within(Duration::ZERO);
     assert!(is_outage(&store.summary(over)));
     assert!(store.summary(soon()).is_ok());

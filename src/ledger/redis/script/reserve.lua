@@ -1,2 +1,0 @@
--- A further SMS of the same login.
-return cjson.encode(reserved() or locked() or limited() or take())
