@@ -8,7 +8,7 @@ mod dn;
 mod entry;
 mod failover;
 mod failures;
-pub mod ldap;
+pub(crate) mod ldap;
 #[cfg(test)]
 #[path = "../tests/support/ldap_server.rs"]
 mod ldap_server;
@@ -25,14 +25,16 @@ mod session;
 mod tests;
 mod validate;
 
-pub use client::Client;
-pub use dn::normalize as normalize_dn;
-pub use entry::{Entry, NoPhone, Value};
+pub(crate) use client::Client;
+pub(crate) use dn::normalize as normalize_dn;
+#[cfg(test)]
+pub(crate) use entry::Value;
+pub(crate) use entry::{Entry, NoPhone};
 
 use crate::{deadline::Deadline, failure::Failure, id::LoginId, prefetch::Permit, secret::Secret};
 
 /// A directory, as one login uses it.
-pub trait Directory {
+pub(crate) trait Directory {
     /// Starts to search for a name in the background, if possible, and does not wait. The search ends
     /// at `by`.
     fn begin(&mut self, _name: &str, _by: Deadline, _permit: Permit) {}
@@ -50,18 +52,18 @@ pub trait Directory {
     ///
     /// # Errors
     /// The password is not verified.
-    fn prove(
+    fn verify_password(
         &mut self,
         entry: &Entry,
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<Proved, Unproved>;
+    ) -> Result<VerifiedPassword, PasswordError>;
 }
 
 /// The result of a search for a user name.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     None,
     /// No entry on this server; it refers to other servers that may hold one (search result references).
     /// Those are not asked.
@@ -96,20 +98,20 @@ pub struct PasswordProof {
 impl PasswordProof {
     /// Returns the login whose password was verified.
     #[must_use]
-    pub const fn login(&self) -> LoginId {
+    pub(crate) const fn login(&self) -> LoginId {
         self.login
     }
 
     /// Returns a proof without a bind, for the tests of other modules.
     #[cfg(test)]
-    pub const fn for_a_test(login: LoginId) -> Self {
+    pub(crate) const fn for_a_test(login: LoginId) -> Self {
         Self { login }
     }
 }
 
 /// A verified password, and what the directory reports beside it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Proved {
+pub(crate) struct VerifiedPassword {
     pub proof: PasswordProof,
     /// The password has expired, and this many logins remain.
     pub grace: Option<u32>,
@@ -117,7 +119,7 @@ pub struct Proved {
 
 /// Why a password is not verified. The texts give the reason, in one printable line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unproved {
+pub(crate) enum PasswordError {
     Wrong,
     /// The password is right, but has expired or must be changed first.
     Expired(String),

@@ -22,7 +22,7 @@ mod tests;
 
 pub use counts::Counts;
 pub use refusal_time::refusal_time;
-pub use services::{Clock, Conversation, PromptReply, Services};
+pub(crate) use services::{Clock, Conversation, PromptReply, Services};
 
 use crate::{
     config::{Settings, Source, Subject},
@@ -74,7 +74,7 @@ pub struct LoginResult {
 
 /// Runs one login.
 #[must_use]
-pub fn authenticate<'a>(
+pub(crate) fn authenticate<'a>(
     request: &'a Request<'a>,
     settings: &'a Settings,
     counts: Counts,

@@ -19,7 +19,7 @@ pub fn resolve(settings: &Settings, user: &str, by: Deadline) -> Result<String, 
     let mut ldap = Ldap::new(&settings.ldap).map_err(error)?;
     let shown = user.escape_debug();
     match ldap.find(user, by).map_err(error)? {
-        Found::One(entry) => Ok(entry.person()),
+        Found::One(entry) => Ok(entry.normalized_dn()),
         Found::None | Found::Elsewhere => Err(CommandError(format!(
             "the directory has no entry for {shown}: of a deleted entry, give the DN"
         ))),

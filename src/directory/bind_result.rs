@@ -4,7 +4,7 @@
 use ldap3::LdapResult;
 
 use super::{
-    Unproved, failures,
+    PasswordError, failures,
     password_policy::{self, Cause, Restriction},
     result_code::{
         self, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS,
@@ -21,7 +21,7 @@ pub fn evaluate(
     server: &str,
     password: &str,
     grace: Grace,
-) -> Result<Option<u32>, Unproved> {
+) -> Result<Option<u32>, PasswordError> {
     let code = result.rc;
     let description =
         result_code::describe(code, &sanitize::without_secret(password, &result.text));
@@ -52,20 +52,20 @@ pub fn evaluate(
     let detail = |why: &str| format!("{why}, {description}");
     let of_cause = |cause| detail(failures::of_cause(cause).0);
     match restriction {
-        Some(Restriction::Expired(cause)) => Err(Unproved::Expired(of_cause(cause))),
-        Some(Restriction::Locked(cause)) => Err(Unproved::Locked(of_cause(cause))),
+        Some(Restriction::Expired(cause)) => Err(PasswordError::Expired(of_cause(cause))),
+        Some(Restriction::Locked(cause)) => Err(PasswordError::Locked(of_cause(cause))),
         Some(Restriction::Grace(remaining)) => match grace {
             Grace::Allow => Ok(Some(remaining)),
-            Grace::Deny => Err(Unproved::Expired(detail(
+            Grace::Deny => Err(PasswordError::Expired(detail(
                 "the password has expired, and ldap.grace is \"deny\"",
             ))),
         },
         None if code == SUCCESS => Ok(None),
-        None => Err(Unproved::Wrong),
+        None => Err(PasswordError::Wrong),
     }
 }
 
-impl From<Failure> for Unproved {
+impl From<Failure> for PasswordError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
@@ -106,7 +106,7 @@ mod tests {
 
     const PASSWORD: &str = "correct horse";
 
-    fn bind(rc: u32, text: &str, policy: Option<&[u8]>) -> Result<Option<u32>, Unproved> {
+    fn bind(rc: u32, text: &str, policy: Option<&[u8]>) -> Result<Option<u32>, PasswordError> {
         bind_with_grace(rc, text, policy, Grace::Allow)
     }
 
@@ -115,7 +115,7 @@ mod tests {
         text: &str,
         policy: Option<&[u8]>,
         grace: Grace,
-    ) -> Result<Option<u32>, Unproved> {
+    ) -> Result<Option<u32>, PasswordError> {
         let ctrls = policy.map(|value| {
             let control = RawControl {
                 ctype: String::from("1.3.6.1.4.1.42.2.27.8.5.1"),
@@ -134,14 +134,14 @@ mod tests {
         evaluate(&result, "ldaps://ldap.example.org:636", PASSWORD, grace)
     }
 
-    fn kind(outcome: &Result<Option<u32>, Unproved>) -> &'static str {
+    fn kind(outcome: &Result<Option<u32>, PasswordError>) -> &'static str {
         match outcome {
             Ok(None) => "proof",
             Ok(Some(_)) => "grace",
-            Err(Unproved::Wrong) => "wrong",
-            Err(Unproved::Expired(_)) => "expired",
-            Err(Unproved::Locked(_)) => "locked",
-            Err(Unproved::Failed(failure)) => failure.kind.reason(),
+            Err(PasswordError::Wrong) => "wrong",
+            Err(PasswordError::Expired(_)) => "expired",
+            Err(PasswordError::Locked(_)) => "locked",
+            Err(PasswordError::Failed(failure)) => failure.kind.reason(),
         }
     }
 
@@ -241,7 +241,7 @@ mod tests {
             let allowed = bind(0, "", Some(&control));
             assert_eq!(allowed, Ok(Some(u32::from(left))));
             let denied = bind_with_grace(0, "", Some(&control), Grace::Deny);
-            let Err(Unproved::Expired(why)) = denied else {
+            let Err(PasswordError::Expired(why)) = denied else {
                 panic!("{denied:?}");
             };
             assert!(why.contains("ldap.grace is \"deny\""), "{why}");
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_server_cannot_forge_log_lines() {
-        let Err(Unproved::Locked(text)) = bind(53, "\x1b]0;x\x07\r\nforged line", None) else {
+        let Err(PasswordError::Locked(text)) = bind(53, "\x1b]0;x\x07\r\nforged line", None) else {
             panic!("not locked");
         };
         assert!(

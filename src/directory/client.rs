@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Directory, Entry, Found, Proved, Unproved, failures, ldap::Ldap};
+use super::{Directory, Entry, Found, PasswordError, VerifiedPassword, failures, ldap::Ldap};
 use crate::{
     config,
     deadline::{Deadline, Moment, Wait},
@@ -101,14 +101,14 @@ impl Directory for Client {
         self.open()?.find(name, by)
     }
 
-    fn prove(
+    fn verify_password(
         &mut self,
         entry: &Entry,
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<Proved, Unproved> {
-        self.open()?.prove(entry, password, login, by)
+    ) -> Result<VerifiedPassword, PasswordError> {
+        self.open()?.verify_password(entry, password, login, by)
     }
 }
 

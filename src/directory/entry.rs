@@ -70,7 +70,7 @@ pub struct Entry {
 
 impl Entry {
     /// Creates an entry from the values of `verified_attribute` and of each of `phone_attributes`.
-    #[must_use]
+    #[cfg(test)]
     pub const fn new(dn: String, verified: Vec<Value>, phones: Vec<Vec<Value>>) -> Self {
         Self {
             dn,
@@ -84,7 +84,6 @@ impl Entry {
 
     /// The same with these [`names`](Self::names).
     #[cfg(test)]
-    #[must_use]
     pub fn with_names(self, names: &[&str]) -> Self {
         let names = names.iter().map(|name| Value::Text((*name).to_owned()));
         Self {
@@ -95,14 +94,13 @@ impl Entry {
 
     /// The same as an alias.
     #[cfg(test)]
-    #[must_use]
-    pub fn as_alias(self) -> Self {
+    pub fn with_alias_class(self) -> Self {
         let reference = reference(&[Value::Text("alias".into())]);
         Self { reference, ..self }
     }
 
     /// The same with this [`password_changed`](Self::password_changed).
-    #[must_use]
+    #[cfg(test)]
     pub fn with_password_changed(self, password_changed: String) -> Self {
         Self {
             password_changed,
@@ -158,14 +156,14 @@ impl Entry {
 
     /// Returns a text for the log if the entry only refers to another one. No login succeeds with it.
     #[must_use]
-    pub const fn pointer(&self) -> Option<&'static str> {
+    pub const fn alias_or_referral(&self) -> Option<&'static str> {
         self.reference
     }
 
     /// Returns the DN in one form, however the server writes it, so that all names that a user may type
     /// share one count.
     #[must_use]
-    pub fn person(&self) -> String {
+    pub fn normalized_dn(&self) -> String {
         dn::normalize(&self.dn)
     }
 
@@ -185,6 +183,7 @@ impl Entry {
     }
 
     /// Returns the number that a code is sent to: the first of [`Self::phones`].
+    #[cfg(any(test, fuzzing))]
     pub fn phone(&self, settings: &config::Ldap) -> Result<Phone, NoPhone> {
         let first = self.phones(settings)?.into_iter().next();
         first.ok_or(NoPhone::NoNumber(String::new()))

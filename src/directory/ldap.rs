@@ -1,7 +1,7 @@
 //! Queries to the LDAP servers: one after the other until one answers.
 //!
 //! [`find`](Ldap::find) needs no password and keeps its connection open, so that it can run while the user
-//! types; [`prove`](Ldap::prove) sends one bind on that connection.
+//! types; [`verify_password`](Ldap::verify_password) sends one bind on that connection.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    Entry, Found, PasswordProof, Proved, Unproved, bind_result,
+    Entry, Found, PasswordError, PasswordProof, VerifiedPassword, bind_result,
     failover::{self, ServerFailure},
     failures, password_policy, query, result_code, sanitize, service_account,
     session::{self, SearchResult, Session, Transport},
@@ -188,17 +188,17 @@ impl Ldap {
     /// Verifies a password with one bind as the entry that [`find`](Self::find) returned, on the same
     /// connection, which cannot be used again. No other server is asked and nothing is sent twice,
     /// because a directory counts each wrong password in its own account lock.
-    pub fn prove(
+    pub fn verify_password(
         &mut self,
         entry: &Entry,
         password: &Secret,
         login: LoginId,
         by: Deadline,
-    ) -> Result<Proved, Unproved> {
+    ) -> Result<VerifiedPassword, PasswordError> {
         let password = password.reveal();
         // RFC 4513 §5.1.2: a bind with an empty password is anonymous, and succeeds.
         if password.is_empty() {
-            return Err(Unproved::Wrong);
+            return Err(PasswordError::Wrong);
         }
         if by.is_over() {
             // The directory would count a bind whose result is not waited for.
@@ -218,7 +218,7 @@ impl Ldap {
         let result = block_on(&self.runtime, &server, bind)?;
         let grace = bind_result::evaluate(&result, &server, password, self.settings.grace)?;
         let proof = PasswordProof { login };
-        Ok(Proved { proof, grace })
+        Ok(VerifiedPassword { proof, grace })
     }
 }
 

@@ -10,7 +10,7 @@ mod tls;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Entry, Found, Unproved,
+    Entry, Found, PasswordError,
     ldap::Ldap,
     ldap_server::{BIND, Request, Response, SEARCH, entry},
 };
@@ -66,14 +66,14 @@ fn find(settings: &config::Ldap) -> Result<Found, Failure> {
 }
 
 /// Finds Alice and verifies this password.
-fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, Unproved> {
+fn login(settings: &config::Ldap, password: &str) -> Result<LoginId, PasswordError> {
     let mut ldap = opened(settings)?;
     let Found::One(entry) = ldap.find("alice", in_time())? else {
         panic!("not one entry");
     };
     let password = Secret::new(password.to_owned());
-    let proved = ldap.prove(&entry, &password, LOGIN, in_time())?;
-    Ok(proved.proof.login())
+    let verified = ldap.verify_password(&entry, &password, LOGIN, in_time())?;
+    Ok(verified.proof.login())
 }
 
 fn is_outage<T>(result: &Result<T, Failure>) -> bool {
@@ -84,6 +84,6 @@ fn is_refused<T>(result: &Result<T, Failure>) -> bool {
     matches!(result, Err(failure) if failure.kind == FailureKind::Refused)
 }
 
-fn is_unproved_outage<T>(result: &Result<T, Unproved>) -> bool {
-    matches!(result, Err(Unproved::Failed(failure)) if failure.kind == FailureKind::Outage)
+fn is_password_outage<T>(result: &Result<T, PasswordError>) -> bool {
+    matches!(result, Err(PasswordError::Failed(failure)) if failure.kind == FailureKind::Outage)
 }

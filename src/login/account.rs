@@ -23,7 +23,7 @@ impl Login<'_> {
                 NoPhone::NotVerified(why) => (Denied::NotVerified, why),
                 NoPhone::NoNumber(why) => (Denied::NoNumber, why),
             };
-            Refusal::new(denied, entry.pointer().map_or(why, str::to_owned))
+            Refusal::new(denied, entry.alias_or_referral().map_or(why, str::to_owned))
         })?;
         let phone = numbers.first().cloned().ok_or(Denied::NoNumber)?;
         self.phone = Some(phone.clone());
@@ -40,7 +40,7 @@ impl Login<'_> {
         let text = self.sms_text(&longest_code, self.settings.code.lifetime);
         Ok(Account {
             login: request.id,
-            dn: entry.person(),
+            dn: entry.normalized_dn(),
             // Escaped, because `sms-otp status` shows it: it must not contain terminal control sequences.
             name: identity.name().escape_debug().to_string(),
             allowed: self.is_allowed(&phone),

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Login, LoginError, PromptReply, Services};
 use crate::{
     config::Source,
-    directory::{Entry, Unproved},
+    directory::{Entry, PasswordError},
     prefetch,
     secret::{self, Secret},
     verdict::{Denied, FirstFactor, Refusal},
@@ -96,19 +96,21 @@ impl Login<'_> {
         let verified = self
             .services
             .directory
-            .prove(entry, &password, self.request.id, by)
-            .map_err(|unproved| match unproved {
-                Unproved::Wrong => {
-                    let why = entry.pointer().unwrap_or("refused by the directory");
+            .verify_password(entry, &password, self.request.id, by)
+            .map_err(|error| match error {
+                PasswordError::Wrong => {
+                    let why = entry
+                        .alias_or_referral()
+                        .unwrap_or("refused by the directory");
                     Refusal::new(Denied::WrongPassword, why).into()
                 }
-                Unproved::Expired(why) => {
+                PasswordError::Expired(why) => {
                     // The password is correct, so the user may be shown a text.
                     self.first = Some(FirstFactor::PASSWORD);
                     Refusal::new(Denied::PasswordExpired, why).into()
                 }
-                Unproved::Locked(why) => Refusal::new(Denied::DirectoryLocked, why).into(),
-                Unproved::Failed(failure) => LoginError::Failed(failure),
+                PasswordError::Locked(why) => Refusal::new(Denied::DirectoryLocked, why).into(),
+                PasswordError::Failed(failure) => LoginError::Failed(failure),
             })?;
         self.grace = verified.grace;
         let first = FirstFactor::Password(verified.proof);

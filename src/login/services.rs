@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a login uses.
-pub struct Services<'a> {
+pub(crate) struct Services<'a> {
     pub conversation: &'a mut dyn Conversation,
     pub names: &'a dyn Names,
     pub directory: &'a mut dyn Directory,

@@ -7,7 +7,7 @@ use ldap3::{
 };
 
 use crate::directory::{
-    Unproved, bind_result,
+    PasswordError, bind_result,
     password_policy::{self, Restriction},
     sanitize,
     validate::{Request, check, message_length, start_tls_result},
@@ -54,12 +54,12 @@ pub fn bind(bytes: &[u8]) {
             return assert!(result.rc == 0 && restriction == Ok(None));
         }
         Ok(Some(left)) => {
-            assert!(matches!(strict, Err(Unproved::Expired(_))));
+            assert!(matches!(strict, Err(PasswordError::Expired(_))));
             return assert!(result.rc == 0 && restriction == Ok(Some(Restriction::Grace(left))));
         }
-        Err(Unproved::Wrong) => return assert!(matches!(result.rc, 48 | 49)),
-        Err(Unproved::Expired(detail) | Unproved::Locked(detail)) => detail,
-        Err(Unproved::Failed(failure)) => {
+        Err(PasswordError::Wrong) => return assert!(matches!(result.rc, 48 | 49)),
+        Err(PasswordError::Expired(detail) | PasswordError::Locked(detail)) => detail,
+        Err(PasswordError::Failed(failure)) => {
             let is_outage = matches!(result.rc, 3 | 51 | 52) || restriction.is_err();
             assert!(
                 is_outage || failure.kind != FailureKind::Outage,

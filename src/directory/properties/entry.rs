@@ -152,7 +152,10 @@ fn check_entry(entry: &Entry, attributes: &[(String, Vec<u8>)], settings: &confi
             check_reason(&why, attributes);
         }
     }
-    assert!(!entry.person().chars().any(char::is_control) || entry.person().starts_with('?'));
+    assert!(
+        !entry.normalized_dn().chars().any(char::is_control)
+            || entry.normalized_dn().starts_with('?')
+    );
     let times = entry.password_changed();
     assert!(
         times

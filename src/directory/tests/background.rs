@@ -39,14 +39,14 @@ fn is_over(server: &FakeDirectory, client: &Client) -> bool {
     server.open.load(Ordering::SeqCst) == 0 && client.is_idle()
 }
 
-fn prove(client: &mut Client, found: Result<Found, Failure>) -> Result<LoginId, Unproved> {
+fn verify(client: &mut Client, found: Result<Found, Failure>) -> Result<LoginId, PasswordError> {
     let Ok(Found::One(entry)) = found else {
         panic!("not one entry: {found:?}");
     };
     let password = Secret::new(PASSWORD.to_owned());
     client
-        .prove(&entry, &password, LOGIN, in_time())
-        .map(|proved| proved.proof.login())
+        .verify_password(&entry, &password, LOGIN, in_time())
+        .map(|verified| verified.proof.login())
 }
 
 /// Responds to the n-th search, counted from 0, with `response`.
@@ -78,7 +78,7 @@ fn only_one_bind_is_left_for_after_the_prompt() {
         server.operations() == [BIND, SEARCH]
     });
     let found = client.find("alice", in_time());
-    assert_eq!(prove(&mut client, found), Ok(LOGIN));
+    assert_eq!(verify(&mut client, found), Ok(LOGIN));
     assert_eq!(server.operations(), [BIND, SEARCH, BIND]);
     // On one connection: their ids are consecutive.
     let ids: Vec<u8> = server
@@ -107,7 +107,7 @@ fn a_running_search_is_waited_for_and_not_repeated() {
     });
     let found = client.find("alice", in_time());
     late.join().unwrap().unwrap();
-    assert_eq!(prove(&mut client, found), Ok(LOGIN));
+    assert_eq!(verify(&mut client, found), Ok(LOGIN));
     assert_eq!(server.operations(), [SEARCH, BIND]);
 }
 
@@ -144,7 +144,7 @@ fn a_closed_connection_is_replaced_and_the_bind_sent_once() {
             server.operations() == [BIND, SEARCH] && is_over(&server, &client)
         });
         let found = client.find("alice", in_time());
-        assert_eq!(prove(&mut client, found), Ok(LOGIN));
+        assert_eq!(verify(&mut client, found), Ok(LOGIN));
         assert_eq!(server.operations(), [BIND, SEARCH, BIND, SEARCH, BIND]);
     }
 }
@@ -168,7 +168,7 @@ fn a_closed_tls_connection_is_replaced() {
         server.operations() == [SEARCH] && is_over(&server, &client)
     });
     let found = client.find("alice", in_time());
-    assert_eq!(prove(&mut client, found), Ok(LOGIN));
+    assert_eq!(verify(&mut client, found), Ok(LOGIN));
     assert_eq!(server.operations(), [SEARCH, SEARCH, BIND]);
 }
 
@@ -185,7 +185,7 @@ fn the_newer_result_is_used() {
         server.operations() == [SEARCH] && is_over(&server, &client)
     });
     let found = client.find("alice", in_time());
-    assert_eq!(prove(&mut client, found), Ok(LOGIN));
+    assert_eq!(verify(&mut client, found), Ok(LOGIN));
     let request = server.requests.lock().unwrap()[2].clone();
     assert_eq!(request.credentials().0, MOVED);
 }
@@ -198,12 +198,16 @@ fn a_bind_is_never_sent_twice() {
     client.begin("alice", in_time(), Permit::for_a_test());
     until("the search is made", || client.is_idle());
     let found = client.find("alice", in_time());
-    let outcome = prove(&mut client, found);
-    assert!(is_unproved_outage(&outcome), "{outcome:?}");
+    let outcome = verify(&mut client, found);
+    assert!(is_password_outage(&outcome), "{outcome:?}");
     // Not even if the caller asks for it.
     let alice = Entry::new(ALICE.to_owned(), vec![], vec![]);
     let password = Secret::new(PASSWORD.to_owned());
-    assert!(client.prove(&alice, &password, LOGIN, in_time()).is_err());
+    assert!(
+        client
+            .verify_password(&alice, &password, LOGIN, in_time())
+            .is_err()
+    );
     assert_eq!(closing.operations(), [SEARCH, BIND]);
     assert!(other.operations().is_empty());
 }
@@ -221,7 +225,7 @@ fn a_failed_search_is_repeated() {
         server.operations() == [SEARCH] && is_over(&server, &client)
     });
     let found = client.find("alice", in_time());
-    assert_eq!(prove(&mut client, found), Ok(LOGIN));
+    assert_eq!(verify(&mut client, found), Ok(LOGIN));
     assert_eq!(server.operations(), [SEARCH, SEARCH, BIND]);
 }
 
@@ -242,6 +246,6 @@ fn a_result_is_used_only_for_its_name() {
     client.begin("mallory", in_time(), Permit::for_a_test());
     until("the search is made", || client.is_idle());
     let found = client.find("alice", in_time());
-    assert_eq!(prove(&mut client, found), Ok(LOGIN));
+    assert_eq!(verify(&mut client, found), Ok(LOGIN));
     assert_eq!(server.operations(), [SEARCH, SEARCH, BIND]);
 }

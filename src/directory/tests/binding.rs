@@ -8,13 +8,13 @@ use crate::directory::{
     ldap_server::{FakeDirectory, message, policy, result, settings, settings_with_bind},
 };
 
-fn kind(outcome: &Result<LoginId, Unproved>) -> &'static str {
+fn kind(outcome: &Result<LoginId, PasswordError>) -> &'static str {
     match outcome {
         Ok(_) => "proof",
-        Err(Unproved::Wrong) => "wrong",
-        Err(Unproved::Expired(_)) => "expired",
-        Err(Unproved::Locked(_)) => "locked",
-        Err(Unproved::Failed(failure)) => failure.kind.reason(),
+        Err(PasswordError::Wrong) => "wrong",
+        Err(PasswordError::Expired(_)) => "expired",
+        Err(PasswordError::Locked(_)) => "locked",
+        Err(PasswordError::Failed(failure)) => failure.kind.reason(),
     }
 }
 
@@ -102,7 +102,7 @@ fn an_empty_password_is_wrong_and_never_sent() {
     let server = FakeDirectory::new(good);
     assert_eq!(
         login(&settings(vec![server.uri()]), ""),
-        Err(Unproved::Wrong)
+        Err(PasswordError::Wrong)
     );
     assert_eq!(server.operations(), [SEARCH]);
 }
@@ -115,8 +115,11 @@ fn an_entry_without_a_dn_is_never_bound_as() {
     assert!(matches!(ldap.find("alice", in_time()), Ok(Found::One(_))));
     let no_dn = Entry::new(String::new(), vec![], vec![]);
     let password = Secret::new(PASSWORD.to_owned());
-    let outcome = ldap.prove(&no_dn, &password, LOGIN, in_time());
-    assert_eq!(kind(&outcome.map(|proved| proved.proof.login())), "refused");
+    let outcome = ldap.verify_password(&no_dn, &password, LOGIN, in_time());
+    assert_eq!(
+        kind(&outcome.map(|verified| verified.proof.login())),
+        "refused"
+    );
     assert_eq!(server.operations(), [SEARCH]);
 }
 
@@ -136,7 +139,7 @@ fn an_interrupted_bind_is_an_outage_and_not_repeated() {
         let mut settings = settings(vec![first.uri(), second.uri()]);
         settings.timeout = Duration::from_millis(300);
         let outcome = login(&settings, PASSWORD);
-        assert!(is_unproved_outage(&outcome), "{outcome:?}");
+        assert!(is_password_outage(&outcome), "{outcome:?}");
         assert_eq!(first.operations(), [SEARCH, BIND]);
         assert!(second.operations().is_empty());
     }
@@ -148,7 +151,7 @@ fn a_slow_bind_ends_with_its_timeout_or_the_deadline() {
     let mut settings = settings(vec![server.uri()]);
     settings.timeout = Duration::from_millis(200);
     let start = Moment::now();
-    assert!(is_unproved_outage(&login(&settings, PASSWORD)));
+    assert!(is_password_outage(&login(&settings, PASSWORD)));
     assert!(
         Moment::now().since(start) < Duration::from_secs(2),
         "{:?}",
@@ -163,8 +166,8 @@ fn a_slow_bind_ends_with_its_timeout_or_the_deadline() {
     let password = Secret::new(PASSWORD.to_owned());
     let by = Deadline::within(Duration::from_millis(200));
     let start = Moment::now();
-    assert!(is_unproved_outage(
-        &ldap.prove(&entry, &password, LOGIN, by)
+    assert!(is_password_outage(
+        &ldap.verify_password(&entry, &password, LOGIN, by)
     ));
     assert!(
         Moment::now().since(start) < Duration::from_secs(2),
@@ -182,12 +185,12 @@ fn a_connection_verifies_one_password() {
         panic!("not one");
     };
     let password = Secret::new(PASSWORD.to_owned());
-    let mut prove = || {
-        ldap.prove(&entry, &password, LOGIN, in_time())
-            .map(|proved| proved.proof.login())
+    let mut verify = || {
+        ldap.verify_password(&entry, &password, LOGIN, in_time())
+            .map(|verified| verified.proof.login())
     };
-    assert_eq!(prove(), Err(Unproved::Wrong));
-    assert_eq!(kind(&prove()), "local");
+    assert_eq!(verify(), Err(PasswordError::Wrong));
+    assert_eq!(kind(&verify()), "local");
     assert_eq!(server.operations(), [SEARCH, BIND]);
 }
 
@@ -213,8 +216,8 @@ fn connections_are_closed_when_not_needed() {
     closes(&busy);
     assert_eq!(server.open.load(Ordering::SeqCst), 1, "for the bind");
     let password = Secret::new(PASSWORD.to_owned());
-    let outcome = ldap.prove(&entry, &password, LOGIN, in_time());
-    assert_eq!(outcome, Err(Unproved::Wrong));
+    let outcome = ldap.verify_password(&entry, &password, LOGIN, in_time());
+    assert_eq!(outcome, Err(PasswordError::Wrong));
     closes(&server);
 
     let settings = crate::directory::ldap_server::settings(vec![empty.uri()]);
@@ -233,8 +236,8 @@ fn no_bind_is_sent_after_the_deadline() {
     };
     let password = Secret::new(PASSWORD.to_owned());
     let over = Deadline::within(Duration::ZERO);
-    assert!(is_unproved_outage(
-        &ldap.prove(&entry, &password, LOGIN, over)
+    assert!(is_password_outage(
+        &ldap.verify_password(&entry, &password, LOGIN, over)
     ));
     assert_eq!(server.operations(), [SEARCH]);
 }

@@ -84,7 +84,7 @@ fn the_entry_has_its_dn_and_the_time_of_the_password_change() {
     let Found::One(entry) = find(&settings).unwrap() else {
         panic!("not one");
     };
-    assert_eq!(entry.person(), ALICE);
+    assert_eq!(entry.normalized_dn(), ALICE);
     assert_eq!(entry.password_changed(), "pwdChangedTime=20261001120000Z");
 }
 
@@ -364,7 +364,7 @@ fn aliases_and_referrals_are_recognized() {
         let Ok(Found::One(entry)) = find(&settings(vec![server.uri()])) else {
             panic!("not one entry");
         };
-        entry.pointer()
+        entry.alias_or_referral()
     };
     assert!(
         found(b"alias")

@@ -64,7 +64,7 @@ fn malformed_responses_are_outages() {
         let server = FakeDirectory::new(with_bind(move |_| again.clone()));
         settings.uris = vec![server.uri()];
         let outcome = login(&settings, PASSWORD);
-        assert!(is_unproved_outage(&outcome), "{what}: {outcome:?}");
+        assert!(is_password_outage(&outcome), "{what}: {outcome:?}");
         assert!(
             Moment::now().since(start) < Duration::from_secs(4),
             "{what}: {:?}",

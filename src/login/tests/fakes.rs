@@ -12,7 +12,7 @@ use super::scenario::{PASSWORD, Reply};
 use crate::{
     auth_log::LoginEvents,
     deadline::{Deadline, Moment},
-    directory::{Directory, Entry, Found, PasswordProof, Proved, Unproved, Value},
+    directory::{Directory, Entry, Found, PasswordError, PasswordProof, Value, VerifiedPassword},
     failure::{Failure, FailureKind, Stage},
     id::LoginId,
     ledger::model::Model,
@@ -187,7 +187,7 @@ impl Directory for FakeDirectory<'_> {
                 entry("TRUE", NUMBER).with_names(&["Backup", "known"]),
             )),
             "alias" => Ok(Found::One(entry("TRUE", NUMBER).with_names(&["broken"]))),
-            "pointer" => Ok(Found::One(entry("FALSE", NUMBER).as_alias())),
+            "pointer" => Ok(Found::One(entry("FALSE", NUMBER).with_alias_class())),
             "elsewhere" => Ok(Found::Elsewhere),
             "twins" => Ok(Found::Several),
             "down" => Err(failure(FailureKind::Outage, "down", "")),
@@ -196,25 +196,29 @@ impl Directory for FakeDirectory<'_> {
         }
     }
 
-    fn prove(
+    fn verify_password(
         &mut self,
         _: &Entry,
         password: &Secret,
         login: LoginId,
         _: Deadline,
-    ) -> Result<Proved, Unproved> {
-        self.0.call("prove");
+    ) -> Result<VerifiedPassword, PasswordError> {
+        self.0.call("verify_password");
         self.0.binds.set(self.0.binds.get() + 1);
         self.0.note("bind");
         match password.reveal() {
-            PASSWORD => Ok(proved(login, None)),
-            "one grace" => Ok(proved(login, Some(1))),
-            "two graces" => Ok(proved(login, Some(2))),
-            "last grace" => Ok(proved(login, Some(0))),
-            "expired" => Err(Unproved::Expired("it has expired".into())),
-            "locked" => Err(Unproved::Locked("it is locked".into())),
-            "cut" => Err(Unproved::Failed(failure(FailureKind::Outage, "cut", ""))),
-            _ => Err(Unproved::Wrong),
+            PASSWORD => Ok(verified(login, None)),
+            "one grace" => Ok(verified(login, Some(1))),
+            "two graces" => Ok(verified(login, Some(2))),
+            "last grace" => Ok(verified(login, Some(0))),
+            "expired" => Err(PasswordError::Expired("it has expired".into())),
+            "locked" => Err(PasswordError::Locked("it is locked".into())),
+            "cut" => Err(PasswordError::Failed(failure(
+                FailureKind::Outage,
+                "cut",
+                "",
+            ))),
+            _ => Err(PasswordError::Wrong),
         }
     }
 }
@@ -223,9 +227,9 @@ fn failure(kind: FailureKind, what: &'static str, remedy: &'static str) -> Failu
     Failure::new(Stage::Directory, kind, what, remedy)
 }
 
-const fn proved(login: LoginId, grace: Option<u32>) -> Proved {
+const fn verified(login: LoginId, grace: Option<u32>) -> VerifiedPassword {
     let proof = PasswordProof::for_a_test(login);
-    Proved { proof, grace }
+    VerifiedPassword { proof, grace }
 }
 
 /// Refuses some numbers, and has an outage after this many SMS.

@@ -29,7 +29,7 @@ fn a_panic_in_any_service_gives_no_outcome() {
         "begin",
         "begin carrier",
         "find",
-        "prove",
+        "verify_password",
         "mark known",
         "record first factor",
         "admit",
