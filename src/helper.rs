@@ -15,7 +15,6 @@ mod request;
 mod tests;
 
 use std::{
-    process::ExitCode,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -39,26 +38,26 @@ use nss_cache::NssCache;
 use privileged::{Privileged, enter_sandbox};
 use request::LoginRequest;
 
-/// Runs one login for the module at the other end of descriptor 3.
+/// Runs one login for the module at the other end of descriptor 3. Returns the exit status.
 #[must_use]
-pub fn run() -> ExitCode {
+pub fn run() -> i32 {
     let socket = match sys::module_socket() {
         Ok(socket) => socket,
         Err(error) => {
             eprintln!("sms-otp-helper: {error}: this program is started by pam_sms_otp.so");
-            return ExitCode::from(2);
+            return 2;
         }
     };
     let initialized = sys::init_process();
     let link = Arc::new(ModuleLink::new(socket));
     let Some(message) = link.receive(Duration::from_millis(protocol::FIRST_WAIT_MS.into())) else {
-        return ExitCode::FAILURE;
+        return 1;
     };
     let Ok(request) = protocol::Request::decode(&message) else {
         if Header::decode(&message).is_ok_and(|header| !protocol::is_supported(header.version)) {
             link.send(&FromHelper::VersionMismatch, Duration::ZERO);
         }
-        return ExitCode::FAILURE;
+        return 1;
     };
     panics::install_hook();
     let log = Arc::new(OnceLock::new());
@@ -66,7 +65,7 @@ pub fn run() -> ExitCode {
     // After a panic there is no verdict: the module then refuses all further logins on this handle, because
     // their counts are unknown.
     let Some((code, counts)) = served else {
-        return ExitCode::FAILURE;
+        return 1;
     };
     let counts = counts.encode();
     let verdict = Verdict {

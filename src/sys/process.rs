@@ -1,6 +1,6 @@
 //! Sets up the process of the helper, independent of the state that it inherits.
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::{
     fs::{Mode, OFlags},
@@ -14,6 +14,20 @@ const MODULE_SOCKET: RawFd = 3;
 
 /// The maximum size of a file; a full ledger is smaller.
 const MAX_FILE: u64 = 16 << 30;
+
+/// Defines `main` of a program as `$run`, called by libc without the start-up of the standard library: that
+/// would read /proc/self/maps and give each thread a signal stack, to print a message at a stack overflow,
+/// which takes each login a tenth of a millisecond. `$run` returns the exit status.
+#[macro_export]
+macro_rules! c_main {
+    ($run:path) => {
+        // SAFETY: the signature of main in C; a program contains one symbol of this name.
+        #[unsafe(no_mangle)]
+        extern "C" fn main() -> ::std::ffi::c_int {
+            $run()
+        }
+    };
+}
 
 /// Resets everything that the process has inherited from the host process. Called first.
 ///
@@ -34,11 +48,15 @@ pub fn init_process() -> Result<(), String> {
     ] {
         standard.map_err(|errno| format!("descriptors 0 to 2: {errno}"))?;
     }
-    drop(null);
+    if null.as_raw_fd() <= libc::STDERR_FILENO {
+        // It was closed, and stays one of the three.
+        let _ = null.into_raw_fd();
+    }
     set_limits();
     reset_scheduling();
     rustix::process::chdir("/").map_err(|errno| format!("the root directory: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    ignore_sigpipe();
     delay_sigterm();
     kill_with_parent();
     forbid_dumps();
@@ -54,6 +72,12 @@ pub(super) fn forbid_dumps() {
 /// moment longer than the host process, so that the last log line of the login can be written.
 pub(super) fn kill_with_parent() {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+}
+
+/// Makes a write to a closed connection an error, as the start-up of the standard library would.
+fn ignore_sigpipe() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
 /// Delays SIGTERM by two seconds, so that the last log line can be written when `systemctl stop` sends
