@@ -103,6 +103,16 @@ pub struct Proxy {
 }
 
 impl Ldap {
+    /// Returns the defaults with these servers and this base, for tests.
+    #[cfg(any(test, fuzzing))]
+    #[allow(clippy::expect_used, reason = "for tests only")]
+    pub(crate) fn defaults(uris: Vec<LdapUri>, base: &str) -> Self {
+        let plain_numbers = crate::phone::Plain::National(None);
+        table::LdapKeys::default()
+            .build(uris, None, None, base.to_owned(), plain_numbers)
+            .expect("valid defaults")
+    }
+
     /// Returns the name to search the directory for: without the last `@domain` or the first `DOMAIN\`,
     /// once, if that is one of `strip_domains` in any case.
     #[must_use]
@@ -163,6 +173,15 @@ pub enum Source {
 }
 
 impl Limits {
+    /// Returns the defaults, for tests that set some of the limits.
+    #[cfg(any(test, fuzzing))]
+    #[allow(clippy::expect_used, reason = "for tests only")]
+    pub(crate) fn defaults() -> Self {
+        table::LimitsKeys::default()
+            .build()
+            .expect("valid defaults")
+    }
+
     /// Whether this number of wrong codes in a row locks until an administrator unlocks.
     #[must_use]
     pub(crate) const fn disable(&self, failures: u32) -> bool {

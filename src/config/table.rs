@@ -18,6 +18,8 @@ pub use global::{Ldap, Ledger, Twilio};
 pub(super) use global::{LdapKeys, LedgerKeys, TwilioKeys};
 pub use messages::Messages;
 pub(super) use messages::MessagesKeys;
+#[cfg(any(test, fuzzing))]
+pub(super) use per_service::LimitsKeys;
 pub use per_service::{Code, Limits, Password, Policy};
 
 /// A value, and where the file sets it.

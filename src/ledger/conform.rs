@@ -75,7 +75,7 @@ impl<'a> History<'a> {
             failures: dice.one_of(&[1, 3, 5]),
             lock: dice.one_of(&[Duration::from_secs(60), HOUR, DAY]),
             disable_after: dice.one_of(&[2, 8, 100]),
-            allowed_prefixes: Vec::new(),
+            ..Limits::defaults()
         };
         Self {
             store,

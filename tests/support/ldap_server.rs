@@ -9,7 +9,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -17,7 +16,6 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::ber::{self, Elements};
 use crate::{
     config::{self, LdapUri, Security},
-    phone::Plain,
     secret::Secret,
 };
 
@@ -299,20 +297,7 @@ fn next_request(bytes: &mut Vec<u8>) -> Option<Request> {
 
 /// Settings for these servers, without a service account.
 pub fn settings(uris: Vec<LdapUri>) -> config::Ldap {
-    config::Ldap {
-        uris,
-        ca_file: None,
-        timeout: Duration::from_secs(5),
-        bind: None,
-        base: String::from("ou=people,dc=example,dc=org"),
-        filter: String::from("(&(objectClass=person)(uid={user}))"),
-        verified_attribute: String::from("phoneNumberVerified"),
-        phone_attributes: vec![String::from("mobile"), String::from("telephoneNumber")],
-        grace: crate::config::Grace::Allow,
-        plain_numbers: Plain::National(None),
-        strip_domains: Vec::new(),
-        password_policy: true,
-    }
+    config::Ldap::defaults(uris, "ou=people,dc=example,dc=org")
 }
 
 /// The same with a service account.

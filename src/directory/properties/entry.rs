@@ -1,7 +1,5 @@
 //! Entries.
 
-use std::time::Duration;
-
 use ldap3::asn1::{PL, StructureTag, TagClass, parse_tag};
 
 use crate::{
@@ -45,18 +43,10 @@ fn settings(casa: bool) -> config::Ldap {
         "phoneNumberVerified"
     };
     config::Ldap {
-        uris: Vec::new(),
-        ca_file: None,
-        timeout: Duration::from_secs(5),
-        bind: None,
-        base: "dc=example,dc=org".to_owned(),
         filter: "(uid={user})".to_owned(),
         verified_attribute: verified.to_owned(),
-        phone_attributes: ["mobile", "telephoneNumber"].map(str::to_owned).to_vec(),
-        grace: config::Grace::Allow,
         plain_numbers: Plain::National(Region::named("US")),
-        strip_domains: Vec::new(),
-        password_policy: true,
+        ..config::Ldap::defaults(Vec::new(), "dc=example,dc=org")
     }
 }
 

@@ -58,7 +58,7 @@ pub fn compare(store: &mut dyn Ledger, who: Account) {
         failures: 50,
         lock: HOUR,
         disable_after: 100,
-        allowed_prefixes: Vec::new(),
+        ..Limits::defaults()
     };
     let who = Account {
         allowed: true,

@@ -65,7 +65,7 @@ impl Logins<'_> {
             failures: 10,
             lock: HOUR,
             disable_after: 100,
-            allowed_prefixes: Vec::new(),
+            ..Limits::defaults()
         }
     }
 

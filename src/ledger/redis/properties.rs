@@ -142,7 +142,7 @@ fn limits() -> Limits {
         failures: 5,
         lock: Duration::from_secs(900),
         disable_after: 100,
-        allowed_prefixes: Vec::new(),
+        ..Limits::defaults()
     }
 }
 

@@ -74,7 +74,7 @@ fn limits() -> Limits {
         failures: 3,
         lock: Duration::from_secs(900),
         disable_after: 10,
-        allowed_prefixes: vec![],
+        ..Limits::defaults()
     }
 }
 

@@ -56,7 +56,7 @@ fn limits() -> Limits {
         failures: 10,
         lock: Duration::from_secs(60),
         disable_after: 100,
-        allowed_prefixes: Vec::new(),
+        ..Limits::defaults()
     }
 }
 

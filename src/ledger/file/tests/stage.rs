@@ -125,7 +125,7 @@ pub fn limits(rules: &[(u32, u64)]) -> Limits {
         failures: 3,
         lock: Duration::from_secs(900),
         disable_after: 10,
-        allowed_prefixes: Vec::new(),
+        ..Limits::defaults()
     }
 }
 
