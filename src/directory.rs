@@ -98,7 +98,7 @@ pub struct PasswordProof {
 impl PasswordProof {
     /// Returns the login whose password was verified.
     #[must_use]
-    pub(crate) const fn login(&self) -> LoginId {
+    pub const fn login(&self) -> LoginId {
         self.login
     }
 
