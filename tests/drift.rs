@@ -1,10 +1,14 @@
-//! What is said in two places says the same: the picture of the rooms, keys, reasons and texts, what
-//! the papers name, what the module loads. No private machine is needed.
+//! Conventions of the code, and agreement between places that state the same: the picture of the modules, keys,
+//! reasons and texts, what documents name, what the module loads. These tests need no private machine.
 
 mod binary;
-mod house;
+mod conventions;
+mod cycles;
+mod documents;
 mod imports;
-mod papers;
+mod limits;
+mod mutants;
+mod references;
 mod secrets;
 mod words;
 
@@ -15,9 +19,12 @@ use std::path::{Path, PathBuf};
 pub fn cases() -> Vec<Case> {
     [
         imports::CASES,
-        house::CASES,
+        cycles::CASES,
+        limits::CASES,
+        conventions::CASES,
         words::CASES,
-        papers::CASES,
+        documents::CASES,
+        mutants::CASES,
         secrets::CASES,
         binary::CASES,
     ]
@@ -28,13 +35,13 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn read(path: &str) -> String {
     let whole = repository().join(path);
     fs::read_to_string(&whole).unwrap_or_else(|e| panic!("cannot read {}: {e}", whole.display()))
 }
 
-/// Every Rust file below this folder: its path in the repository, and its text.
+/// Returns every Rust file below this folder: its path in the repository, and its text.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
@@ -43,7 +50,9 @@ fn sources(folder: &str) -> Vec<(String, String)> {
         for entry in entries.flatten() {
             let path = folder.join(entry.file_name());
             if entry.path().is_dir() {
-                folders.push(path);
+                if entry.file_name() != "target" {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let path = path.to_str().expect("a path in ASCII").to_owned();
                 let text = read(&path);
@@ -51,12 +60,12 @@ fn sources(folder: &str) -> Vec<(String, String)> {
             }
         }
     }
-    assert!(!found.is_empty(), "there is nothing below {folder}");
+    assert!(!found.is_empty(), "no Rust files below {folder}");
     found.sort();
     found
 }
 
-/// The same without tests, which may use what they like.
+/// Returns the same without tests.
 fn product(folder: &str) -> Vec<(String, String)> {
     let mut files = sources(folder);
     files.retain(|(path, _)| !path.ends_with("/tests.rs") && !path.contains("/tests/"));
@@ -68,7 +77,7 @@ fn product(folder: &str) -> Vec<(String, String)> {
     files
 }
 
-/// Lines without comments.
+/// Removes comments.
 fn code(text: &str) -> String {
     let bare = |line: &str| line.split("//").next().unwrap_or_default().to_owned() + "\n";
     text.lines().map(bare).collect()

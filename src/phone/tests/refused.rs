@@ -139,93 +139,97 @@ fn ambiguous_numbers_are_refused() {
     }
 }
 
+/// Text, region, and the reason.
+const REASONS: &[(&str, &str, &str)] = &[
+    ("", "GB", "empty"),
+    (" ", "GB", "empty"),
+    ("07700 900123", "", "no country code"),
+    ("0044 7700 900123", "", "no country code"),
+    ("+44 7700 900123 ext. 12", "", "contains an extension"),
+    ("+44 7700 900123 x12", "", "contains an extension"),
+    ("+447700900123;ext=12", "", "contains an extension"),
+    ("+44 7700 900123 #12", "", "contains an extension"),
+    ("+44 7700 900123 (home)", "", "contains letters"),
+    ("extra 07700 900123", "GB", "contains letters"),
+    ("+44 7700 9OO123", "", "contains letters"),
+    (
+        "+44 7700\u{200b}900123",
+        "",
+        "contains an invisible character (U+200B)",
+    ),
+    (
+        "\u{202a}+44 7700 900123",
+        "",
+        "contains an invisible character (U+202A)",
+    ),
+    (
+        "\u{feff}+447700900123",
+        "",
+        "contains an invisible character (U+FEFF)",
+    ),
+    (
+        "+44\u{2009}7700 900123",
+        "",
+        "contains an invisible character (U+2009)",
+    ),
+    (
+        "+44\t7700 900123x",
+        "",
+        "contains a control character (U+0009)",
+    ),
+    (
+        "+44\u{9b}7700 900123",
+        "",
+        "contains a control character (U+009B)",
+    ),
+    (
+        "+\u{664}\u{664}7700900123",
+        "",
+        "contains digits that are not ASCII",
+    ),
+    (
+        "07700_900123",
+        "GB",
+        "contains a character that phone numbers do not have",
+    ),
+    (
+        "+44 7700 900123 +44 7700 900124",
+        "",
+        "contains a + behind its beginning",
+    ),
+    ("+44 (7700 900123", "", "parentheses do not match"),
+    ("+44 7700 900123.", "", "begins or ends with punctuation"),
+    (
+        "07700 900123/124",
+        "GB",
+        "contains a slash that may separate two numbers",
+    ),
+    ("+999 7700 900123", "", "unknown country code"),
+    ("+44 7700 90012", "", "not a possible number of its country"),
+    (
+        "(102) 555-0142",
+        "US",
+        "not a possible number of its country",
+    ),
+    (
+        "110 4477 0090",
+        "CN",
+        "may begin with a carrier selection code",
+    ),
+    (
+        "0044 7700 900123",
+        "US",
+        "begins with 00, which is not the international prefix there",
+    ),
+    ("1713920012", "DE", "may lack its area code"),
+    ("493023125123", "DE", "can be read as more than one number"),
+];
+
 #[test]
 fn the_reason_is_the_most_useful_one() {
-    for (text, region, why) in [
-        ("", "GB", "empty"),
-        (" ", "GB", "empty"),
-        ("07700 900123", "", "no country code"),
-        ("0044 7700 900123", "", "no country code"),
-        ("+44 7700 900123 ext. 12", "", "contains an extension"),
-        ("+44 7700 900123 x12", "", "contains an extension"),
-        ("+447700900123;ext=12", "", "contains an extension"),
-        ("+44 7700 900123 #12", "", "contains an extension"),
-        ("+44 7700 900123 (home)", "", "contains letters"),
-        ("extra 07700 900123", "GB", "contains letters"),
-        ("+44 7700 9OO123", "", "contains letters"),
-        (
-            "+44 7700\u{200b}900123",
-            "",
-            "contains an invisible character (U+200B)",
-        ),
-        (
-            "\u{202a}+44 7700 900123",
-            "",
-            "contains an invisible character (U+202A)",
-        ),
-        (
-            "\u{feff}+447700900123",
-            "",
-            "contains an invisible character (U+FEFF)",
-        ),
-        (
-            "+44\u{2009}7700 900123",
-            "",
-            "contains an invisible character (U+2009)",
-        ),
-        (
-            "+44\t7700 900123x",
-            "",
-            "contains a control character (U+0009)",
-        ),
-        (
-            "+44\u{9b}7700 900123",
-            "",
-            "contains a control character (U+009B)",
-        ),
-        (
-            "+\u{664}\u{664}7700900123",
-            "",
-            "contains digits that are not ASCII",
-        ),
-        (
-            "07700_900123",
-            "GB",
-            "contains a character that phone numbers do not have",
-        ),
-        (
-            "+44 7700 900123 +44 7700 900124",
-            "",
-            "contains a + behind its beginning",
-        ),
-        ("+44 (7700 900123", "", "parentheses do not match"),
-        ("+44 7700 900123.", "", "begins or ends with punctuation"),
-        (
-            "07700 900123/124",
-            "GB",
-            "contains a slash that may separate two numbers",
-        ),
-        ("+999 7700 900123", "", "unknown country code"),
-        ("+44 7700 90012", "", "not a possible number of its country"),
-        (
-            "(102) 555-0142",
-            "US",
-            "not a possible number of its country",
-        ),
-        (
-            "110 4477 0090",
-            "CN",
-            "may begin with a carrier selection code",
-        ),
-        (
-            "0044 7700 900123",
-            "US",
-            "begins with 00, which is not the international prefix there",
-        ),
-        ("1713920012", "DE", "may lack its area code"),
-        ("493023125123", "DE", "can be read as more than one number"),
-        (&"1".repeat(65), "US", "too long for a phone number"),
-    ] {
+    let too_long = "1".repeat(65);
+    let too_long = (too_long.as_str(), "US", "too long for a phone number");
+    for (text, region, why) in REASONS.iter().copied().chain([too_long]) {
         let region = Region::named(region);
         let error = Phone::parse(text, region).unwrap_err();
         assert_eq!(error.to_string(), why, "{text:?}");

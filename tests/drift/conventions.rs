@@ -6,18 +6,20 @@ use lab::bench::Bench;
 use std::path::Path;
 
 pub const CASES: &[Case] = &[
-    ("drift::house::unsafe_has_its_rooms", unsafe_has_its_rooms),
     (
-        "drift::house::unsafe_has_its_reasons",
+        "drift::conventions::unsafe_has_its_rooms",
+        unsafe_has_its_rooms,
+    ),
+    (
+        "drift::conventions::unsafe_has_its_reasons",
         unsafe_has_its_reasons,
     ),
     (
-        "drift::house::files_are_called_what_they_are",
+        "drift::conventions::files_are_called_what_they_are",
         files_are_called_what_they_are,
     ),
-    ("drift::house::files_are_short", files_are_short),
     (
-        "drift::house::no_text_holds_debug_output",
+        "drift::conventions::no_text_holds_debug_output",
         no_text_holds_debug_output,
     ),
 ];
@@ -132,15 +134,6 @@ fn files_are_called_what_they_are(_: &Bench) {
             let parts = Path::new(&path).with_extension("");
             let is_bad = |part: &std::ffi::OsStr| bad.iter().any(|bad| part == *bad);
             assert!(!parts.iter().any(is_bad), "{path} says nothing by its name");
-        }
-    }
-}
-
-fn files_are_short(_: &Bench) {
-    for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
-        for (path, text) in product(folder) {
-            let lines = text.lines().count();
-            assert!(lines <= 450, "{path} has {lines} lines");
         }
     }
 }

@@ -11,16 +11,19 @@ use std::process::Command;
 
 pub const CASES: &[Case] = &[
     (
-        "drift::papers::tests_that_are_named_exist",
+        "drift::documents::tests_that_are_named_exist",
         tests_that_are_named_exist,
     ),
     (
-        "drift::papers::files_that_are_named_exist",
+        "drift::documents::files_that_are_named_exist",
         files_that_are_named_exist,
     ),
-    ("drift::papers::links_lead_somewhere", links_lead_somewhere),
     (
-        "drift::papers::the_filter_for_fail2ban_counts_our_refusals_alone",
+        "drift::documents::links_lead_somewhere",
+        links_lead_somewhere,
+    ),
+    (
+        "drift::documents::the_filter_for_fail2ban_counts_our_refusals_alone",
         the_filter_for_fail2ban_counts_our_refusals_alone,
     ),
 ];
