@@ -3,8 +3,8 @@
 
 use crate::Case;
 use crate::module::{PASSWORD, Say, Someone, someone, with_ledger};
-use lab::bench::Bench;
-use lab::world::User;
+use lab::Lab;
+use lab::machine::User;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -25,7 +25,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-fn transcripts(bench: &Bench) {
+fn transcripts(lab: &Lab) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command");
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("the transcripts")
@@ -42,16 +42,16 @@ fn transcripts(bench: &Bench) {
             .and_then(|line| line.strip_prefix("$ "));
         let typed =
             typed.unwrap_or_else(|| panic!("{} says not what was typed", file.path().display()));
-        let seen = transcript(bench, typed);
+        let seen = transcript(lab, typed);
         assert_eq!(seen, expected, "{}", file.path().display());
     }
 }
 
-fn transcript(bench: &Bench, typed: &str) -> String {
+fn transcript(lab: &Lab, typed: &str) -> String {
     let mut words = typed.split(' ');
     let program = match words.next() {
-        Some("sms-otp") => bench.product().command(),
-        Some("sms-otp-helper") => bench.product().helper(),
+        Some("sms-otp") => lab.product().command(),
+        Some("sms-otp-helper") => lab.product().helper(),
         other => panic!("{other:?} is none of ours"),
     };
     // The environment is not read: an empty one changes nothing.
@@ -71,12 +71,12 @@ fn transcript(bench: &Bench, typed: &str) -> String {
     format!("$ {typed}\n{out}{err}exit {code}\n")
 }
 
-fn output_that_cannot_be_written(bench: &Bench) {
+fn output_that_cannot_be_written(lab: &Lab) {
     let full = fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
         .expect("/dev/full");
-    let mut command = Command::new(bench.product().command());
+    let mut command = Command::new(lab.product().command());
     let status = command
         .arg("--help")
         .stdout(full)
@@ -85,8 +85,8 @@ fn output_that_cannot_be_written(bench: &Bench) {
     assert_eq!(status.code(), Some(1));
 }
 
-fn the_helper_is_started_by_the_module(bench: &Bench) {
-    let seen = transcript(bench, "sms-otp-helper --version");
+fn the_helper_is_started_by_the_module(lab: &Lab) {
+    let seen = transcript(lab, "sms-otp-helper --version");
     assert!(
         seen.contains("pam_sms_otp.so"),
         "it says who starts it: {seen}"
@@ -95,15 +95,15 @@ fn the_helper_is_started_by_the_module(bench: &Bench) {
 }
 
 /// What it shows about a locked user, as text and as JSON, and after `unlock`.
-fn status_and_unlock(bench: &Bench) {
-    let locked = someone(bench, "status-locked");
-    let login = with_ledger(bench, "status", &locked)
+fn status_and_unlock(lab: &Lab) {
+    let locked = someone(lab, "status-locked");
+    let login = with_ledger(lab, "status", &locked)
         .set("limits.failures", "2")
         .set("limits.sms", "[\"1/1h\", \"20/1d\"]");
     login.run(&[Say::Password, Say::WrongCode, Say::WrongCode], 2);
     let config = login.config();
     let config = config.to_str().expect("a path");
-    let run = |words: &[&str]| bench.sms_otp(&[&["--config", config], words].concat());
+    let run = |words: &[&str]| lab.sms_otp(&[&["--config", config], words].concat());
 
     let (code, text, error) = run(&["status", "STATUS-locked"]);
     assert_eq!((code, error.as_str()), (0, ""));
@@ -151,15 +151,15 @@ fn status_and_unlock(bench: &Bench) {
     assert!(!text.contains(PASSWORD));
 }
 
-fn users_who_are_not_root(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn users_who_are_not_root(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // We are not root, so the settings belong to us.
     }
-    let account = bench.world().add(&User::new("command-bea"));
-    let settings = bench.folder("command").join("sms_otp.toml");
-    bench.settings().write(&settings);
+    let account = lab.machine().add(&User::new("command-bea"));
+    let settings = lab.folder("command").join("sms_otp.toml");
+    lab.settings().write(&settings);
     for verb in ["status", "unlock alice"] {
-        let mut command = Command::new(bench.product().command());
+        let mut command = Command::new(lab.product().command());
         command.arg("--config").arg(&settings).args(verb.split(' '));
         std::os::unix::process::CommandExt::uid(&mut command, account.uid);
         let output = command.output().expect("it starts");

@@ -1,7 +1,7 @@
 //! `make install` and `make uninstall`, into a folder.
 
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::process::{program, run};
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,12 +36,12 @@ const FIXED: &[(&str, u32)] = &[
 const SETTINGS: &str = "etc/security/sms_otp.toml";
 const DOCUMENTS: &str = "usr/share/doc/pam-sms-otp";
 
-fn puts_all_in_its_place(bench: &Bench) {
-    let into = bench.folder("install");
+fn puts_all_in_its_place(lab: &Lab) {
+    let into = lab.folder("install");
     // Installs what was built already: `make` would build it again with other paths.
-    let built = bench.folder("install-built").join("release");
+    let built = lab.folder("install-built").join("release");
     fs::create_dir_all(&built).expect("a folder for what was built");
-    let product = bench.product();
+    let product = lab.product();
     for (file, name) in [
         (product.module(), "libpam_sms_otp.so"),
         (product.command(), "sms-otp"),

@@ -1,4 +1,4 @@
-//! All cases that test the product from outside: one program, so that it is linked once, and one bench, so
+//! All cases that test the product from outside: one program, so that it is linked once, and one lab, so
 //! that its servers are started once.
 //!
 //! Cases that need a private machine (root) are reported as skipped without it.
@@ -21,13 +21,13 @@ mod logins;
 mod module;
 mod skipped;
 
-use lab::bench::Bench;
+use lab::Lab;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// A case with its name. It fails by panicking.
-type Case = (&'static str, fn(&Bench));
+type Case = (&'static str, fn(&Lab));
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(lab::pamhost::child::FLAG) {
@@ -46,19 +46,19 @@ fn main() -> ExitCode {
         lab::tracer::main(&std::env::args().skip(2).collect::<Vec<_>>());
         return ExitCode::SUCCESS;
     }
-    if lab::impostor::is_requested() {
-        lab::impostor::main();
+    if lab::fake_helper::is_requested() {
+        lab::fake_helper::main();
     }
     let mut arguments = Arguments::from_args();
     if arguments.list {
         // Only a list is wanted: nothing is started.
-        return libtest_mimic::run(&arguments, trials(&Arc::new(Bench::bare()))).exit_code();
+        return libtest_mimic::run(&arguments, trials(&Arc::new(Lab::bare()))).exit_code();
     }
     // Logins mostly wait (for a timeout or a server), so more run than there are cores.
     arguments.test_threads.get_or_insert(4);
-    let bench = Arc::new(Bench::set_up());
-    let conclusion = libtest_mimic::run(&arguments, trials(&bench));
-    if let Some(why) = bench.without_world() {
+    let lab = Arc::new(Lab::set_up());
+    let conclusion = libtest_mimic::run(&arguments, trials(&lab));
+    if let Some(why) = lab.machine_error() {
         eprintln!("\nNOT TRIED: real logins and the hostile host, because {why}");
         if std::env::var_os("LAB_WORLD").is_some_and(|wanted| wanted == "required") {
             return ExitCode::FAILURE;
@@ -67,13 +67,13 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
-    let closed = bench.without_world().is_some();
+fn trials(lab: &Arc<Lab>) -> Vec<Trial> {
+    let closed = lab.machine_error().is_some();
     let wing = |cases: Vec<Case>, skip: bool| {
         cases.into_iter().map(move |(name, case)| {
-            let bench = Arc::clone(bench);
+            let lab = Arc::clone(lab);
             Trial::test(name, move || {
-                skipped::run(name, || case(&bench));
+                skipped::run(name, || case(&lab));
                 Ok(())
             })
             .with_ignored_flag(skip)

@@ -2,7 +2,7 @@
 
 use super::repository;
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::process::run;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-fn the_module_depends_on_little(_: &Bench) {
+fn the_module_depends_on_little(_: &Lab) {
     let Some(cargo) = std::env::var_os("CARGO") else {
         eprintln!("cargo is not at hand: its tree was not looked at");
         return;
@@ -79,8 +79,8 @@ fn the_module_depends_on_little(_: &Bench) {
 
 /// In bytes: 350 KB are loaded into every sshd and sudo, 5 MB are read at each login. The oldest Rust
 /// makes more of the same module.
-fn it_is_small(bench: &Bench) {
-    let product = bench.product();
+fn it_is_small(lab: &Lab) {
+    let product = lab.product();
     let compilers = tool("readelf", &["-p", ".comment"], &product.module());
     let oldest = compilers.contains("rustc version 1.85.");
     let module = if oldest { 400 << 10 } else { 350 << 10 };
@@ -98,8 +98,8 @@ fn tool(name: &str, arguments: &[&str], file: &Path) -> String {
         .env("LC_ALL", "C"))
 }
 
-fn the_module_exports_hooks_only(bench: &Bench) {
-    let module = bench.product().module();
+fn the_module_exports_hooks_only(lab: &Lab) {
+    let module = lab.product().module();
     let symbols = tool("nm", &["-D", "--defined-only"], &module);
     let mut names: Vec<&str> = symbols
         .lines()
@@ -117,8 +117,8 @@ fn the_module_exports_hooks_only(bench: &Bench) {
     assert_eq!(names, hooks);
 }
 
-fn the_module_is_hardened(bench: &Bench) {
-    let module = bench.product().module();
+fn the_module_is_hardened(lab: &Lab) {
+    let module = lab.product().module();
     let dynamic = tool("readelf", &["-W", "-d", "-l"], &module);
     assert!(dynamic.contains("GNU_RELRO"), "{dynamic}");
     assert!(dynamic.contains("NOW"), "not bound at once: {dynamic}");
@@ -129,7 +129,7 @@ fn the_module_is_hardened(bench: &Bench) {
     let stack = dynamic.lines().find(|line| line.contains("GNU_STACK"));
     let stack = stack.expect("a GNU_STACK");
     assert!(stack.contains(" RW ") && !stack.contains("RWE"), "{stack}");
-    for program in [bench.product().helper(), bench.product().command()] {
+    for program in [lab.product().helper(), lab.product().command()] {
         let dynamic = tool("readelf", &["-W", "-d", "-l"], &program);
         assert!(
             dynamic.contains("GNU_RELRO") && dynamic.contains("NOW"),
@@ -139,8 +139,8 @@ fn the_module_is_hardened(bench: &Bench) {
     }
 }
 
-fn the_module_needs_few_libraries(bench: &Bench) {
-    let module = bench.product().module();
+fn the_module_needs_few_libraries(lab: &Lab) {
+    let module = lab.product().module();
     let dynamic = tool("readelf", &["-W", "-d"], &module);
     let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
     for line in needed {

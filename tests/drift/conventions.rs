@@ -2,7 +2,7 @@
 
 use super::{product, repository, sources};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use std::path::Path;
 
 pub const CASES: &[Case] = &[
@@ -64,7 +64,7 @@ fn is_top(path: &str) -> bool {
     }
 }
 
-fn unsafe_has_its_rooms(_: &Bench) {
+fn unsafe_has_its_rooms(_: &Lab) {
     for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in sources(folder) {
             let may = MAY.contains(&path.as_str());
@@ -87,7 +87,7 @@ fn is_unsafe(line: &str) -> bool {
         .any(|word| word == "unsafe")
 }
 
-fn unsafe_has_its_reasons(_: &Bench) {
+fn unsafe_has_its_reasons(_: &Lab) {
     for path in MAY {
         let text = super::read(path);
         let lines: Vec<&str> = text.lines().collect();
@@ -114,7 +114,7 @@ fn unsafe_has_its_reasons(_: &Bench) {
     }
 }
 
-fn files_are_called_what_they_are(_: &Bench) {
+fn files_are_called_what_they_are(_: &Lab) {
     let bad = [
         "mod", "util", "utils", "common", "helpers", "types", "manager",
     ];
@@ -139,7 +139,7 @@ fn files_are_called_what_they_are(_: &Bench) {
 }
 
 /// `Debug` is for programmers: it shows names of types, and changes with each version of a library.
-fn no_text_holds_debug_output(_: &Bench) {
+fn no_text_holds_debug_output(_: &Lab) {
     // A key that is hashed, and what only tests run.
     let may = ["src/policy/origin.rs", "src/directory/stage.rs"];
     for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {

@@ -6,7 +6,7 @@
 
 use super::references::{Crate, Kind, Source};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const CASES: &[Case] = &[
@@ -47,7 +47,7 @@ const KNOWN: &[(&str, &str)] = &[("src/ledger/file/row.rs", "src/ledger/file/per
 /// For each file, the files it imports, and the names.
 type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-fn files_do_not_import_in_a_circle(_: &Bench) {
+fn files_do_not_import_in_a_circle(_: &Lab) {
     let mut circles = String::new();
     for folder in CRATES {
         let edges = edges(&Crate::read(folder));
@@ -139,7 +139,7 @@ fn describe(edges: &Edges, circle: &[String]) -> String {
         .collect()
 }
 
-fn imports_are_resolved(_: &Bench) {
+fn imports_are_resolved(_: &Lab) {
     let circles = |files: &[(&str, &str)]| find_circles(&edges(&Crate::parse("src", files))).len();
     let parent = "mod child;\npub struct Type;\npub fn function() {}\nuse child::Item;\n";
     // A type of the parent is allowed, a function is not.

@@ -3,7 +3,7 @@
 use super::{read, repository, sources};
 use crate::Case;
 use crate::module::{Login, Say, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::scratch::write;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,7 +60,7 @@ fn is_a_test(word: &str) -> bool {
     word.contains("::") && word.split("::").all(plain)
 }
 
-fn tests_that_are_named_exist(_: &Bench) {
+fn tests_that_are_named_exist(_: &Lab) {
     let known: BTreeSet<String> = units().into_iter().chain(real_runs()).collect();
     // All tests of a file are named by the file.
     let is_known = |word: &str| {
@@ -128,7 +128,7 @@ fn units() -> Vec<String> {
     names
 }
 
-fn files_that_are_named_exist(_: &Bench) {
+fn files_that_are_named_exist(_: &Lab) {
     let folders = [
         "src/",
         "module/",
@@ -152,7 +152,7 @@ fn files_that_are_named_exist(_: &Bench) {
     }
 }
 
-fn links_lead_somewhere(_: &Bench) {
+fn links_lead_somewhere(_: &Lab) {
     for (path, text) in papers() {
         for link in text.split("](").skip(1) {
             let target = link.split(')').next().unwrap_or_default();
@@ -195,7 +195,7 @@ fn places(text: &str) -> BTreeSet<String> {
 }
 
 /// Lines without their date, as fail2ban looks at them.
-fn the_filter_for_fail2ban_counts_our_refusals_alone(bench: &Bench) {
+fn the_filter_for_fail2ban_counts_our_refusals_alone(lab: &Lab) {
     let page = read("docs/logging.md");
     let filter = page
         .lines()
@@ -203,7 +203,7 @@ fn the_filter_for_fail2ban_counts_our_refusals_alone(bench: &Bench) {
     let filter = filter
         .expect("a filter")
         .replace("<HOST>", "(?:[0-9a-f.:]+)");
-    let login = |user: &str| Login::new(bench, "fail2ban").user(user).rhost("192.0.2.7");
+    let login = |user: &str| Login::new(lab, "fail2ban").user(user).rhost("192.0.2.7");
     let file = login("").folder.join("line");
     let counts = |line: &str| {
         write(&file, 0o600, line);
@@ -211,17 +211,17 @@ fn the_filter_for_fail2ban_counts_our_refusals_alone(bench: &Bench) {
         let grep = grep.args(["-qP", &filter]).arg(&file).status();
         grep.expect("grep").success()
     };
-    if bench.without_world().is_some() {
+    if lab.machine_error().is_some() {
         return; // The real machine's log is not ours to read.
     }
     login("nobody-here").run(&[Say::Text("x")], 1);
     // A name that is written in quotes.
-    let _person = someone(bench, "fail2ban-ida");
+    let _person = someone(lab, "fail2ban-ida");
     login("EXAMPLE\\fail2ban-ida")
         .set("ldap.strip_domains", "[\"EXAMPLE\"]")
         .run(&[Say::Text("x")], 1);
-    let lines = bench
-        .world()
+    let lines = lab
+        .machine()
         .log()
         .lines_with(&["pam_sms_otp(fail2ban:auth): "]);
     assert!(lines.len() == 2 && lines[1].raw.contains("user=\"EXAMPLE\\\\fail2ban-ida\""));

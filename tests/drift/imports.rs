@@ -2,7 +2,7 @@
 
 use super::{code, product, read};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const CASES: &[Case] = &[
@@ -123,7 +123,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("src/bin/sms-otp.rs", "admin"),
 ];
 
-fn run_down_only(_: &Bench) {
+fn run_down_only(_: &Lab) {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in product("src") {
         if path == "src/lib.rs" {
@@ -218,7 +218,7 @@ fn heads(text: &str) -> Vec<String> {
     heads
 }
 
-fn are_read_right(_: &Bench) {
+fn are_read_right(_: &Lab) {
     let read = |code, depth| rooms_in(code, depth).into_iter().collect::<Vec<_>>();
     assert_eq!(
         read("use crate::{a::{x, y::z}, b, c::d,\n};", 1),
@@ -234,7 +234,7 @@ fn are_read_right(_: &Bench) {
     assert!(read("use other_crate::x;", 1).is_empty());
 }
 
-fn every_room_is_in_the_picture(_: &Bench) {
+fn every_room_is_in_the_picture(_: &Lab) {
     let map = read("src/lib.rs");
     let picture: String = map.lines().filter(|line| line.starts_with("//!")).collect();
     let declared = map.lines().filter_map(|line| line.strip_prefix("pub mod "));

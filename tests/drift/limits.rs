@@ -2,7 +2,7 @@
 
 use super::sources;
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 
 pub const CASES: &[Case] = &[
     ("drift::limits::files_are_short", files_are_short),
@@ -127,7 +127,7 @@ fn files() -> impl Iterator<Item = (String, String)> {
     FOLDERS.iter().flat_map(|folder| sources(folder))
 }
 
-fn files_are_short(_: &Bench) {
+fn files_are_short(_: &Lab) {
     let long: Vec<String> = files()
         .map(|(path, text)| (path, text.lines().count()))
         .filter(|(path, lines)| *lines > MAX_FILE && !LONG_FILES.contains(&path.as_str()))
@@ -136,7 +136,7 @@ fn files_are_short(_: &Bench) {
     assert!(long.is_empty(), "over {MAX_FILE} lines: {long:#?}");
 }
 
-fn functions_are_short(_: &Bench) {
+fn functions_are_short(_: &Lab) {
     let long: Vec<String> = files()
         .flat_map(|(path, text)| {
             let functions = functions(&text).into_iter();
@@ -192,7 +192,7 @@ fn function_name(line: &str) -> Option<&str> {
     Some(&after[..end])
 }
 
-fn functions_are_measured(_: &Bench) {
+fn functions_are_measured(_: &Lab) {
     let text = "\
 impl A {
     pub(crate) const fn one(&self) -> u8 {

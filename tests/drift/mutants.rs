@@ -3,7 +3,7 @@
 
 use super::{read, repository};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 
 pub const CASES: &[Case] = &[
     (
@@ -18,7 +18,7 @@ pub const CASES: &[Case] = &[
 
 const EXPLAINED: &str = "tests/cases/mutants/explained.txt";
 
-fn explained_mutants_exist(_: &Bench) {
+fn explained_mutants_exist(_: &Lab) {
     let list = read(EXPLAINED);
     let lines = list
         .lines()
@@ -148,7 +148,7 @@ fn squeeze(text: &str) -> String {
         .fold(text, |text, lifetime| text.replace(lifetime, "'_"))
 }
 
-fn descriptions_are_parsed(_: &Bench) {
+fn descriptions_are_parsed(_: &Lab) {
     let parse = |line| Mutant::parse(line).map(|mutant| (mutant.function, mutant.changed));
     let some = |function: Option<&'static str>, changed: &str| Some((function, changed.to_owned()));
     assert_eq!(

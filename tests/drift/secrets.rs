@@ -2,7 +2,7 @@
 
 use super::{code, product};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use sms_otp::net::http::Post;
 use sms_otp::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +148,7 @@ fn end_of(text: &str) -> usize {
     text.len()
 }
 
-fn definitions_are_read_right(_: &Bench) {
+fn definitions_are_read_right(_: &Lab) {
     let text = "#[derive(Debug, Clone)]\n#[must_use]\npub struct A(Secret);\nfn x() {}\n\
                 /// x\npub(super) enum B<'a> {\n    C { words: &'a [u8] },\n    D,\n}\nstruct E;\n\
                 section! {\n    global f \"f.\": FKeys =>\n    #[derive(Clone)]\n    F { f: Secret, }\n    \
@@ -163,7 +163,7 @@ fn definitions_are_read_right(_: &Bench) {
     assert!(read[4].derives.contains("Debug") && read[4].body.contains("f: Secret"));
 }
 
-fn every_holder_is_known(_: &Bench) {
+fn every_holder_is_known(_: &Lab) {
     let mut found = BTreeMap::new();
     for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in product(folder) {
@@ -219,9 +219,9 @@ fn every_holder_is_known(_: &Bench) {
 
 const MARK: &str = "obviouslyFakeSecret";
 
-fn holders_print_nothing(bench: &Bench) {
+fn holders_print_nothing(lab: &Lab) {
     let secret = || Secret::new(MARK.to_owned());
-    let folder = bench.folder("drift-secrets");
+    let folder = lab.folder("drift-secrets");
     let file = |name: &str| {
         let path = folder.join(name);
         lab::scratch::write(

@@ -3,7 +3,7 @@
 
 use super::read;
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use std::collections::BTreeSet;
 
 pub const CASES: &[Case] = &[
@@ -22,7 +22,7 @@ fn quoted(code: &str, opening: &str) -> Words {
         .collect()
 }
 
-fn arguments(_: &Bench) {
+fn arguments(_: &Lab) {
     let code = read("module/src/arguments.rs");
     let mut taken: Words = quoted(&code, "b\"");
     let sources: Words = ["ldap", "ssh", "auto", "stack"]
@@ -88,7 +88,7 @@ fn answers(of: &str, function: &str) -> Words {
     quoted(body, "=> \"")
 }
 
-fn reasons_and_stages(_: &Bench) {
+fn reasons_and_stages(_: &Lab) {
     let mut reasons = answers("Denied", "reason");
     reasons.extend(answers("FailureKind", "reason"));
     assert!(reasons.len() > 15, "{reasons:?}");
@@ -129,7 +129,7 @@ fn reasons_and_stages(_: &Bench) {
 }
 
 /// The stacks in README and manual are those of `pam.d`.
-fn sample_stacks(_: &Bench) {
+fn sample_stacks(_: &Lab) {
     let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut lines = Words::new();
     for entry in std::fs::read_dir(super::repository().join("pam.d")).expect("pam.d") {

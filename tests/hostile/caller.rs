@@ -3,11 +3,11 @@
 use super::trap::{Folders, Trap};
 use crate::Case;
 use crate::logins::steps::{LOCAL, PASSWORD, Service, TestUser, assert_logged};
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::process::program;
 use lab::pty::Pty;
 use lab::twilio::wrong_code;
-use lab::world::User;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -39,47 +39,47 @@ fn through_env(who: &TestUser, options: &[String], words: &[&str]) -> Pty {
 }
 
 /// Types a wrong code, then the right one, with the usual results.
-fn type_codes(bench: &Bench, who: &TestUser, terminal: &mut Pty) {
+fn type_codes(lab: &Lab, who: &TestUser, terminal: &mut Pty) {
     terminal.expect(&who.sent());
-    let code = who.code(bench);
+    let code = who.code(lab);
     terminal.type_line(&wrong_code(&code));
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
 }
 
-fn sudo_in_a_hostile_environment(bench: &Bench) {
-    let alice = TestUser::new(bench, "env-alice");
+fn sudo_in_a_hostile_environment(lab: &Lab) {
+    let alice = TestUser::new(lab, "env-alice");
     alice.may_sudo("");
-    let _stack = Service::shipped(bench, "sudo");
+    let _stack = Service::shipped(lab, "sudo");
     let id = program("id").display().to_string();
-    in_a_hostile_environment(bench, &alice, &["sudo", &id], "uid=0(root)", |terminal| {
+    in_a_hostile_environment(lab, &alice, &["sudo", &id], "uid=0(root)", |terminal| {
         terminal.expect("[sudo] password for env-alice: ");
         terminal.type_line(PASSWORD);
     });
-    assert_logged(bench, "env-alice", &["sent", "granted"]);
+    assert_logged(lab, "env-alice", &["sent", "granted"]);
 }
 
-fn su_in_a_hostile_environment(bench: &Bench) {
-    let bob = TestUser::new(bench, "env-bob");
-    bench.world().add(&User::new("env-goal").password(LOCAL));
-    let _stack = Service::shipped(bench, "su");
+fn su_in_a_hostile_environment(lab: &Lab) {
+    let bob = TestUser::new(lab, "env-bob");
+    lab.machine().add(&User::new("env-goal").password(LOCAL));
+    let _stack = Service::shipped(lab, "su");
     let words = ["su", "env-goal", "-c", "echo I AM in"];
-    in_a_hostile_environment(bench, &bob, &words, "I AM in", |terminal| {
+    in_a_hostile_environment(lab, &bob, &words, "I AM in", |terminal| {
         terminal.expect("Password: ");
         terminal.type_line(LOCAL);
     });
-    assert_logged(bench, "env-goal", &["sent", "granted"]);
+    assert_logged(lab, "env-goal", &["sent", "granted"]);
 }
 
 fn in_a_hostile_environment(
-    bench: &Bench,
+    lab: &Lab,
     who: &TestUser,
     words: &[&str],
     is_in: &str,
     first: impl Fn(&mut Pty),
 ) {
-    let trap = Trap::set(bench);
-    let folders = Folders::new(bench, who.name(), who.account.uid);
+    let trap = Trap::set(lab);
+    let folders = Folders::new(lab, who.name(), who.account.uid);
     let mut options = vec![format!("--chdir={}", folders.cwd.display())];
     options.extend(trap.environment(&folders));
     let before = folders.listing();
@@ -93,11 +93,11 @@ fn in_a_hostile_environment(
         "the host has no such environment"
     );
     assert_eq!(variables(helper), b"");
-    type_codes(bench, who, &mut terminal);
+    type_codes(lab, who, &mut terminal);
     terminal.expect(is_in);
     assert!(terminal.wait().success(), "{}", terminal.screen());
     assert!(trap.is_empty(), "{:?}", trap.caught());
-    assert_eq!(who.sms(bench), 1);
+    assert_eq!(who.sms(lab), 1);
     assert_eq!(folders.listing(), before);
 }
 
@@ -114,10 +114,10 @@ pub fn helper_of(terminal: &Pty) -> u32 {
 }
 
 /// sudo opens the terminal itself. su prompts on descriptor 0, and fails as without our module.
-fn without_standard_descriptors(bench: &Bench) {
-    let alice = TestUser::new(bench, "closed-alice");
+fn without_standard_descriptors(lab: &Lab) {
+    let alice = TestUser::new(lab, "closed-alice");
     alice.may_sudo("");
-    let _sudo = Service::shipped(bench, "sudo");
+    let _sudo = Service::shipped(lab, "sudo");
     let closed = |command: &str| format!("exec {command} <&- >&- 2>&-");
     let sudo = program("sudo").display().to_string();
     let mut terminal = alice.runs(
@@ -126,29 +126,29 @@ fn without_standard_descriptors(bench: &Bench) {
     );
     terminal.expect("[sudo] password for closed-alice: ");
     terminal.type_line(PASSWORD);
-    type_codes(bench, &alice, &mut terminal);
+    type_codes(lab, &alice, &mut terminal);
     terminal.expect("uid=0(root)");
     assert!(terminal.wait().success());
-    assert_logged(bench, "closed-alice", &["sent", "granted"]);
+    assert_logged(lab, "closed-alice", &["sent", "granted"]);
 
-    bench.world().add(&User::new("closed-goal").password(LOCAL));
-    let _su = Service::shipped(bench, "su");
+    lab.machine().add(&User::new("closed-goal").password(LOCAL));
+    let _su = Service::shipped(lab, "su");
     let su = program("su").display().to_string();
     let into = alice.account.home.join("in");
     let command = format!("{su} closed-goal -c 'echo in >{}'", into.display());
     let mut terminal = alice.runs("sh", &["-c", &closed(&command)]);
     assert!(!terminal.wait().success());
     assert!(!into.exists());
-    assert_logged(bench, "closed-goal", &[]);
-    assert_eq!(alice.sms(bench), 1);
+    assert_logged(lab, "closed-goal", &[]);
+    assert_eq!(alice.sms(lab), 1);
 }
 
-fn signals_ignored_or_blocked(bench: &Bench) {
-    let alice = TestUser::new(bench, "signal-alice");
+fn signals_ignored_or_blocked(lab: &Lab) {
+    let alice = TestUser::new(lab, "signal-alice");
     alice.may_sudo("");
-    bench.world().add(&User::new("signal-goal").password(LOCAL));
-    let _sudo = Service::shipped(bench, "sudo");
-    let _su = Service::shipped(bench, "su");
+    lab.machine().add(&User::new("signal-goal").password(LOCAL));
+    let _sudo = Service::shipped(lab, "sudo");
+    let _su = Service::shipped(lab, "su");
     for option in [
         "--ignore-signal=CHLD",
         "--ignore-signal=PIPE,TERM,ALRM,HUP,USR1",
@@ -160,24 +160,24 @@ fn signals_ignored_or_blocked(bench: &Bench) {
         let mut terminal = through_env(&alice, &option, &["sudo", "id"]);
         terminal.expect("[sudo] password for signal-alice: ");
         terminal.type_line(PASSWORD);
-        signals_are_reset(bench, &alice, &mut terminal, "uid=0(root)");
+        signals_are_reset(lab, &alice, &mut terminal, "uid=0(root)");
         let words = ["su", "signal-goal", "-c", "echo I AM in"];
         let mut terminal = through_env(&alice, &option, &words);
         terminal.expect("Password: ");
         terminal.type_line(LOCAL);
-        signals_are_reset(bench, &alice, &mut terminal, "I AM in");
+        signals_are_reset(lab, &alice, &mut terminal, "I AM in");
     }
 }
 
 /// Types the code, and checks that the helper inherited nothing: no signal is blocked, and only SIGPIPE is
 /// ignored (by the runtime of Rust).
-fn signals_are_reset(bench: &Bench, who: &TestUser, terminal: &mut Pty, is_in: &str) {
+fn signals_are_reset(lab: &Lab, who: &TestUser, terminal: &mut Pty, is_in: &str) {
     terminal.expect(&who.sent());
     let status = fs::read_to_string(format!("/proc/{}/status", helper_of(terminal)));
     let status = status.expect("a helper");
     for line in ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000001000"] {
         assert!(status.contains(line), "{status}");
     }
-    terminal.type_line(&who.code(bench));
+    terminal.type_line(&who.code(lab));
     terminal.expect(is_in);
 }

@@ -3,7 +3,7 @@
 
 use crate::Case;
 use crate::module::{ASKS, Login, SENT, Say, Seen, Someone, someone, with_ledger};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::{Certs, Identity};
 use lab::nameserver::NameServer;
 use lab::pamhost::{Transcript, code};
@@ -64,9 +64,9 @@ impl Setup {
         }
     }
 
-    fn login<'b>(&'b self, bench: &'b Bench, case: &'static str, who: &Someone) -> Login<'b> {
+    fn login<'b>(&'b self, lab: &'b Lab, case: &'static str, who: &Someone) -> Login<'b> {
         self.slapd.add(&who.person);
-        let login = with_ledger(bench, case, who).own_helper();
+        let login = with_ledger(lab, case, who).own_helper();
         let resolv = login.folder.join("resolv.conf");
         let nsswitch = login.folder.join("nsswitch.conf");
         let lines = self.down.line() + &self.second.line();
@@ -82,7 +82,7 @@ impl Setup {
             .text("twilio.ca_file", &ca)
             .set("ldap.uris", &format!("[{:?}]", self.slapd.ldaps()))
             .host(|host| {
-                host.with_over(&[
+                host.with_bind_mounts(&[
                     (&resolv, "/etc/resolv.conf"),
                     (&nsswitch, "/etc/nsswitch.conf"),
                 ])
@@ -114,14 +114,14 @@ fn took(seen: &Transcript) -> Duration {
 
 /// For a user of this machine all lookups start while they type; for another one the three names are looked up
 /// one after the other.
-fn logins_succeed_if_the_first_name_server_is_down(bench: &Bench) {
+fn logins_succeed_if_the_first_name_server_is_down(lab: &Lab) {
     let setup = Setup::new(NameServer::answering);
-    let unknown = someone(bench, "dns-strange");
-    let known = crate::module::known(bench, "dns-known").expect("a private machine");
+    let unknown = someone(lab, "dns-strange");
+    let known = crate::module::known(lab, "dns-known").expect("a private machine");
     for (who, case, max) in [(&unknown, "dns-strange", 28), (&known, "dns-known", 14)] {
         let url = format!("https://{SMS}:{}", setup.twilio.port());
         let login = setup
-            .login(bench, case, who)
+            .login(lab, case, who)
             .set("ldap.uris", &format!("[{:?}]", setup.ldaps(LDAP)))
             .text("twilio.api_url", &url);
         let login = setup.by_redis(login);
@@ -139,14 +139,14 @@ fn logins_succeed_if_the_first_name_server_is_down(bench: &Bench) {
     }
 }
 
-fn without_a_name_server_the_local_ledger_is_used(bench: &Bench) {
+fn without_a_name_server_the_local_ledger_is_used(lab: &Lab) {
     let setup = Setup::new(NameServer::silent);
-    let who = someone(bench, "dns-local");
-    let login = setup.by_redis(setup.login(bench, "dns-local", &who));
+    let who = someone(lab, "dns-local");
+    let login = setup.by_redis(setup.login(lab, "dns-local", &who));
     let log = ["failed stage=ledger reason=outage", "sent", "granted"];
     let want = Seen::new(&[code::SUCCESS], &[ASKS, SENT], &log, 1);
     login.sees("no name server answers", &IN, &want);
-    let lines = bench.world().log();
+    let lines = lab.machine().log();
     let lines = lines.lines_that_begin("pam_sms_otp(dns-local:auth): failed");
     assert!(
         lines[0].raw.contains(&format!("name lookup of {REDIS} ")),
@@ -154,22 +154,22 @@ fn without_a_name_server_the_local_ledger_is_used(bench: &Bench) {
     );
 }
 
-fn the_next_server_does_not_wait_for_a_name_that_never_resolves(bench: &Bench) {
+fn the_next_server_does_not_wait_for_a_name_that_never_resolves(lab: &Lab) {
     let setup = Setup::new(NameServer::silent);
-    let who = someone(bench, "dns-next");
+    let who = someone(lab, "dns-next");
     let uris = [setup.ldaps(NEVER), setup.slapd.ldaps()];
     let login = setup
-        .login(bench, "dns-next", &who)
+        .login(lab, "dns-next", &who)
         .set("ldap.uris", &format!("{uris:?}"));
     let seen = login.sees("the second server has an address", &IN, &Seen::granted());
     assert!(took(&seen) < Duration::from_secs(4), "{:?}", took(&seen));
 }
 
-fn the_log_contains_the_name(bench: &Bench) {
+fn the_log_contains_the_name(lab: &Lab) {
     let setup = Setup::new(NameServer::silent);
-    let who = someone(bench, "dns-named");
+    let who = someone(lab, "dns-named");
     let login = setup
-        .login(bench, "dns-named", &who)
+        .login(lab, "dns-named", &who)
         .set("ldap.uris", &format!("[{:?}]", setup.ldaps(NEVER)));
     let line = "failed user=? stage=directory reason=outage";
     let want = Seen::new(&[code::AUTHINFO_UNAVAIL], &[ASKS], &[line], 0);

@@ -2,8 +2,8 @@
 
 use crate::Case;
 use crate::module::{PASSWORD, someone};
-use lab::bench::Bench;
-use lab::driven::{Driven, request};
+use lab::Lab;
+use lab::helper_process::{HelperProcess, request};
 use lab::listeners::{Behavior, Listener};
 use lab::settings::Settings;
 use protocol::FromHelper;
@@ -34,45 +34,44 @@ pub const CASES: &[Case] = &[
 const SOON: Duration = Duration::from_secs(15);
 
 /// Settings with long time-outs.
-fn long_timeouts(bench: &Bench) -> Settings {
-    bench
-        .settings()
+fn long_timeouts(lab: &Lab) -> Settings {
+    lab.settings()
         .text("deadline", "2m")
         .text("ldap.timeout", "60s")
         .text("twilio.timeout", "60s")
 }
 
-fn written(bench: &Bench, case: &str, settings: &Settings) -> PathBuf {
-    let config = bench.folder(case).join("sms_otp.toml");
+fn written(lab: &Lab, case: &str, settings: &Settings) -> PathBuf {
+    let config = lab.folder(case).join("sms_otp.toml");
     settings.write(&config);
     config
 }
 
-fn in_the_middle_of_ldap(bench: &Bench) {
+fn in_the_middle_of_ldap(lab: &Lab) {
     let silent = Listener::start(Behavior::Silent);
     let uri = format!("[\"ldaps://127.0.0.1:{}\"]", silent.port());
-    let settings = long_timeouts(bench).set("ldap.uris", &uri);
-    closes_socket_while(bench, "end-ldap", &settings, &silent, None);
+    let settings = long_timeouts(lab).set("ldap.uris", &uri);
+    closes_socket_while(lab, "end-ldap", &settings, &silent, None);
 }
 
-fn in_the_middle_of_http(bench: &Bench) {
+fn in_the_middle_of_http(lab: &Lab) {
     let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
-    let settings = long_timeouts(bench).text("twilio.api_url", &url);
-    closes_socket_while(bench, "end-http", &settings, &silent, Some("password"));
+    let settings = long_timeouts(lab).text("twilio.api_url", &url);
+    closes_socket_while(lab, "end-http", &settings, &silent, Some("password"));
 }
 
 /// The test is the parent of the helper and continues to run, so only the end of the socket can end the helper.
 fn closes_socket_while(
-    bench: &Bench,
+    lab: &Lab,
     case: &str,
     settings: &Settings,
     silent: &Listener,
     first: Option<&str>,
 ) {
-    someone(bench, case);
-    let config = written(bench, case, settings);
-    let mut helper = Driven::start(&bench.product().helper());
+    someone(lab, case);
+    let config = written(lab, case, settings);
+    let mut helper = HelperProcess::start(&lab.product().helper());
     helper.send(&request(&config, case, case).encode());
     assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
@@ -88,7 +87,7 @@ fn closes_socket_while(
         ended.is_some_and(|status| status.success()),
         "{case}: {ended:?}"
     );
-    let (head, log) = (format!("pam_sms_otp({case}:auth): "), bench.world().log());
+    let (head, log) = (format!("pam_sms_otp({case}:auth): "), lab.machine().log());
     log.wait_for(&[&head], SOON);
     let lines = log.lines_that_begin(&head);
     let [line] = &lines[..] else {
@@ -102,13 +101,13 @@ fn closes_socket_while(
 }
 
 /// A process that inherited the end of the module (by fork) does not keep the helper running.
-fn of_the_host_while_the_socket_is_open(bench: &Bench) {
+fn of_the_host_while_the_socket_is_open(lab: &Lab) {
     let case = "end-host";
-    someone(bench, case);
-    let config = written(bench, case, &long_timeouts(bench));
-    let mut host = Driven::start_with(Path::new("/bin/sh"), Vec::new(), |host| {
+    someone(lab, case);
+    let config = written(lab, case, &long_timeouts(lab));
+    let mut host = HelperProcess::start_with(Path::new("/bin/sh"), Vec::new(), |host| {
         host.args(["-c", "\"$0\" & read line"])
-            .arg(bench.product().helper())
+            .arg(lab.product().helper())
             .stdin(Stdio::piped());
     });
     host.send(&request(&config, case, case).encode());
@@ -135,15 +134,15 @@ fn is_alive(pid: u32) -> bool {
 }
 
 /// The only message that all versions can decode; the helper does nothing else.
-fn of_another_version_is_reported(bench: &Bench) {
+fn of_another_version_is_reported(lab: &Lab) {
     let case = "end-version";
-    let config = written(bench, case, &long_timeouts(bench));
+    let config = written(lab, case, &long_timeouts(lab));
     for version in [0, protocol::VERSION + 1, u16::MAX] {
         let mut message = request(&config, case, case).encode();
         message[..2].copy_from_slice(&version.to_le_bytes());
         // The other fields have no meaning in this version.
         for message in [&message[..], &message[..8]] {
-            let mut helper = Driven::start(&bench.product().helper());
+            let mut helper = HelperProcess::start(&lab.product().helper());
             helper.send(message);
             let answer = helper.receive().expect("an answer");
             let answer = FromHelper::decode(&answer).map(|(_, answer)| answer);
@@ -155,15 +154,15 @@ fn of_another_version_is_reported(bench: &Bench) {
         }
     }
     // This version, but not a request: there is no answer.
-    let mut helper = Driven::start(&bench.product().helper());
+    let mut helper = HelperProcess::start(&lab.product().helper());
     helper.send(&protocol::Answer::Disconnected.encode());
     assert_eq!(helper.receive(), None);
     assert_eq!(
         helper.exit_within(SOON).and_then(|status| status.code()),
         Some(1)
     );
-    let lines = bench
-        .world()
+    let lines = lab
+        .machine()
         .log()
         .lines_that_begin("pam_sms_otp(end-version:auth)");
     assert_eq!(lines, []);

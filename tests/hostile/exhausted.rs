@@ -3,7 +3,7 @@
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, Message, Step, code};
 use lab::twilio::wrong_code;
 use rustix::process::Signal;
@@ -70,13 +70,13 @@ const WAYS: [Way; 5] = [
     },
 ];
 
-fn each_allocation_fails(bench: &Bench) {
-    let folder = bench.folder("exhausted");
+fn each_allocation_fails(lab: &Lab) {
+    let folder = lab.folder("exhausted");
     let shim = compiled(&folder);
     std::thread::scope(|scope| {
         for way in WAYS {
             let (folder, shim) = (&folder, &shim);
-            scope.spawn(move || each(bench, folder, shim, way));
+            scope.spawn(move || each(lab, folder, shim, way));
         }
     });
 }
@@ -94,12 +94,12 @@ fn compiled(folder: &Path) -> PathBuf {
     shim
 }
 
-fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
+fn each(lab: &Lab, folder: &Path, shim: &Path, way: Way) {
     let case = way.case;
-    let zoe = someone(bench, case);
+    let zoe = someone(lab, case);
     let sign = folder.join(case);
     for at in 1..MOST {
-        let login = Login::new(bench, case).of(&zoe).host(|host| {
+        let login = Login::new(lab, case).of(&zoe).host(|host| {
             let environment = format!(
                 "SSH_AUTH_INFO_0=password\npublickey {}",
                 "a".repeat(way.long)
@@ -107,7 +107,7 @@ fn each(bench: &Bench, folder: &Path, shim: &Path, way: Way) {
             let host = host
                 .pam_env(&environment)
                 .steps(&[Step::Credentials, Step::Authenticate])
-                .that_is("marked")
+                .with_property("marked")
                 .no_delay()
                 .env("LD_PRELOAD", &shim.display().to_string())
                 .env("MALLOC_FAILS_AT", &at.to_string())
@@ -162,7 +162,7 @@ fn answer(login: &Login, message: &Message, arrived: usize, right: bool) -> Answ
     }
     let sms = login.arrived();
     match sms.get(arrived..).and_then(<[_]>::last) {
-        None => Answer::HangUp,
+        None => Answer::ConvErr,
         Some(sms) if right => sms.code().into(),
         Some(sms) => wrong_code(&sms.code()).into(),
     }

@@ -6,8 +6,8 @@ mod cluster;
 
 use crate::Case;
 use crate::module::{ASKS, Login, Say, Seen, someone};
-use lab::bench::Bench;
-use lab::middle::{Fault, Middle};
+use lab::Lab;
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::pamhost::code;
 use lab::slapd::Slapd;
 use std::thread;
@@ -64,8 +64,8 @@ pub fn port(url: &str) -> u16 {
 }
 
 /// Returns a proxy in front of the directory, and its URL.
-fn behind_proxy(slapd: &Slapd, turn: usize, fault: Fault) -> (Middle, String) {
-    let middle = Middle::in_the_clear(port(&slapd.ldap()), turn, fault);
+fn behind_proxy(slapd: &Slapd, turn: usize, fault: Fault) -> (FaultProxy, String) {
+    let middle = FaultProxy::plain_ldap(port(&slapd.ldap()), turn, fault);
     let uri = format!("ldap://{}", middle.address());
     (middle, uri)
 }
@@ -73,28 +73,28 @@ fn behind_proxy(slapd: &Slapd, turn: usize, fault: Fault) -> (Middle, String) {
 fn faults(turn: usize) -> Vec<Fault> {
     let mut faults = vec![
         Fault::Silent,
-        Fault::Lost,
-        Fault::Cut,
+        Fault::DropReply,
+        Fault::Close,
         Fault::Reset,
-        Fault::Half,
+        Fault::Truncate,
         Fault::Drip(Duration::from_millis(300)),
         Fault::Garbage,
         Fault::Endless(b"\x30\x84\x40\x00\x00\x00".to_vec()),
     ];
-    faults.extend(TEMPORARY.map(|code| Fault::Says(result(turn, code))));
+    faults.extend(TEMPORARY.map(|code| Fault::Reply(result(turn, code))));
     faults
 }
 
 /// After any fault of the first directory before the password is sent, the login uses the second one.
-fn an_unusable_directory_fails_over(bench: &Bench) {
-    let second = bench.slapd();
+fn an_unusable_directory_fails_over(lab: &Lab) {
+    let second = lab.slapd();
     thread::scope(|scope| {
         for (turn, case) in [(SERVICE_BIND, "over-bind"), (SEARCH, "over-search")] {
             scope.spawn(move || {
-                let who = someone(bench, case);
+                let who = someone(lab, case);
                 for fault in faults(turn) {
                     let (middle, uri) = behind_proxy(second, turn, fault.clone());
-                    let login = Login::new(bench, case)
+                    let login = Login::new(lab, case)
                         .of(&who)
                         .set("ldap.uris", &format!("{:?}", [&uri, &second.ldaps()]))
                         .text("ldap.timeout", "1s");
@@ -110,9 +110,9 @@ fn an_unusable_directory_fails_over(bench: &Bench) {
 }
 
 /// Otherwise the directories' own lockout would count a wrong password twice.
-fn a_sent_password_is_sent_to_no_other_server(bench: &Bench) {
+fn a_sent_password_is_sent_to_no_other_server(lab: &Lab) {
     let cases = ["once-0", "once-1", "once-2", "once-3"];
-    let second = Slapd::start(bench.certs());
+    let second = Slapd::start(lab.certs());
     let mut all = faults(USER_BIND);
     let share = all.len().div_ceil(cases.len());
     thread::scope(|scope| {
@@ -120,11 +120,11 @@ fn a_sent_password_is_sent_to_no_other_server(bench: &Bench) {
             let some: Vec<Fault> = all.drain(..share.min(all.len())).collect();
             let second = &second;
             scope.spawn(move || {
-                let who = someone(bench, case);
+                let who = someone(lab, case);
                 second.add(&who.person);
                 for fault in some {
-                    let (middle, uri) = behind_proxy(bench.slapd(), USER_BIND, fault.clone());
-                    let login = Login::new(bench, case)
+                    let (middle, uri) = behind_proxy(lab.slapd(), USER_BIND, fault.clone());
+                    let login = Login::new(lab, case)
                         .of(&who)
                         .set("ldap.uris", &format!("{:?}", [&uri, &second.ldaps()]))
                         .text("ldap.timeout", "1s");
@@ -139,18 +139,18 @@ fn a_sent_password_is_sent_to_no_other_server(bench: &Bench) {
     });
 }
 
-fn a_recovered_directory_is_used_again(bench: &Bench) {
-    let who = someone(bench, "back-again");
-    let second = Slapd::start(bench.certs());
+fn a_recovered_directory_is_used_again(lab: &Lab) {
+    let who = someone(lab, "back-again");
+    let second = Slapd::start(lab.certs());
     second.add(&who.person);
-    let (first, uri) = behind_proxy(bench.slapd(), SERVICE_BIND, Fault::Cut);
-    let login = Login::new(bench, "back-again")
+    let (first, uri) = behind_proxy(lab.slapd(), SERVICE_BIND, Fault::Close);
+    let login = Login::new(lab, "back-again")
         .of(&who)
         .set("ldap.uris", &format!("{:?}", [&uri, &second.ldaps()]));
     let dn = who.person.dn();
     login.sees("the first is down", &IN, &Seen::granted());
-    assert_eq!((bench.slapd().binds(&dn), second.binds(&dn)), (0, 1));
+    assert_eq!((lab.slapd().binds(&dn), second.binds(&dn)), (0, 1));
     first.repair();
     login.sees("it is back", &IN, &Seen::granted());
-    assert_eq!((bench.slapd().binds(&dn), second.binds(&dn)), (1, 1));
+    assert_eq!((lab.slapd().binds(&dn), second.binds(&dn)), (1, 1));
 }

@@ -14,8 +14,8 @@ use crate::Case;
 use crate::hostile::torture;
 use crate::module::{Login, Say, Seen, Someone, known, someone};
 use ground::Ground;
-use lab::bench::Bench;
-use lab::middle::{Fault, Middle};
+use lab::Lab;
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::pamhost::code;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -47,7 +47,7 @@ const LONG: Duration = Duration::from_secs(12);
 /// A login with a fault, and the proxy that causes it, if one is needed.
 pub struct Spoilt<'b> {
     login: Login<'b>,
-    middle: Option<Middle>,
+    middle: Option<FaultProxy>,
 }
 
 impl<'b> From<Login<'b>> for Spoilt<'b> {
@@ -92,10 +92,10 @@ pub struct Row<'b> {
 pub fn transport() -> Vec<Fault> {
     vec![
         Fault::Silent,
-        Fault::Lost,
-        Fault::Cut,
+        Fault::DropReply,
+        Fault::Close,
         Fault::Reset,
-        Fault::Half,
+        Fault::Truncate,
         Fault::Drip(Duration::from_millis(400)),
         Fault::Garbage,
     ]
@@ -104,7 +104,7 @@ pub fn transport() -> Vec<Fault> {
 /// Whether only a timeout can end it. Everything else must be detected at once, regardless of the server's
 /// timeout.
 pub fn takes_time(fault: &Fault) -> bool {
-    matches!(fault, Fault::Silent | Fault::Lost | Fault::Drip(_))
+    matches!(fault, Fault::Silent | Fault::DropReply | Fault::Drip(_))
 }
 
 /// The two that represent the others.
@@ -128,19 +128,19 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(bench: &Bench, number: usize) -> Self {
+    fn new(lab: &Lab, number: usize) -> Self {
         let name = |what: &str| -> &'static str { format!("faults-{what}{number}").leak() };
         Self {
             case: name(""),
-            strange: someone(bench, name("a")),
-            known: known(bench, name("b")),
+            strange: someone(lab, name("a")),
+            known: known(lab, name("b")),
         }
     }
 
-    fn run<'b>(&self, bench: &'b Bench, row: &Row<'b>, is_known: bool) {
+    fn run<'b>(&self, lab: &'b Lab, row: &Row<'b>, is_known: bool) {
         let who = self.known.as_ref().filter(|_| is_known);
         let Spoilt { login, middle } =
-            (row.spoil)(Login::new(bench, self.case).of(who.unwrap_or(&self.strange)));
+            (row.spoil)(Login::new(lab, self.case).of(who.unwrap_or(&self.strange)));
         let want = if who.is_some() && !row.is_nameless {
             row.want.of_a_known_name()
         } else {
@@ -176,8 +176,8 @@ fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     .collect()
 }
 
-fn every_stage_and_every_fault(bench: &Bench) {
-    let ground = Ground::new(bench);
+fn every_stage_and_every_fault(lab: &Lab) {
+    let ground = Ground::new(lab);
     let rows = rows(&ground);
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
@@ -185,7 +185,7 @@ fn every_stage_and_every_fault(bench: &Bench) {
         for number in 0..WORKERS {
             let (rows, next, failed) = (&rows, &next, &failed);
             scope.spawn(move || {
-                let worker = Worker::new(bench, number);
+                let worker = Worker::new(lab, number);
                 loop {
                     let at = next.fetch_add(1, Ordering::SeqCst);
                     let Some(row) = rows.get(at) else { return };
@@ -195,7 +195,7 @@ fn every_stage_and_every_fault(bench: &Bench) {
                         }
                         // The others continue, so that one run reports all failures.
                         let ran = catch_unwind(AssertUnwindSafe(|| {
-                            worker.run(bench, row, is_known);
+                            worker.run(lab, row, is_known);
                         }));
                         if ran.is_err() {
                             let what = format!("{}: {}", row.stage, row.fault);

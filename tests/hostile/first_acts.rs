@@ -3,11 +3,11 @@
 use super::trap::{Folders, Trap};
 use crate::Case;
 use crate::module::{Login, PASSWORD, someone};
-use lab::bench::Bench;
-use lab::driven::{Driven, request};
-use lab::impostor;
+use lab::Lab;
+use lab::fake_helper;
+use lab::helper_process::{HelperProcess, request};
+use lab::machine::User;
 use lab::pamhost::Answer;
-use lab::world::User;
 use protocol::Code;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
@@ -70,14 +70,14 @@ const LIMITS: [(Resource, u64, &str, u64); 16] = [
 
 /// The helper is started with everything that a caller could set, and more than a module would pass on, as by a
 /// socket-activated unit.
-fn the_helper_resets_everything(bench: &Bench) {
+fn the_helper_resets_everything(lab: &Lab) {
     let case = "acts";
-    let someone = someone(bench, case);
-    let (trap, folders) = (Trap::set(bench), Folders::new(bench, "acts-trap", 0));
-    let config = bench.folder(case).join("sms_otp.toml");
-    bench.settings().write(&config);
-    let junk = bench.folder(case).join("junk");
-    let mut helper = start_with_inheritance(bench, &junk, &trap.environment(&folders));
+    let someone = someone(lab, case);
+    let (trap, folders) = (Trap::set(lab), Folders::new(lab, "acts-trap", 0));
+    let config = lab.folder(case).join("sms_otp.toml");
+    lab.settings().write(&config);
+    let junk = lab.folder(case).join("junk");
+    let mut helper = start_with_inheritance(lab, &junk, &trap.environment(&folders));
     let pid = helper.pid();
 
     // Before the first message on the socket.
@@ -104,7 +104,7 @@ fn the_helper_resets_everything(bench: &Bench) {
     // None of it has an effect on the login.
     helper.answer(PASSWORD);
     assert!(helper.prompt().starts_with("Code sent to "));
-    let code = bench
+    let code = lab
         .twilio()
         .wait_for_sms(&someone.number, Duration::from_secs(20));
     helper.answer(&code.code());
@@ -116,11 +116,11 @@ fn the_helper_resets_everything(bench: &Bench) {
 
 /// The clone of a set-user-ID host resets the groups of the caller before exec. Tested with an impostor, because the
 /// real helper changes to its own user.
-fn ids_are_reset_before_exec(bench: &Bench) {
-    let account = bench.world().add(&User::new("acts-ids"));
-    let login = Login::new(bench, "acts-ids").user("acts-ids").own_helper();
-    let program = bench.world().host_program();
-    impostor::install(
+fn ids_are_reset_before_exec(lab: &Lab) {
+    let account = lab.machine().add(&User::new("acts-ids"));
+    let login = Login::new(lab, "acts-ids").user("acts-ids").own_helper();
+    let program = lab.machine().host_program();
+    fake_helper::install(
         program,
         &login.helper(),
         "receive; prompt 60000; receive; verdict auth-err",
@@ -152,7 +152,7 @@ fn ids_are_reset_before_exec(bench: &Bench) {
 }
 
 /// Starts the helper with all of that. `junk` receives everything that it writes to inherited descriptors.
-fn start_with_inheritance(bench: &Bench, junk: &Path, environment: &[String]) -> Driven {
+fn start_with_inheritance(lab: &Lab, junk: &Path, environment: &[String]) -> HelperProcess {
     // Variables of the dynamic loader affect every program, and are not set.
     let variables = environment
         .iter()
@@ -162,7 +162,7 @@ fn start_with_inheritance(bench: &Bench, junk: &Path, environment: &[String]) ->
     // The last one is above the descriptor limit of the helper.
     let heirlooms = [5, 6, 7, 8, 9, 700].map(|number| (OwnedFd::from(open()), number));
     let only = first_processor();
-    Driven::start_with(&bench.product().helper(), heirlooms.into(), |command| {
+    HelperProcess::start_with(&lab.product().helper(), heirlooms.into(), |command| {
         command.env_clear().envs(variables);
         command.args(["--config", "/nowhere"]).current_dir("/tmp");
         command.stdin(open()).stdout(open()).stderr(open());

@@ -4,8 +4,8 @@ use super::misbehaved::{LONG, LOST};
 use super::torture;
 use crate::Case;
 use crate::module::{ASKS, Login, PASSWORD, SENT, Say, Seen, someone};
-use lab::bench::Bench;
-use lab::impostor;
+use lab::Lab;
+use lab::fake_helper;
 use lab::pamhost::code;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +22,9 @@ pub const CASES: &[Case] = &[
 ];
 
 /// The real helper is killed, a little later each time: from before its start to after its verdict.
-fn killed_at_any_moment(bench: &Bench) {
-    let fay = someone(bench, "moment-fay");
-    let login = Login::new(bench, "moment").of(&fay).own_helper();
+fn killed_at_any_moment(lab: &Lab) {
+    let fay = someone(lab, "moment-fay");
+    let login = Login::new(lab, "moment").of(&fay).own_helper();
     let whole = login.sees("whole", &[Say::Password, Say::Code], &Seen::granted());
     let many = if torture() { 400 } else { 16 };
     let step = whole.results[0].1 / many;
@@ -78,9 +78,9 @@ fn kill(pid: Pid) {
 }
 
 /// The real helper is stopped while the user types: the hook waits no longer than the deadline.
-fn stopped(bench: &Bench) {
-    let gil = someone(bench, "stopped-gil");
-    let login = Login::new(bench, "stopped")
+fn stopped(lab: &Lab) {
+    let gil = someone(lab, "stopped-gil");
+    let login = Login::new(lab, "stopped")
         .of(&gil)
         .own_helper()
         .text("deadline", "3s");
@@ -112,19 +112,19 @@ fn stopped(bench: &Bench) {
 }
 
 /// A package upgrade during a login: the running helper continues, the next login uses the new one.
-fn replaced_while_it_runs(bench: &Bench) {
-    let hal = someone(bench, "replaced-hal");
-    let login = Login::new(bench, "replaced").of(&hal).own_helper();
+fn replaced_while_it_runs(lab: &Lab) {
+    let hal = someone(lab, "replaced-hal");
+    let login = Login::new(lab, "replaced").of(&hal).own_helper();
     let new = login.folder.join("new");
     let mut asked = 0;
     let arrived = login.arrived().len();
     let (_, seen) = login.run_with(2, |_| {
         asked += 1;
         if asked == 1 {
-            impostor::install(bench.world().host_program(), &new, "");
+            fake_helper::install(lab.machine().host_program(), &new, "");
             std::fs::rename(&new, login.helper()).expect("another helper in its place");
-            impostor::install(
-                bench.world().host_program(),
+            fake_helper::install(
+                lab.machine().host_program(),
                 &new,
                 "receive; verdict auth-err",
             );
@@ -133,8 +133,8 @@ fn replaced_while_it_runs(bench: &Bench) {
         login.arrived()[arrived].code().into()
     });
     assert_eq!(seen, Seen::granted());
-    impostor::install(
-        bench.world().host_program(),
+    fake_helper::install(
+        lab.machine().host_program(),
         &login.helper(),
         "receive; verdict auth-err",
     );

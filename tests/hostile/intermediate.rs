@@ -4,10 +4,10 @@
 use crate::Case;
 use crate::module::login::{ASKS, Login, SENT, Say, Seen, Someone};
 use crate::module::{PASSWORD, someone};
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::pamhost::{Answer, Message, Style, code};
 use lab::processes::{parent, state};
-use lab::world::User;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, read_to_string};
 use std::os::unix::fs::MetadataExt;
@@ -110,13 +110,13 @@ fn at_the_code_prompt(
 
 /// It inherits only the user of the host: no descriptor, no ids of the caller, no terminal. No signal has an effect
 /// on it, and no other user can read its memory, which is a copy of that of the host.
-fn holds_nothing(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn holds_nothing(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Only root can inspect it.
     }
-    let account = bench.world().add(&User::new("between-caller"));
-    let ida = someone(bench, "between-ida");
-    let root = Login::new(bench, "between")
+    let account = lab.machine().add(&User::new("between-caller"));
+    let ida = someone(lab, "between-ida");
+    let root = Login::new(lab, "between")
         .of(&ida)
         .own_helper()
         .host(|host| host.setuid_for(&account));
@@ -127,15 +127,15 @@ fn holds_nothing(bench: &Bench) {
     assert_eq!(seen, Seen::granted());
 
     // That of an ordinary user, who may signal it.
-    let own = bench.folder("between-ledger");
+    let own = lab.folder("between-ledger");
     std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
     let own = own.join("ledger");
-    let ordinary = Login::new(bench, "between-own")
+    let ordinary = Login::new(lab, "between-own")
         .of(&ida)
         .text("ledger.path", own.to_str().expect("a path"))
         .owner(account.uid)
         .tag("host")
-        .host(|host| host.run_as(bench.world(), &account))
+        .host(|host| host.run_as(lab.machine(), &account))
         .own_helper();
     let (seen, _) = at_the_code_prompt(&ordinary, |both| {
         looks_empty(both.intermediate, account.uid);
@@ -179,11 +179,11 @@ fn looks_empty(intermediate: u32, uid: u32) {
 /// An action at the code prompt, and the result of the login.
 type Row<'w> = (&'static str, fn(Both), i32, &'w [&'w str], &'static str);
 
-fn the_hook_returns_whatever_is_done_to_it(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn the_hook_returns_whatever_is_done_to_it(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // They belong to another user then.
     }
-    let jan = someone(bench, "ends-jan");
+    let jan = someone(lab, "ends-jan");
     let killed = "the helper ended without a verdict, signal 9";
     let late = "the helper timed out and was killed";
     let rows: [Row; 6] = [
@@ -237,7 +237,7 @@ fn the_hook_returns_whatever_is_done_to_it(bench: &Bench) {
         ),
     ];
     for (what, act, ends, log, detail) in rows {
-        let login = quick(bench, "ends", &jan);
+        let login = quick(lab, "ends", &jan);
         let (seen, took) = at_the_code_prompt(&login, |both| {
             act(both);
             None
@@ -248,13 +248,13 @@ fn the_hook_returns_whatever_is_done_to_it(bench: &Bench) {
             assert_eq!(login.newest_field("detail"), detail, "{what}");
         }
     }
-    let login = quick(bench, "ends", &jan);
+    let login = quick(lab, "ends", &jan);
     login.sees("afterwards", &[Say::Password, Say::Code], &Seen::granted());
 }
 
 /// A login with short time limits.
-fn quick<'b>(bench: &'b Bench, case: &'static str, who: &Someone) -> Login<'b> {
-    Login::new(bench, case)
+fn quick<'b>(lab: &'b Lab, case: &'static str, who: &Someone) -> Login<'b> {
+    Login::new(lab, case)
         .of(who)
         .text("deadline", "3s")
         .text("password.refuse_after", "0s")
@@ -282,11 +282,11 @@ fn put(file: &Path, text: &str) {
 
 /// With the freezer of both cgroup versions. In version 1 not even SIGKILL ends a frozen process: it ends when it
 /// is thawed.
-fn a_frozen_helper_is_killed(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_frozen_helper_is_killed(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let kim = someone(bench, "frozen-kim");
+    let kim = someone(lab, "frozen-kim");
     for (kind, file, freeze, thaw) in [
         ("cgroup2", "cgroup.freeze", "1", "0"),
         ("freezer", "freezer.state", "FROZEN", "THAWED"),
@@ -295,7 +295,7 @@ fn a_frozen_helper_is_killed(bench: &Bench) {
             eprintln!("skipped: {kind} cannot be written here");
             continue;
         };
-        let login = quick(bench, "frozen", &kim);
+        let login = quick(lab, "frozen", &kim);
         let mut both = None;
         let answer = |message: &Message| {
             if message.style == Style::Hidden {
@@ -322,13 +322,13 @@ fn a_frozen_helper_is_killed(bench: &Bench) {
     }
 }
 
-fn both_end_with_the_host(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn both_end_with_the_host(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let leo = someone(bench, "host-leo");
+    let leo = someone(lab, "host-leo");
     for stopped in [false, true] {
-        let login = quick(bench, "host-end", &leo);
+        let login = quick(lab, "host-end", &leo);
         let mut asked = None;
         let answer = |message: &Message| {
             if message.style == Style::Hidden {
@@ -339,7 +339,7 @@ fn both_end_with_the_host(bench: &Bench) {
                 send(Signal::STOP, both.helper);
             }
             asked = Some((both, Instant::now()));
-            Answer::Die
+            Answer::KillHost
         };
         login.set_up();
         login.watched(answer, |_, _| {});

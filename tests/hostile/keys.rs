@@ -5,11 +5,11 @@ use super::caller::helper_of;
 use super::torture;
 use crate::Case;
 use crate::logins::steps::{self, LOCAL, PASSWORD, Service, TestUser, assert_logged};
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::processes;
 use lab::pty::{Pty, TIMEOUT};
 use lab::twilio::wrong_code;
-use lab::world::User;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -68,8 +68,8 @@ pub fn stops(pid: u32) {
     }
 }
 
-fn target(bench: &Bench, name: &str) {
-    bench.world().add(&User::new(name).password(LOCAL));
+fn target(lab: &Lab, name: &str) {
+    lab.machine().add(&User::new(name).password(LOCAL));
 }
 
 /// Starts su and continues up to the code prompt.
@@ -108,10 +108,10 @@ fn states(host: u32) -> [char; 3] {
 
 /// sudo stops at its prompt. When it continues, some versions end and some prompt again, with pam_unix too:
 /// either way it is the same login.
-fn ctrl_z_stops_only_sudo(bench: &Bench) {
-    let alice = TestUser::new(bench, "ctrl-z-sudo");
+fn ctrl_z_stops_only_sudo(lab: &Lab) {
+    let alice = TestUser::new(lab, "ctrl-z-sudo");
     alice.may_sudo("");
-    let _stack = Service::shipped(bench, "sudo");
+    let _stack = Service::shipped(lab, "sudo");
     let mut terminal = under_job_control(&alice, "sudo id");
     terminal.expect("[sudo] password for ctrl-z-sudo: ");
     terminal.type_line(PASSWORD);
@@ -123,40 +123,40 @@ fn ctrl_z_stops_only_sudo(bench: &Bench) {
     terminal.type_line("");
     let ways = ["a password is required", &*alice.sent()];
     if terminal.expect_one_of(&ways, TIMEOUT).0 == 0 {
-        assert_logged(bench, "ctrl-z-sudo", &["sent", "denied abandoned password"]);
+        assert_logged(lab, "ctrl-z-sudo", &["sent", "denied abandoned password"]);
         assert!(!terminal.screen().contains("uid=0"));
     } else {
-        terminal.type_line(&alice.code(bench));
+        terminal.type_line(&alice.code(lab));
         terminal.expect("uid=0(root)");
-        assert_logged(bench, "ctrl-z-sudo", &["sent", "granted"]);
+        assert_logged(lab, "ctrl-z-sudo", &["sent", "granted"]);
     }
-    assert_eq!(alice.sms(bench), 1);
+    assert_eq!(alice.sms(lab), 1);
 }
 
 /// su delays the signal until the answer is complete, stops, and continues with that answer.
-fn ctrl_z_stops_only_su(bench: &Bench) {
-    let alice = TestUser::new(bench, "ctrl-z-su");
-    target(bench, "ctrl-z-goal");
-    let _stack = Service::shipped(bench, "su");
+fn ctrl_z_stops_only_su(lab: &Lab) {
+    let alice = TestUser::new(lab, "ctrl-z-su");
+    target(lab, "ctrl-z-goal");
+    let _stack = Service::shipped(lab, "su");
     let mut terminal = under_job_control(&alice, "su ctrl-z-goal -c 'echo I AM in'");
     terminal.expect("Password: ");
     terminal.type_line(LOCAL);
     terminal.expect(&alice.sent());
     ctrl_z(&terminal);
-    terminal.type_line(&alice.code(bench));
+    terminal.type_line(&alice.code(lab));
     terminal.expect("IT STOPPED");
     let su = child(terminal.pid());
     assert_eq!(states(su), ['T', 'S', 'S']);
     terminal.type_line("");
     terminal.expect("I AM in");
-    assert_logged(bench, "ctrl-z-goal", &["sent", "granted"]);
-    assert_eq!(alice.sms(bench), 1);
+    assert_logged(lab, "ctrl-z-goal", &["sent", "granted"]);
+    assert_eq!(alice.sms(lab), 1);
 }
 
-fn the_caller_cannot_signal_the_helper(bench: &Bench) {
-    let alice = TestUser::new(bench, "kill-alice");
-    target(bench, "kill-goal");
-    let _stack = Service::shipped(bench, "su");
+fn the_caller_cannot_signal_the_helper(lab: &Lab) {
+    let alice = TestUser::new(lab, "kill-alice");
+    target(lab, "kill-goal");
+    let _stack = Service::shipped(lab, "su");
     let mut terminal = su(&alice, "kill-goal");
     let helper = helper_of(&terminal);
     let intermediate = processes::parent(helper).expect("its parent");
@@ -182,19 +182,19 @@ fn the_caller_cannot_signal_the_helper(bench: &Bench) {
             "group, session, terminal"
         );
     }
-    terminal.type_line(&alice.code(bench));
+    terminal.type_line(&alice.code(lab));
     terminal.expect("I AM in");
-    assert_logged(bench, "kill-goal", &["sent", "granted"]);
+    assert_logged(lab, "kill-goal", &["sent", "granted"]);
 }
 
 /// The real uid of su is the caller, who may stop it; it only waits.
-fn a_stopped_su_continues(bench: &Bench) {
-    let alice = TestUser::new(bench, "stop-alice");
-    target(bench, "stop-goal");
-    let _stack = Service::shipped(bench, "su");
+fn a_stopped_su_continues(lab: &Lab) {
+    let alice = TestUser::new(lab, "stop-alice");
+    target(lab, "stop-goal");
+    let _stack = Service::shipped(lab, "su");
     let mut terminal = su(&alice, "stop-goal");
     let helper = helper_of(&terminal);
-    let code = alice.code(bench);
+    let code = alice.code(lab);
     kill(&alice, "STOP", terminal.pid()).expect("permission");
     stops(terminal.pid());
     terminal.type_line(&wrong_code(&code));
@@ -203,26 +203,26 @@ fn a_stopped_su_continues(bench: &Bench) {
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&code);
     terminal.expect("I AM in");
-    assert_logged(bench, "stop-goal", &["sent", "granted"]);
+    assert_logged(lab, "stop-goal", &["sent", "granted"]);
 }
 
 /// A wrong code is counted even if su is killed right after it.
-fn killing_su_gives_no_attempt(bench: &Bench) {
-    let alice = TestUser::new(bench, "gain-alice");
-    target(bench, "gain-goal");
-    let settings = steps::settings(bench).set("limits.failures", "3");
-    let settings = steps::written(bench, "gain", &settings);
-    let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
+fn killing_su_gives_no_attempt(lab: &Lab) {
+    let alice = TestUser::new(lab, "gain-alice");
+    target(lab, "gain-goal");
+    let settings = steps::settings(lab).set("limits.failures", "3");
+    let settings = steps::written(lab, "gain", &settings);
+    let _stack = Service::hold(lab, "su", &steps::shipped(lab, "su", &settings));
     for _ in 0..2 {
         let mut terminal = su(&alice, "gain-goal");
-        terminal.type_line(&wrong_code(&alice.code(bench)));
+        terminal.type_line(&wrong_code(&alice.code(lab)));
         terminal.expect("Wrong code, 2 tries left. Verification code: ");
         kill(&alice, "KILL", terminal.pid()).expect("permission");
         assert!(!terminal.wait().success());
     }
     // The third wrong code in total locks the user, also in the current login.
     let mut terminal = su(&alice, "gain-goal");
-    terminal.type_line(&wrong_code(&alice.code(bench)));
+    terminal.type_line(&wrong_code(&alice.code(lab)));
     terminal.expect("Too many codes. Try again in ");
     assert!(!terminal.wait().success());
     let mut terminal = alice.runs("su", &["gain-goal", "-c", "echo I AM in"]);
@@ -232,43 +232,39 @@ fn killing_su_gives_no_attempt(bench: &Bench) {
     assert!(!terminal.wait().success());
     let killed = ["sent", "denied abandoned stack"];
     let locked = ["sent", "denied locked stack", "denied locked stack"];
-    assert_logged(
-        bench,
-        "gain-goal",
-        &[&killed[..], &killed, &locked].concat(),
-    );
-    assert_eq!(alice.sms(bench), 3);
+    assert_logged(lab, "gain-goal", &[&killed[..], &killed, &locked].concat());
+    assert_eq!(alice.sms(lab), 3);
 }
 
 /// su is killed at Enter, a little later each time: an attempt whose result was shown is counted.
-fn killed_at_enter(bench: &Bench) {
-    let alice = TestUser::new(bench, "enter-alice");
-    target(bench, "enter-goal");
-    let settings = steps::settings(bench).set("limits.failures", "100");
+fn killed_at_enter(lab: &Lab) {
+    let alice = TestUser::new(lab, "enter-alice");
+    target(lab, "enter-goal");
+    let settings = steps::settings(lab).set("limits.failures", "100");
     let settings = settings.set("limits.sms", "[\"1000/1h\"]");
-    let settings = steps::written(bench, "enter", &settings);
-    let _stack = Service::hold(bench, "su", &steps::shipped(bench, "su", &settings));
+    let settings = steps::written(lab, "enter", &settings);
+    let _stack = Service::hold(lab, "su", &steps::shipped(lab, "su", &settings));
     let (mut shown, mut rounds) = (0, 0);
     let many = if torture() { 40 } else { 6 };
     // With TORTURE longer than the answer takes, so that some kills come after it.
     let longest = if torture() { 40_000 } else { 12_000 };
     for late in (0..many).map(|n| Duration::from_micros(n * longest / many)) {
         let mut terminal = su(&alice, "enter-goal");
-        terminal.type_line(&wrong_code(&alice.code(bench)));
+        terminal.type_line(&wrong_code(&alice.code(lab)));
         std::thread::sleep(late);
         kill(&alice, "KILL", terminal.pid()).expect("permission");
         terminal.wait();
         shown += terminal.screen().matches("Wrong code").count();
         rounds += 1;
         assert_logged(
-            bench,
+            lab,
             "enter-goal",
             &["sent", "denied abandoned stack"].repeat(rounds),
         );
     }
     let config = settings.display().to_string();
     let (code, out, errors) =
-        bench.sms_otp(&["--config", &config, "status", "enter-alice", "--json"]);
+        lab.sms_otp(&["--config", &config, "status", "enter-alice", "--json"]);
     assert_eq!(code, 0, "{errors}");
     let counted = out.split("\"failures\": ").nth(1).expect("a count");
     let counted = counted

@@ -5,7 +5,7 @@ mod servers;
 
 use crate::Case;
 use crate::module::login::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, Someone, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, Style, code};
 use lab::process::program;
 use servers::{Cut, Malformed, Side};
@@ -51,8 +51,8 @@ const OUTAGE: &str = "failed user=? stage=directory reason=outage";
 
 /// A write to a connection that the peer has closed raises SIGPIPE, which by default ends the program. The
 /// connection is closed at each point before the code prompt, with FIN and with RST.
-fn a_closed_connection_kills_no_process(bench: &Bench) {
-    let kim = someone(bench, "pipe-kim");
+fn a_closed_connection_kills_no_process(lab: &Lab) {
+    let kim = someone(lab, "pipe-kim");
     let cuts = Mutex::new(cuts());
     let (outages, granted) = (Mutex::new(0), Mutex::new(0));
     std::thread::scope(|scope| {
@@ -64,8 +64,8 @@ fn a_closed_connection_kills_no_process(bench: &Bench) {
                     let Some((side, after, how)) = cuts.lock().expect("the cuts").pop() else {
                         return;
                     };
-                    let relay = servers::cutting(&bench.slapd().ldaps(), side, after, how);
-                    let login = Login::new(bench, case).of(kim);
+                    let relay = servers::cutting(&lab.slapd().ldaps(), side, after, how);
+                    let login = Login::new(lab, case).of(kim);
                     let login = login.set("ldap.uris", &format!("[\"{relay}\"]"));
                     let (transcript, seen) = login.run(&[Say::Password, Say::HangUp], 1);
                     let what = format!("{how:?} after {after} bytes of the {side:?}: {seen:?}");
@@ -91,13 +91,13 @@ fn a_closed_connection_kills_no_process(bench: &Bench) {
     );
     assert!(outages > 20, "{outages} of them were cut off");
     assert!(granted > 0, "none was cut off late enough to come through");
-    the_signal_is_ignored(bench, &kim);
+    the_signal_is_ignored(lab, &kim);
 }
 
 /// The signal needs two writes after the end of the connection, which does not happen here. It would be
 /// ignored.
-fn the_signal_is_ignored(bench: &Bench, who: &Someone) {
-    let login = Login::new(bench, "pipe").of(who).own_helper();
+fn the_signal_is_ignored(lab: &Lab, who: &Someone) {
+    let login = Login::new(lab, "pipe").of(who).own_helper();
     let (_, seen) = login.run_with(1, |_| {
         let [helper] = login.helpers()[..] else {
             panic!("no helper, or several");
@@ -108,7 +108,7 @@ fn the_signal_is_ignored(bench: &Bench, who: &Someone) {
         let ignored = ignored.map(str::trim).expect("its signals");
         let ignored = u64::from_str_radix(ignored, 16).expect("a mask");
         assert_ne!(ignored & 1 << (libc::SIGPIPE - 1), 0, "{status}");
-        Answer::HangUp
+        Answer::ConvErr
     });
     assert_eq!(seen.codes(), [code::CONV_ERR]);
 }
@@ -127,7 +127,7 @@ fn cuts() -> Vec<(Side, usize, Cut)> {
 }
 
 /// Deeply nested, huge and endless BER from a directory whose certificate verifies: others are not read.
-fn malformed_ber_of_a_verified_directory_costs_one_login(bench: &Bench) {
+fn malformed_ber_of_a_verified_directory_costs_one_login(lab: &Lab) {
     std::thread::scope(|scope| {
         for (case, malformed) in [
             ("ber-deep", Malformed::Deep),
@@ -136,9 +136,9 @@ fn malformed_ber_of_a_verified_directory_costs_one_login(bench: &Bench) {
             ("ber-flood", Malformed::Flood),
         ] {
             scope.spawn(move || {
-                let lou = someone(bench, case);
-                let server = servers::malformed(bench.certs(), malformed);
-                let login = Login::new(bench, case).of(&lou).text("ldap.timeout", "3s");
+                let lou = someone(lab, case);
+                let server = servers::malformed(lab.certs(), malformed);
+                let login = Login::new(lab, case).of(&lou).text("ldap.timeout", "3s");
                 let login = login.set("ldap.uris", &format!("[\"{}\"]", server.uri));
                 let want = Seen::refused(code::AUTHINFO_UNAVAIL, OUTAGE);
                 login.sees(case, &[Say::Password], &want);
@@ -149,7 +149,7 @@ fn malformed_ber_of_a_verified_directory_costs_one_login(bench: &Bench) {
                     "{case}: {sent} bytes were accepted"
                 );
                 // The next login of the same user succeeds.
-                Login::new(bench, case)
+                Login::new(lab, case)
                     .of(&lou)
                     .sees("then", &IN, &Seen::granted());
             });
@@ -158,11 +158,11 @@ fn malformed_ber_of_a_verified_directory_costs_one_login(bench: &Bench) {
 }
 
 /// A lookup in libc has no time limit and cannot be cancelled: its thread ends with the process.
-fn a_hanging_lookup_ends_with_its_login(bench: &Bench) {
-    let may = someone(bench, "dns-may");
+fn a_hanging_lookup_ends_with_its_login(lab: &Lab) {
+    let may = someone(lab, "dns-may");
     // A name server that does not answer.
     let silent = UdpSocket::bind("127.83.79.1:53").expect("root may take port 53");
-    let login = Login::new(bench, "dns").of(&may);
+    let login = Login::new(lab, "dns").of(&may);
     let resolv = login.folder.join("resolv.conf");
     lab::scratch::write(
         &resolv,
@@ -208,9 +208,9 @@ fn a_hanging_lookup_ends_with_its_login(bench: &Bench) {
 }
 
 /// The errors of the toml crate quote the line, which may contain a token.
-fn a_secret_in_a_malformed_line_is_not_logged(bench: &Bench) {
-    let ned = someone(bench, "broken-ned");
-    let token = bench.twilio().account().token;
+fn a_secret_in_a_malformed_line_is_not_logged(lab: &Lab) {
+    let ned = someone(lab, "broken-ned");
+    let token = lab.twilio().account().token;
     let line = "failed user=? stage=settings reason=bad-settings";
     let want = Seen::at_once(code::SERVICE_ERR, line);
     for (what, key, value) in [
@@ -254,7 +254,7 @@ fn a_secret_in_a_malformed_line_is_not_logged(bench: &Bench) {
         ("as a list's value", "limits.sms", format!("[\"{token}\"]")),
         ("as a key", &format!("twilio.{token}"), "1".to_owned()),
     ] {
-        let login = Login::new(bench, "broken").of(&ned).set(key, &value);
+        let login = Login::new(lab, "broken").of(&ned).set(key, &value);
         // Every login checks that no log line contains the token.
         login.sees(what, &[Say::Password], &want);
     }
@@ -262,13 +262,13 @@ fn a_secret_in_a_malformed_line_is_not_logged(bench: &Bench) {
 
 /// A random number generator in a process gives the same numbers to parent and forked child. Each helper is a
 /// new program and gets random numbers from the kernel.
-fn codes_of_parallel_logins_differ(bench: &Bench) {
+fn codes_of_parallel_logins_differ(lab: &Lab) {
     const MANY: usize = 16;
-    let ola = someone(bench, "drawn-ola");
-    let login = Login::new(bench, "drawn").of(&ola).set("code.digits", "10");
+    let ola = someone(lab, "drawn-ola");
+    let login = Login::new(lab, "drawn").of(&ola).set("code.digits", "10");
     let codes = login.storm(MANY, |message| match message.style {
         Style::Hidden => PASSWORD.into(),
-        _ => Answer::HangUp,
+        _ => Answer::ConvErr,
     });
     assert_eq!(codes, [code::CONV_ERR; MANY]);
     let drawn: BTreeSet<String> = login.arrived().iter().map(lab::twilio::Sms::code).collect();
@@ -276,18 +276,15 @@ fn codes_of_parallel_logins_differ(bench: &Bench) {
 }
 
 /// A panic message may contain values. The helper has no stderr, and no variable enables backtraces.
-fn a_panic_of_the_helper_is_not_printed(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_panic_of_the_helper_is_not_printed(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Only root can find the helper of a host process.
     }
-    let pia = someone(bench, "print-pia");
-    let login = Login::new(bench, "print")
-        .of(&pia)
-        .own_helper()
-        .host(|host| {
-            host.env("RUST_BACKTRACE", "full")
-                .env("RUST_MIN_STACK", "x")
-        });
+    let pia = someone(lab, "print-pia");
+    let login = Login::new(lab, "print").of(&pia).own_helper().host(|host| {
+        host.env("RUST_BACKTRACE", "full")
+            .env("RUST_MIN_STACK", "x")
+    });
     let mut looked = 0;
     let (_, seen) = login.run_with(2, |message| {
         let helpers = login.helpers();
@@ -312,10 +309,10 @@ fn a_panic_of_the_helper_is_not_printed(bench: &Bench) {
 
 /// pam-bindings refuses a name that is not UTF-8; as bytes it is an unknown user name. The host lets the
 /// modules prompt for it, as login once did.
-fn a_name_that_is_not_utf8_is_unknown(bench: &Bench) {
+fn a_name_that_is_not_utf8_is_unknown(lab: &Lab) {
     let answers = [Say::Bytes(b"\xff\xfe\x1b[2J"), Say::Password];
     let line = "denied user=? reason=no-such-user";
-    let (_, seen) = Login::new(bench, "no-text").run(&answers, 1);
+    let (_, seen) = Login::new(lab, "no-text").run(&answers, 1);
     assert_eq!((seen.codes(), seen.sms()), (&[code::USER_UNKNOWN][..], 0));
     assert_eq!(seen.log(), [line]);
     // The first prompt is that of libpam.

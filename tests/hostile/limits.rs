@@ -3,10 +3,10 @@
 use super::torture;
 use crate::Case;
 use crate::logins::steps::{LOCAL, Service, TestUser};
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::process::program;
 use lab::pty::Pty;
-use lab::world::User;
 use std::process::Command;
 use std::time::Duration;
 
@@ -100,8 +100,8 @@ enum End {
     Unloaded,
 }
 
-fn with_us(bench: &Bench, alice: &TestUser, limit: (&str, u64), kind: Kind) -> End {
-    let sent = alice.sms(bench);
+fn with_us(lab: &Lab, alice: &TestUser, limit: (&str, u64), kind: Kind) -> End {
+    let sent = alice.sms(lab);
     let mut terminal = su(alice, limit, kind);
     let words = [
         &*alice.sent(),
@@ -115,21 +115,21 @@ fn with_us(bench: &Bench, alice: &TestUser, limit: (&str, u64), kind: Kind) -> E
         Some(2) => return End::Unloaded,
         _ => panic!("{limit:?}: {}", terminal.screen()),
     }
-    terminal.type_line(&alice.code(bench));
+    terminal.type_line(&alice.code(lab));
     // According to the log; the limit may be too low for the shell.
     terminal.look_for(&["I AM in"], SOON);
-    assert_eq!(alice.sms(bench), sent + 1, "{limit:?}");
+    assert_eq!(alice.sms(lab), sent + 1, "{limit:?}");
     End::Granted
 }
 
-fn each_at_its_lowest(bench: &Bench) {
-    let alice = TestUser::new(bench, "limit-alice");
-    bench.world().add(&User::new("limit-goal").password(LOCAL));
+fn each_at_its_lowest(lab: &Lab) {
+    let alice = TestUser::new(lab, "limit-alice");
+    lab.machine().add(&User::new("limit-goal").password(LOCAL));
     let kinds = [Kind::Soft, Kind::Hard];
     // A limit that su does not need is the same hard and soft: tested once in CI.
     let tried = |kind, name| kind == Kind::Soft || torture() || ["data", "nofile"].contains(&name);
     let lowest = {
-        let _stack = Service::hold(bench, "su", UNIX);
+        let _stack = Service::hold(lab, "su", UNIX);
         kinds.map(|kind| {
             let limits = LIMITS.iter().filter(|limit| tried(kind, limit.0));
             limits
@@ -138,14 +138,14 @@ fn each_at_its_lowest(bench: &Bench) {
         })
     };
     assert!(lowest[0].iter().any(|limit| limit.1 > 0), "{lowest:?}");
-    let _stack = Service::shipped(bench, "su");
+    let _stack = Service::shipped(lab, "su");
     let mut granted = 0;
     for (kind, limits) in kinds.into_iter().zip(lowest) {
         for mut limit in limits {
-            let mut end = with_us(bench, &alice, limit, kind);
+            let mut end = with_us(lab, &alice, limit, kind);
             while end == End::Unloaded && limit.0 == "as" {
                 limit.1 += 256 << 10;
-                end = with_us(bench, &alice, limit, kind);
+                end = with_us(lab, &alice, limit, kind);
             }
             let only_denies_the_caller = kind == Kind::Hard && end == End::Service;
             assert!(
@@ -155,7 +155,7 @@ fn each_at_its_lowest(bench: &Bench) {
             granted += usize::from(end == End::Granted);
         }
     }
-    let log = bench.world().log();
+    let log = lab.machine().log();
     let lines = log.lines_with(&["pam_sms_otp(su:auth): granted", "limit-goal"]);
     assert_eq!(lines.len(), granted);
     assert!(granted >= LIMITS.len());

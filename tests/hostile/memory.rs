@@ -2,10 +2,10 @@
 
 use crate::Case;
 use crate::module::login::{Login, Say, Seen};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::memory::Image;
 use lab::pamhost::{Answer, At, PamHost, Step, Transcript, code};
-use lab::slapd::{Person, Slapd};
+use lab::slapd::{LdapUser, Slapd};
 use std::cell::RefCell;
 
 pub const CASES: &[Case] = &[
@@ -34,11 +34,11 @@ struct Secrets {
 }
 
 impl Secrets {
-    fn new(bench: &Bench) -> Self {
+    fn new(lab: &Lab) -> Self {
         Self {
             password: OWN,
-            token: bench.twilio().account().token,
-            authorization: bench.twilio().account().authorization(),
+            token: lab.twilio().account().token,
+            authorization: lab.twilio().account().authorization(),
             code: RefCell::default(),
         }
     }
@@ -67,15 +67,15 @@ fn names(found: &[(&'static str, Vec<String>)]) -> Vec<&'static str> {
     found.iter().flat_map(each).collect()
 }
 
-fn new_user(bench: &Bench, name: &str) -> (Person, String) {
-    let number = bench.number();
-    let user = Person::new(name).password(OWN).phone(&number);
-    bench.slapd().add(&user);
+fn new_user(lab: &Lab, name: &str) -> (LdapUser, String) {
+    let number = lab.number();
+    let user = LdapUser::new(name).password(OWN).phone(&number);
+    lab.slapd().add(&user);
     (user, number)
 }
 
-fn login<'b>(bench: &'b Bench, case: &'static str, name: &str, number: &str) -> Login<'b> {
-    Login::new(bench, case)
+fn login<'b>(lab: &'b Lab, case: &'static str, name: &str, number: &str) -> Login<'b> {
+    Login::new(lab, case)
         .user(name)
         .number(number)
         // This many digits are not found by chance.
@@ -96,11 +96,11 @@ fn looked_at(
         Say::Code => secrets.code.borrow().clone().expect("a code").into(),
         Say::Text(text) => (*text).into(),
         Say::Null => Answer::Null,
-        _ => Answer::HangUp,
+        _ => Answer::ConvErr,
     };
     let (transcript, seen) = login.run_watched(
         lines,
-        |_| answers.next().map_or(Answer::HangUp, answer),
+        |_| answers.next().map_or(Answer::ConvErr, answer),
         |at, pid| {
             if let Some(sms) = login.arrived().get(arrived..).and_then(<[_]>::last) {
                 *secrets.code.borrow_mut() = Some(sms.code());
@@ -119,10 +119,10 @@ fn looked_at(
     (looks, transcript, seen)
 }
 
-fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
-    let (_, number) = new_user(bench, "image-ann");
-    let secrets = Secrets::new(bench);
-    let login = || login(bench, "image", "image-ann", &number).host(PamHost::wipes);
+fn the_host_holds_one_password_and_nothing_else(lab: &Lab) {
+    let (_, number) = new_user(lab, "image-ann");
+    let secrets = Secrets::new(lab);
+    let login = || login(lab, "image", "image-ann", &number).host(PamHost::without_copies);
     // The answers, the secrets found at each prompt, and the number of log lines.
     let rows: &[(&str, &[Say], &[&str], usize)] = &[
         (
@@ -184,24 +184,24 @@ fn the_host_holds_one_password_and_nothing_else(bench: &Bench) {
     assert_eq!(looks[..3], once);
     assert_eq!(looks[3..6], once);
     assert_eq!(looks[6..], ["after pam_end: "]);
-    a_host_with_copies_is_detected(bench, &number);
+    a_host_with_copies_is_detected(lab, &number);
 }
 
 /// Control: the images of a host that keeps copies contain them.
-fn a_host_with_copies_is_detected(bench: &Bench, number: &str) {
-    let secrets = Secrets::new(bench);
-    let login = login(bench, "image", "image-ann", number);
+fn a_host_with_copies_is_detected(lab: &Lab, number: &str) {
+    let secrets = Secrets::new(lab);
+    let login = login(lab, "image", "image-ann", number);
     let (looks, ..) = looked_at(&login, &secrets, &[Say::Text(OWN), Say::Null], 2);
     let at_code = looks.iter().find(|look| look.starts_with("code prompt"));
     let copies = at_code.map_or(0, |look| look.matches("password").count());
     assert!(copies > 1, "{looks:?}");
 }
 
-fn the_helper_wipes_used_secrets(bench: &Bench) {
-    let (_, number) = new_user(bench, "image-bob");
-    let secrets = Secrets::new(bench);
-    let login = login(bench, "image-helper", "image-bob", &number)
-        .host(PamHost::wipes)
+fn the_helper_wipes_used_secrets(lab: &Lab) {
+    let (_, number) = new_user(lab, "image-bob");
+    let secrets = Secrets::new(lab);
+    let login = login(lab, "image-helper", "image-bob", &number)
+        .host(PamHost::without_copies)
         .own_helper();
     let mut looks = Vec::new();
     let arrived = login.arrived().len();

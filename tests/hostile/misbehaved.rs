@@ -3,8 +3,8 @@
 
 use crate::Case;
 use crate::module::{Login, Say, Seen, someone};
-use lab::bench::Bench;
-use lab::impostor;
+use lab::Lab;
+use lab::fake_helper;
 use lab::pamhost::code;
 use std::time::Duration;
 
@@ -40,11 +40,11 @@ type Row = (&'static str, &'static [&'static str], &'static str);
 
 /// Each row ends in `PAM_SERVICE_ERR`, in time, with its log line and without a leak in the host; afterwards the
 /// same service works with the real helper.
-fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
-    let ann = someone(bench, case);
-    let login = Login::new(bench, case).of(&ann).own_helper();
+fn each(lab: &Lab, case: &'static str, rows: &[Row]) {
+    let ann = someone(lab, case);
+    let login = Login::new(lab, case).of(&ann).own_helper();
     for (part, screen, detail) in rows {
-        impostor::install(bench.world().host_program(), &login.helper(), part);
+        fake_helper::install(lab.machine().host_program(), &login.helper(), part);
         let want = Seen::new(&[code::SERVICE_ERR], screen, &[LOST], 0);
         let seen = login.sees(part, &[Say::Text("123456")], &want);
         assert_eq!(login.newest_field("detail"), *detail, "{case}: {part}");
@@ -54,7 +54,7 @@ fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
             seen.results[0].1
         );
     }
-    let login = Login::new(bench, case).of(&ann);
+    let login = Login::new(lab, case).of(&ann);
     login.sees(
         "its own helper",
         &[Say::Password, Say::Code],
@@ -62,14 +62,14 @@ fn each(bench: &Bench, case: &'static str, rows: &[Row]) {
     );
 }
 
-fn ended(bench: &Bench) {
+fn ended(lab: &Lab) {
     let left = "the helper ended without a verdict, exit code ";
     let (zero, seven) = (format!("{left}0"), format!("{left}7"));
     let killed = "the helper ended without a verdict, signal 9";
     let ended = "the helper ended without a verdict, signal 15";
     let (zero, seven): (&'static str, &'static str) = (zero.leak(), seven.leak());
     each(
-        bench,
+        lab,
         "dead",
         &[
             ("exit 0", &[], zero),
@@ -93,10 +93,10 @@ fn ended(bench: &Bench) {
     );
 }
 
-fn timed_out(bench: &Bench) {
+fn timed_out(lab: &Lab) {
     let late = "the helper timed out and was killed";
     each(
-        bench,
+        lab,
         "late",
         &[
             ("keep-alive 200", &[], late),
@@ -118,10 +118,10 @@ fn timed_out(bench: &Bench) {
 }
 
 /// The time limit for the first message is ten seconds.
-fn silent(bench: &Bench) {
-    let bob = someone(bench, "silent");
-    let login = Login::new(bench, "silent").of(&bob).own_helper();
-    impostor::install(bench.world().host_program(), &login.helper(), "receive");
+fn silent(lab: &Lab) {
+    let bob = someone(lab, "silent");
+    let login = Login::new(lab, "silent").of(&bob).own_helper();
+    fake_helper::install(lab.machine().host_program(), &login.helper(), "receive");
     let want = Seen::at_once(code::SERVICE_ERR, LOST);
     let seen = login.sees("silent", &[], &want);
     let took = seen.results[0].1;
@@ -135,10 +135,10 @@ fn silent(bench: &Bench) {
     );
 }
 
-fn other_versions(bench: &Bench) {
+fn other_versions(lab: &Lab) {
     let restart = "module and helper are of different versions: restart versions";
     each(
-        bench,
+        lab,
         "versions",
         &[
             ("receive; version 2", &[], restart),
@@ -160,10 +160,10 @@ fn other_versions(bench: &Bench) {
     );
 }
 
-fn malformed(bench: &Bench) {
+fn malformed(lab: &Lab) {
     let malformed = "malformed message from the helper";
     each(
-        bench,
+        lab,
         "malformed",
         &[
             ("bytes 00", &[], malformed),
@@ -239,10 +239,10 @@ fn malformed(bench: &Bench) {
 }
 
 /// Texts that a compromised helper sends to the terminal of the user.
-fn only_printable_characters_reach_the_screen(bench: &Bench) {
+fn only_printable_characters_reach_the_screen(lab: &Lab) {
     let ended = "the helper ended without a verdict, exit code 0";
     each(
-        bench,
+        lab,
         "screen",
         &[
             (
@@ -277,7 +277,7 @@ fn only_printable_characters_reach_the_screen(bench: &Bench) {
     );
 }
 
-fn too_long(bench: &Bench) {
+fn too_long(lab: &Lab) {
     let much = "message from the helper is too long";
     let most = protocol::MAX_FROM_HELPER;
     let (over, largest) = (
@@ -285,7 +285,7 @@ fn too_long(bench: &Bench) {
         "receive; size 100000",
     );
     each(
-        bench,
+        lab,
         "much",
         &[
             (over, &[], much),
@@ -305,10 +305,10 @@ fn too_long(bench: &Bench) {
         ],
     );
     // Endless prompts, all of which are answered.
-    let cat = someone(bench, "nag-cat");
-    let login = Login::new(bench, "nag").of(&cat).own_helper();
-    impostor::install(
-        bench.world().host_program(),
+    let cat = someone(lab, "nag-cat");
+    let login = Login::new(lab, "nag").of(&cat).own_helper();
+    fake_helper::install(
+        lab.machine().host_program(),
         &login.helper(),
         "receive; prompts",
     );
@@ -322,9 +322,9 @@ fn too_long(bench: &Bench) {
 }
 
 /// Descriptors in a message (`SCM_RIGHTS`) would fill the table of the host, which `Login::sees` checks.
-fn passed_descriptors_are_closed(bench: &Bench) {
+fn passed_descriptors_are_closed(lab: &Lab) {
     each(
-        bench,
+        lab,
         "passed",
         &[
             (
@@ -339,10 +339,10 @@ fn passed_descriptors_are_closed(bench: &Bench) {
             ),
         ],
     );
-    let dee = someone(bench, "passed-dee");
-    let login = Login::new(bench, "passes").of(&dee).own_helper();
-    impostor::install(
-        bench.world().host_program(),
+    let dee = someone(lab, "passed-dee");
+    let login = Login::new(lab, "passes").of(&dee).own_helper();
+    fake_helper::install(
+        lab.machine().host_program(),
         &login.helper(),
         "receive; descriptors 253; verdict auth-err",
     );
@@ -354,9 +354,9 @@ fn passed_descriptors_are_closed(bench: &Bench) {
 }
 
 /// Nothing that a helper does after its verdict changes the verdict, and the helper is ended.
-fn a_verdict_is_final(bench: &Bench) {
-    let eve = someone(bench, "verdict-eve");
-    let login = Login::new(bench, "verdict").of(&eve).own_helper();
+fn a_verdict_is_final(lab: &Lab) {
+    let eve = someone(lab, "verdict-eve");
+    let login = Login::new(lab, "verdict").of(&eve).own_helper();
     let denied = Seen::new(&[code::AUTH_ERR], &[], &[], 0);
     for part in [
         "verdict auth-err; exit 7",
@@ -366,13 +366,13 @@ fn a_verdict_is_final(bench: &Bench) {
         "receive; verdict auth-err; verdict success; flood",
         "receive; verdict auth-err; fork 20000",
     ] {
-        impostor::install(bench.world().host_program(), &login.helper(), part);
+        fake_helper::install(lab.machine().host_program(), &login.helper(), part);
         let seen = login.sees(part, &[], &denied);
         assert!(seen.results[0].1 < LONG, "{part}");
     }
     // The sandbox cannot prevent this: a compromised helper can return a success.
-    impostor::install(
-        bench.world().host_program(),
+    fake_helper::install(
+        lab.machine().host_program(),
         &login.helper(),
         "receive; verdict success",
     );

@@ -4,7 +4,7 @@
 use super::misbehaved::LOST;
 use crate::Case;
 use crate::module::{ASKS, Login, Say, Seen, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Step, code};
 use lab::process::program;
 use std::fs::OpenOptions;
@@ -35,13 +35,13 @@ fn endless(path: &Path) {
 }
 
 /// The helper hangs and is killed, and the host process continues.
-fn a_hanging_name_service_does_not_hang_the_host(bench: &Bench) {
-    let who = someone(bench, "names-ida");
-    let login = Login::new(bench, "names").of(&who).own_helper();
+fn a_hanging_name_service_does_not_hang_the_host(lab: &Lab) {
+    let who = someone(lab, "names-ida");
+    let login = Login::new(lab, "names").of(&who).own_helper();
     let passwd = login.folder.join("passwd");
     endless(&passwd);
     let login = login.host(|host| {
-        host.with_over(&[(&passwd, "/etc/passwd")])
+        host.with_bind_mounts(&[(&passwd, "/etc/passwd")])
             .steps(&[Step::Authenticate, Step::Authenticate])
     });
     let (began, is_over) = (Instant::now(), AtomicBool::new(false));
@@ -72,7 +72,7 @@ fn a_hanging_name_service_does_not_hang_the_host(bench: &Bench) {
 
 /// A local user can use up the local ports. Then no name server can be asked, and the C library reports only
 /// that none responded.
-fn exhausted_local_ports_are_not_an_outage(bench: &Bench) {
+fn exhausted_local_ports_are_not_an_outage(lab: &Lab) {
     // A machine with one local port for datagrams, which the host process uses.
     let (range, port) = ("/proc/sys/net/ipv4/ip_local_port_range", 50_000);
     if OpenOptions::new().write(true).open(range).is_err() {
@@ -87,9 +87,9 @@ fn exhausted_local_ports_are_not_an_outage(bench: &Bench) {
     );
     let (unshare, sh) = (program("unshare"), program("sh"));
     let (unshare, sh) = (unshare.display().to_string(), sh.display().to_string());
-    let jan = someone(bench, "names-jan");
+    let jan = someone(lab, "names-jan");
     let login = |case, script: &str| {
-        Login::new(bench, case)
+        Login::new(lab, case)
             .of(&jan)
             .own_helper()
             .set("ldap.uris", "[\"ldaps://directory.example.org\"]")

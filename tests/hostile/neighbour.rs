@@ -4,7 +4,7 @@
 use super::torture;
 use crate::Case;
 use crate::module::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, Someone, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, Message, PamHost, Step, Style, Transcript, code};
 use rustix::process::Resource;
 use std::path::Path;
@@ -83,9 +83,9 @@ fn flat(login: Login<'_>, what: &str, many: u32, answers: &[Say], one: &Seen, wa
 }
 
 /// pam_start loads the module, and pam_end unloads it: without a helper, and with one that ends early.
-fn loading_leaks_nothing(bench: &Bench) {
+fn loading_leaks_nothing(lab: &Lab) {
     let many = if torture() { 10_000 } else { 900 };
-    let login = || Login::new(bench, "loads").user("no-such-user");
+    let login = || Login::new(lab, "loads").user("no-such-user");
     let wrong = login();
     let line = format!("{} typo", wrong.product_line());
     let argument = "failed user=? stage=helper reason=bad-settings";
@@ -93,9 +93,9 @@ fn loading_leaks_nothing(bench: &Bench) {
     flat(wrong.line(line), "a typo", many, &[], &refused, 30);
     let line = format!(
         "{} config=/nowhere/sms_otp.toml",
-        bench.product().module().display()
+        lab.product().module().display()
     );
-    let line = format!("{line} helper={}", bench.product().helper().display());
+    let line = format!("{line} helper={}", lab.product().helper().display());
     let settings = "failed user=? stage=settings reason=bad-settings";
     let refused = Seen::at_once(code::SERVICE_ERR, settings);
     flat(
@@ -108,34 +108,33 @@ fn loading_leaks_nothing(bench: &Bench) {
     );
 }
 
-fn logins_leak_nothing(bench: &Bench) {
+fn logins_leak_nothing(lab: &Lab) {
     let many = if torture() { 10_000 } else { 50 };
-    let ada = someone(bench, "whole-ada");
-    let login = Login::new(bench, "whole")
+    let ada = someone(lab, "whole-ada");
+    let login = Login::new(lab, "whole")
         .of(&ada)
         .set("limits.sms", "[\"1000/1s\"]");
     flat(login, "whole", many, &IN, &Seen::granted(), 10);
 }
 
 /// Answers the prompts of two logins; the phone number identifies the user.
-fn answer(bench: &Bench, users: &[&Someone], message: &Message) -> Answer {
+fn answer(lab: &Lab, users: &[&Someone], message: &Message) -> Answer {
     if message.style == Style::Hidden {
         return PASSWORD.into();
     }
     let tail = |someone: &&&Someone| message.text.contains(&someone.number[11..]);
     let who = users.iter().find(tail).expect("a number of theirs");
-    bench
-        .twilio()
+    lab.twilio()
         .wait_for_sms(&who.number, Duration::from_secs(10))
         .code()
         .into()
 }
 
 /// Runs two logins in one host, for two users, and checks the results of both.
-fn two(bench: &Bench, case: &'static str, steps: impl Fn(&Someone, &Someone) -> Vec<Step>) {
+fn two(lab: &Lab, case: &'static str, steps: impl Fn(&Someone, &Someone) -> Vec<Step>) {
     let (one, other) = (format!("{case}-one").leak(), format!("{case}-other").leak());
-    let (one, other) = (someone(bench, one), someone(bench, other));
-    let login = Login::new(bench, case).of(&one).own_helper();
+    let (one, other) = (someone(lab, one), someone(lab, other));
+    let login = Login::new(lab, case).of(&one).own_helper();
     login.set_up();
     let host = PamHost::new(case, Some(&login.folder));
     let host = host.user(one.person.uid()).steps(&steps(&one, &other));
@@ -146,7 +145,7 @@ fn two(bench: &Bench, case: &'static str, steps: impl Fn(&Someone, &Someone) -> 
         while together < 2 && Instant::now() < until {
             together = login.helpers().len();
         }
-        answer(bench, &[&one, &other], message)
+        answer(lab, &[&one, &other], message)
     });
     assert_eq!(together, 2, "{case}: they were not there at once");
     assert_eq!(seen.codes(), [code::SUCCESS; 2], "{case}: {seen:?}");
@@ -157,33 +156,32 @@ fn two(bench: &Bench, case: &'static str, steps: impl Fn(&Someone, &Someone) -> 
     );
     assert_eq!(seen.stray, "", "{case}");
     for someone in [&one, &other] {
-        assert_eq!(bench.twilio().sms_to(&someone.number).len(), 1, "{case}");
+        assert_eq!(lab.twilio().sms_to(&someone.number).len(), 1, "{case}");
         let granted = format!("pam_sms_otp({case}:auth): granted");
         let name = format!("user={} ", someone.person.uid());
         let name = name.trim_end();
-        bench
-            .world()
+        lab.machine()
             .log()
             .wait_for(&[&granted, name], Duration::from_secs(10));
     }
     assert!(login.helpers().is_empty(), "{case}");
 }
 
-fn two_threads(bench: &Bench) {
-    two(bench, "threads", |one, other| {
+fn two_threads(lab: &Lab) {
+    two(lab, "threads", |one, other| {
         let names = [one, other].map(|someone| someone.person.uid().to_owned());
-        vec![Step::AtOnce(names.to_vec())]
+        vec![Step::Concurrent(names.to_vec())]
     });
 }
 
 /// The handle is created before the fork, as in sshd; in the second run the module was also used before it.
-fn both_sides_of_a_fork(bench: &Bench) {
-    two(bench, "fork", |_, other| {
+fn both_sides_of_a_fork(lab: &Lab) {
+    two(lab, "fork", |_, other| {
         vec![Step::Forked(other.person.uid().to_owned())]
     });
-    let eve = someone(bench, "forks-eve");
-    let fay = someone(bench, "forks-fay");
-    let login = Login::new(bench, "forks").of(&eve);
+    let eve = someone(lab, "forks-eve");
+    let fay = someone(lab, "forks-fay");
+    let login = Login::new(lab, "forks").of(&eve);
     login.set_up();
     let host = PamHost::new("forks", Some(&login.folder)).user(eve.person.uid());
     let steps = [
@@ -192,28 +190,28 @@ fn both_sides_of_a_fork(bench: &Bench) {
     ];
     let seen = host
         .steps(&steps)
-        .run(|message| answer(bench, &[&eve, &fay], message));
+        .run(|message| answer(lab, &[&eve, &fay], message));
     assert_eq!(seen.codes(), [code::SUCCESS; 3], "{seen:?}");
-    assert_eq!(bench.twilio().sms_to(&eve.number).len(), 2);
-    assert_eq!(bench.twilio().sms_to(&fay.number).len(), 1);
+    assert_eq!(lab.twilio().sms_to(&eve.number).len(), 2);
+    assert_eq!(lab.twilio().sms_to(&fay.number).len(), 1);
 }
 
-fn a_host_with_openssl(bench: &Bench) {
-    let gus = someone(bench, "openssl-gus");
-    let login = Login::new(bench, "openssl")
+fn a_host_with_openssl(lab: &Lab) {
+    let gus = someone(lab, "openssl-gus");
+    let login = Login::new(lab, "openssl")
         .of(&gus)
-        .host(|host| host.that_is("openssl"));
+        .host(|host| host.with_property("openssl"));
     let seen = login.sees("in a handshake", &IN, &Seen::granted());
     let version = seen.notes.first().and_then(|note| note["version"].as_str());
     assert_eq!(version, Some("TLSv1.2"));
 }
 
-fn no_standard_descriptors(bench: &Bench) {
-    let hal = someone(bench, "closed-hal");
+fn no_standard_descriptors(lab: &Lab) {
+    let hal = someone(lab, "closed-hal");
     let login = || {
-        Login::new(bench, "closed")
+        Login::new(lab, "closed")
             .of(&hal)
-            .host(|host| host.that_is("closed"))
+            .host(|host| host.with_property("closed"))
     };
     let seen = login().sees("closed", &IN, &Seen::granted());
     assert_eq!(seen.before.fact("descriptor 0"), None, "they were open");
@@ -233,12 +231,12 @@ fn no_standard_descriptors(bench: &Bench) {
 const SYSTEM_ERR: i32 = 4;
 
 /// The socket pair needs two descriptors.
-fn few_free_descriptors(bench: &Bench) {
-    let ivo = someone(bench, "crowded-ivo");
+fn few_free_descriptors(lab: &Lab) {
+    let ivo = someone(lab, "crowded-ivo");
     for spare in 0..6 {
         // The first call loads the stack, for which libpam needs descriptors.
-        let login = Login::new(bench, "crowded").of(&ivo).host(|host| {
-            let steps = [Step::Credentials, Step::Crowded(spare)];
+        let login = Login::new(lab, "crowded").of(&ivo).host(|host| {
+            let steps = [Step::Credentials, Step::FewDescriptors(spare)];
             host.limit(Resource::Nofile, 64).steps(&steps)
         });
         let (transcript, seen) = login.run(&IN, usize::from(spare > 0));
@@ -258,10 +256,10 @@ fn few_free_descriptors(bench: &Bench) {
 }
 
 /// No process loops up to the limit, and the helper inherits no descriptor with a high number.
-fn a_million_descriptors(bench: &Bench) {
-    let joe = someone(bench, "million-joe");
-    let login = Login::new(bench, "million").of(&joe).own_helper();
-    let login = login.host(|host| host.that_is("spread"));
+fn a_million_descriptors(lab: &Lab) {
+    let joe = someone(lab, "million-joe");
+    let login = Login::new(lab, "million").of(&joe).own_helper();
+    let login = login.host(|host| host.with_property("spread"));
     let arrived = login.arrived().len();
     let mut highest = Vec::new();
     let (transcript, seen) = login.run_with(2, |message| {

@@ -5,7 +5,7 @@ use super::torture;
 use crate::Case;
 use crate::module::login::{ASKS, LATER, Login, NOT_SENT, PASSWORD, Say, Seen, Someone, known};
 use crate::module::with_ledger;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::Identity;
 use lab::pamhost::{Answer, Style, code};
 use lab::redis::{Options, Redis};
@@ -41,11 +41,11 @@ const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 const ALL: usize = 3;
 
 /// A login whose ledger is this one, with a helper that no other login uses.
-fn login<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
-    let login = with_ledger(bench, case, who).own_helper();
+fn login<'b>(lab: &'b Lab, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
+    let login = with_ledger(lab, case, who).own_helper();
     let key = login.folder.join("key");
     lab::scratch::write(&key, 0o600, KEY);
-    let ca = bench.certs().ca();
+    let ca = lab.certs().ca();
     login
         .text("ledger.redis", redis)
         .text("ledger.ca_file", ca.to_str().expect("a path"))
@@ -93,13 +93,13 @@ fn wait_for(login: &Login, wanted: usize) -> Duration {
 }
 
 /// An answer after that is still accepted.
-fn closed_after_15_seconds_without_input(bench: &Bench) {
-    let Some(ada) = known(bench, "prefetch-ada") else {
+fn closed_after_15_seconds_without_input(lab: &Lab) {
+    let Some(ada) = known(lab, "prefetch-ada") else {
         return;
     };
     let redis = Redis::start();
     let url = format!("redis://127.0.0.1:{}", redis.port());
-    let login = login(bench, "prefetch-idle", &ada, &url);
+    let login = login(lab, "prefetch-idle", &ada, &url);
     let (_, seen) = login.run_with(2, |message| match message.style {
         Style::Hidden => {
             wait_for(&login, ALL);
@@ -108,19 +108,19 @@ fn closed_after_15_seconds_without_input(bench: &Bench) {
             PASSWORD.into()
         }
         Style::Shown => login.arrived()[0].code().into(),
-        _ => Answer::HangUp,
+        _ => Answer::ConvErr,
     });
     assert_eq!(seen, Seen::granted());
 }
 
 /// After a wrong password the connections are closed before the delay of the refusal.
-fn closed_before_the_delay_of_a_refusal(bench: &Bench) {
-    let Some(bob) = known(bench, "prefetch-bob") else {
+fn closed_before_the_delay_of_a_refusal(lab: &Lab) {
+    let Some(bob) = known(lab, "prefetch-bob") else {
         return;
     };
     let redis = Redis::start();
     let url = format!("redis://127.0.0.1:{}", redis.port());
-    let login = login(bench, "prefetch-wrong", &bob, &url).text("password.refuse_after", "4s");
+    let login = login(lab, "prefetch-wrong", &bob, &url).text("password.refuse_after", "4s");
     let typed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let held = scope.spawn(|| {
@@ -143,9 +143,8 @@ fn closed_before_the_delay_of_a_refusal(bench: &Bench) {
 
 /// More prompts than clients that the server of the ledger accepts, opened again and again: they hold at most
 /// 16 connections, and another user logs in.
-fn open_prompts_do_not_block_other_users(bench: &Bench) {
-    let (Some(cyd), Some(dan)) = (known(bench, "prefetch-cyd"), known(bench, "prefetch-dan"))
-    else {
+fn open_prompts_do_not_block_other_users(lab: &Lab) {
+    let (Some(cyd), Some(dan)) = (known(lab, "prefetch-cyd"), known(lab, "prefetch-dan")) else {
         return;
     };
     let (prompts, held, rounds) = if torture() {
@@ -154,14 +153,14 @@ fn open_prompts_do_not_block_other_users(bench: &Bench) {
         (24, Duration::from_secs(3), 2)
     };
     let redis = Redis::start_as(&Options {
-        tls: Some((bench.certs(), Identity::Good)),
+        tls: Some((lab.certs(), Identity::Good)),
         lines: &["maxclients 20".to_owned()],
         ..Options::default()
     });
     let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
-    let attacker = login(bench, "prefetch-attacker", &cyd, &url);
+    let attacker = login(lab, "prefetch-attacker", &cyd, &url);
     let path = attacker.folder.join("ledger");
-    let other = login(bench, "prefetch-other", &dan, &url)
+    let other = login(lab, "prefetch-other", &dan, &url)
         .text("ledger.path", path.to_str().expect("a path"))
         .text("ledger.unreachable", "deny")
         // In the long form logins continue for a minute.
@@ -172,7 +171,7 @@ fn open_prompts_do_not_block_other_users(bench: &Bench) {
             for _ in 0..rounds {
                 attacker.storm(prompts, |_| {
                     sleep(held);
-                    Answer::HangUp
+                    Answer::ConvErr
                 });
             }
             over.store(true, Ordering::SeqCst);
@@ -205,18 +204,18 @@ fn clients(redis: &Redis) -> usize {
 
 /// With `unreachable = "local"` a user who is locked in the shared ledger cannot fill its server to be counted
 /// in the local ledger instead.
-fn a_full_server_does_not_lift_a_lock(bench: &Bench) {
-    let Some(eve) = known(bench, "prefetch-eve") else {
+fn a_full_server_does_not_lift_a_lock(lab: &Lab) {
+    let Some(eve) = known(lab, "prefetch-eve") else {
         return;
     };
     let redis = Redis::start_as(&Options {
-        tls: Some((bench.certs(), Identity::Good)),
+        tls: Some((lab.certs(), Identity::Good)),
         lines: &["maxclients 2".to_owned()],
         ..Options::default()
     });
     let clear = format!("redis://127.0.0.1:{}", redis.port());
     let tls = format!("rediss://127.0.0.1:{}", redis.tls_port());
-    let on = |case, url: &str| login(bench, case, &eve, url).set("limits.failures", "1");
+    let on = |case, url: &str| login(lab, case, &eve, url).set("limits.failures", "1");
     let (_, seen) = on("prefetch-locks", &clear).run(&[Say::Password, Say::WrongCode], 2);
     assert_eq!(seen.log()[1], "denied first=password reason=locked");
     for (case, url) in [("prefetch-full", clear), ("prefetch-full-tls", tls)] {

@@ -6,7 +6,7 @@
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, copy_program};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::{Behavior, Listener};
 use lab::pamhost::{Answer, Style, code};
 use lab::process::program;
@@ -41,9 +41,9 @@ struct Trap {
 }
 
 impl Trap {
-    fn new(bench: &Bench) -> Self {
+    fn new(lab: &Lab) -> Self {
         Self {
-            twilio: Twilio::start(bench.certs()),
+            twilio: Twilio::start(lab.certs()),
             directory: Listener::start(Behavior::Closes),
         }
     }
@@ -118,7 +118,7 @@ struct Ends {
 /// and that something else was. At least so often that a race that can be won would be.
 fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
     let head = format!("pam_sms_otp({}:auth): failed", login.case);
-    let failures = || login.bench.world().log().lines_with(&[&head]);
+    let failures = || login.lab.machine().log().lines_with(&[&head]);
     let before = failures().len();
     let torture = super::torture();
     let times = if torture { 150 } else { 12 };
@@ -136,7 +136,7 @@ fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
                 Style::Hidden => PASSWORD.into(),
                 _ => login.arrived()[arrived..]
                     .last()
-                    .map_or(Answer::HangUp, |sms| sms.code().into()),
+                    .map_or(Answer::ConvErr, |sms| sms.code().into()),
             },
             |_, _| {},
         );
@@ -162,9 +162,9 @@ fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
 }
 
 /// Somebody, and a folder for what is swapped.
-fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
-    let someone = crate::module::someone(bench, case);
-    let login = Login::new(bench, case)
+fn login<'b>(lab: &'b Lab, case: &'static str) -> Login<'b> {
+    let someone = crate::module::someone(lab, case);
+    let login = Login::new(lab, case)
         .of(&someone)
         .set("limits.sms", "[\"1000/1h\"]");
     let place = login.folder.join("etc");
@@ -236,9 +236,9 @@ fn rows(etc: &Path, good: &str, evil: &str, mut race: impl FnMut(&str, &Path, &P
     race("a sticky folder", &config, &other, &[&foreign]);
 }
 
-fn of_settings(bench: &Bench) {
-    let trap = Trap::new(bench);
-    let login = login(bench, "race-settings");
+fn of_settings(lab: &Lab) {
+    let trap = Trap::new(lab);
+    let login = login(lab, "race-settings");
     let etc = folder(&login.folder.join("etc"), 0, 0o755);
     let (good, evil) = (login.settings.toml(), trap.settings(&login));
     rows(&etc, &good, &evil, |what, one, other, words| {
@@ -248,8 +248,8 @@ fn of_settings(bench: &Bench) {
 }
 
 /// The same races for the look alone: some ten thousand of them in the time of a login.
-fn of_ten_thousand_looks(bench: &Bench) {
-    let etc = folder(&bench.folder("race-looks").join("etc"), 0, 0o755);
+fn of_ten_thousand_looks(lab: &Lab) {
+    let etc = folder(&lab.folder("race-looks").join("etc"), 0, 0o755);
     let config = etc.join("slot/sms_otp.toml");
     let config = config.to_str().expect("a path");
     rows(&etc, "good", "evil", |what, one, other, words| {
@@ -278,8 +278,8 @@ fn of_ten_thousand_looks(bench: &Bench) {
     });
 }
 
-fn of_what_they_name(bench: &Bench) {
-    let login = login(bench, "race-named");
+fn of_what_they_name(lab: &Lab) {
+    let login = login(lab, "race-named");
     let etc = folder(&login.folder.join("etc"), 0, 0o755);
     let slot = folder(&etc.join("slot"), 0, 0o755);
     let (token, other) = (etc.join("token"), etc.join("other"));
@@ -289,7 +289,7 @@ fn of_what_they_name(bench: &Bench) {
         .without("twilio.twilio_token")
         .text("twilio.twilio_token_file", token.to_str().expect("a path"));
     file(&slot.join("sms_otp.toml"), 0, 0o600, &settings.toml());
-    let twilio = bench.twilio();
+    let twilio = lab.twilio();
     let before = twilio.requests().len();
     file(&token, 0, 0o600, &twilio.account().token);
     file(&other, STRANGER, 0o600, "deadbeefdeadbeefdeadbeefdeadbeef");
@@ -316,18 +316,18 @@ fn base64_start(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(whole)
 }
 
-fn of_the_helper(bench: &Bench) {
-    let someone = crate::module::someone(bench, "race-helper");
-    let login = Login::new(bench, "race-helper")
+fn of_the_helper(lab: &Lab) {
+    let someone = crate::module::someone(lab, "race-helper");
+    let login = Login::new(lab, "race-helper")
         .of(&someone)
         .set("limits.sms", "[\"1000/1h\"]");
     let place = folder(&login.folder.join("place"), 0, 0o755);
     let (helper, other) = (place.join("helper"), place.join("other"));
-    copy_program(&bench.product().helper(), &helper);
+    copy_program(&lab.product().helper(), &helper);
     // It would end without a word.
     copy_program(&program("true"), &other);
     chown(&other, Some(STRANGER), Some(STRANGER)).expect("root may chown");
-    let line = bench.product().line_with(&login.config(), &helper);
+    let line = lab.product().line_with(&login.config(), &helper);
     let login = login.line(line);
     login.set_up();
     let what = "a helper of his";
@@ -336,12 +336,12 @@ fn of_the_helper(bench: &Bench) {
 }
 
 /// A host that is not root believes root and its own user, and nobody else.
-fn of_an_ordinary_host(bench: &Bench) {
-    let account = bench.world().add(&lab::world::User::new("race-host"));
-    let trap = Trap::new(bench);
-    let login = login(bench, "race-own")
+fn of_an_ordinary_host(lab: &Lab) {
+    let account = lab.machine().add(&lab::machine::User::new("race-host"));
+    let trap = Trap::new(lab);
+    let login = login(lab, "race-own")
         .tag("host")
-        .host(|host| host.run_as(bench.world(), &account));
+        .host(|host| host.run_as(lab.machine(), &account));
     let own = folder(&login.folder.join("ledger"), account.uid, 0o755);
     let ledger = own.join("ledger");
     let login = login.text("ledger.path", ledger.to_str().expect("a path"));

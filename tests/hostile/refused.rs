@@ -3,7 +3,7 @@
 
 use crate::Case;
 use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, Someone, someone, with_ledger};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::{Identity, ServerCert};
 use lab::listeners::Listener;
 use lab::openssl_server::{OpensslServer, self_signed};
@@ -35,14 +35,14 @@ enum Kind {
 
 /// A login whose server of this kind is at a port.
 fn login_at<'b>(
-    bench: &'b Bench,
+    lab: &'b Lab,
     case: &'static str,
     who: &Someone,
     kind: Kind,
     port: u16,
     ca: &Path,
 ) -> Login<'b> {
-    let login = with_ledger(bench, case, who);
+    let login = with_ledger(lab, case, who);
     let ca = ca.display().to_string();
     match kind {
         Kind::Directory => login
@@ -74,15 +74,15 @@ fn refused(kind: Kind) -> Seen {
 /// A server's certificate, the CA of the client, the server's options, and parts of cause and remedy in the log.
 type Row<'r> = (&'r ServerCert, &'r Path, &'r [&'r str], [&'r str; 2]);
 
-fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
-    let (good, ca) = (bench.certs().server(Identity::Good), bench.certs().ca());
+fn tls_failures_have_a_text_and_a_remedy(lab: &Lab) {
+    let (good, ca) = (lab.certs().server(Identity::Good), lab.certs().ca());
     let folder = Scratch::new("sha1");
     let sha1 = self_signed(&folder, &["-newkey", "rsa:2048", "-sha1"]);
     let ca_folder = Scratch::new("a-cas");
     let mut ca_certificate = self_signed(&ca_folder, &["-newkey", "rsa:2048"]);
     ca_certificate.cert = lab::openssl_server::self_signed_ca(&ca_folder, &ca_certificate.key);
-    let expired = bench.certs().server(Identity::Expired);
-    let other = bench.certs().server(Identity::WrongName);
+    let expired = lab.certs().server(Identity::Expired);
+    let other = lab.certs().server(Identity::WrongName);
     let weak: &[&str] = &["-cipher", "DEFAULT:@SECLEVEL=0"];
     let rows: &[Row] = &[
         (
@@ -139,10 +139,10 @@ fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
             (Kind::Ledger, "refused-redis"),
         ] {
             scope.spawn(move || {
-                let who = someone(bench, case);
+                let who = someone(lab, case);
                 for (certificate, ca, options, texts) in rows {
                     let server = OpensslServer::start(certificate, options);
-                    let login = login_at(bench, case, &who, kind, server.port(), ca);
+                    let login = login_at(lab, case, &who, kind, server.port(), ca);
                     login.sees(&format!("{kind:?} {options:?}"), &IN, &refused(kind));
                     let detail = login.newest_field("detail");
                     for text in texts {
@@ -154,8 +154,8 @@ fn tls_failures_have_a_text_and_a_remedy(bench: &Bench) {
     });
 }
 
-fn refusals_of_a_proxy_have_a_text_and_a_remedy(bench: &Bench) {
-    let who = someone(bench, "refused-proxy");
+fn refusals_of_a_proxy_have_a_text_and_a_remedy(lab: &Lab) {
+    let who = someone(lab, "refused-proxy");
     for (answer, texts) in [
         (
             "HTTP/1.1 403 Forbidden\r\n\r\n",
@@ -171,7 +171,7 @@ fn refusals_of_a_proxy_have_a_text_and_a_remedy(bench: &Bench) {
     ] {
         let proxy = Listener::replying_with(answer.into());
         let url = format!("http://127.0.0.1:{}", proxy.port());
-        let login = with_ledger(bench, "refused-proxy", &who).text("twilio.proxy", &url);
+        let login = with_ledger(lab, "refused-proxy", &who).text("twilio.proxy", &url);
         login.sees(answer, &IN, &refused(Kind::Carrier));
         let detail = login.newest_field("detail");
         for text in texts {

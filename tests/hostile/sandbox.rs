@@ -7,10 +7,10 @@ pub mod names;
 use crate::Case;
 use crate::module::login::{ASKS, Login, SENT, Seen};
 use crate::module::{Say, someone};
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::landlock;
 use lab::pamhost::{Step, code};
 use lab::process::{program, this_program};
-use lab::world::landlock;
 use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -92,12 +92,12 @@ const CONFINED: [(&str, &str); 8] = [
     ("Seccomp", "2"),
 ];
 
-fn every_thread_is_confined(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn every_thread_is_confined(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Only root can find the helper of a host process.
     }
-    let ada = someone(bench, "sandbox-ada");
-    let login = Login::new(bench, "sandbox").of(&ada).own_helper();
+    let ada = someone(lab, "sandbox-ada");
+    let login = Login::new(lab, "sandbox").of(&ada).own_helper();
     let own = "990 990 990 990";
     for thread in confinement(&login) {
         for (name, value) in CONFINED.into_iter().chain([("Uid", own), ("Gid", own)]) {
@@ -106,12 +106,12 @@ fn every_thread_is_confined(bench: &Bench) {
     }
 }
 
-fn a_missing_layer_is_reported_once(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_missing_layer_is_reported_once(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let ben = someone(bench, "sandbox-ben");
-    let login = Login::new(bench, "sandbox-user").of(&ben).own_helper();
+    let ben = someone(lab, "sandbox-ben");
+    let login = Login::new(lab, "sandbox-user").of(&ben).own_helper();
     // As after a boot, on a machine without the user pam_sms_otp.
     let accounts = login.folder.join("passwd");
     let all = std::fs::read_to_string("/etc/passwd").expect("our /etc/passwd");
@@ -179,11 +179,11 @@ fn in_mount_namespace(host: lab::pamhost::PamHost, script: &str) -> lab::pamhost
 
 /// One system call of the helper fails: with an error for a missing layer the login continues, with each
 /// other error it is refused.
-fn a_failed_layer_refuses_the_login(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_failed_layer_refuses_the_login(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let cyd = someone(bench, "sandbox-cyd");
+    let cyd = someone(lab, "sandbox-cyd");
     let refused = Seen::new(
         &[code::SERVICE_ERR],
         &[],
@@ -208,7 +208,7 @@ fn a_failed_layer_refuses_the_login(bench: &Bench) {
     } else {
         (refused.clone(), passed)
     };
-    let login = Login::new(bench, "sandbox-fail").of(&cyd);
+    let login = Login::new(lab, "sandbox-fail").of(&cyd);
     for (call, errno, expected) in [
         ("landlock_create_ruleset", "ENOSYS", &granted),
         ("landlock_create_ruleset", "EOPNOTSUPP", &granted),
@@ -239,7 +239,7 @@ fn a_failed_layer_refuses_the_login(bench: &Bench) {
             "{mount} -t tmpfs run /run && exec {strace} {} trace={call} -e {injected} \"$@\"",
             trace.join(" ")
         );
-        let login = Login::new(bench, "sandbox-fail")
+        let login = Login::new(lab, "sandbox-fail")
             .of(&cyd)
             .host(|host| in_mount_namespace(host, &script));
         login.sees(&injected, &IN, expected);
@@ -248,13 +248,13 @@ fn a_failed_layer_refuses_the_login(bench: &Bench) {
     login.sees("afterwards", &IN, &Seen::granted());
 }
 
-fn a_user_with_privileges_is_refused(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_user_with_privileges_is_refused(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let dee = someone(bench, "sandbox-dee");
+    let dee = someone(lab, "sandbox-dee");
     for ids in ["0:0", "65534:65534", "990:0"] {
-        let login = Login::new(bench, "sandbox-own").of(&dee);
+        let login = Login::new(lab, "sandbox-own").of(&dee);
         let accounts = accounts(&login, &format!("pam_sms_otp:x:{ids}::/:/bin/false\n"));
         let mount = program("mount").display().to_string();
         let script = format!(
@@ -312,8 +312,8 @@ fn has_layer(what: &str) -> bool {
     has
 }
 
-fn each_layer_denies(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn each_layer_denies(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
     let configured = TcpListener::bind("127.0.0.1:0").expect("a server");

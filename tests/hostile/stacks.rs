@@ -15,7 +15,7 @@ mod visitors;
 
 use crate::Case;
 use documents::Shown;
-use lab::bench::Bench;
+use lab::Lab;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -78,7 +78,7 @@ pub const CASES: &[Case] = &[
 const WORKERS: usize = 4;
 
 /// Runs every row, and compares the results with the table.
-fn who_is_granted_with_what(bench: &Bench) {
+fn who_is_granted_with_what(lab: &Lab) {
     let stacks = table::read();
     let documented = documented();
     let is_long = super::torture();
@@ -93,7 +93,7 @@ fn who_is_granted_with_what(bench: &Bench) {
         for worker in 0..WORKERS {
             let (next, wrong, rows, documented) = (&next, &wrong, &rows, &documented);
             scope.spawn(move || {
-                let users = Users::new(bench, worker);
+                let users = Users::new(lab, worker);
                 loop {
                     let row = next.fetch_add(1, Ordering::Relaxed);
                     let Some((stack, host)) = rows.get(row) else {
@@ -191,7 +191,7 @@ fn documented() -> BTreeSet<String> {
         .collect()
 }
 
-fn no_document_shows_a_stack_without_a_row(_: &Bench) {
+fn no_document_shows_a_stack_without_a_row(_: &Lab) {
     let shown = documents::shown();
     let from: BTreeSet<&str> = shown.iter().map(|one| one.file.as_str()).collect();
     for file in ["README.md", "man/pam_sms_otp.8"] {
@@ -234,7 +234,7 @@ fn no_document_shows_a_stack_without_a_row(_: &Bench) {
 }
 
 /// Each dangerous row contains the warnings of the documents.
-fn the_documents_warn_of_what_is_dangerous(_: &Bench) {
+fn the_documents_warn_of_what_is_dangerous(_: &Lab) {
     let stacks = table::read();
     let mut warned = 0;
     for stack in &stacks {

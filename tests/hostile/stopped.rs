@@ -5,8 +5,8 @@
 use super::keys::stops;
 use crate::Case;
 use crate::module::{PASSWORD, someone};
-use lab::bench::Bench;
-use lab::driven::{Driven, request};
+use lab::Lab;
+use lab::helper_process::{HelperProcess, request};
 use lab::listeners::{Behavior, Listener};
 use lab::settings::Settings;
 use protocol::Code;
@@ -35,45 +35,45 @@ const STOPPED: Duration = Duration::from_secs(5);
 /// Longer than anything here takes.
 const SOON: Duration = Duration::from_secs(60);
 
-fn while_the_directory_is_silent(bench: &Bench) {
+fn while_the_directory_is_silent(lab: &Lab) {
     let silent = Listener::start(Behavior::Silent);
     let uri = format!("[\"ldaps://127.0.0.1:{}\"]", silent.port());
-    let settings = bench.settings().set("ldap.uris", &uri);
+    let settings = lab.settings().set("ldap.uris", &uri);
     let settings = settings.text("ldap.timeout", TIMEOUT);
-    fails_locally(bench, "directory", &settings, &silent);
+    fails_locally(lab, "directory", &settings, &silent);
 }
 
-fn while_twilio_is_silent(bench: &Bench) {
+fn while_twilio_is_silent(lab: &Lab) {
     let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
-    let settings = bench.settings().text("twilio.api_url", &url);
+    let settings = lab.settings().text("twilio.api_url", &url);
     let settings = settings.text("twilio.timeout", TIMEOUT);
-    fails_locally(bench, "twilio", &settings, &silent);
+    fails_locally(lab, "twilio", &settings, &silent);
 }
 
 /// With `unreachable = "local"`, the default.
-fn while_the_shared_ledger_is_silent(bench: &Bench) {
+fn while_the_shared_ledger_is_silent(lab: &Lab) {
     let silent = Listener::start(Behavior::Silent);
-    let key = bench.folder("stopped-key").join("key");
+    let key = lab.folder("stopped-key").join("key");
     lab::scratch::write(&key, 0o600, "obviously-fake-key-of-the-lab-0123456789");
     let redis = format!("redis://127.0.0.1:{}", silent.port());
-    let settings = bench
+    let settings = lab
         .settings()
         .text("ledger.redis", &redis)
         .text("ledger.key_file", key.to_str().expect("a path"))
         .text("ledger.timeout", TIMEOUT);
-    fails_locally(bench, "ledger", &settings, &silent);
+    fails_locally(lab, "ledger", &settings, &silent);
 }
 
 /// Stops the helper of a login whose server at this stage is silent, until after that server's timeout.
-fn fails_locally(bench: &Bench, stage: &str, settings: &Settings, silent: &Listener) {
+fn fails_locally(lab: &Lab, stage: &str, settings: &Settings, silent: &Listener) {
     let case = &*format!("stopped-{stage}");
     // This machine does not know the user: no connection is opened before the password is there.
-    let user = someone(bench, case);
-    let config = bench.folder(case).join("sms_otp.toml");
+    let user = someone(lab, case);
+    let config = lab.folder(case).join("sms_otp.toml");
     let settings = settings.clone().text("password.refuse_after", "0s");
     settings.write(&config);
-    let mut helper = Driven::start(&bench.product().helper());
+    let mut helper = HelperProcess::start(&lab.product().helper());
     helper.send(&request(&config, case, case).encode());
     assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
@@ -88,7 +88,7 @@ fn fails_locally(bench: &Bench, stage: &str, settings: &Settings, silent: &Liste
     assert_eq!(helper.verdict(), Code::ServiceErr, "{case}");
     let ended = helper.exit_within(SOON);
     assert!(ended.is_some_and(|status| status.success()), "{case}");
-    let (head, log) = (format!("pam_sms_otp({case}:auth): "), bench.world().log());
+    let (head, log) = (format!("pam_sms_otp({case}:auth): "), lab.machine().log());
     log.wait_for(&[&head], SOON);
     let lines = log.lines_that_begin(&head);
     let [line] = &lines[..] else {
@@ -100,7 +100,7 @@ fn fails_locally(bench: &Bench, stage: &str, settings: &Settings, silent: &Liste
     for text in ["the wait of ", " late: this process was stopped, or "] {
         assert!(detail.contains(text), "{detail}");
     }
-    assert_eq!(bench.twilio().sms_to(&user.number).len(), 0, "{case}");
+    assert_eq!(lab.twilio().sms_to(&user.number).len(), 0, "{case}");
 }
 
 /// Waits until the helper has connected.

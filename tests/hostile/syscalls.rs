@@ -6,7 +6,7 @@ mod sample;
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, Someone, known};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, At, Message, Step, code};
 use lab::tracer::{Call, Fault, Tracer};
 use lab::twilio::wrong_code;
@@ -66,18 +66,18 @@ struct Fixture<'b> {
     runs: Cell<u32>,
 }
 
-fn each_one_fails_once(bench: &Bench) {
+fn each_one_fails_once(lab: &Lab) {
     if !lab::tracer::is_supported() {
         println!("SKIPPED: no tracer for this processor");
         return;
     }
     let users: Vec<_> = FIXTURES
         .iter()
-        .map(|name| known(bench, name).expect("a private machine"))
+        .map(|name| known(lab, name).expect("a private machine"))
         .collect();
     let fixtures = FIXTURES.iter().zip(&users);
     let fixtures: Vec<Fixture> = fixtures
-        .map(|(case, who)| Fixture::new(bench, case, who))
+        .map(|(case, who)| Fixture::new(lab, case, who))
         .collect();
     let (calls, end) = fixtures[0].run(None, true);
     assert_eq!((end.code, end.sms), (code::SUCCESS, 1), "{:?}", end.log);
@@ -134,13 +134,13 @@ fn tries(calls: &[Call]) -> Vec<Try> {
 }
 
 impl<'b> Fixture<'b> {
-    fn new(bench: &'b Bench, case: &'static str, who: &Someone) -> Self {
-        let login = Login::new(bench, case)
+    fn new(lab: &'b Lab, case: &'static str, who: &Someone) -> Self {
+        let login = Login::new(lab, case)
             .of(who)
             .set("code.tries", "1")
             // The first step loads the module: its calls are made by libpam.
             .host(|host| host.steps(&[Step::Credentials, Step::Authenticate]))
-            .host(|host| host.that_is("marked").wipes().no_delay());
+            .host(|host| host.with_property("marked").without_copies().no_delay());
         Self {
             login,
             runs: Cell::new(0),
@@ -187,7 +187,7 @@ impl<'b> Fixture<'b> {
         }
         let sms = self.login.arrived();
         let Some(sms) = sms.get(arrived..).and_then(<[_]>::last) else {
-            return Answer::HangUp;
+            return Answer::ConvErr;
         };
         typed.set(true);
         if right {

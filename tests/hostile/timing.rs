@@ -10,11 +10,11 @@ use super::torture;
 use crate::Case;
 use crate::module::PASSWORD;
 use crate::module::login::Login;
-use lab::bench::Bench;
-use lab::ldap::{Ldap, Script};
+use lab::Lab;
+use lab::fake_ldap::{FakeLdap, Script};
+use lab::machine::User;
 use lab::pamhost::{At, code};
-use lab::samples::{chance_distance, distance, histogram, percentile};
-use lab::world::User;
+use lab::statistics::{chance_distance, distance, histogram, percentile};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -110,10 +110,10 @@ struct Times {
     refusal: Vec<Duration>,
 }
 
-fn refusals_take_the_same_time(bench: &Bench) {
-    bench.world().add(&User::new("timing-here"));
+fn refusals_take_the_same_time(lab: &Lab) {
+    lab.machine().add(&User::new("timing-here"));
     let rounds = if torture() { 250 } else { 12 };
-    let times = measure(bench, KINDS, REFUSE_AFTER, rounds);
+    let times = measure(lab, KINDS, REFUSE_AFTER, rounds);
     let names = || KINDS.iter().map(|kind| kind.name.to_owned());
     let prompts: Vec<_> = names()
         .zip(times.iter().map(|t| t.prompt.clone()))
@@ -122,7 +122,7 @@ fn refusals_take_the_same_time(bench: &Bench) {
         .zip(times.iter().map(|t| t.refusal.clone()))
         .collect();
     if torture() {
-        let through_sshd = ssh::measure(bench, 60);
+        let through_sshd = ssh::measure(lab, 60);
         write_document(&prompts, &refusals, &through_sshd);
         all_alike("sshd", &through_sshd);
     }
@@ -135,24 +135,24 @@ fn refusals_take_the_same_time(bench: &Bench) {
     all_alike("refusal", &refusals);
     // Control: without `refuse_after` the times reveal the kind.
     let two = [&KINDS[1], &KINDS[7]].map(|kind| Kind { ..*kind });
-    let times = measure(bench, &two, "0s", 8);
+    let times = measure(lab, &two, "0s", 8);
     let found = distance(&times[0].refusal, &times[1].refusal);
     assert!(found > 0.9, "{found}");
 }
 
 /// A few rounds compare the screens, and detect refusals without a delay; the long form is a part of
 /// [`refusals_take_the_same_time`].
-fn refusals_through_sshd_take_the_same_time(bench: &Bench) {
+fn refusals_through_sshd_take_the_same_time(lab: &Lab) {
     if !torture() {
-        ssh::measure(bench, 2);
+        ssh::measure(lab, 2);
     }
 }
 
 /// Runs all kinds in parallel, `rounds` times.
-fn measure(bench: &Bench, kinds: &[Kind], refuse_after: &str, rounds: usize) -> Vec<Times> {
+fn measure(lab: &Lab, kinds: &[Kind], refuse_after: &str, rounds: usize) -> Vec<Times> {
     let logins: Vec<_> = kinds
         .iter()
-        .map(|kind| login(bench, kind, refuse_after))
+        .map(|kind| login(lab, kind, refuse_after))
         .collect();
     let mut times = vec![Times::default(); kinds.len()];
     for _ in 0..rounds {
@@ -175,9 +175,9 @@ fn measure(bench: &Bench, kinds: &[Kind], refuse_after: &str, rounds: usize) -> 
 }
 
 /// A login of this kind, with a directory of its own.
-fn login<'b>(bench: &'b Bench, kind: &Kind, refuse_after: &str) -> (Ldap, Login<'b>) {
-    let ldap = Ldap::start();
-    let number = bench.number();
+fn login<'b>(lab: &'b Lab, kind: &Kind, refuse_after: &str) -> (FakeLdap, Login<'b>) {
+    let ldap = FakeLdap::start();
+    let number = lab.number();
     ldap.set_script(Script {
         takes: TAKES,
         dn: kind
@@ -193,12 +193,12 @@ fn login<'b>(bench: &'b Bench, kind: &Kind, refuse_after: &str) -> (Ldap, Login<
     });
     // A service and directory for each: they run in parallel.
     let case: &'static str = format!("timing-{}", kind.name.replace([' ', ',', '\''], "-")).leak();
-    let login = Login::new(bench, case)
+    let login = Login::new(lab, case)
         .user(kind.user)
         .number(&number)
         .set("ldap.uris", &format!("[{:?}]", ldap.url()))
         .text("password.refuse_after", refuse_after)
-        .host(lab::pamhost::PamHost::wipes);
+        .host(lab::pamhost::PamHost::without_copies);
     (ldap, login)
 }
 

@@ -1,7 +1,7 @@
 //! A trap set up by a caller before su: a proxy to a fake Twilio whose certificate is signed by a CA of the
 //! caller, and an environment that names both, and more.
 
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::Identity;
 use lab::listeners::{Behavior, Listener};
 use lab::process::program;
@@ -26,8 +26,8 @@ pub struct Trap {
 }
 
 impl Trap {
-    pub fn set(bench: &Bench) -> Self {
-        let twilio = Twilio::start_as(bench.certs(), Identity::OtherCa);
+    pub fn set(lab: &Lab) -> Self {
+        let twilio = Twilio::start_as(lab.certs(), Identity::OtherCa);
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let proxy = socket.local_addr().expect("a port").port();
         let proxied = Arc::new(AtomicUsize::new(0));
@@ -43,7 +43,7 @@ impl Trap {
             directory: Listener::start(Behavior::Closes),
             proxy,
             proxied,
-            ca: bench.certs().other_ca(),
+            ca: lab.certs().other_ca(),
         };
         trap.check_that_it_works();
         trap
@@ -205,8 +205,8 @@ pub struct Folders {
 }
 
 impl Folders {
-    pub fn new(bench: &Bench, case: &str, uid: u32) -> Self {
-        let folder = bench.folder(case);
+    pub fn new(lab: &Lab, case: &str, uid: u32) -> Self {
+        let folder = lab.folder(case);
         let [home, tmp, cwd] = ["home", "tmp", "cwd"].map(|name| {
             let folder = folder.join(name);
             fs::create_dir_all(&folder).expect("a folder");

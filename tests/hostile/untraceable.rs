@@ -3,10 +3,10 @@
 use crate::Case;
 use crate::module::login::{Login, PASSWORD};
 use crate::module::someone;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::{Account, User};
 use lab::pamhost::{PamHost, code};
 use lab::process::program;
-use lab::world::{Account, User};
 use rustix::process::{Pid, Resource, Signal, kill_process};
 use std::ffi::CString;
 use std::io;
@@ -157,34 +157,34 @@ fn try_at_each_prompt(login: &Login, users: &[&Account]) {
     assert_eq!(looks, 2 * users.len());
 }
 
-fn the_caller_cannot_trace_it(bench: &Bench) {
-    let caller = bench.world().add(&User::new("trace-caller"));
-    let other = bench.world().add(&User::new("trace-other"));
+fn the_caller_cannot_trace_it(lab: &Lab) {
+    let caller = lab.machine().add(&User::new("trace-caller"));
+    let other = lab.machine().add(&User::new("trace-other"));
     can_trace_own_process(&caller);
-    let ann = someone(bench, "trace-ann");
-    let login = Login::new(bench, "trace-setuid")
+    let ann = someone(lab, "trace-ann");
+    let login = Login::new(lab, "trace-setuid")
         .of(&ann)
         .own_helper()
         .host(|host| host.setuid_for(&caller));
     try_at_each_prompt(&login, &[&caller, &other]);
 }
 
-fn its_own_user_cannot_trace_it(bench: &Bench) {
-    let account = bench.world().add(&User::new("trace-host"));
+fn its_own_user_cannot_trace_it(lab: &Lab) {
+    let account = lab.machine().add(&User::new("trace-host"));
     can_trace_own_process(&account);
-    let bob = someone(bench, "trace-bob");
+    let bob = someone(lab, "trace-bob");
     let case = "trace-own";
-    let own = bench.folder("trace-ledger");
+    let own = lab.folder("trace-ledger");
     std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
     let ledger = own.join("ledger");
     let login = |host: fn(PamHost) -> PamHost| {
-        Login::new(bench, case)
+        Login::new(lab, case)
             .of(&bob)
             .text("ledger.path", ledger.to_str().expect("a path"))
             .owner(account.uid)
             .tag("host")
             .own_helper()
-            .host(|it| host(it.run_as(bench.world(), &account)))
+            .host(|it| host(it.run_as(lab.machine(), &account)))
     };
     try_at_each_prompt(&login(|host| host), &[&account]);
     // The user may kill their own processes, but gets no core file.

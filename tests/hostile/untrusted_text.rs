@@ -11,8 +11,8 @@ mod values;
 use crate::Case;
 use crate::module::PASSWORD;
 use crate::module::login::Login;
-use lab::bench::Bench;
-use lab::ldap::{self, Ldap, Script};
+use lab::Lab;
+use lab::fake_ldap::{self, FakeLdap, Script};
 use lab::log::Event;
 use lab::pamhost::{Answer, Style};
 use lab::twilio::{Sms, http};
@@ -37,9 +37,9 @@ pub const CASES: &[Case] = &[
 
 /// The environment of one login: a directory with scripted responses, and a phone.
 struct Environment<'b> {
-    bench: &'b Bench,
+    lab: &'b Lab,
     case: &'static str,
-    ldap: Ldap,
+    ldap: FakeLdap,
     number: String,
 }
 
@@ -68,12 +68,12 @@ impl Observed {
 }
 
 impl<'b> Environment<'b> {
-    fn new(bench: &'b Bench, case: &'static str) -> Self {
+    fn new(lab: &'b Lab, case: &'static str) -> Self {
         let environment = Self {
-            bench,
+            lab,
             case,
-            ldap: Ldap::start(),
-            number: bench.number(),
+            ldap: FakeLdap::start(),
+            number: lab.number(),
         };
         environment.ldap.set_script(environment.script());
         environment
@@ -93,7 +93,7 @@ impl<'b> Environment<'b> {
     }
 
     fn login(&self) -> Login<'b> {
-        Login::new(self.bench, self.case)
+        Login::new(self.lab, self.case)
             .user("untrusted")
             .number(&self.number)
             .set("ldap.uris", &format!("[{:?}]", self.ldap.url()))
@@ -123,16 +123,16 @@ impl<'b> Environment<'b> {
     }
 
     fn run_waiting(&self, what: &str, login: &Login, lines: usize) -> Observed {
-        let log = self.bench.world().log();
+        let log = self.lab.machine().log();
         let logged = log.lines().len();
         let arrived = login.arrived().len();
-        let requests = self.bench.twilio().requests().len();
+        let requests = self.lab.twilio().requests().len();
         self.ldap.take_requests();
         let transcript = login.transcript(|message| match message.style {
             Style::Hidden => PASSWORD.into(),
             _ => login.arrived()[arrived..]
                 .last()
-                .map_or(Answer::HangUp, |sms| sms.code().into()),
+                .map_or(Answer::ConvErr, |sms| sms.code().into()),
         });
         let head = format!("pam_sms_otp({}:auth): ", self.case);
         let lines_of = || {
@@ -184,7 +184,7 @@ impl<'b> Environment<'b> {
 
     /// Checks the requests to Twilio for this phone: these headers and fields, each once.
     fn check_requests(&self, what: &str, before: usize, sms: &[Sms]) {
-        let requests = self.bench.twilio().requests().split_off(before);
+        let requests = self.lab.twilio().requests().split_off(before);
         let number = self.number.trim_start_matches('+');
         let mut sent = requests.iter().filter(|request| {
             let body = String::from_utf8_lossy(&request.body);
@@ -193,7 +193,7 @@ impl<'b> Environment<'b> {
         for one in sms {
             assert!(is_printable(&one.body), "{what}: {:?}", one.body);
             let request = sent.next().expect("a request for each SMS");
-            let account = self.bench.twilio().account();
+            let account = self.lab.twilio().account();
             let path = format!("/2010-04-01/Accounts/{}/Messages.json", account.sid);
             assert_eq!(
                 (&*request.method, &*request.path, &*request.query),

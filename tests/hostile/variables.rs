@@ -2,7 +2,7 @@
 
 use crate::Case;
 use crate::module::{Login, Say, Seen, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::process::{found, program, run};
 use std::fs;
@@ -70,19 +70,19 @@ fn recorder(folder: &Path) -> (PathBuf, PathBuf) {
     (library, out)
 }
 
-fn the_module_reads_none(bench: &Bench) {
-    let una = someone(bench, "asks-una");
-    let (library, out) = recorder(&bench.folder("asks"));
+fn the_module_reads_none(lab: &Lab) {
+    let una = someone(lab, "asks-una");
+    let (library, out) = recorder(&lab.folder("asks"));
     let login = || {
         let library = library.display().to_string();
-        Login::new(bench, "asks").of(&una).host(|host| {
+        Login::new(lab, "asks").of(&una).host(|host| {
             let host = host
                 .env("LD_PRELOAD", &library)
                 .env("RUST_BACKTRACE", "full");
             host.env("RUST_MIN_STACK", "1").env("TZ", "UTC")
         })
     };
-    let module = bench.product().module();
+    let module = lab.product().module();
     login().sees("in", &[Say::Password, Say::Code], &Seen::granted());
     let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
     login().sees("wrong", &[Say::Text("wrong")], &wrong);
@@ -104,11 +104,11 @@ fn the_module_reads_none(bench: &Bench) {
 }
 
 /// The imports. `getenv` belongs to the panic message of the standard library, which our hook replaces.
-fn the_module_imports_no_such_function(bench: &Bench) {
+fn the_module_imports_no_such_function(lab: &Lab) {
     let mut nm = Command::new(program("nm"));
     let imports = run(nm
         .args(["-D", "--undefined-only"])
-        .arg(bench.product().module()));
+        .arg(lab.product().module()));
     let names: Vec<&str> = imports
         .lines()
         .filter_map(|line| line.split_whitespace().last()?.split('@').next())

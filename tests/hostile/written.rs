@@ -4,7 +4,7 @@
 use super::trap::{Folders, Trap, list};
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, known};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, At, Message, Style, code};
 use lab::process::program;
 use std::collections::BTreeSet;
@@ -35,19 +35,24 @@ const LEDGER: &str = "/var/lib/pam_sms_otp";
 /// The markers for missing layers of the sandbox, one per boot.
 const MARKS: &str = "/run/pam_sms_otp.no-";
 
-fn only_the_ledger_is_written(bench: &Bench) {
-    let Some(ann) = known(bench, "written") else {
+fn only_the_ledger_is_written(lab: &Lab) {
+    let Some(ann) = known(lab, "written") else {
         return;
     };
-    let account = bench.world().add(&lab::world::User::new("written-caller"));
-    let trap = Trap::set(bench);
-    let folders = Folders::new(bench, "written-trap", account.uid);
-    let login = Login::new(bench, "written").of(&ann).tag("host");
+    let account = lab
+        .machine()
+        .add(&lab::machine::User::new("written-caller"));
+    let trap = Trap::set(lab);
+    let folders = Folders::new(lab, "written-trap", account.uid);
+    let login = Login::new(lab, "written").of(&ann).tag("host");
     let login = login.change(|settings| settings.without("ledger.path"));
-    let through = own_folders(bench.world().scratch().path(), &login.folder);
+    let through = own_folders(lab.machine().scratch().path(), &login.folder);
     let words: Vec<&str> = through.iter().map(String::as_str).collect();
     let login = login.host(|host| {
-        let host = host.copied(bench.world()).setuid_for(&account).wipes();
+        let host = host
+            .copied(lab.machine())
+            .setuid_for(&account)
+            .without_copies();
         let set = trap.environment(&folders);
         let set = set.iter().filter_map(|variable| variable.split_once('='));
         // The loader ignores its variables in a set-user-ID host, and our host starts a thread.
@@ -69,7 +74,7 @@ fn only_the_ledger_is_written(bench: &Bench) {
         Style::Hidden => PASSWORD.into(),
         _ => login.arrived()[arrived..]
             .last()
-            .map_or(Answer::HangUp, |sms| sms.code().into()),
+            .map_or(Answer::ConvErr, |sms| sms.code().into()),
     };
     let (transcript, _) = login.run_watched(2, user, watch);
     assert_eq!(transcript.codes(), [code::SUCCESS]);

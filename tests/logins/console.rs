@@ -2,11 +2,11 @@
 
 use super::steps::{self, LOCAL, PASSWORD, ROOT, Service, TestUser, assert_logged};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::process::program;
 use lab::pty::Pty;
 use lab::twilio::wrong_code;
-use lab::world::User;
 use std::process::Command;
 
 pub const CASES: &[Case] = &[
@@ -49,14 +49,14 @@ fn is_in(mut terminal: Pty, prompt: &str, name: &str) {
     terminal.wait();
 }
 
-fn opens(bench: &Bench) {
-    let alice = TestUser::new(bench, "con-alice");
-    let _stack = Service::shipped(bench, "login");
+fn opens(lab: &Lab) {
+    let alice = TestUser::new(lab, "con-alice");
+    let _stack = Service::shipped(lab, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
-    alice.type_code(bench, &mut terminal);
+    alice.type_code(lab, &mut terminal);
     is_in(terminal, "$ ", alice.name());
-    let lines = assert_logged(bench, alice.name(), &["sent", "granted"]);
+    let lines = assert_logged(lab, alice.name(), &["sent", "granted"]);
     assert!(
         lines[1]
             .message
@@ -66,13 +66,13 @@ fn opens(bench: &Bench) {
     assert_eq!(lines[1].field("rhost"), None, "{lines:#?}");
 }
 
-fn wrong_codes_end_it(bench: &Bench) {
-    let alice = TestUser::new(bench, "con-wrong");
-    let _stack = Service::shipped(bench, "login");
+fn wrong_codes_end_it(lab: &Lab) {
+    let alice = TestUser::new(lab, "con-wrong");
+    let _stack = Service::shipped(lab, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = wrong_code(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(lab));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));
@@ -80,8 +80,8 @@ fn wrong_codes_end_it(bench: &Bench) {
     terminal.type_line(&wrong);
     terminal.expect("Too many wrong codes. (login ");
     ended(terminal, &alice);
-    assert_logged(bench, alice.name(), &["sent", "denied wrong-code password"]);
-    assert_eq!(alice.sms(bench), 1);
+    assert_logged(lab, alice.name(), &["sent", "denied wrong-code password"]);
+    assert_eq!(alice.sms(lab), 1);
 }
 
 /// After `PAM_MAXTRIES` some versions of login end at once, with different texts in shadow and util-linux; others ask
@@ -99,9 +99,9 @@ fn ended(mut terminal: Pty, who: &TestUser) {
     }
 }
 
-fn answers_that_are_no_code_end_it(bench: &Bench) {
-    let alice = TestUser::new(bench, "con-no-code");
-    let _stack = Service::shipped(bench, "login");
+fn answers_that_are_no_code_end_it(lab: &Lab) {
+    let alice = TestUser::new(lab, "con-no-code");
+    let _stack = Service::shipped(lab, "login");
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
@@ -112,18 +112,18 @@ fn answers_that_are_no_code_end_it(bench: &Bench) {
     terminal.type_line("abc");
     terminal.expect("No code was entered. (login ");
     ended(terminal, &alice);
-    assert_logged(bench, alice.name(), &["sent", "denied no-code password"]);
-    assert_eq!(alice.sms(bench), 1);
+    assert_logged(lab, alice.name(), &["sent", "denied no-code password"]);
+    assert_eq!(alice.sms(lab), 1);
 }
 
-fn root_does_not_need_the_directory(bench: &Bench) {
-    let alice = TestUser::new(bench, "con-outage");
-    bench.world().password("root", ROOT);
+fn root_does_not_need_the_directory(lab: &Lab) {
+    let alice = TestUser::new(lab, "con-outage");
+    lab.machine().password("root", ROOT);
     // Port 9 (discard) has no server.
-    let settings = steps::settings(bench).set("ldap.uris", "[\"ldaps://127.0.0.1:9\"]");
-    let settings = steps::written(bench, "outage", &settings);
-    let stack = steps::shipped(bench, "login", &settings);
-    let _stack = Service::hold(bench, "login", &stack);
+    let settings = steps::settings(lab).set("ldap.uris", "[\"ldaps://127.0.0.1:9\"]");
+    let settings = steps::written(lab, "outage", &settings);
+    let stack = steps::shipped(lab, "login", &settings);
+    let _stack = Service::hold(lab, "login", &stack);
     let mut terminal = login();
     give(&mut terminal, alice.name(), PASSWORD);
     terminal.expect("Login incorrect");
@@ -133,18 +133,18 @@ fn root_does_not_need_the_directory(bench: &Bench) {
     assert!(!shown.contains("Password"), "{shown}");
     give(&mut terminal, "root", ROOT);
     is_in(terminal, "# ", "root");
-    assert_logged(bench, alice.name(), &["failed directory outage"]);
-    assert_eq!(alice.sms(bench), 0);
+    assert_logged(lab, alice.name(), &["failed directory outage"]);
+    assert_eq!(alice.sms(lab), 0);
 }
 
-fn a_local_password_alone_opens_nothing(bench: &Bench) {
-    bench.world().add(&User::new("con-local").password(LOCAL));
-    bench.world().password("root", ROOT);
-    let _stack = Service::shipped(bench, "login");
+fn a_local_password_alone_opens_nothing(lab: &Lab) {
+    lab.machine().add(&User::new("con-local").password(LOCAL));
+    lab.machine().password("root", ROOT);
+    let _stack = Service::shipped(lab, "login");
     let mut terminal = login();
     give(&mut terminal, "con-local", LOCAL);
     terminal.expect("Login incorrect");
-    assert_logged(bench, "con-local", &["denied no-such-user"]);
+    assert_logged(lab, "con-local", &["denied no-such-user"]);
     give(&mut terminal, "root", LOCAL);
     terminal.expect("Login incorrect");
     give(&mut terminal, "root", ROOT);

@@ -2,11 +2,11 @@
 
 use super::steps::Service;
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::process::program;
 use lab::pty::Pty;
 use lab::sshd::{Key, Options, Sshd};
-use lab::world::User;
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ const UNIX: &str = "auth required pam_unix.so\naccount required pam_unix.so\n\
                     session required pam_permit.so\n";
 const LOG_TIME: Duration = Duration::from_secs(10);
 
-fn ssh_asks_for_the_password(bench: &Bench) {
-    let world = bench.world();
+fn ssh_asks_for_the_password(lab: &Lab) {
+    let world = lab.machine();
     world.add(&User::new("ssh-alice").password("right horse"));
     world.stack("lab-ssh", UNIX);
     let sshd = Sshd::start(&Options {
@@ -68,11 +68,10 @@ fn ssh_asks_for_the_password(bench: &Bench) {
     assert_eq!(line.facility, 10, "authpriv: {}", line.raw);
 }
 
-fn ssh_asks_for_key_and_password(bench: &Bench) {
-    bench
-        .world()
+fn ssh_asks_for_key_and_password(lab: &Lab) {
+    lab.machine()
         .add(&User::new("key-alice").password("right horse"));
-    bench.world().stack("lab-key", UNIX);
+    lab.machine().stack("lab-key", UNIX);
     let sshd = Sshd::start(&Options {
         service: "lab-key".to_owned(),
         methods: "publickey,keyboard-interactive".to_owned(),
@@ -87,10 +86,10 @@ fn ssh_asks_for_key_and_password(bench: &Bench) {
     terminal.wait();
 }
 
-fn sudo_asks_for_the_password(bench: &Bench) {
-    let world = bench.world();
+fn sudo_asks_for_the_password(lab: &Lab) {
+    let world = lab.machine();
     let alice = world.add(&User::new("sudo-alice").password("right horse"));
-    let _stack = Service::hold(bench, "sudo", UNIX);
+    let _stack = Service::hold(lab, "sudo", UNIX);
     let rule = "sudo-alice ALL=(ALL) ALL\n";
     lab::scratch::write("/etc/sudoers.d/sudo-alice".as_ref(), 0o440, rule);
     let start = || Pty::spawn_as(Command::new(program("sudo")).arg("id"), &alice);
@@ -115,11 +114,11 @@ fn sudo_asks_for_the_password(bench: &Bench) {
     assert!(!terminal.wait().success(), "{}", terminal.screen());
 }
 
-fn su_asks_for_the_target_s_password(bench: &Bench) {
-    let world = bench.world();
+fn su_asks_for_the_target_s_password(lab: &Lab) {
+    let world = lab.machine();
     let caller = world.add(&User::new("su-caller"));
     world.add(&User::new("su-target").password("right horse"));
-    let _stack = Service::hold(bench, "su", UNIX);
+    let _stack = Service::hold(lab, "su", UNIX);
     let mut su = Command::new(program("su"));
     let mut terminal = Pty::spawn_as(su.args(["su-target", "-c", "id -un"]), &caller);
     terminal.expect("Password: ");
@@ -128,10 +127,10 @@ fn su_asks_for_the_target_s_password(bench: &Bench) {
     assert!(terminal.wait().success());
 }
 
-fn login_asks_for_name_and_password(bench: &Bench) {
-    let world = bench.world();
+fn login_asks_for_name_and_password(lab: &Lab) {
+    let world = lab.machine();
     world.add(&User::new("login-alice").password("right horse"));
-    let _stack = Service::hold(bench, "login", UNIX);
+    let _stack = Service::hold(lab, "login", UNIX);
     let mut terminal = Pty::spawn(&mut Command::new(program("login")));
     terminal.expect("login: ");
     terminal.type_line("login-alice");

@@ -3,7 +3,7 @@
 
 use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pty::Pty;
 use lab::sshd::{Key, Options, Sshd};
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ pub const CASES: &[Case] = &[
 ];
 
 /// An sshd whose helper is a program that no other case runs.
-fn sshd(bench: &Bench, service: &str, lines: &[&str]) -> (Service, Sshd, PathBuf) {
-    let helper = bench.folder(&format!("logins-{service}")).join("helper");
-    lab::scratch::copy_program(&bench.product().helper(), &helper);
-    let text = steps::shipped(bench, "sshd-ldap", steps::shared(bench));
+fn sshd(lab: &Lab, service: &str, lines: &[&str]) -> (Service, Sshd, PathBuf) {
+    let helper = lab.folder(&format!("logins-{service}")).join("helper");
+    lab::scratch::copy_program(&lab.product().helper(), &helper);
+    let text = steps::shipped(lab, "sshd-ldap", steps::shared(lab));
     let path = |path: &Path| path.display().to_string();
-    let text = text.replace(&path(&bench.product().helper()), &path(&helper));
-    let held = Service::hold(bench, service, &text);
+    let text = text.replace(&path(&lab.product().helper()), &path(&helper));
+    let held = Service::hold(lab, service, &text);
     let sshd = Sshd::start(&Options {
         service: service.to_owned(),
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
@@ -43,9 +43,9 @@ const WAYS: [fn(Pty); 2] = [
     drop,
 ];
 
-fn at_the_password(bench: &Bench) {
-    let alice = TestUser::new(bench, "gone-password");
-    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-password", &[]);
+fn at_the_password(lab: &Lab) {
+    let alice = TestUser::new(lab, "gone-password");
+    let (_stack, sshd, helper) = sshd(lab, "sshd-gone-password", &[]);
     let mut expected = Vec::new();
     for go in WAYS {
         let mut terminal = sshd.login(alice.name(), Key::None);
@@ -53,15 +53,15 @@ fn at_the_password(bench: &Bench) {
         go(terminal);
         expected.push("denied cancelled");
         // The user typed nothing, so the directory was not asked about the name; NSS has it.
-        assert_logged(bench, alice.name(), &expected);
+        assert_logged(lab, alice.name(), &expected);
         steps::soon_gone(&helper);
     }
-    assert_eq!(alice.sms(bench), 0);
+    assert_eq!(alice.sms(lab), 0);
 }
 
-fn at_the_code(bench: &Bench) {
-    let alice = TestUser::new(bench, "gone-code");
-    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-code", &[]);
+fn at_the_code(lab: &Lab) {
+    let alice = TestUser::new(lab, "gone-code");
+    let (_stack, sshd, helper) = sshd(lab, "sshd-gone-code", &[]);
     let mut expected = Vec::new();
     for go in WAYS {
         let mut terminal = sshd.login(alice.name(), Key::None);
@@ -70,17 +70,17 @@ fn at_the_code(bench: &Bench) {
         terminal.expect(&alice.sent());
         go(terminal);
         expected.extend(["sent", "denied abandoned password"]);
-        assert_logged(bench, alice.name(), &expected);
+        assert_logged(lab, alice.name(), &expected);
         steps::soon_gone(&helper);
     }
-    assert_eq!(alice.sms(bench), 2);
+    assert_eq!(alice.sms(lab), 2);
 }
 
 /// sshd_config(5), LoginGraceTime: sshd ends the login from a signal handler, in any state of PAM.
 /// The client notices it only at the next Enter.
-fn when_login_grace_time_is_over(bench: &Bench) {
-    let alice = TestUser::new(bench, "gone-grace");
-    let (_stack, sshd, helper) = sshd(bench, "sshd-gone-grace", &["LoginGraceTime 4"]);
+fn when_login_grace_time_is_over(lab: &Lab) {
+    let alice = TestUser::new(lab, "gone-grace");
+    let (_stack, sshd, helper) = sshd(lab, "sshd-gone-grace", &["LoginGraceTime 4"]);
     let mut expected = Vec::new();
     for at_the_code in [false, true] {
         let mut terminal = sshd.login(alice.name(), Key::None);
@@ -92,15 +92,15 @@ fn when_login_grace_time_is_over(bench: &Bench) {
         } else {
             expected.push("denied cancelled");
         }
-        assert_logged(bench, alice.name(), &expected);
+        assert_logged(lab, alice.name(), &expected);
         steps::soon_gone(&helper);
         terminal.type_line(&if at_the_code {
-            alice.code(bench)
+            alice.code(lab)
         } else {
             PASSWORD.to_owned()
         });
         assert!(!terminal.wait().success());
         assert!(!terminal.screen().contains("WELCOME"));
     }
-    assert_eq!(alice.sms(bench), 1);
+    assert_eq!(alice.sms(lab), 1);
 }

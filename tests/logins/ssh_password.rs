@@ -2,12 +2,12 @@
 
 use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::pty::Pty;
-use lab::slapd::{Person, Slapd};
+use lab::slapd::{LdapUser, Slapd};
 use lab::sshd::{Key, Options, Sshd};
 use lab::twilio::wrong_code;
-use lab::world::User;
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,13 +65,13 @@ pub const CASES: &[Case] = &[
 const STACK: &str = "sshd-ldap";
 
 /// An sshd with the shipped stack and these settings.
-fn sshd(bench: &Bench, settings: &Path) -> (Service, Sshd) {
-    sshd_with(bench, STACK, settings, &[])
+fn sshd(lab: &Lab, settings: &Path) -> (Service, Sshd) {
+    sshd_with(lab, STACK, settings, &[])
 }
 
-fn sshd_with(bench: &Bench, service: &str, settings: &Path, lines: &[&str]) -> (Service, Sshd) {
-    let text = steps::shipped(bench, STACK, settings);
-    let held = Service::hold(bench, service, &text);
+fn sshd_with(lab: &Lab, service: &str, settings: &Path, lines: &[&str]) -> (Service, Sshd) {
+    let text = steps::shipped(lab, STACK, settings);
+    let held = Service::hold(lab, service, &text);
     let sshd = Sshd::start(&Options {
         service: service.to_owned(),
         lines: lines.iter().map(|&line| line.to_owned()).collect(),
@@ -106,17 +106,17 @@ pub fn ended(mut terminal: Pty) -> String {
     terminal.screen()
 }
 
-fn opens_and_shows_every_prompt(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-prompts");
-    let (_stack, sshd) = sshd_with(bench, "sshd", steps::shared(bench), &[]);
+fn opens_and_shows_every_prompt(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-prompts");
+    let (_stack, sshd) = sshd_with(lab, "sshd", steps::shared(lab), &[]);
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let code = alice.code(bench);
+    let code = alice.code(lab);
     terminal.type_line(&wrong_code(&code));
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line("r");
     terminal.expect("Code sent again. Verification code: ");
-    assert_eq!(alice.code(bench), code, "the same code goes out again");
+    assert_eq!(alice.code(lab), code, "the same code goes out again");
     terminal.type_line("not yet");
     terminal.expect("That is not a 6-digit code. Verification code: ");
     terminal.type_line("");
@@ -132,7 +132,7 @@ fn opens_and_shows_every_prompt(bench: &Bench) {
     );
     assert!(!terminal.screen().contains(PASSWORD), "the password is not");
 
-    let lines = assert_logged(bench, alice.name(), &["sent", "sent", "sent", "granted"]);
+    let lines = assert_logged(lab, alice.name(), &["sent", "sent", "sent", "granted"]);
     let logins: Vec<_> = lines.iter().map(|line| line.field("login")).collect();
     assert!(logins.windows(2).all(|two| two[0] == two[1]), "{lines:#?}");
     for line in &lines {
@@ -155,52 +155,52 @@ fn opens_and_shows_every_prompt(bench: &Bench) {
             .field("sid")
             .is_some_and(|sid| sid.starts_with("SM"))
     );
-    assert_eq!(alice.sms(bench), 3);
+    assert_eq!(alice.sms(lab), 3);
 }
 
-fn wrong_codes_end_it(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-wrong");
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+fn wrong_codes_end_it(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-wrong");
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = wrong_code(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(lab));
     terminal.type_line(&wrong);
     terminal.expect("Wrong code, 2 tries left. Verification code: ");
     terminal.type_line(&wrong);
     terminal.expect("Wrong code, 1 try left. Verification code: ");
     terminal.type_line(&wrong);
     let screen = ended(terminal);
-    let lines = assert_logged(bench, alice.name(), &["sent", "denied wrong-code password"]);
+    let lines = assert_logged(lab, alice.name(), &["sent", "denied wrong-code password"]);
     let login = lines[1].field("login").expect("a login");
     let text = format!("Too many wrong codes. (login {login})");
     assert!(screen.contains(&text), "{screen}");
-    assert_eq!(alice.sms(bench), 1);
+    assert_eq!(alice.sms(lab), 1);
 }
 
-fn an_expired_code_is_replaced(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-expired");
-    let settings = steps::settings(bench)
+fn an_expired_code_is_replaced(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-expired");
+    let settings = steps::settings(lab)
         .text("code.lifetime", "5s")
         .set("code.resends", "1");
-    let settings = steps::written(bench, "expired", &settings);
-    let text = steps::shipped(bench, STACK, &settings);
-    let _stack = Service::hold(bench, "sshd-short", &text);
+    let settings = steps::written(lab, "expired", &settings);
+    let text = steps::shipped(lab, STACK, &settings);
+    let _stack = Service::hold(lab, "sshd-short", &text);
     let sshd = Sshd::start(&Options {
         service: "sshd-short".to_owned(),
         ..Options::default()
     });
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let first = alice.code(bench);
+    let first = alice.code(lab);
     std::thread::sleep(Duration::from_millis(5200));
     terminal.type_line(&first);
     terminal.expect("The code has expired; a new one was sent. Verification code: ");
-    let second = alice.code(bench);
+    let second = alice.code(lab);
     std::thread::sleep(Duration::from_millis(5200));
     terminal.type_line(&second);
     let screen = ended(terminal);
     let lines = assert_logged(
-        bench,
+        lab,
         alice.name(),
         &["sent", "sent", "denied expired-code password"],
     );
@@ -209,9 +209,9 @@ fn an_expired_code_is_replaced(bench: &Bench) {
     assert!(screen.contains(&text), "{screen}");
 }
 
-fn asking_for_too_many_sms_ends_it(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-resend");
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+fn asking_for_too_many_sms_ends_it(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-resend");
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
     for _ in 0..2 {
@@ -225,33 +225,33 @@ fn asking_for_too_many_sms_ends_it(bench: &Bench) {
     terminal.type_line("r");
     ended(terminal);
     let end = "denied no-code password";
-    assert_logged(bench, alice.name(), &["sent", "sent", "sent", end]);
-    assert_eq!(alice.sms(bench), 3);
+    assert_logged(lab, alice.name(), &["sent", "sent", "sent", end]);
+    assert_eq!(alice.sms(lab), 3);
 }
 
-fn the_phone_is_not_verified(bench: &Bench) {
+fn the_phone_is_not_verified(lab: &Lab) {
     let name = "ssh-unverified";
-    let number = bench.number();
-    bench.world().add(&User::new(name));
-    let person = Person::new(name).password(PASSWORD).verified("FALSE");
-    bench.slapd().add(&person.attr("mobile", &number));
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let number = lab.number();
+    lab.machine().add(&User::new(name));
+    let person = LdapUser::new(name).password(PASSWORD).verified("FALSE");
+    lab.slapd().add(&person.attr("mobile", &number));
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     let screen = ended(type_password(&sshd, name, PASSWORD));
-    let lines = assert_logged(bench, name, &["denied not-verified password"]);
+    let lines = assert_logged(lab, name, &["denied not-verified password"]);
     let login = lines[0].field("login").expect("a login");
     let text = format!("No verified phone number on file. Ask your administrator. (login {login})");
     assert!(screen.contains(&text), "{screen}");
-    assert_eq!(bench.twilio().sms_to(&number).len(), 0);
+    assert_eq!(lab.twilio().sms_to(&number).len(), 0);
 }
 
-fn wrong_password_or_name_sends_nothing(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-badpass");
-    bench.world().add(&User::new("ssh-unknown"));
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+fn wrong_password_or_name_sends_nothing(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-badpass");
+    lab.machine().add(&User::new("ssh-unknown"));
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     let wrong = refused(type_password(&sshd, alice.name(), "wrong horse"));
-    assert_logged(bench, alice.name(), &["denied wrong-password"]);
+    assert_logged(lab, alice.name(), &["denied wrong-password"]);
     let unknown = refused(type_password(&sshd, "ssh-unknown", PASSWORD));
-    assert_logged(bench, "ssh-unknown", &["denied no-such-user"]);
+    assert_logged(lab, "ssh-unknown", &["denied no-such-user"]);
     let same = |screen: String, name| screen.replace(name, "NAME");
     assert_eq!(
         same(wrong, alice.name()),
@@ -261,35 +261,35 @@ fn wrong_password_or_name_sends_nothing(bench: &Bench) {
     // An empty one is refused before any bind.
     refused(type_password(&sshd, alice.name(), ""));
     assert_logged(
-        bench,
+        lab,
         alice.name(),
         &["denied wrong-password", "denied wrong-password"],
     );
-    assert_eq!(bench.slapd().binds(&alice.person.dn()), 1);
-    assert_eq!(alice.sms(bench), 0);
+    assert_eq!(lab.slapd().binds(&alice.person.dn()), 1);
+    assert_eq!(alice.sms(lab), 0);
 }
 
-fn users_that_sshd_refuses_are_not_looked_up(bench: &Bench) {
+fn users_that_sshd_refuses_are_not_looked_up(lab: &Lab) {
     // On the machine and in the directory, with the right password; but not through this sshd.
-    let barred = TestUser::new(bench, "ssh-barred");
+    let barred = TestUser::new(lab, "ssh-barred");
     // In the directory only: sshd has no such user.
-    let number = bench.number();
-    let not_local = Person::new("ssh-not-local")
+    let number = lab.number();
+    let not_local = LdapUser::new("ssh-not-local")
         .password(PASSWORD)
         .phone(&number);
-    bench.slapd().add(&not_local);
-    let settings = steps::written(bench, "barred", &steps::settings(bench));
+    lab.slapd().add(&not_local);
+    let settings = steps::written(lab, "barred", &steps::settings(lab));
     let (_stack, sshd) = sshd_with(
-        bench,
+        lab,
         "sshd-barred",
         &settings,
         &["DenyUsers ssh-barred", "PermitRootLogin no"],
     );
     refused(type_password(&sshd, barred.name(), PASSWORD));
-    assert_logged(bench, barred.name(), &["denied wrong-password"]);
+    assert_logged(lab, barred.name(), &["denied wrong-password"]);
     refused(type_password(&sshd, "ssh-not-local", PASSWORD));
     refused(type_password(&sshd, "root", PASSWORD));
-    let log = bench.world().log();
+    let log = lab.machine().log();
     let line = log.wait_for(
         &["pam_sms_otp(sshd-barred:auth): denied", "user=?"],
         Duration::from_secs(10),
@@ -299,47 +299,47 @@ fn users_that_sshd_refuses_are_not_looked_up(bench: &Bench) {
     assert!(lines.is_empty(), "{lines:#?}");
     // A name of this machine is searched while the password is typed, before sshd refuses the user. The
     // password is not sent anywhere.
-    assert_eq!(bench.slapd().binds(&barred.person.dn()), 0);
-    assert_eq!(bench.slapd().binds(&not_local.dn()), 0);
+    assert_eq!(lab.slapd().binds(&barred.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&not_local.dn()), 0);
     for name in ["root", "ssh-not-local"] {
         // Other cases may search for the same name, below other entries.
         let base = format!("SRCH base=\"{}\"", Slapd::people());
-        let log = bench.slapd().log();
+        let log = lab.slapd().log();
         let mut searches = log.lines().filter(|line| line.contains(&base));
         let asked = searches.any(|line| line.contains(&format!("(uid={name})")));
         assert!(!asked, "the directory was asked for {name}");
     }
-    assert_eq!(barred.sms(bench), 0);
-    assert_eq!(bench.twilio().sms_to(&number).len(), 0);
+    assert_eq!(barred.sms(lab), 0);
+    assert_eq!(lab.twilio().sms_to(&number).len(), 0);
 }
 
-fn the_variant_admits_local_accounts(bench: &Bench) {
+fn the_variant_admits_local_accounts(lab: &Lab) {
     let local = User::new("ssh-local").password(steps::LOCAL);
-    bench.world().add(&local);
-    let alice = TestUser::with_local_password(bench, "ssh-both");
-    let text = steps::shipped(bench, STACK, steps::shared(bench));
-    let _stack = Service::hold(bench, "sshd-variant", &steps::variant(&text));
+    lab.machine().add(&local);
+    let alice = TestUser::with_local_password(lab, "ssh-both");
+    let text = steps::shipped(lab, STACK, steps::shared(lab));
+    let _stack = Service::hold(lab, "sshd-variant", &steps::variant(&text));
     let sshd = Sshd::start(&Options {
         service: "sshd-variant".to_owned(),
         ..Options::default()
     });
     let mut terminal = type_password(&sshd, "ssh-local", steps::LOCAL);
     terminal.expect("WELCOME ssh-local");
-    assert_logged(bench, "ssh-local", &["denied no-such-user"]);
+    assert_logged(lab, "ssh-local", &["denied no-such-user"]);
     refused(type_password(&sshd, "ssh-local", "wrong horse"));
     // A user of the directory needs its password and a code.
     refused(type_password(&sshd, alice.name(), steps::LOCAL));
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
-    alice.type_code(bench, &mut terminal);
+    alice.type_code(lab, &mut terminal);
     terminal.expect("WELCOME ssh-both");
     let all = ["denied wrong-password", "sent", "granted"];
-    assert_logged(bench, alice.name(), &all);
-    assert_eq!(alice.sms(bench), 1);
+    assert_logged(lab, alice.name(), &all);
+    assert_eq!(alice.sms(lab), 1);
 }
 
 /// A program that gives every prompt the same answer, as desktops, sshpass and many scripts do.
-fn an_askpass_program_gets_one_sms(bench: &Bench) {
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+fn an_askpass_program_gets_one_sms(lab: &Lab) {
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     for (name, says, why) in [
         (
             "ssh-askpass",
@@ -352,8 +352,8 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
             "the client answers every prompt with the login name",
         ),
     ] {
-        let alice = TestUser::new(bench, name);
-        let folder = bench.folder(&format!("logins-{name}"));
+        let alice = TestUser::new(lab, name);
+        let folder = lab.folder(&format!("logins-{name}"));
         let (program, asked) = (folder.join("askpass"), folder.join("asked"));
         // The password first; what follows differs.
         let script = format!(
@@ -368,20 +368,23 @@ fn an_askpass_program_gets_one_sms(bench: &Bench) {
         let mut terminal = Pty::spawn(ssh.arg("echo WELCOME"));
         assert!(!terminal.wait().success());
         assert!(!terminal.screen().contains("WELCOME"));
-        let lines = assert_logged(bench, name, &["sent", "denied no-code password"]);
+        let lines = assert_logged(lab, name, &["sent", "denied no-code password"]);
         let detail = lines[1].field("detail").unwrap_or_default();
         assert!(detail.contains(why), "{detail}");
-        assert_eq!(alice.sms(bench), 1);
+        assert_eq!(alice.sms(lab), 1);
     }
 }
 
-fn grace_logins_show_how_many_are_left(bench: &Bench) {
+fn grace_logins_show_how_many_are_left(lab: &Lab) {
     let name = "ssh-grace";
-    let number = bench.number();
-    bench.world().add(&User::new(name));
-    let person = Person::new(name).password(PASSWORD).phone(&number).grace();
-    bench.slapd().add(&person);
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let number = lab.number();
+    lab.machine().add(&User::new(name));
+    let person = LdapUser::new(name)
+        .password(PASSWORD)
+        .phone(&number)
+        .grace();
+    lab.slapd().add(&person);
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     for text in [
         "Your password has expired; 2 more logins until you must change it.",
         "Your password has expired; 1 more login until you must change it.",
@@ -390,8 +393,7 @@ fn grace_logins_show_how_many_are_left(bench: &Bench) {
         let mut terminal = type_password(&sshd, name, PASSWORD);
         terminal.expect("Verification code: ");
         terminal.type_line(
-            &bench
-                .twilio()
+            &lab.twilio()
                 .wait_for_sms(&number, Duration::from_secs(10))
                 .code(),
         );
@@ -404,13 +406,13 @@ fn grace_logins_show_how_many_are_left(bench: &Bench) {
 }
 
 /// sudo is silent, so the count of guesses stays for the next ssh login.
-fn wrong_codes_of_others_are_shown(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-guessed");
+fn wrong_codes_of_others_are_shown(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-guessed");
     alice.may_sudo("");
-    let (_stack, sshd) = sshd(bench, steps::shared(bench));
+    let (_stack, sshd) = sshd(lab, steps::shared(lab));
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
     terminal.expect(&alice.sent());
-    let wrong = wrong_code(&alice.code(bench));
+    let wrong = wrong_code(&alice.code(lab));
     for left in ["2 tries left", "1 try left"] {
         terminal.type_line(&wrong);
         terminal.expect(&format!("Wrong code, {left}. Verification code: "));
@@ -419,29 +421,29 @@ fn wrong_codes_of_others_are_shown(bench: &Bench) {
     ended(terminal);
     let text = "3 wrong codes were entered since your last login.";
     {
-        let _sudo = Service::shipped(bench, "sudo");
+        let _sudo = Service::shipped(lab, "sudo");
         let mut terminal = alice.runs("sudo", &["id"]);
         terminal.expect("assword");
         terminal.type_line(PASSWORD);
-        alice.type_code(bench, &mut terminal);
+        alice.type_code(lab, &mut terminal);
         terminal.expect("uid=0(root)");
         assert!(!terminal.screen().contains("wrong code"), "sudo is silent");
     }
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
-    alice.type_code(bench, &mut terminal);
+    alice.type_code(lab, &mut terminal);
     terminal.expect(text);
     terminal.expect("WELCOME ssh-guessed");
     let mut terminal = type_password(&sshd, alice.name(), PASSWORD);
-    alice.type_code(bench, &mut terminal);
+    alice.type_code(lab, &mut terminal);
     terminal.expect("WELCOME ssh-guessed");
     assert!(!terminal.screen().contains("wrong code"), "shown twice");
 }
 
 /// `PasswordAuthentication yes`: the one password answers the first prompt; the second has no answer.
-fn a_client_with_one_password_fails_cleanly(bench: &Bench) {
-    let alice = TestUser::new(bench, "ssh-onepass");
-    let text = steps::shipped(bench, STACK, steps::shared(bench));
-    let _stack = Service::hold(bench, "sshd-onepass", &text);
+fn a_client_with_one_password_fails_cleanly(lab: &Lab) {
+    let alice = TestUser::new(lab, "ssh-onepass");
+    let text = steps::shipped(lab, STACK, steps::shared(lab));
+    let _stack = Service::hold(lab, "sshd-onepass", &text);
     let sshd = Sshd::start(&Options {
         service: "sshd-onepass".to_owned(),
         methods: "password".to_owned(),
@@ -453,6 +455,6 @@ fn a_client_with_one_password_fails_cleanly(bench: &Bench) {
     terminal.expect("password: ");
     terminal.type_line(PASSWORD);
     refused(terminal);
-    assert_logged(bench, alice.name(), &["sent", "denied abandoned password"]);
-    assert_eq!(alice.sms(bench), 1);
+    assert_logged(lab, alice.name(), &["sent", "denied abandoned password"]);
+    assert_eq!(alice.sms(lab), 1);
 }

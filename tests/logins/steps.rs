@@ -1,13 +1,13 @@
 //! Steps that these cases share: users, the shipped stacks, prompts and answers, and what is visible from
 //! outside at the end.
 
-use lab::bench::Bench;
+use lab::Lab;
 use lab::log::Line;
+use lab::machine::{Account, User};
 use lab::process::program;
 use lab::pty::Pty;
 use lab::settings::Settings;
-use lab::slapd::Person;
-use lab::world::{Account, User};
+use lab::slapd::LdapUser;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,27 +32,27 @@ const SOON: Duration = Duration::from_secs(10);
 /// TestUser with an account and a phone.
 pub struct TestUser {
     pub account: Account,
-    pub person: Person,
+    pub person: LdapUser,
     pub number: String,
 }
 
 impl TestUser {
     /// In the directory, with a verified phone; on the machine, with no password of its own.
-    pub fn new(bench: &Bench, name: &str) -> Self {
-        Self::on(bench, &User::new(name), name)
+    pub fn new(lab: &Lab, name: &str) -> Self {
+        Self::on(lab, &User::new(name), name)
     }
 
     /// The same, with a password in `/etc/shadow` too.
-    pub fn with_local_password(bench: &Bench, name: &str) -> Self {
-        Self::on(bench, &User::new(name).password(LOCAL), name)
+    pub fn with_local_password(lab: &Lab, name: &str) -> Self {
+        Self::on(lab, &User::new(name).password(LOCAL), name)
     }
 
-    fn on(bench: &Bench, user: &User, name: &str) -> Self {
-        let number = bench.number();
-        let person = Person::new(name).password(PASSWORD).phone(&number);
-        bench.slapd().add(&person);
+    fn on(lab: &Lab, user: &User, name: &str) -> Self {
+        let number = lab.number();
+        let person = LdapUser::new(name).password(PASSWORD).phone(&number);
+        lab.slapd().add(&person);
         Self {
-            account: bench.world().add(user),
+            account: lab.machine().add(user),
             person,
             number,
         }
@@ -72,18 +72,18 @@ impl TestUser {
     }
 
     /// The code of the oldest SMS that was not read yet.
-    pub fn code(&self, bench: &Bench) -> String {
-        bench.twilio().wait_for_sms(&self.number, SOON).code()
+    pub fn code(&self, lab: &Lab) -> String {
+        lab.twilio().wait_for_sms(&self.number, SOON).code()
     }
 
     /// Reads the SMS and types the code.
-    pub fn type_code(&self, bench: &Bench, terminal: &mut Pty) {
+    pub fn type_code(&self, lab: &Lab, terminal: &mut Pty) {
         terminal.expect(&self.sent());
-        terminal.type_line(&self.code(bench));
+        terminal.type_line(&self.code(lab));
     }
 
-    pub fn sms(&self, bench: &Bench) -> usize {
-        bench.twilio().sms_to(&self.number).len()
+    pub fn sms(&self, lab: &Lab) -> usize {
+        lab.twilio().sms_to(&self.number).len()
     }
 
     /// Allows the user to run everything with sudo, with additional lines of sudoers.
@@ -106,7 +106,7 @@ pub fn masked(number: &str) -> String {
 
 /// The settings that most cases share: all defaults, `[service.su]` as the sample has it, and
 /// refusals without a delay.
-pub fn settings(bench: &Bench) -> Settings {
+pub fn settings(lab: &Lab) -> Settings {
     let sample = fs::read_to_string(repository().join("conf/sms_otp.toml")).expect("the sample");
     let section = sample.split("\n[service.su]\n").nth(1);
     let section = section.expect("[service.su] in the sample");
@@ -114,21 +114,21 @@ pub fn settings(bench: &Bench) -> Settings {
         .lines()
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_once(" = "))
-        .fold(bench.settings(), |settings, (key, value)| {
+        .fold(lab.settings(), |settings, (key, value)| {
             settings.set(&format!("service.su.{key}"), value)
         })
         .text("password.refuse_after", "100ms")
 }
 
 /// The file with the shared settings.
-pub fn shared(bench: &Bench) -> &'static Path {
+pub fn shared(lab: &Lab) -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| written(bench, "shared", &settings(bench)))
+    FILE.get_or_init(|| written(lab, "shared", &settings(lab)))
 }
 
 /// Writes the settings of one case.
-pub fn written(bench: &Bench, case: &str, settings: &Settings) -> PathBuf {
-    let path = bench.folder(&format!("logins-{case}")).join("sms_otp.toml");
+pub fn written(lab: &Lab, case: &str, settings: &Settings) -> PathBuf {
+    let path = lab.folder(&format!("logins-{case}")).join("sms_otp.toml");
     settings.write(&path);
     path
 }
@@ -139,8 +139,8 @@ pub fn repository() -> &'static Path {
 
 /// A stack that the repository ships, `pam.d/NAME`, unchanged except for the paths of our module, its
 /// helper and its settings.
-pub fn shipped(bench: &Bench, name: &str, settings: &Path) -> String {
-    stack(name, &bench.product().line(settings))
+pub fn shipped(lab: &Lab, name: &str, settings: &Path) -> String {
+    stack(name, &lab.product().line(settings))
 }
 
 /// The same, with this for `pam_sms_otp.so`.
@@ -161,7 +161,7 @@ static SERVICES: (Mutex<Services>, Condvar) = (Mutex::new(BTreeMap::new()), Cond
 
 impl Service {
     /// `/etc/pam.d/SERVICE`, for as long as this lives.
-    pub fn hold(bench: &Bench, service: &str, text: &str) -> Self {
+    pub fn hold(lab: &Lab, service: &str, text: &str) -> Self {
         let (services, freed) = &SERVICES;
         let guard = services.lock().expect("the services");
         let taken = |services: &mut Services| {
@@ -171,8 +171,8 @@ impl Service {
         let mut guard = freed.wait_while(guard, taken).expect("the services");
         let entry = guard.entry(service.to_owned()).or_default();
         if entry.0 != text {
-            common(bench);
-            bench.world().stack(service, text);
+            common(lab);
+            lab.machine().stack(service, text);
             text.clone_into(&mut entry.0);
         }
         entry.1 += 1;
@@ -180,8 +180,8 @@ impl Service {
     }
 
     /// The shipped stack of this name, with the shared settings.
-    pub fn shipped(bench: &Bench, name: &str) -> Self {
-        Self::hold(bench, name, &shipped(bench, name, shared(bench)))
+    pub fn shipped(lab: &Lab, name: &str) -> Self {
+        Self::hold(lab, name, &shipped(lab, name, shared(lab)))
     }
 }
 
@@ -200,10 +200,10 @@ impl Drop for Service {
 }
 
 /// The files of Debian that the samples include: local accounts only.
-fn common(bench: &Bench) {
+fn common(lab: &Lab) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
-        let world = bench.world();
+        let world = lab.machine();
         world.stack("common-auth", COMMON_AUTH);
         world.stack("common-account", "account required pam_unix.so\n");
         world.stack("common-password", "password required pam_deny.so\n");
@@ -214,8 +214,8 @@ fn common(bench: &Bench) {
 }
 
 /// Our lines about this user, each cut down to its event, reason and first factor.
-fn logged(bench: &Bench, user: &str) -> (Vec<String>, Vec<Line>) {
-    let mut lines = bench.world().log().lines_for(user);
+fn logged(lab: &Lab, user: &str) -> (Vec<String>, Vec<Line>) {
+    let mut lines = lab.machine().log().lines_for(user);
     lines.retain(|line| line.message.starts_with("pam_sms_otp("));
     let brief = |line: &Line| {
         let event = line.message.split_whitespace().nth(1).unwrap_or_default();
@@ -232,13 +232,13 @@ fn logged(bench: &Bench, user: &str) -> (Vec<String>, Vec<Line>) {
 
 /// Waits until exactly this was logged about this user, and returns the lines. They must contain no
 /// secret.
-pub fn assert_logged(bench: &Bench, user: &str, expected: &[&str]) -> Vec<Line> {
+pub fn assert_logged(lab: &Lab, user: &str, expected: &[&str]) -> Vec<Line> {
     let until = Instant::now() + SOON;
     loop {
-        let (brief, lines) = logged(bench, user);
+        let (brief, lines) = logged(lab, user);
         if brief.len() >= expected.len() || Instant::now() > until {
             assert_eq!(brief, expected, "{lines:#?}");
-            assert_no_secret(bench, &lines);
+            assert_no_secret(lab, &lines);
             return lines;
         }
         thread::sleep(Duration::from_millis(5));
@@ -246,8 +246,8 @@ pub fn assert_logged(bench: &Bench, user: &str, expected: &[&str]) -> Vec<Line> 
 }
 
 /// Never in any log: a code, a password, a whole phone number.
-fn assert_no_secret(bench: &Bench, lines: &[Line]) {
-    let sms = bench.twilio().all_sms();
+fn assert_no_secret(lab: &Lab, lines: &[Line]) {
+    let sms = lab.twilio().all_sms();
     let secrets = [PASSWORD, LOCAL, ROOT].into_iter();
     let secrets = secrets.chain(sms.iter().map(|sms| sms.to.as_str()));
     for secret in secrets {

@@ -2,7 +2,7 @@
 
 use super::login::{Login, Say, Seen, copy_program, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::scratch::{set_mode, write};
 use std::os::unix::fs::{chown, symlink};
@@ -39,8 +39,8 @@ fn helper() -> Seen {
     Seen::at_once(code::SERVICE_ERR, line)
 }
 
-fn an_unknown_argument_refuses(bench: &Bench) {
-    let ada = someone(bench, "argument-ada");
+fn an_unknown_argument_refuses(lab: &Lab) {
+    let ada = someone(lab, "argument-ada");
     let line = "failed user=? stage=helper reason=bad-settings";
     let refused = Seen::at_once(code::SERVICE_ERR, line);
     for argument in [
@@ -58,7 +58,7 @@ fn an_unknown_argument_refuses(bench: &Bench) {
         "[debug use_first_pass]",
         "\u{1b}[2J",
     ] {
-        let login = Login::new(bench, "argument")
+        let login = Login::new(lab, "argument")
             .of(&ada)
             .arguments(argument)
             .rhost("192.0.2.9");
@@ -69,11 +69,11 @@ fn an_unknown_argument_refuses(bench: &Bench) {
 /// A change to a file, and the expected outcome of the login.
 type Change<'a> = (&'a str, &'a dyn Fn(&Path), Seen);
 
-fn settings_that_others_could_write_are_refused(bench: &Bench) {
-    let bob = someone(bench, "config-bob");
-    let login = Login::new(bench, "config").of(&bob);
+fn settings_that_others_could_write_are_refused(lab: &Lab) {
+    let bob = someone(lab, "config-bob");
+    let login = Login::new(lab, "config").of(&bob);
     let good = login.folder.join("good.toml");
-    let root = bench.without_world().is_none();
+    let root = lab.machine_error().is_none();
     let changes: &[Change] = &[
         ("0600", &|_| {}, Seen::granted()),
         (
@@ -121,7 +121,7 @@ fn settings_that_others_could_write_are_refused(bench: &Bench) {
             settings(),
         ),
     ];
-    let line = bench.product().line(&good);
+    let line = lab.product().line(&good);
     let login = login.line(line);
     let fresh = || {
         remove(&good);
@@ -154,8 +154,8 @@ fn remove(path: &Path) {
     let _ = std::fs::remove_dir(path);
 }
 
-fn invalid_settings_are_refused(bench: &Bench) {
-    let cat = someone(bench, "wrong-cat");
+fn invalid_settings_are_refused(lab: &Lab) {
+    let cat = someone(lab, "wrong-cat");
     for (key, value) in [
         ("code.digit", "6"),
         ("code.digits", "4"),
@@ -177,12 +177,12 @@ fn invalid_settings_are_refused(bench: &Bench) {
         ("messages.sent", "\"two\\nlines\""),
         ("service.wrong.twilio.timeout", "\"1s\""),
     ] {
-        let login = Login::new(bench, "wrong").of(&cat).set(key, value);
+        let login = Login::new(lab, "wrong").of(&cat).set(key, value);
         login.sees(&format!("{key} = {value}"), &IN, &settings());
     }
     // The line names file, line, key and what is allowed.
-    if bench.without_world().is_none() {
-        let log = bench.world().log();
+    if lab.machine_error().is_none() {
+        let log = lab.machine().log();
         let line = log.wait_for(
             &["pam_sms_otp(wrong:auth)", "code.digit", "sms_otp.toml"],
             std::time::Duration::from_secs(1),
@@ -190,15 +190,15 @@ fn invalid_settings_are_refused(bench: &Bench) {
         assert!(line.message.contains("code.digits"), "{}", line.raw);
     }
     // A section of another service has no effect.
-    let login = Login::new(bench, "wrong")
+    let login = Login::new(lab, "wrong")
         .of(&cat)
         .text("service.other.password.source", "stack");
     login.sees("another service", &IN, &Seen::granted());
 }
 
-fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
-    let dee = someone(bench, "helper-dee");
-    let login = Login::new(bench, "helper").of(&dee).own_helper();
+fn a_helper_that_others_could_write_is_refused(lab: &Lab) {
+    let dee = someone(lab, "helper-dee");
+    let login = Login::new(lab, "helper").of(&dee).own_helper();
     let copy = login.helper();
     let changes: &[Change] = &[
         ("0755", &|_| {}, Seen::granted()),
@@ -232,14 +232,14 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     let fresh = || {
         remove(&copy);
         remove(&copy.with_extension("other"));
-        copy_program(&bench.product().helper(), &copy);
+        copy_program(&lab.product().helper(), &copy);
     };
     for (what, change, expected) in changes {
         fresh();
         change(&copy);
         login.sees(what, &IN, expected);
     }
-    if bench.without_world().is_none() {
+    if lab.machine_error().is_none() {
         fresh();
         chown(&copy, Some(20_999), None).expect("root may chown");
         login.sees("another user's", &IN, &helper());
@@ -262,7 +262,7 @@ fn a_helper_that_others_could_write_is_refused(bench: &Bench) {
     remove(&copy);
     symlink(&open, login.folder.join("by")).expect("a link");
     let by = login.folder.join("by/helper");
-    let line = bench.product().line_with(&login.config(), &by);
+    let line = lab.product().line_with(&login.config(), &by);
     login
         .line(line)
         .sees("through such a directory", &IN, &helper());

@@ -2,7 +2,7 @@
 
 use super::login::{ASKS, Login, PASSWORD, Seen, known};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, Style, code};
 use lab::slapd::Slapd;
 use lab::twilio::Sms;
@@ -62,7 +62,7 @@ fn type_both(login: &Login, mut meanwhile: impl FnMut()) -> Seen {
             .map(Sms::code)
             .expect("an SMS")
             .into(),
-        Style::Error | Style::Info => Answer::HangUp,
+        Style::Error | Style::Info => Answer::ConvErr,
     });
     seen
 }
@@ -73,12 +73,12 @@ fn assert_granted(login: &Login, seen: &Seen) {
     assert_eq!(seen.screen(), want.screen(), "{}", login.case);
 }
 
-fn the_search_runs_while_the_password_is_typed(bench: &Bench) {
-    let Some(ada) = known(bench, "ahead-ada") else {
+fn the_search_runs_while_the_password_is_typed(lab: &Lab) {
+    let Some(ada) = known(lab, "ahead-ada") else {
         return;
     };
-    let slapd = bench.slapd();
-    let login = Login::new(bench, "ahead").of(&ada);
+    let slapd = lab.slapd();
+    let login = Login::new(lab, "ahead").of(&ada);
     let binds = || slapd.binds(&ada.person.dn());
     let seen = type_both(&login, || {
         until("the search", || searches(slapd, "ahead-ada") == 1);
@@ -88,15 +88,15 @@ fn the_search_runs_while_the_password_is_typed(bench: &Bench) {
     assert_eq!((searches(slapd, "ahead-ada"), binds()), (1, 1));
 }
 
-fn with_an_existing_first_factor_it_runs_once(bench: &Bench) {
-    let Some(bob) = known(bench, "ahead-bob") else {
+fn with_an_existing_first_factor_it_runs_once(lab: &Lab) {
+    let Some(bob) = known(lab, "ahead-bob") else {
         return;
     };
-    let slapd = bench.slapd();
+    let slapd = lab.slapd();
     let key = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n";
     let unix = "auth optional pam_unix.so nodelay\nauth required {}\n";
     let login = |arguments| {
-        let login = Login::new(bench, "ahead-there").of(&bob);
+        let login = Login::new(lab, "ahead-there").of(&bob);
         login.arguments(arguments)
     };
     for (what, login, prompts, bound) in [
@@ -123,19 +123,19 @@ fn with_an_existing_first_factor_it_runs_once(bench: &Bench) {
 }
 
 /// The idle connection has ended: it is replaced, and one bind is sent.
-fn a_directory_that_restarts_meanwhile_is_connected_again(bench: &Bench) {
-    let Some(cem) = known(bench, "ahead-cem") else {
+fn a_directory_that_restarts_meanwhile_is_connected_again(lab: &Lab) {
+    let Some(cem) = known(lab, "ahead-cem") else {
         return;
     };
     for (what, start_tls) in [("TLS", false), ("StartTLS", true)] {
-        let mut slapd = Slapd::start(bench.certs());
+        let mut slapd = Slapd::start(lab.certs());
         slapd.add(&cem.person);
         let uri = if start_tls {
             slapd.ldap()
         } else {
             slapd.ldaps()
         };
-        let login = Login::new(bench, "ahead-restart")
+        let login = Login::new(lab, "ahead-restart")
             .of(&cem)
             .set("ldap.uris", &format!("[{uri:?}]"))
             .set("ldap.start_tls", &start_tls.to_string());
@@ -150,13 +150,13 @@ fn a_directory_that_restarts_meanwhile_is_connected_again(bench: &Bench) {
 }
 
 /// A search that failed before Enter is repeated.
-fn a_directory_that_starts_meanwhile_is_used(bench: &Bench) {
-    let Some(dot) = known(bench, "ahead-dot") else {
+fn a_directory_that_starts_meanwhile_is_used(lab: &Lab) {
+    let Some(dot) = known(lab, "ahead-dot") else {
         return;
     };
-    let mut slapd = Slapd::start(bench.certs());
+    let mut slapd = Slapd::start(lab.certs());
     slapd.add(&dot.person);
-    let login = Login::new(bench, "ahead-up")
+    let login = Login::new(lab, "ahead-up")
         .of(&dot)
         .set("ldap.uris", &format!("[{:?}]", slapd.ldaps()));
     slapd.stop();
@@ -175,17 +175,17 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream.into_inner().expect("a connection").0
 }
 
-fn a_silent_directory_delays_neither_the_prompt_nor_the_end(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_silent_directory_delays_neither_the_prompt_nor_the_end(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Only root can see which helper belongs to which process.
     }
-    let Some(eve) = known(bench, "ahead-eve") else {
+    let Some(eve) = known(lab, "ahead-eve") else {
         return;
     };
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
     silent.set_nonblocking(true).expect("not blocking");
     let port = silent.local_addr().expect("its address").port();
-    let login = Login::new(bench, "ahead-silent")
+    let login = Login::new(lab, "ahead-silent")
         .of(&eve)
         .own_helper()
         .set("ldap.uris", &format!("[\"ldaps://127.0.0.1:{port}\"]"))
@@ -204,7 +204,7 @@ fn a_silent_directory_delays_neither_the_prompt_nor_the_end(bench: &Bench) {
         let more = stream.read(&mut hello).map_err(|e| e.kind());
         assert_eq!(more, Err(ErrorKind::WouldBlock));
         held = Some(stream);
-        Answer::HangUp
+        Answer::ConvErr
     });
     let line = "denied reason=cancelled";
     assert_eq!(seen, Seen::new(&[code::CONV_ERR], &[ASKS], &[line], 0));

@@ -4,7 +4,7 @@
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, NOT_SENT, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::process::run;
 use rustix::fs::{IFlags, ioctl_getflags};
@@ -30,19 +30,19 @@ struct Btrfs(PathBuf);
 
 impl Btrfs {
     /// `None`, and the reason is printed: this machine has none.
-    fn mounted(bench: &Bench, case: &str) -> Option<Self> {
+    fn mounted(lab: &Lab, case: &str) -> Option<Self> {
         let not_tried = |why: &str| {
             println!("NOT TRIED: {why}");
             None
         };
-        if bench.without_world().is_some() {
+        if lab.machine_error().is_some() {
             return None; // Mounts need a private machine.
         }
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         if !known.lines().any(|line| line.trim() == "btrfs") {
             return not_tried("this kernel has no btrfs");
         }
-        let folder = bench.folder(case);
+        let folder = lab.folder(case);
         let (image, place) = (folder.join("image"), folder.join("btrfs"));
         std::fs::File::create(&image)
             .and_then(|file| file.set_len(160 << 20))
@@ -98,9 +98,9 @@ impl Drop for Btrfs {
     }
 }
 
-fn login<'b>(bench: &'b Bench, case: &'static str, on: &Btrfs) -> Login<'b> {
-    let who = someone(bench, case);
-    let login = with_ledger(bench, case, &who).set("limits.failures", "2");
+fn login<'b>(lab: &'b Lab, case: &'static str, on: &Btrfs) -> Login<'b> {
+    let who = someone(lab, case);
+    let login = with_ledger(lab, case, &who).set("limits.failures", "2");
     let path = on.state();
     login.text("ledger.path", path.to_str().expect("a path"))
 }
@@ -110,11 +110,11 @@ fn is_written_in_place(ledger: &Path) -> bool {
     ioctl_getflags(&file).is_ok_and(|flags| flags.contains(IFlags::NOCOW))
 }
 
-fn full_later(bench: &Bench) {
-    let Some(disk) = Btrfs::mounted(bench, "btrfs-full") else {
+fn full_later(lab: &Lab) {
+    let Some(disk) = Btrfs::mounted(lab, "btrfs-full") else {
         return;
     };
-    let login = login(bench, "btrfs-full", &disk);
+    let login = login(lab, "btrfs-full", &disk);
     login.sees("with room", IN, &Seen::granted());
     // A snapshot of the subvolume above leaves this one out.
     disk.snapshot(&disk.0);
@@ -129,11 +129,11 @@ fn full_later(bench: &Bench) {
 }
 
 /// A snapshot shares the file's blocks: the next write of each copies it, and needs room again.
-fn full_after_a_snapshot(bench: &Bench) {
-    let Some(disk) = Btrfs::mounted(bench, "btrfs-shot") else {
+fn full_after_a_snapshot(lab: &Lab) {
+    let Some(disk) = Btrfs::mounted(lab, "btrfs-shot") else {
         return;
     };
-    let login = login(bench, "btrfs-shot", &disk);
+    let login = login(lab, "btrfs-shot", &disk);
     login.sees("with room", IN, &Seen::granted());
     disk.snapshot(&disk.state());
     disk.fill();
@@ -148,9 +148,9 @@ fn full_after_a_snapshot(bench: &Bench) {
 }
 
 /// They refuse the mark, and overwrite in place anyhow.
-fn other_file_systems_do_without_the_mark(bench: &Bench) {
-    let who = someone(bench, "btrfs-not");
-    let login = with_ledger(bench, "btrfs-not", &who);
+fn other_file_systems_do_without_the_mark(lab: &Lab) {
+    let who = someone(lab, "btrfs-not");
+    let login = with_ledger(lab, "btrfs-not", &who);
     login.sees("on another file system", IN, &Seen::granted());
     let ledger = folder(&login).join("ledger");
     println!("marked here: {}", is_written_in_place(&ledger));

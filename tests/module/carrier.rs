@@ -2,7 +2,7 @@
 
 use super::login::{ASKS, BAD_NUMBER, Login, NOT_SENT, SENT, STOPPED, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::Identity;
 use lab::listeners::{Behavior, Listener, Refused};
 use lab::pamhost::code;
@@ -92,16 +92,16 @@ fn fails(pam: i32, reason: &str, error: Option<u32>, arrived: usize) -> Seen {
     Seen::new(&[pam], &[ASKS, text], &[&line], arrived)
 }
 
-fn each_response_has_its_result(bench: &Bench) {
+fn each_response_has_its_result(lab: &Lab) {
     let rows: Vec<u8> = TABLE.iter().map(|row| row.0).collect();
     let known: Vec<u8> = OUTCOMES.iter().map(|row| row.0).collect();
     assert_eq!(rows, known, "each row has an outcome");
     for ((digits, what, response), (_, outcome)) in TABLE.iter().zip(OUTCOMES) {
-        let user = lab::slapd::Person::new(&format!("answer-{digits}"))
+        let user = lab::slapd::LdapUser::new(&format!("answer-{digits}"))
             .password(super::login::PASSWORD)
             .phone(&cases::number(*digits));
-        bench.slapd().add(&user);
-        let login = Login::new(bench, "answer")
+        lab.slapd().add(&user);
+        let login = Login::new(lab, "answer")
             .user(user.uid())
             .number(&cases::number(*digits))
             .text("deadline", "6s")
@@ -120,7 +120,7 @@ fn each_response_has_its_result(bench: &Bench) {
     }
 }
 
-fn retry_after_is_waited_for_within_the_deadline(bench: &Bench) {
+fn retry_after_is_waited_for_within_the_deadline(lab: &Lab) {
     let busy = |retry| Response::Busy(retry);
     let soon = busy(RetryAfter::Text("1"));
     let limited = fails(code::MAXTRIES, "limited", Some(20429), 0);
@@ -162,9 +162,9 @@ fn retry_after_is_waited_for_within_the_deadline(bench: &Bench) {
             ];
             let case = cases[index];
             scope.spawn(move || {
-                let who = someone(bench, case);
-                bench.twilio().on(&who.number, responses);
-                let login = Login::new(bench, case).of(&who).text("deadline", "20s");
+                let who = someone(lab, case);
+                lab.twilio().on(&who.number, responses);
+                let login = Login::new(lab, case).of(&who).text("deadline", "20s");
                 login.sees(what, &IN, want);
                 assert_eq!(login.requests(), *requests, "{what}");
             });
@@ -172,11 +172,11 @@ fn retry_after_is_waited_for_within_the_deadline(bench: &Bench) {
     });
 }
 
-fn an_unreachable_server_is_an_outage(bench: &Bench) {
-    let rae = someone(bench, "out-rae");
+fn an_unreachable_server_is_an_outage(lab: &Lab) {
+    let rae = someone(lab, "out-rae");
     let outage = fails(code::AUTHINFO_UNAVAIL, "outage", None, 0);
     let login = |scheme: &str, port: u16| {
-        Login::new(bench, "out")
+        Login::new(lab, "out")
             .of(&rae)
             .text("twilio.timeout", "1s")
             .text("twilio.api_url", &format!("{scheme}://127.0.0.1:{port}"))
@@ -201,37 +201,37 @@ fn an_unreachable_server_is_an_outage(bench: &Bench) {
             assert!((1..=max).contains(&listener.accepted()), "{what}");
         }
     }
-    let lost = Login::new(bench, "out")
+    let lost = Login::new(lab, "out")
         .of(&rae)
         .text("twilio.api_url", "https://twilio.invalid");
     lost.sees("no such host", &IN, &outage);
     assert_eq!(login("https", 1).requests(), 0);
 }
 
-fn a_certificate_that_does_not_verify_is_refused(bench: &Bench) {
-    let sue = someone(bench, "twilio-certs-sue");
+fn a_certificate_that_does_not_verify_is_refused(lab: &Lab) {
+    let sue = someone(lab, "twilio-certs-sue");
     let refused = fails(code::SERVICE_ERR, "refused", None, 0);
     for identity in Identity::ALL {
         if identity == Identity::Good {
             continue;
         }
-        let server = Twilio::start_as(bench.certs(), identity);
-        let login = Login::new(bench, "twilio-certs")
+        let server = Twilio::start_as(lab.certs(), identity);
+        let login = Login::new(lab, "twilio-certs")
             .of(&sue)
             .text("twilio.api_url", &server.url());
         login.sees(&format!("{identity:?}"), &IN, &refused);
         assert!(server.requests().is_empty(), "{identity:?}");
     }
-    let login = Login::new(bench, "twilio-certs")
+    let login = Login::new(lab, "twilio-certs")
         .of(&sue)
         .change(|settings| settings.without("twilio.ca_file"));
     login.sees("the test CA is not a CA of the system", &IN, &refused);
 }
 
-fn token_and_api_key_authenticate(bench: &Bench) {
-    let tom = someone(bench, "account-tom");
-    let account = bench.twilio().account();
-    let login = || Login::new(bench, "account").of(&tom);
+fn token_and_api_key_authenticate(lab: &Lab) {
+    let tom = someone(lab, "account-tom");
+    let account = lab.twilio().account();
+    let login = || Login::new(lab, "account").of(&tom);
     let key = login()
         .change(|settings| settings.without("twilio.twilio_token"))
         .text("twilio.api_key_sid", &account.key_sid)
@@ -277,9 +277,9 @@ fn token_and_api_key_authenticate(bench: &Bench) {
     file.sees("token that was changed", &IN, &refused);
 }
 
-fn wrong_account_settings_are_refused(bench: &Bench) {
-    let uma = someone(bench, "accounts-uma");
-    let login = || Login::new(bench, "accounts").of(&uma);
+fn wrong_account_settings_are_refused(lab: &Lab) {
+    let uma = someone(lab, "accounts-uma");
+    let login = || Login::new(lab, "accounts").of(&uma);
     let sid = "AC00000000000000000000000000000000";
     let service = "MG00000000000000000000000000000000";
     let rows = [

@@ -3,8 +3,8 @@
 use super::login::{Login, PASSWORD, Say, Seen};
 use super::password::overflow_user;
 use crate::Case;
-use lab::bench::Bench;
-use lab::slapd::Person;
+use lab::Lab;
+use lab::slapd::LdapUser;
 
 pub const CASES: &[Case] = &[
     (
@@ -24,13 +24,13 @@ pub const CASES: &[Case] = &[
 const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
 /// Adds an entry with these attributes; `N` is replaced by the number without its `+`.
-fn person(bench: &Bench, name: &str, attributes: &[(&str, &str)]) -> (String, String) {
-    let number = bench.number();
-    let mut person = Person::new(name).password(PASSWORD);
+fn person(lab: &Lab, name: &str, attributes: &[(&str, &str)]) -> (String, String) {
+    let number = lab.number();
+    let mut person = LdapUser::new(name).password(PASSWORD);
     for (attribute, value) in attributes {
         person = person.attr(attribute, &value.replace('N', &number[1..]));
     }
-    bench.slapd().add(&person);
+    lab.slapd().add(&person);
     (name.to_owned(), number)
 }
 
@@ -39,8 +39,8 @@ type Attributes = &'static [(&'static str, &'static str)];
 
 const TRUE: (&str, &str) = ("phoneNumberVerified", "TRUE");
 
-fn the_log_names_attribute_and_reason_but_no_value(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn the_log_names_attribute_and_reason_but_no_value(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
     let rows: [(Attributes, &str, &str); 12] = [
@@ -106,8 +106,8 @@ fn the_log_names_attribute_and_reason_but_no_value(bench: &Bench) {
         ),
     ];
     for (index, (attributes, reason, detail)) in rows.into_iter().enumerate() {
-        let (name, number) = person(bench, &format!("detail-{index}"), attributes);
-        let mut login = Login::new(bench, "detail").user(&name).number(&number);
+        let (name, number) = person(lab, &format!("detail-{index}"), attributes);
+        let mut login = Login::new(lab, "detail").user(&name).number(&number);
         login = login.set("ldap.phone_attributes", "[\"mobile\", \"description\"]");
         if reason == "not-verified" {
             login = login.text("ldap.verified_attribute", "verifiedPhone");
@@ -119,8 +119,8 @@ fn the_log_names_attribute_and_reason_but_no_value(bench: &Bench) {
     }
 }
 
-fn the_log_names_why_a_name_is_refused(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn the_log_names_why_a_name_is_refused(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
     for (name, reason, detail) in [
@@ -137,7 +137,7 @@ fn the_log_names_why_a_name_is_refused(bench: &Bench) {
             "the name is longer than 256 bytes",
         ),
     ] {
-        let login = Login::new(bench, "detail-name").user(name);
+        let login = Login::new(lab, "detail-name").user(name);
         login.run(&RIGHT, 1);
         assert_eq!(login.newest_field("reason"), reason, "{detail}");
         assert_eq!(login.newest_field("detail"), detail);
@@ -145,29 +145,29 @@ fn the_log_names_why_a_name_is_refused(bench: &Bench) {
 }
 
 /// Casa stores digits with the country code and without `+`, in `mobile` only.
-fn numbers_of_casa_have_no_plus(bench: &Bench) {
+fn numbers_of_casa_have_no_plus(lab: &Lab) {
     let login = |(name, number): &(String, String)| {
-        Login::new(bench, "casa")
+        Login::new(lab, "casa")
             .text("ldap.verified_attribute", "mobile")
             .text("ldap.plain_numbers", "international")
             .user(name)
             .number(number)
     };
-    let casa = person(bench, "casa-dee", &[("mobile", "N")]);
+    let casa = person(lab, "casa-dee", &[("mobile", "N")]);
     login(&casa).sees("digits", &RIGHT, &Seen::granted());
-    let two = person(bench, "casa-eve", &[("mobile", "N"), ("mobile", "999")]);
+    let two = person(lab, "casa-eve", &[("mobile", "N"), ("mobile", "999")]);
     let (transcript, seen) = login(&two).run(&RIGHT, 1);
     assert_eq!((transcript.codes().len(), seen.sms()), (1, 0));
-    let plus = person(bench, "casa-fay", &[("mobile", "+N")]);
+    let plus = person(lab, "casa-fay", &[("mobile", "+N")]);
     login(&plus).sees("with +", &RIGHT, &Seen::granted());
-    if bench.without_world().is_some() {
+    if lab.machine_error().is_some() {
         return;
     }
     for (index, written) in ["00N", "(202) 555-0142", "44-7700-900123", "07700900123"]
         .into_iter()
         .enumerate()
     {
-        let account = person(bench, &format!("casa-odd-{index}"), &[("mobile", written)]);
+        let account = person(lab, &format!("casa-odd-{index}"), &[("mobile", written)]);
         let login = login(&account);
         login.run(&RIGHT, 1);
         assert_eq!(

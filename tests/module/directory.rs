@@ -2,12 +2,12 @@
 
 use super::login::{Login, PASSWORD, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::Identity;
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::listeners::{Behavior, Listener, Refused};
-use lab::middle::{Fault, Middle};
 use lab::pamhost::code;
-use lab::slapd::{Person, Slapd};
+use lab::slapd::{LdapUser, Slapd};
 use lab::twilio::Twilio;
 use std::time::Duration;
 
@@ -62,9 +62,9 @@ fn uris(list: &[&str]) -> String {
     format!("{list:?}")
 }
 
-fn each_secure_transport_works(bench: &Bench) {
-    let joe = someone(bench, "way-joe");
-    let slapd = bench.slapd();
+fn each_secure_transport_works(lab: &Lab) {
+    let joe = someone(lab, "way-joe");
+    let slapd = lab.slapd();
     let mut transports = vec![
         ("ldaps", slapd.ldaps(), "false"),
         ("ldap on loopback", slapd.ldap(), "false"),
@@ -75,7 +75,7 @@ fn each_secure_transport_works(bench: &Bench) {
         transports.push(("ldaps over IPv6", v6, "false"));
     }
     for (what, uri, start_tls) in transports {
-        let login = Login::new(bench, "way")
+        let login = Login::new(lab, "way")
             .of(&joe)
             .set("ldap.uris", &uris(&[&uri]))
             .set("ldap.start_tls", start_tls);
@@ -87,12 +87,12 @@ fn each_secure_transport_works(bench: &Bench) {
     }
 }
 
-fn an_anonymous_search_works(bench: &Bench) {
-    let number = bench.number();
-    let kim = Person::new("open-kim").password(PASSWORD).phone(&number);
-    bench.slapd().add(&kim.clone().open());
+fn an_anonymous_search_works(lab: &Lab) {
+    let number = lab.number();
+    let kim = LdapUser::new("open-kim").password(PASSWORD).phone(&number);
+    lab.slapd().add(&kim.clone().open());
     let login = |base: &str| {
-        Login::new(bench, "open")
+        Login::new(lab, "open")
             .user("open-kim")
             .number(&number)
             .change(|settings| {
@@ -109,9 +109,9 @@ fn an_anonymous_search_works(bench: &Bench) {
     login(&Slapd::people()).sees("closed", &RIGHT, &unknown);
 }
 
-fn the_next_uri_is_asked(bench: &Bench) {
-    let lea = someone(bench, "next-lea");
-    let good = bench.slapd().ldaps();
+fn the_next_uri_is_asked(lab: &Lab) {
+    let lea = someone(lab, "next-lea");
+    let good = lab.slapd().ldaps();
     let refusing = Refused::new();
     let refusing = format!("ldaps://127.0.0.1:{}", refusing.port());
     let garbage = Listener::start(Behavior::Garbage);
@@ -128,22 +128,22 @@ fn the_next_uri_is_asked(bench: &Bench) {
         ),
         ("the good one first", vec![&*good, &*refusing]),
     ] {
-        let login = Login::new(bench, "next")
+        let login = Login::new(lab, "next")
             .of(&lea)
             .set("ldap.uris", &uris(&list));
-        let before = bench.slapd().binds(&lea.person.dn());
+        let before = lab.slapd().binds(&lea.person.dn());
         login.sees(what, &RIGHT, &Seen::granted());
-        assert_eq!(bench.slapd().binds(&lea.person.dn()) - before, 1, "{what}");
+        assert_eq!(lab.slapd().binds(&lea.person.dn()) - before, 1, "{what}");
     }
-    let login = Login::new(bench, "next")
+    let login = Login::new(lab, "next")
         .of(&lea)
         .set("ldap.uris", &uris(&[&silent, &good]))
         .text("ldap.timeout", "1s");
     login.sees("silent", &RIGHT, &Seen::granted());
 }
 
-fn an_unreachable_directory_is_an_outage(bench: &Bench) {
-    let max = someone(bench, "reach-max");
+fn an_unreachable_directory_is_an_outage(lab: &Lab) {
+    let max = someone(lab, "reach-max");
     let refusing = Refused::new();
     let mut ports = vec![("closed port", refusing.port())];
     let listeners = [
@@ -161,7 +161,7 @@ fn an_unreachable_directory_is_an_outage(bench: &Bench) {
     for (what, port) in ports {
         for (scheme, start_tls) in [("ldaps", "false"), ("ldap", "true"), ("ldap", "false")] {
             let uri = format!("{scheme}://127.0.0.1:{port}");
-            let login = Login::new(bench, "reach")
+            let login = Login::new(lab, "reach")
                 .of(&max)
                 .set("ldap.uris", &uris(&[&uri]))
                 .set("ldap.start_tls", start_tls)
@@ -172,21 +172,21 @@ fn an_unreachable_directory_is_an_outage(bench: &Bench) {
             assert!(took < Duration::from_secs(5), "{what}: {took:?}");
         }
     }
-    let login = Login::new(bench, "reach")
+    let login = Login::new(lab, "reach")
         .of(&max)
         .text("ldap.timeout", "500ms")
         .set("ldap.uris", &uris(&["ldapi://%2Fnowhere%2Fldapi"]));
     login.sees("no socket", &RIGHT, &outage());
-    let login = Login::new(bench, "reach")
+    let login = Login::new(lab, "reach")
         .of(&max)
         .set("ldap.uris", &uris(&["ldaps://directory.invalid"]));
     login.sees("no such host", &RIGHT, &outage());
-    assert_eq!(bench.slapd().binds(&max.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&max.person.dn()), 0);
 }
 
-fn a_refused_service_account_or_base_is_not_an_outage(bench: &Bench) {
-    let ned = someone(bench, "ours-ned");
-    let login = || Login::new(bench, "ours").of(&ned);
+fn a_refused_service_account_or_base_is_not_an_outage(lab: &Lab) {
+    let ned = someone(lab, "ours-ned");
+    let login = || Login::new(lab, "ours").of(&ned);
     let rows = [
         (
             "wrong password of the service account",
@@ -209,13 +209,13 @@ fn a_refused_service_account_or_base_is_not_an_outage(bench: &Bench) {
     for (what, login) in rows {
         login.sees(what, &RIGHT, &refused());
     }
-    assert_eq!(bench.slapd().binds(&ned.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&ned.person.dn()), 0);
 }
 
 /// By the password policy of a real server, and by the texts of Active Directory.
-fn the_log_names_why_the_service_account_cannot_bind(bench: &Bench) {
-    let who = someone(bench, "service-may");
-    let slapd = Slapd::start(bench.certs());
+fn the_log_names_why_the_service_account_cannot_bind(lab: &Lab) {
+    let who = someone(lab, "service-may");
+    let slapd = Slapd::start(lab.certs());
     slapd.add(&who.person);
     slapd.replace_of_the_service_account("pwdChangedTime", &["20200101000000Z"]);
     let expired = format!("cn=expired,ou=policies,{}", lab::slapd::SUFFIX);
@@ -244,7 +244,7 @@ fn the_log_names_why_the_service_account_cannot_bind(bench: &Bench) {
         ),
     ] {
         slapd.replace_of_the_service_account(attribute, &[value]);
-        let login = Login::new(bench, "service")
+        let login = Login::new(lab, "service")
             .of(&who)
             .set("ldap.uris", &uris(&[&slapd.ldaps()]));
         check(login, parts);
@@ -276,13 +276,13 @@ fn the_log_names_why_the_service_account_cannot_bind(bench: &Bench) {
             ["the server requires TLS", "start_tls = true"],
         ),
     ] {
-        let server = Middle::in_the_clear(
-            port(&bench.slapd().ldap()),
+        let server = FaultProxy::plain_ldap(
+            port(&lab.slapd().ldap()),
             1,
-            Fault::Says(bind_response(code, &text)),
+            Fault::Reply(bind_response(code, &text)),
         );
         let uri = format!("ldap://{}", server.address());
-        let login = Login::new(bench, "service").of(&who);
+        let login = Login::new(lab, "service").of(&who);
         check(login.set("ldap.uris", &uris(&[&uri])), parts);
     }
     assert_eq!(slapd.binds(&who.person.dn()), 0);
@@ -300,31 +300,31 @@ fn bind_response(code: u8, text: &str) -> Vec<u8> {
     encoded
 }
 
-fn an_invalid_certificate_is_refused(bench: &Bench) {
-    let oda = someone(bench, "certs-oda");
+fn an_invalid_certificate_is_refused(lab: &Lab) {
+    let oda = someone(lab, "certs-oda");
     for identity in Identity::ALL {
         if identity == Identity::Good {
             continue;
         }
         // Any server of TLS shows its certificate before a word of LDAP.
-        let server = Twilio::start_as(bench.certs(), identity);
+        let server = Twilio::start_as(lab.certs(), identity);
         let uri = format!("ldaps://127.0.0.1:{}", server.port());
-        let login = Login::new(bench, "certs")
+        let login = Login::new(lab, "certs")
             .of(&oda)
             .set("ldap.uris", &uris(&[&uri]));
         login.sees(&format!("{identity:?}"), &RIGHT, &refused());
         assert_eq!(server.connections().1, 0, "{identity:?}");
     }
-    let other = Login::new(bench, "certs")
+    let other = Login::new(lab, "certs")
         .of(&oda)
         .change(|settings| settings.without("ldap.ca_file"));
     other.sees("our CA is not the system's", &RIGHT, &refused());
-    assert_eq!(bench.slapd().binds(&oda.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&oda.person.dn()), 0);
 
-    let other_name = Slapd::start_as(bench.certs(), Identity::WrongName);
+    let other_name = Slapd::start_as(lab.certs(), Identity::WrongName);
     other_name.add(&oda.person);
     for (uri, start_tls) in [(other_name.ldaps(), "false"), (other_name.ldap(), "true")] {
-        let login = Login::new(bench, "certs")
+        let login = Login::new(lab, "certs")
             .of(&oda)
             .set("ldap.uris", &uris(&[&uri]))
             .set("ldap.start_tls", start_tls);
@@ -337,22 +337,22 @@ fn an_invalid_certificate_is_refused(bench: &Bench) {
     );
 }
 
-fn a_slow_bind_is_not_repeated(bench: &Bench) {
-    let number = bench.number();
-    let slow = Person::new("slow-pia").bind_takes(3, 0).phone(&number);
-    bench.slapd().add(&slow);
-    let login = Login::new(bench, "slow")
+fn a_slow_bind_is_not_repeated(lab: &Lab) {
+    let number = lab.number();
+    let slow = LdapUser::new("slow-pia").bind_delay(3, 0).phone(&number);
+    lab.slapd().add(&slow);
+    let login = Login::new(lab, "slow")
         .user("slow-pia")
         .number(&number)
         .set(
             "ldap.uris",
-            &uris(&[&bench.slapd().ldaps(), &bench.slapd().ldap()]),
+            &uris(&[&lab.slapd().ldaps(), &lab.slapd().ldap()]),
         )
         .text("ldap.timeout", "1s");
     let line = "failed stage=directory reason=outage";
     let seen = login.sees("late", &RIGHT, &Seen::refused(code::AUTHINFO_UNAVAIL, line));
     assert!(seen.results[0].1 < Duration::from_secs(3));
-    assert_eq!(bench.slapd().binds(&slow.dn()), 1);
+    assert_eq!(lab.slapd().binds(&slow.dn()), 1);
 }
 
 /// The port of an address in settings.

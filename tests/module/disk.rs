@@ -3,7 +3,7 @@
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, NOT_SENT, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use std::path::Path;
 use std::process::Command;
@@ -62,12 +62,12 @@ fn refused(login: &Login, what: &str) {
     );
 }
 
-fn full_before_the_first_use(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn full_before_the_first_use(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Mounts need a private machine.
     }
-    let alice = someone(bench, "full-first");
-    let login = with_ledger(bench, "full-first", &alice);
+    let alice = someone(lab, "full-first");
+    let login = with_ledger(lab, "full-first", &alice);
     disk(&login, "64k");
     fill(&folder(&login));
     refused(&login, "a full disk");
@@ -82,12 +82,12 @@ fn full_before_the_first_use(bench: &Bench) {
 }
 
 /// Whoever is known goes on; whoever is new needs room.
-fn full_later(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn full_later(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let bob = someone(bench, "full-later");
-    let login = with_ledger(bench, "full-later", &bob).set("limits.failures", "2");
+    let bob = someone(lab, "full-later");
+    let login = with_ledger(lab, "full-later", &bob).set("limits.failures", "2");
     disk(&login, "1m");
     login.sees("with room", IN, &Seen::granted());
     fill(&folder(&login));
@@ -98,10 +98,10 @@ fn full_later(bench: &Bench) {
     let mut someone_new = None;
     for serial in 0..40 {
         let carol = someone(
-            bench,
+            lab,
             Box::leak(format!("full-new-{serial}").into_boxed_str()),
         );
-        let login = with_ledger(bench, "full-later", &carol);
+        let login = with_ledger(lab, "full-later", &carol);
         let (_, seen) = login.run(IN, 1);
         if seen.codes() != [code::SUCCESS] {
             someone_new = Some(login);
@@ -120,12 +120,12 @@ fn full_later(bench: &Bench) {
     );
 }
 
-fn read_only(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn read_only(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let dora = someone(bench, "read-only");
-    let login = with_ledger(bench, "read-only", &dora);
+    let dora = someone(lab, "read-only");
+    let login = with_ledger(lab, "read-only", &dora);
     disk(&login, "1m");
     login.sees("writable", IN, &Seen::granted());
     mount(&["-o", "remount,ro"], &folder(&login));

@@ -5,7 +5,7 @@ use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, someone};
 use super::remembered::remembered_seen;
 use super::shared_ledger;
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{SILENT, code};
 use lab::redis::Redis;
 
@@ -17,21 +17,21 @@ pub const CASES: &[Case] = &[
 const IN: &[Say] = &[Say::Password, Say::Code];
 const KNOCK: &[Say] = &[Say::Password];
 
-fn in_a_file(bench: &Bench) {
-    let who = someone(bench, "guessed");
-    are_shown(bench, &|| with_ledger(bench, "guessed", &who));
+fn in_a_file(lab: &Lab) {
+    let who = someone(lab, "guessed");
+    are_shown(lab, &|| with_ledger(lab, "guessed", &who));
 }
 
-fn in_redis(bench: &Bench) {
+fn in_redis(lab: &Lab) {
     let redis = Redis::start();
     let url = shared_ledger::plain(&redis);
-    let who = someone(bench, "guessed-redis");
-    are_shown(bench, &|| {
-        shared_ledger::host(bench, "guessed-redis", &who, &url)
+    let who = someone(lab, "guessed-redis");
+    are_shown(lab, &|| {
+        shared_ledger::host(lab, "guessed-redis", &who, &url)
     });
 }
 
-fn are_shown<'b>(bench: &'b Bench, plain: &dyn Fn() -> Login<'b>) {
+fn are_shown<'b>(lab: &'b Lab, plain: &dyn Fn() -> Login<'b>) {
     let login = || {
         plain()
             .set("limits.sms", "[\"50/1h\"]")
@@ -57,7 +57,7 @@ fn are_shown<'b>(bench: &'b Bench, plain: &dyn Fn() -> Login<'b>) {
     let config = login().config();
     let name = login().case;
     let unlock = ["--config", config.to_str().expect("a path"), "unlock", name];
-    let (status, _, error) = bench.sms_otp(&unlock);
+    let (status, _, error) = lab.sms_otp(&unlock);
     assert_eq!((status, error.as_str()), (0, ""));
     let silent = login().host(|host| host.flags(SILENT));
     silent.sees("sudo shows no texts", IN, &Seen::granted());

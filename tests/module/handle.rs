@@ -5,10 +5,10 @@ use super::login::{
     copy_program, someone,
 };
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::Refused;
 use lab::pamhost::{Step, code};
-use lab::slapd::Person;
+use lab::slapd::LdapUser;
 use lab::twilio::Case as Answers;
 use lab::twilio::cases::RetryAfter;
 use std::path::Path;
@@ -58,10 +58,10 @@ const ABANDONED: &str = "denied first=password reason=abandoned";
 /// A remembered result starts no helper.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
-fn exhausted_tries_are_remembered(bench: &Bench) {
-    let al = someone(bench, "used-al");
+fn exhausted_tries_are_remembered(lab: &Lab) {
+    let al = someone(lab, "used-al");
     let steps = [ASK, ASK, Step::Restart, ASK];
-    let login = Login::new(bench, "used")
+    let login = Login::new(lab, "used")
         .of(&al)
         .host(|host| host.steps(&steps));
     let seen = login.sees(
@@ -79,11 +79,11 @@ fn exhausted_tries_are_remembered(bench: &Bench) {
     assert!(seen.results[1].1 < AT_ONCE);
 }
 
-fn an_outage_is_remembered(bench: &Bench) {
-    let bo = someone(bench, "outage-bo");
+fn an_outage_is_remembered(lab: &Lab) {
+    let bo = someone(lab, "outage-bo");
     let dead = Refused::new();
     let login = || {
-        Login::new(bench, "outage")
+        Login::new(lab, "outage")
             .of(&bo)
             .host(|host| host.steps(&[ASK, ASK, ASK]))
     };
@@ -119,11 +119,13 @@ fn an_outage_is_remembered(bench: &Bench) {
     );
 }
 
-fn each_name_has_its_own_history(bench: &Bench) {
-    let cy = someone(bench, "past-cy");
+fn each_name_has_its_own_history(lab: &Lab) {
+    let cy = someone(lab, "past-cy");
     // The two share a phone.
-    let di = Person::new("past-di").password(PASSWORD).phone(&cy.number);
-    bench.slapd().add(&di);
+    let di = LdapUser::new("past-di")
+        .password(PASSWORD)
+        .phone(&cy.number);
+    lab.slapd().add(&di);
     let name = |name: &str| Step::User(name.to_owned());
     let steps = [
         ASK,
@@ -134,7 +136,7 @@ fn each_name_has_its_own_history(bench: &Bench) {
         name("past-unknown"),
         ASK,
     ];
-    let login = Login::new(bench, "past")
+    let login = Login::new(lab, "past")
         .of(&cy)
         .host(|host| host.steps(&steps));
     login.sees(
@@ -163,13 +165,13 @@ fn each_name_has_its_own_history(bench: &Bench) {
 }
 
 /// CVE-2024-9313: one user authenticates, and another user is admitted.
-fn a_name_that_changes_during_the_login_is_refused(bench: &Bench) {
-    let jo = someone(bench, "renamed-jo");
-    let kit = Person::new("renamed-kit")
+fn a_name_that_changes_during_the_login_is_refused(lab: &Lab) {
+    let jo = someone(lab, "renamed-jo");
+    let kit = LdapUser::new("renamed-kit")
         .password(PASSWORD)
         .phone(&jo.number);
-    bench.slapd().add(&kit);
-    let login = || Login::new(bench, "renamed").of(&jo);
+    lab.slapd().add(&kit);
+    let login = || Login::new(lab, "renamed").of(&jo);
     let line = "failed user=? stage=helper reason=helper";
     let after_the_sms = Seen::new(&[code::SERVICE_ERR], &[ASKS, SENT], &["sent", line], 1);
     let before_it = Seen::new(&[code::SERVICE_ERR], &[ASKS], &[line], 0);
@@ -184,9 +186,9 @@ fn a_name_that_changes_during_the_login_is_refused(bench: &Bench) {
     login().sees("the same", &[Password, CodeOfAnother("renamed-jo")], &same);
 }
 
-fn tries_and_answers_add_up(bench: &Bench) {
-    let ed = someone(bench, "counts-ed");
-    let login = Login::new(bench, "counts")
+fn tries_and_answers_add_up(lab: &Lab) {
+    let ed = someone(lab, "counts-ed");
+    let login = Login::new(lab, "counts")
         .of(&ed)
         .host(|host| host.steps(&[ASK, ASK]));
     login.sees(
@@ -226,9 +228,9 @@ fn tries_and_answers_add_up(bench: &Bench) {
     );
 }
 
-fn sms_add_up(bench: &Bench) {
-    let flo = someone(bench, "sms-flo");
-    let login = Login::new(bench, "sms")
+fn sms_add_up(lab: &Lab) {
+    let flo = someone(lab, "sms-flo");
+    let login = Login::new(lab, "sms")
         .of(&flo)
         .host(|host| host.steps(&[ASK, ASK, ASK, ASK, ASK]));
     let limited = "denied first=password reason=limited";
@@ -254,7 +256,7 @@ fn sms_add_up(bench: &Bench) {
     );
     assert!(seen.results[4].1 < AT_ONCE);
     // A success clears the counts of its name.
-    let again = Login::new(bench, "sms")
+    let again = Login::new(lab, "sms")
         .of(&flo)
         .set("code.resends", "1")
         .host(|host| host.steps(&[ASK, ASK, ASK]));
@@ -272,7 +274,7 @@ fn sms_add_up(bench: &Bench) {
         http: 400,
         code: 21610,
     };
-    bench.twilio().on(&flo.number, &[refused]);
+    lab.twilio().on(&flo.number, &[refused]);
     let line = "failed stage=twilio reason=number-refused error=21610";
     let seen = again.sees(
         "refused",
@@ -282,13 +284,12 @@ fn sms_add_up(bench: &Bench) {
     assert!(seen.results[1].1 < AT_ONCE);
 }
 
-fn waiting_adds_up(bench: &Bench) {
-    let gil = someone(bench, "waits-gil");
+fn waiting_adds_up(lab: &Lab) {
+    let gil = someone(lab, "waits-gil");
     let busy = Answers::Busy(RetryAfter::Text("3"));
-    bench
-        .twilio()
+    lab.twilio()
         .on(&gil.number, &[busy, Answers::Sent, busy, Answers::Sent]);
-    let login = Login::new(bench, "waits")
+    let login = Login::new(lab, "waits")
         .of(&gil)
         .text("deadline", "5s")
         .host(|host| host.steps(&[ASK, ASK]));
@@ -310,12 +311,12 @@ fn waiting_adds_up(bench: &Bench) {
     assert_eq!(login.requests(), 3);
 }
 
-fn a_helper_without_a_verdict_is_remembered(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_helper_without_a_verdict_is_remembered(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Root alone sees which process is whose helper.
     }
-    let hal = someone(bench, "killed-hal");
-    let login = Login::new(bench, "killed")
+    let hal = someone(lab, "killed-hal");
+    let login = Login::new(lab, "killed")
         .of(&hal)
         .own_helper()
         .host(|host| host.steps(&[ASK, ASK, Step::Restart, ASK]));
@@ -334,9 +335,9 @@ fn a_helper_without_a_verdict_is_remembered(bench: &Bench) {
     assert!(login.helpers().is_empty());
 }
 
-fn a_program_that_is_not_a_helper_is_an_error(bench: &Bench) {
-    let ivy = someone(bench, "none-ivy");
-    let login = Login::new(bench, "none")
+fn a_program_that_is_not_a_helper_is_an_error(lab: &Lab) {
+    let ivy = someone(lab, "none-ivy");
+    let login = Login::new(lab, "none")
         .of(&ivy)
         .own_helper()
         .host(|host| host.steps(&[ASK, ASK]));

@@ -2,9 +2,9 @@
 
 use super::login::{ASKS, GRANTED, Login, PASSWORD, SENT, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::pamhost::{Step, code};
-use lab::world::User;
 
 pub const CASES: &[Case] = &[
     (
@@ -44,16 +44,16 @@ pub const CASES: &[Case] = &[
 /// `pam_unix` asks first; it has no such user and leaves what was typed.
 const AFTER_UNIX: &str = "auth optional pam_unix.so nodelay\nauth required {}\n";
 
-fn password_and_code_open(bench: &Bench) {
-    let anna = someone(bench, "happy-anna");
-    let login = Login::new(bench, "happy").of(&anna);
+fn password_and_code_open(lab: &Lab) {
+    let anna = someone(lab, "happy-anna");
+    let login = Login::new(lab, "happy").of(&anna);
     for code in [Say::Code, Say::SpacedCode] {
         login.sees("in", &[Say::Password, code], &Seen::granted());
     }
-    assert_eq!(bench.slapd().binds(&anna.person.dn()), 2);
+    assert_eq!(lab.slapd().binds(&anna.person.dn()), 2);
     assert_eq!(login.requests(), 2);
     for argument in ["try_first_pass", "password=ldap"] {
-        let login = Login::new(bench, "happy").of(&anna).arguments(argument);
+        let login = Login::new(lab, "happy").of(&anna).arguments(argument);
         login.sees(argument, &[Say::Password, Say::Code], &Seen::granted());
     }
     let codes: Vec<String> = login.arrived().iter().map(lab::twilio::Sms::code).collect();
@@ -64,47 +64,47 @@ fn password_and_code_open(bench: &Bench) {
     );
 }
 
-fn debug_logs_steps_and_no_secret(bench: &Bench) {
-    let dora = someone(bench, "debug-dora");
-    let login = Login::new(bench, "debug").of(&dora).arguments("debug");
+fn debug_logs_steps_and_no_secret(lab: &Lab) {
+    let dora = someone(lab, "debug-dora");
+    let login = Login::new(lab, "debug").of(&dora).arguments("debug");
     let (seen, _) = login.run(&[Say::Password, Say::Code], 3);
     assert_eq!(seen.codes(), [code::SUCCESS]);
-    if bench.without_world().is_none() {
-        let log = bench.world().log();
+    if lab.machine_error().is_none() {
+        let log = lab.machine().log();
         let lines = log.lines_with(&["pam_sms_otp(debug:auth): debug"]);
         assert!(!lines.is_empty());
     }
 }
 
-fn a_password_left_by_another_module_is_used(bench: &Bench) {
-    let ben = someone(bench, "left-ben");
+fn a_password_left_by_another_module_is_used(lab: &Lab) {
+    let ben = someone(lab, "left-ben");
     for arguments in ["", "try_first_pass", "use_first_pass"] {
-        let login = Login::new(bench, "left")
+        let login = Login::new(lab, "left")
             .of(&ben)
             .arguments(arguments)
             .stack(AFTER_UNIX);
-        let before = bench.slapd().binds(&ben.person.dn());
+        let before = lab.slapd().binds(&ben.person.dn());
         // The one prompt is pam_unix's.
         login.sees(arguments, &[Say::Password, Say::Code], &Seen::granted());
         let wrong = Seen::refused(code::AUTH_ERR, "denied reason=wrong-password");
         login.sees("not asked again", &[Say::Text("wrong")], &wrong);
-        assert_eq!(bench.slapd().binds(&ben.person.dn()), before + 2);
+        assert_eq!(lab.slapd().binds(&ben.person.dn()), before + 2);
     }
 }
 
-fn use_first_pass_never_prompts(bench: &Bench) {
-    let cleo = someone(bench, "none-left-cleo");
-    let login = Login::new(bench, "none-left")
+fn use_first_pass_never_prompts(lab: &Lab) {
+    let cleo = someone(lab, "none-left-cleo");
+    let login = Login::new(lab, "none-left")
         .of(&cleo)
         .arguments("use_first_pass");
     let refused = Seen::at_once(code::AUTH_ERR, "denied reason=wrong-password");
     login.sees("nothing was left", &[Say::Password, Say::Code], &refused);
-    assert_eq!(bench.slapd().binds(&cleo.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&cleo.person.dn()), 0);
 }
 
-fn the_password_is_left_for_the_next_module(bench: &Bench) {
-    let dan = someone(bench, "leaves-dan");
-    let login = Login::new(bench, "leaves").of(&dan);
+fn the_password_is_left_for_the_next_module(lab: &Lab) {
+    let dan = someone(lab, "leaves-dan");
+    let login = Login::new(lab, "leaves").of(&dan);
     let kept = login.folder.join("kept");
     let script = login.folder.join("keep");
     let text = format!("#!/bin/sh\n/usr/bin/tr -d '\\0' > {}\n", kept.display());
@@ -120,22 +120,21 @@ fn the_password_is_left_for_the_next_module(bench: &Bench) {
     let left = std::fs::read_to_string(&kept).expect("what pam_exec was handed");
     assert_eq!(left, PASSWORD);
 
-    if bench.without_world().is_some() {
+    if lab.machine_error().is_some() {
         return;
     }
     // The same in a stack for local accounts.
-    bench
-        .world()
+    lab.machine()
         .add(&User::new("leaves-eva").password(PASSWORD));
-    let eva = someone(bench, "leaves-eva");
-    let login = Login::new(bench, "leaves-unix")
+    let eva = someone(lab, "leaves-eva");
+    let login = Login::new(lab, "leaves-unix")
         .of(&eva)
         .stack("auth required {}\nauth required pam_unix.so use_first_pass\n");
     login.sees("in", &[Say::Password, Say::Code], &Seen::granted());
 }
 
-fn ssh_and_stack_provide_the_first_factor(bench: &Bench) {
-    let fay = someone(bench, "first-fay");
+fn ssh_and_stack_provide_the_first_factor(lab: &Lab) {
+    let fay = someone(lab, "first-fay");
     let none = Seen::at_once(code::AUTH_ERR, "denied user=? reason=no-first-factor");
     let key = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n";
     let name = "SSH_AUTH_INFO_0=";
@@ -178,7 +177,7 @@ fn ssh_and_stack_provide_the_first_factor(bench: &Bench) {
         ("stack", None, &Seen::granted_by_code()),
     ];
     for (source, ssh_auth_info, want) in rows {
-        let login = Login::new(bench, "first")
+        let login = Login::new(lab, "first")
             .of(&fay)
             .text("password.source", source)
             .host(|host| match ssh_auth_info {
@@ -197,15 +196,15 @@ fn ssh_and_stack_provide_the_first_factor(bench: &Bench) {
         );
     }
     // The host's own environment is not used.
-    let login = Login::new(bench, "first")
+    let login = Login::new(lab, "first")
         .of(&fay)
         .text("password.source", "ssh")
         .host(|host| host.env("SSH_AUTH_INFO_0", "publickey ssh-ed25519 AAAA"));
     login.sees("environment", &[], &none);
 }
 
-fn the_more_specific_source_wins(bench: &Bench) {
-    let gus = someone(bench, "nearer-gus");
+fn the_more_specific_source_wins(lab: &Lab) {
+    let gus = someone(lab, "nearer-gus");
     let own = "service.nearer.password.source";
     // [password], [service.nearer], the argument; whether a password is asked for.
     let rows = [
@@ -219,7 +218,7 @@ fn the_more_specific_source_wins(bench: &Bench) {
         ("ssh", Some("ssh"), "password=stack", false),
     ];
     for (all, service, argument, asks) in rows {
-        let mut login = Login::new(bench, "nearer")
+        let mut login = Login::new(lab, "nearer")
             .of(&gus)
             .text("password.source", all)
             .text("service.other.password.source", "ssh")
@@ -236,8 +235,8 @@ fn the_more_specific_source_wins(bench: &Bench) {
     }
 }
 
-fn the_other_hooks_return_ignore(bench: &Bench) {
-    let ida = someone(bench, "hooks-ida");
+fn the_other_hooks_return_ignore(lab: &Lab) {
+    let ida = someone(lab, "hooks-ida");
     let all = "auth required {}\naccount required {}\nsession required {}\npassword required {}\n";
     let steps = [
         Step::Authenticate,
@@ -251,7 +250,7 @@ fn the_other_hooks_return_ignore(bench: &Bench) {
     let denied = 6;
     let mut codes = vec![code::SUCCESS, code::SUCCESS];
     codes.extend([denied; 4]);
-    let login = Login::new(bench, "hooks")
+    let login = Login::new(lab, "hooks")
         .of(&ida)
         .stack(all)
         .host(|host| host.steps(&steps));
@@ -264,7 +263,7 @@ fn the_other_hooks_return_ignore(bench: &Bench) {
     let beside = "auth required {}\naccount required {}\naccount required pam_permit.so\n\
                   session required {}\nsession required pam_permit.so\n\
                   password required {}\npassword required pam_permit.so\n";
-    let login = Login::new(bench, "hooks")
+    let login = Login::new(lab, "hooks")
         .of(&ida)
         .stack(beside)
         .host(|host| host.steps(&steps));

@@ -4,11 +4,11 @@
 use super::ledger::with_ledger;
 use super::login::{ASKS, Login, NOT_SENT, PASSWORD, SENT, Say, Seen, Someone, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::{Behavior, Listener};
+use lab::machine::User;
 use lab::pamhost::{Style, code};
 use lab::process::program;
-use lab::world::User;
 use rustix::process::{Pid, Resource};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
@@ -54,10 +54,10 @@ pub const CASES: &[Case] = &[
 
 const IN: [Say; 2] = [Say::Password, Say::Code];
 
-fn children_may_be_ignored_or_reaped(bench: &Bench) {
-    let abe = someone(bench, "child-abe");
+fn children_may_be_ignored_or_reaped(lab: &Lab) {
+    let abe = someone(lab, "child-abe");
     for how in ["ignore", "no-wait", "reap"] {
-        each_end(bench, "child", &abe, |login| {
+        each_end(lab, "child", &abe, |login| {
             login.host(|host| host.sigchld(how))
         });
     }
@@ -66,17 +66,17 @@ fn children_may_be_ignored_or_reaped(bench: &Bench) {
 /// A host with children of its own counts their SIGCHLDs, and a host that waits for all of them (`wait(-1)`) at
 /// the prompt, as vsftpd does, would wait for ever. PID 1 and subreapers inherit the children of their
 /// children.
-fn no_child_is_seen_by_the_host(bench: &Bench) {
-    let ann = someone(bench, "unseen-ann");
+fn no_child_is_seen_by_the_host(lab: &Lab) {
+    let ann = someone(lab, "unseen-ann");
     for how in ["count", "wait"] {
-        each_end(bench, "unseen", &ann, |login| {
+        each_end(lab, "unseen", &ann, |login| {
             login.host(|host| host.sigchld(how))
         });
-        each_end(bench, "unseen", &ann, |login| {
-            login.host(|host| host.sigchld(how).that_is("subreaper"))
+        each_end(lab, "unseen", &ann, |login| {
+            login.host(|host| host.sigchld(how).with_property("subreaper"))
         });
-        if bench.without_world().is_none() {
-            each_end(bench, "unseen", &ann, |login| {
+        if lab.machine_error().is_none() {
+            each_end(lab, "unseen", &ann, |login| {
                 login.host(|host| host.sigchld(how)).first_process()
             });
         }
@@ -85,12 +85,12 @@ fn no_child_is_seen_by_the_host(bench: &Bench) {
 
 /// A granted, a denied and an abandoned login, and one without a helper: none of them leaves or shows a child.
 fn each_end<'b>(
-    bench: &'b Bench,
+    lab: &'b Lab,
     case: &'static str,
     who: &Someone,
     hosted: impl Fn(Login<'b>) -> Login<'b>,
 ) {
-    let login = || hosted(Login::new(bench, case).of(who));
+    let login = || hosted(Login::new(lab, case).of(who));
     let sees = |login: Login, what: &str, says: &[Say], want: &Seen| {
         let seen = login.sees(what, says, want);
         let [children] = &seen.notes[..] else {
@@ -116,29 +116,29 @@ fn each_end<'b>(
         &abandoned,
     );
     let line = "failed user=? stage=helper reason=helper";
-    let module = bench.product().module();
+    let module = lab.product().module();
     let missing = login().line(format!("{} helper=/nowhere/helper", module.display()));
     let at_once = Seen::at_once(code::SERVICE_ERR, line);
     sees(missing, "no helper", &IN, &at_once);
 }
 
-fn an_ordinary_user_may_be_the_host(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn an_ordinary_user_may_be_the_host(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Then all hosts here are ordinary users'.
     }
-    let account = bench.world().add(&User::new("host-bea"));
-    let other = bench.world().add(&User::new("host-cal"));
-    let bea = someone(bench, "host-bea");
-    let own = bench.folder("ordinary-ledger");
+    let account = lab.machine().add(&User::new("host-bea"));
+    let other = lab.machine().add(&User::new("host-cal"));
+    let bea = someone(lab, "host-bea");
+    let own = lab.folder("ordinary-ledger");
     std::os::unix::fs::chown(&own, Some(account.uid), None).expect("root may chown");
     let own = own.join("ledger");
     let login = |owner| {
-        Login::new(bench, "ordinary")
+        Login::new(lab, "ordinary")
             .of(&bea)
             .text("ledger.path", own.to_str().expect("a path"))
             .owner(owner)
             .tag("host")
-            .host(|host| host.run_as(bench.world(), &account))
+            .host(|host| host.run_as(lab.machine(), &account))
     };
     login(account.uid).sees("the host's own settings", &IN, &Seen::granted());
     let line = "failed stage=settings reason=bad-settings";
@@ -148,28 +148,28 @@ fn an_ordinary_user_may_be_the_host(bench: &Bench) {
 }
 
 /// A login whose host is an ordinary user with a helper of their own.
-fn ordinary<'b>(bench: &'b Bench, case: &'static str, name: &'static str) -> Login<'b> {
-    let account = bench.world().add(&User::new(name));
-    let user = someone(bench, name);
-    let ledger = bench.folder(&format!("{case}-ledger"));
+fn ordinary<'b>(lab: &'b Lab, case: &'static str, name: &'static str) -> Login<'b> {
+    let account = lab.machine().add(&User::new(name));
+    let user = someone(lab, name);
+    let ledger = lab.folder(&format!("{case}-ledger"));
     std::os::unix::fs::chown(&ledger, Some(account.uid), None).expect("root may chown");
     let ledger = ledger.join("ledger");
-    Login::new(bench, case)
+    Login::new(lab, case)
         .of(&user)
         .text("ledger.path", ledger.to_str().expect("a path"))
         .owner(account.uid)
         .tag("host")
-        .host(|host| host.run_as(bench.world(), &account))
+        .host(|host| host.run_as(lab.machine(), &account))
         .own_helper()
 }
 
 /// A mistaken chmod gives nothing to a user who may start the helper: it detects that it has more rights than
 /// its host process, and exits.
-fn a_helper_with_the_set_user_id_bit_refuses(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_helper_with_the_set_user_id_bit_refuses(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Only root can give it root's rights.
     }
-    let login = ordinary(bench, "set-id", "host-dov");
+    let login = ordinary(lab, "set-id", "host-dov");
     login.sees("without the bit", &IN, &Seen::granted());
     lab::scratch::set_mode(&login.helper(), 0o4755);
     let line = "failed user=? stage=helper reason=local";
@@ -180,11 +180,11 @@ fn a_helper_with_the_set_user_id_bit_refuses(bench: &Bench) {
 
 /// `AT_SECURE` is set by an SELinux or AppArmor transition too, and by a file capability, which is
 /// what this machine can give the helper: the ids stay those of the host process.
-fn a_helper_with_at_secure_and_equal_ids_logs_in(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_helper_with_at_secure_and_equal_ids_logs_in(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Only root can give a capability to a file.
     }
-    let login = ordinary(bench, "at-secure", "host-eda");
+    let login = ordinary(lab, "at-secure", "host-eda");
     // struct vfs_cap_data of linux/capability.h: revision 2 with the effective bit, then
     // CAP_NET_BIND_SERVICE as permitted, and nothing else.
     let mut capability = [0_u8; 20];
@@ -218,12 +218,12 @@ fn at_secure(process: Pid) -> bool {
         .any(|pair| word(&pair[..WORD]) == 23 && word(&pair[WORD..]) != 0)
 }
 
-fn the_environment_is_not_used(bench: &Bench) {
-    let dot = someone(bench, "env-dot");
+fn the_environment_is_not_used(lab: &Lab) {
+    let dot = someone(lab, "env-dot");
     let attacker = Listener::start(Behavior::Closes);
     let proxy = format!("http://127.0.0.1:{}", attacker.port());
-    let ca = bench.certs().ca().display().to_string();
-    let other = bench.certs().other_ca().display().to_string();
+    let ca = lab.certs().ca().display().to_string();
+    let other = lab.certs().other_ca().display().to_string();
     let variables = |ca: &str| {
         [
             ("SSL_CERT_FILE", ca),
@@ -247,7 +247,7 @@ fn the_environment_is_not_used(bench: &Bench) {
         .map(|(name, value)| (name, value.to_owned()))
     };
     let hosted = |ca: &str, drop: Option<&str>| {
-        let mut login = Login::new(bench, "env").of(&dot);
+        let mut login = Login::new(lab, "env").of(&dot);
         for (name, value) in variables(ca) {
             login = login.host(|host| host.env(name, &value));
         }
@@ -267,9 +267,9 @@ fn the_environment_is_not_used(bench: &Bench) {
     assert_eq!(attacker.accepted(), 0);
 }
 
-fn low_limits_do_not_reach_the_helper(bench: &Bench) {
-    let eli = someone(bench, "limit-eli");
-    let login = || Login::new(bench, "limit").of(&eli);
+fn low_limits_do_not_reach_the_helper(lab: &Lab) {
+    let eli = someone(lab, "limit-eli");
+    let login = || Login::new(lab, "limit").of(&eli);
     // With RLIMIT_FSIZE 0 no ledger can be created; an existing one continues to work.
     login().sees("before", &IN, &Seen::granted());
     for (what, resource, value) in [
@@ -287,13 +287,13 @@ fn low_limits_do_not_reach_the_helper(bench: &Bench) {
     // Where the hard one is too low: `hostile::neighbour::few_free_descriptors`.
 }
 
-fn a_login_needs_no_system_log(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_login_needs_no_system_log(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let fay = someone(bench, "log-fay");
+    let fay = someone(lab, "log-fay");
     // Lines that are lost are counted in the ledger, for the next login that has one.
-    let login = with_ledger(bench, "log", &fay);
+    let login = with_ledger(lab, "log", &fay);
     let unheard = login.folder.join("unheard");
     // A log without a reader accepts some lines, and then no more.
     let socket = UnixDatagram::bind(&unheard).expect("a socket");
@@ -312,7 +312,7 @@ fn a_login_needs_no_system_log(bench: &Bench) {
         // The machine is private already, and in a chroot `/` is no mount whose propagation
         // could be changed.
         let (apart, unchanged) = ("--mount", "--propagation=unchanged");
-        let login = with_ledger(bench, "log", &fay)
+        let login = with_ledger(lab, "log", &fay)
             .host(|host| host.through(&[&unshare, apart, unchanged, &sh, "-c", &script, "sh"]));
         let started = Instant::now();
         login.sees(what, &IN, &silent(&[code::SUCCESS], &[ASKS, SENT], 1));
@@ -326,12 +326,12 @@ fn a_login_needs_no_system_log(bench: &Bench) {
     drop(socket);
 }
 
-fn a_killed_host_leaves_no_helper(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_killed_host_leaves_no_helper(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Root alone sees which process is whose helper.
     }
-    let gus = someone(bench, "gone-gus");
-    let login = Login::new(bench, "gone").of(&gus).own_helper();
+    let gus = someone(lab, "gone-gus");
+    let login = Login::new(lab, "gone").of(&gus).own_helper();
     let abandoned = &["sent", "denied first=password reason=abandoned"];
     let rows = [
         (

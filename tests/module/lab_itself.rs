@@ -1,7 +1,7 @@
 //! The test's PAM host behaves as hosts do: checked with stacks of libpam's own modules.
 
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, PamHost, SILENT, Step, Style, code};
 
 pub const CASES: &[Case] = &[
@@ -20,13 +20,13 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-fn codes_are_returned(bench: &Bench) {
-    let folder = bench.folder("codes");
+fn codes_are_returned(lab: &Lab) {
+    let folder = lab.folder("codes");
     for (module, wanted) in [
         ("pam_permit.so", code::SUCCESS),
         ("pam_deny.so", code::AUTH_ERR),
     ] {
-        bench.stack(&folder, "one", &format!("auth required {module}\n"));
+        lab.stack(&folder, "one", &format!("auth required {module}\n"));
         let seen = PamHost::new("one", Some(&folder))
             .user("not-here")
             .run_with(&[]);
@@ -36,11 +36,11 @@ fn codes_are_returned(bench: &Bench) {
     }
 }
 
-fn every_step_is_taken(bench: &Bench) {
-    let folder = bench.folder("steps");
+fn every_step_is_taken(lab: &Lab) {
+    let folder = lab.folder("steps");
     let lines = ["auth", "account", "session", "password"]
         .map(|kind| format!("{kind} required pam_permit.so\n"));
-    bench.stack(&folder, "all", &lines.concat());
+    lab.stack(&folder, "all", &lines.concat());
     let steps = [
         Step::Authenticate,
         Step::User("another-user".to_owned()),
@@ -60,13 +60,13 @@ fn every_step_is_taken(bench: &Bench) {
     assert_eq!(host.steps(&again).run_with(&[]).codes(), [code::SUCCESS; 2]);
 }
 
-fn the_conversation_is_recorded(bench: &Bench) {
-    let folder = bench.folder("conversation");
+fn the_conversation_is_recorded(lab: &Lab) {
+    let folder = lab.folder("conversation");
     // pam_unix asks for a password for unknown users, too; pam_echo shows a text.
-    bench.stack(&folder, "asks", "auth required pam_unix.so\n");
+    lab.stack(&folder, "asks", "auth required pam_unix.so\n");
     let said = folder.join("text");
     lab::scratch::write(&said, 0o644, "hello\n");
-    bench.stack(
+    lab.stack(
         &folder,
         "says",
         &format!("auth optional pam_echo.so file={}\n", said.display()),
@@ -83,17 +83,17 @@ fn the_conversation_is_recorded(bench: &Bench) {
         assert_eq!(seen.texts()[0], "Password: ");
         assert_ne!(seen.codes(), [code::SUCCESS], "{answer:?}");
     }
-    assert_eq!(host.run_with(&[Answer::HangUp]).messages.len(), 1);
-    assert_eq!(host.run_with(&[Answer::Die]).killed_by, Some(9));
+    assert_eq!(host.run_with(&[Answer::ConvErr]).messages.len(), 1);
+    assert_eq!(host.run_with(&[Answer::KillHost]).killed_by, Some(9));
 
     let says = PamHost::new("says", Some(&folder)).user("not-here");
     assert_eq!(says.run_with(&[]).texts(), ["hello"]);
     assert!(says.flags(SILENT).run_with(&[]).texts().is_empty());
 }
 
-fn leftovers_are_detected(bench: &Bench) {
-    let folder = bench.folder("left");
-    bench.stack(&folder, "env", "auth required pam_permit.so\n");
+fn leftovers_are_detected(lab: &Lab) {
+    let folder = lab.folder("left");
+    lab.stack(&folder, "env", "auth required pam_permit.so\n");
     let host = PamHost::new("env", Some(&folder))
         .user("not-here")
         .env("MARK", "1");

@@ -7,7 +7,7 @@ use super::login::{
 use super::remembered::remembered_seen;
 use crate::Case;
 use crate::skipped::skip;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::twilio::{Broken, Case as TwilioSays};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -45,8 +45,8 @@ const IN: &[Say] = &[Say::Password, Say::Code];
 const KNOCK: &[Say] = &[Say::Password];
 
 /// With a ledger of its own.
-pub fn with_ledger<'b>(bench: &'b Bench, case: &'static str, who: &Someone) -> Login<'b> {
-    let login = Login::new(bench, case).of(who);
+pub fn with_ledger<'b>(lab: &'b Lab, case: &'static str, who: &Someone) -> Login<'b> {
+    let login = Login::new(lab, case).of(who);
     let path = folder(&login);
     login.text("ledger.path", path.to_str().expect("a path"))
 }
@@ -61,9 +61,9 @@ fn later(line: &str) -> Seen {
     Seen::unsent(code::MAXTRIES, LATER, line)
 }
 
-fn made_on_first_use(bench: &Bench) {
-    let alice = someone(bench, "first-use");
-    let login = with_ledger(bench, "first-use", &alice);
+fn made_on_first_use(lab: &Lab) {
+    let alice = someone(lab, "first-use");
+    let login = with_ledger(lab, "first-use", &alice);
     login.sees(
         "a wrong password",
         &[Say::Text("wrong")],
@@ -93,9 +93,9 @@ fn made_on_first_use(bench: &Bench) {
     }
 }
 
-fn sms_per_person(bench: &Bench) {
-    let bob = someone(bench, "limited");
-    let login = with_ledger(bench, "limited", &bob).set("limits.sms", "[\"2/5s\", \"20/1d\"]");
+fn sms_per_person(lab: &Lab) {
+    let bob = someone(lab, "limited");
+    let login = with_ledger(lab, "limited", &bob).set("limits.sms", "[\"2/5s\", \"20/1d\"]");
     login.sees("the first", IN, &Seen::granted());
     login.sees("the second", IN, &Seen::granted());
     login.sees("the third", KNOCK, &later(LIMITED));
@@ -103,14 +103,12 @@ fn sms_per_person(bench: &Bench) {
     login.sees("when it is over", IN, &Seen::granted());
 }
 
-fn sms_per_phone(bench: &Bench) {
-    let (one, mut other) = (someone(bench, "phone-one"), someone(bench, "phone-two"));
-    bench
-        .slapd()
-        .replace(&other.person, "mobile", &[&one.number]);
+fn sms_per_phone(lab: &Lab) {
+    let (one, mut other) = (someone(lab, "phone-one"), someone(lab, "phone-two"));
+    lab.slapd().replace(&other.person, "mobile", &[&one.number]);
     other.number.clone_from(&one.number);
     let rules = "[\"2/10m\"]";
-    let login = with_ledger(bench, "phone-limit", &one).set("limits.sms", rules);
+    let login = with_ledger(lab, "phone-limit", &one).set("limits.sms", rules);
     login.sees("the first", IN, &Seen::granted());
     let login = login.of(&other);
     login.sees("another's, to the same phone", IN, &Seen::granted());
@@ -126,13 +124,13 @@ fn sms_per_phone(bench: &Bench) {
     assert!(line.contains("for this phone"), "{line}");
 }
 
-fn sms_in_all(bench: &Bench) {
+fn sms_in_all(lab: &Lab) {
     let people = [
-        someone(bench, "all-one"),
-        someone(bench, "all-two"),
-        someone(bench, "all-three"),
+        someone(lab, "all-one"),
+        someone(lab, "all-two"),
+        someone(lab, "all-three"),
     ];
-    let mut login = with_ledger(bench, "all-limit", &people[0]).text("limits.sms_total", "2/1d");
+    let mut login = with_ledger(lab, "all-limit", &people[0]).text("limits.sms_total", "2/1d");
     for person in &people[..2] {
         login = login.of(person);
         login.sees("within", IN, &Seen::granted());
@@ -143,13 +141,13 @@ fn sms_in_all(bench: &Bench) {
     assert!(line.contains("2/1d SMS for the whole ledger"), "{line}");
 }
 
-fn one_person_by_any_name(bench: &Bench) {
-    let carol = someone(bench, "carol-of-many-names");
-    let login = with_ledger(bench, "any-name", &carol)
+fn one_person_by_any_name(lab: &Lab) {
+    let carol = someone(lab, "carol-of-many-names");
+    let login = with_ledger(lab, "any-name", &carol)
         .text("ldap.filter", "(|(uid={user})(mail={user}))")
         .set("limits.sms", "[\"2/1h\"]");
     let mail = "carol@example.org";
-    bench.slapd().replace(&carol.person, "mail", &[mail]);
+    lab.slapd().replace(&carol.person, "mail", &[mail]);
     login.sees("as it is written", IN, &Seen::granted());
     let login = login.user("CAROL-of-many-NAMES");
     login.sees("in capitals", IN, &Seen::granted());
@@ -157,9 +155,9 @@ fn one_person_by_any_name(bench: &Bench) {
     login.sees("by mail", KNOCK, &later(LIMITED));
 }
 
-fn the_pause(bench: &Bench) {
-    let dora = someone(bench, "pause");
-    let login = with_ledger(bench, "pause", &dora).text("limits.pause", "5m");
+fn the_pause(lab: &Lab) {
+    let dora = someone(lab, "pause");
+    let login = with_ledger(lab, "pause", &dora).text("limits.pause", "5m");
     let (transcript, seen) = login.run(&[Say::Password, Say::Text("r"), Say::Code], 2);
     assert_eq!((seen.codes(), seen.sms()), (&[code::SUCCESS][..], 1));
     let wait = transcript.texts()[2];
@@ -170,7 +168,7 @@ fn the_pause(bench: &Bench) {
 }
 
 /// Twilio's answer decides: what it refused costs nothing, what it may have taken does.
-fn given_back_or_not(bench: &Bench) {
+fn given_back_or_not(lab: &Lab) {
     for (name, answer, is_given_back) in [
         (
             "refused-number",
@@ -198,9 +196,9 @@ fn given_back_or_not(bench: &Bench) {
         ),
         ("no-answer", TwilioSays::Broken(Broken::Close), false),
     ] {
-        let who = someone(bench, name);
-        bench.twilio().on(&who.number, &[answer]);
-        let login = with_ledger(bench, name, &who).set("limits.sms", "[\"1/1h\"]");
+        let who = someone(lab, name);
+        lab.twilio().on(&who.number, &[answer]);
+        let login = with_ledger(lab, name, &who).set("limits.sms", "[\"1/1h\"]");
         login.run(KNOCK, 1);
         let (_, second) = login.run(KNOCK, 1);
         assert_eq!(
@@ -211,9 +209,9 @@ fn given_back_or_not(bench: &Bench) {
     }
 }
 
-fn wrong_codes_lock(bench: &Bench) {
-    let eve = someone(bench, "locked");
-    let login = with_ledger(bench, "locked", &eve)
+fn wrong_codes_lock(lab: &Lab) {
+    let eve = someone(lab, "locked");
+    let login = with_ledger(lab, "locked", &eve)
         .set("limits.failures", "4")
         .text("limits.lock", "4s");
     let wrong = &[
@@ -239,7 +237,7 @@ fn wrong_codes_lock(bench: &Bench) {
     assert_eq!(seen.log()[1], LOCKED);
     let config = login.config();
     let config = config.to_str().expect("a path");
-    let (_, status, _) = bench.sms_otp(&["--config", config, "status", "locked"]);
+    let (_, status, _) = lab.sms_otp(&["--config", config, "status", "locked"]);
     let left = status
         .split("lock              for ")
         .nth(1)
@@ -260,9 +258,9 @@ fn wrong_codes_lock(bench: &Bench) {
     assert_eq!(seen.codes(), [code::SUCCESS], "the count was cleared");
 }
 
-fn disabled_until_unlocked(bench: &Bench) {
-    let finn = someone(bench, "disabled");
-    let login = with_ledger(bench, "disabled", &finn)
+fn disabled_until_unlocked(lab: &Lab) {
+    let finn = someone(lab, "disabled");
+    let login = with_ledger(lab, "disabled", &finn)
         .set("limits.disable_after", "2")
         .set("code.tries", "2");
     let seen = Seen::new(
@@ -288,7 +286,7 @@ fn disabled_until_unlocked(bench: &Bench) {
     );
     let config = login.config();
     let config = config.to_str().expect("a path");
-    let unlock = bench.sms_otp(&["--config", config, "unlock", "disabled"]);
+    let unlock = lab.sms_otp(&["--config", config, "unlock", "disabled"]);
     assert_eq!(
         unlock,
         (
@@ -304,38 +302,36 @@ fn disabled_until_unlocked(bench: &Bench) {
 }
 
 /// Whoever is killed between prompt and answer has had no try, and gets none back.
-fn killed_at_the_prompt(bench: &Bench) {
-    let gina = someone(bench, "killed");
-    let login = with_ledger(bench, "killed", &gina).set("limits.failures", "2");
+fn killed_at_the_prompt(lab: &Lab) {
+    let gina = someone(lab, "killed");
+    let login = with_ledger(lab, "killed", &gina).set("limits.failures", "2");
     for _ in 0..3 {
         login.run(&[Say::Password, Say::Die], 2);
     }
     let config = login.config();
     let config = config.to_str().expect("a path");
-    let (_, status, _) = bench.sms_otp(&["--config", config, "status", "killed"]);
+    let (_, status, _) = lab.sms_otp(&["--config", config, "status", "killed"]);
     assert!(status.contains("wrong codes       0"), "{status}");
     assert!(status.contains("SMS               3 of"), "{status}");
     let (_, seen) = login.run(&[Say::Password, Say::WrongCode, Say::Die], 2);
     assert_eq!(seen.sms(), 1);
-    let (_, status, _) = bench.sms_otp(&["--config", config, "status", "killed"]);
+    let (_, status, _) = lab.sms_otp(&["--config", config, "status", "killed"]);
     assert!(status.contains("wrong codes       1"), "{status}");
 }
 
-fn a_new_number(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn a_new_number(lab: &Lab) {
+    if lab.machine_error().is_some() {
         skip("a number waits only where the system's log takes its line");
     }
-    let mut kurt = someone(bench, "moved");
-    let login = with_ledger(bench, "moved", &kurt)
+    let mut kurt = someone(lab, "moved");
+    let login = with_ledger(lab, "moved", &kurt)
         .text("policy.remember", "1h")
         .text("policy.new_phone", "4s")
         .rhost("192.0.2.7");
     login.sees("the first number does not wait", IN, &Seen::granted());
     login.sees("and is remembered", KNOCK, &remembered_seen());
-    kurt.number = bench.number();
-    bench
-        .slapd()
-        .replace(&kurt.person, "mobile", &[&kurt.number]);
+    kurt.number = lab.number();
+    lab.slapd().replace(&kurt.person, "mobile", &[&kurt.number]);
     let login = login.of(&kurt);
     let denied = "denied first=password reason=new-phone";
     let lines = ["phone-changed", denied];
@@ -353,17 +349,16 @@ fn a_new_number(bench: &Bench) {
     login.sees("when it has waited", IN, &Seen::granted());
 }
 
-fn prefixes(bench: &Bench) {
-    let lena = someone(bench, "prefixes");
-    let login = with_ledger(bench, "prefixes", &lena).set("limits.allowed_prefixes", "[\"+1\"]");
+fn prefixes(lab: &Lab) {
+    let lena = someone(lab, "prefixes");
+    let login = with_ledger(lab, "prefixes", &lena).set("limits.allowed_prefixes", "[\"+1\"]");
     let denied = "denied first=password reason=prefix";
     let outside = Seen::unsent(code::MAXTRIES, BAD_NUMBER, denied);
     login.sees("outside", KNOCK, &outside);
     // A new one is noticed there, too.
     let mut moved = lena;
-    moved.number = bench.number();
-    bench
-        .slapd()
+    moved.number = lab.number();
+    lab.slapd()
         .replace(&moved.person, "mobile", &[&moved.number]);
     let login = login.of(&moved);
     let lines = ["phone-changed", denied];
@@ -373,9 +368,9 @@ fn prefixes(bench: &Bench) {
     login.sees("inside", IN, &Seen::granted());
 }
 
-fn a_damaged_file(bench: &Bench) {
-    let mona = someone(bench, "damaged");
-    let login = with_ledger(bench, "damaged", &mona);
+fn a_damaged_file(lab: &Lab) {
+    let mona = someone(lab, "damaged");
+    let login = with_ledger(lab, "damaged", &mona);
     login.sees("whole", IN, &Seen::granted());
     let file = folder(&login).join("ledger");
     let whole = std::fs::read(&file).expect("the ledger");

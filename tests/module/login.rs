@@ -13,7 +13,7 @@ pub use seen::{
 pub use typed::Say;
 
 use crate::skipped::skip;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::log::Line;
 use lab::pamhost::{Answer, At, Message, PamHost, Transcript};
 use lab::process::program;
@@ -38,7 +38,7 @@ pub fn copy_program(from: &Path, to: &Path) {
 /// A PAM service with its own settings, and the user who logs in. The name of the case is the name of the
 /// service, which identifies its log lines.
 pub struct Login<'b> {
-    pub bench: &'b Bench,
+    pub lab: &'b Lab,
     pub case: &'static str,
     pub folder: PathBuf,
     pub settings: Settings,
@@ -60,14 +60,14 @@ pub struct Login<'b> {
 
 impl<'b> Login<'b> {
     /// Settings that work without delays, and a stack of our module alone.
-    pub fn new(bench: &'b Bench, case: &'static str) -> Self {
-        let folder = bench.folder(case);
+    pub fn new(lab: &'b Lab, case: &'static str) -> Self {
+        let folder = lab.folder(case);
         // Without one libpam logs that it is missing, each time.
-        bench.stack(&folder, "other", "auth required pam_deny.so\n");
+        lab.stack(&folder, "other", "auth required pam_deny.so\n");
         Self {
-            bench,
+            lab,
             case,
-            settings: bench
+            settings: lab
                 .settings()
                 .text("password.refuse_after", "0s")
                 .text("ldap.timeout", "20s")
@@ -76,7 +76,7 @@ impl<'b> Login<'b> {
             stack: "auth required {}\n",
             line: None,
             host: PamHost::new(case, Some(&folder)),
-            twilio: bench.twilio(),
+            twilio: lab.twilio(),
             tag: None,
             pid: None,
             rhost: None,
@@ -190,8 +190,8 @@ impl<'b> Login<'b> {
     /// With a copy of the helper that no other login uses.
     pub fn own_helper(self) -> Self {
         let copy = self.helper();
-        copy_program(&self.bench.product().helper(), &copy);
-        let line = self.bench.product().line_with(&self.config(), &copy);
+        copy_program(&self.lab.product().helper(), &copy);
+        let line = self.lab.product().line_with(&self.config(), &copy);
         self.line(line)
     }
 
@@ -202,7 +202,7 @@ impl<'b> Login<'b> {
 
     /// The processes that run it now as a helper. Only root can see them.
     pub fn helpers(&self) -> Vec<Pid> {
-        if self.bench.without_world().is_some() {
+        if self.lab.machine_error().is_some() {
             skip("only a root with CAP_SYS_PTRACE sees which process is whose helper");
         }
         let own = self.helper();
@@ -219,7 +219,7 @@ impl<'b> Login<'b> {
 
     /// The module's line, without the arguments of the case.
     pub fn product_line(&self) -> String {
-        self.bench.product().line(&self.config())
+        self.lab.product().line(&self.config())
     }
 
     /// Runs it and compares everything visible.
@@ -235,7 +235,7 @@ impl<'b> Login<'b> {
         let mut says = says.iter();
         self.run_with(lines, |_| match says.next() {
             Some(say) => self.answer(*say, arrived),
-            None => Answer::HangUp,
+            None => Answer::ConvErr,
         })
     }
 
@@ -285,7 +285,7 @@ impl<'b> Login<'b> {
                 .collect(),
             log: lines.iter().map(|line| self.brief(line)).collect(),
             sms: sms.len(),
-            unread: self.bench.without_world().is_some(),
+            unread: self.lab.machine_error().is_some(),
         };
         (transcript, seen)
     }
@@ -322,7 +322,7 @@ impl<'b> Login<'b> {
             None => format!("{} {}", self.product_line(), self.arguments),
         };
         let stack = self.stack.replace("{}", &line);
-        self.bench.stack(&self.folder, self.case, &stack);
+        self.lab.stack(&self.folder, self.case, &stack);
     }
 
     /// Many at once, each with its own host and helper, and the same answers: the PAM codes, in no order.

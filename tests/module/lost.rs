@@ -3,8 +3,8 @@
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, PASSWORD, Say, Someone, someone};
 use crate::Case;
-use lab::bench::Bench;
-use lab::driven::{Driven, request};
+use lab::Lab;
+use lab::helper_process::{HelperProcess, request};
 use lab::pamhost::code;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,10 @@ fn lost(login: Login<'_>, log: &Log<'_>, says: &[Say], lines: &[&str]) -> Vec<u3
     let case = login.case;
     let login = match log {
         Log::There => login,
-        Log::Away => login.host(|host| host.with_over(&[(Path::new("/dev/null"), "/dev/log")])),
-        Log::At(path) => login.host(|host| host.with_over(&[(path, "/dev/log")])),
+        Log::Away => {
+            login.host(|host| host.with_bind_mounts(&[(Path::new("/dev/null"), "/dev/log")]))
+        }
+        Log::At(path) => login.host(|host| host.with_bind_mounts(&[(path, "/dev/log")])),
     };
     let (_, seen) = login.run(says, lines.len());
     assert_eq!(seen.log(), lines, "{case}");
@@ -58,22 +60,21 @@ fn lost(login: Login<'_>, log: &Log<'_>, says: &[Say], lines: &[&str]) -> Vec<u3
     lost.collect()
 }
 
-fn moved(bench: &Bench, who: &mut Someone) {
-    who.number = bench.number();
-    bench.slapd().replace(&who.person, "mobile", &[&who.number]);
+fn moved(lab: &Lab, who: &mut Someone) {
+    who.number = lab.number();
+    lab.slapd().replace(&who.person, "mobile", &[&who.number]);
 }
 
 /// Without its line, a new number does not begin to wait, however long that is.
-fn where_numbers_wait(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn where_numbers_wait(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let mut who = someone(bench, "lost-waits");
-    let login =
-        |who: &Someone| with_ledger(bench, "lost-waits", who).text("policy.new_phone", "2s");
+    let mut who = someone(lab, "lost-waits");
+    let login = |who: &Someone| with_ledger(lab, "lost-waits", who).text("policy.new_phone", "2s");
     let granted = &["sent", "granted"];
     assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
-    moved(bench, &mut who);
+    moved(lab, &mut who);
     for _ in 0..2 {
         lost(login(&who), &Log::Away, KNOCK, &[]);
         std::thread::sleep(Duration::from_secs(2));
@@ -86,15 +87,15 @@ fn where_numbers_wait(bench: &Bench) {
 }
 
 /// The login goes on, and the number stays to be announced.
-fn where_they_do_not(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn where_they_do_not(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let mut who = someone(bench, "lost-allowed");
-    let login = |who: &Someone| with_ledger(bench, "lost-allowed", who);
+    let mut who = someone(lab, "lost-allowed");
+    let login = |who: &Someone| with_ledger(lab, "lost-allowed", who);
     let granted = &["sent", "granted"];
     lost(login(&who), &Log::There, IN, granted);
-    moved(bench, &mut who);
+    moved(lab, &mut who);
     let unread = full(&folder(&login(&who)).with_file_name("unread"));
     lost(login(&who), &Log::At(&unread.0), IN, &[]);
     lost(login(&who), &Log::Away, IN, &[]);
@@ -128,14 +129,14 @@ fn read(socket: &UnixDatagram, time: Duration) -> Vec<String> {
 }
 
 /// A wrong code after the right password, while the log is full: its line is there once somebody reads.
-fn an_alarm_waits_for_room(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn an_alarm_waits_for_room(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let who = someone(bench, "lost-alarm");
-    let login = with_ledger(bench, "lost-alarm", &who).set("code.tries", "1");
+    let who = someone(lab, "lost-alarm");
+    let login = with_ledger(lab, "lost-alarm", &who).set("code.tries", "1");
     let (path, socket) = full(&folder(&login).with_file_name("unread"));
-    let login = login.host(|host| host.with_over(&[(&path, "/dev/log")]));
+    let login = login.host(|host| host.with_bind_mounts(&[(&path, "/dev/log")]));
     let reader = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(3));
         read(&socket, Duration::from_secs(5))
@@ -158,19 +159,18 @@ fn an_alarm_waits_for_room(bench: &Bench) {
 }
 
 /// With nobody who ever reads it, the user waits for no longer than the deadline.
-fn not_beyond_the_deadline(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn not_beyond_the_deadline(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let who = someone(bench, "lost-late");
-    bench
-        .slapd()
+    let who = someone(lab, "lost-late");
+    lab.slapd()
         .replace(&who.person, "phoneNumberVerified", &["FALSE"]);
     for (deadline, least, most) in [("2m", 5, 8), ("2s", 0, 4)] {
-        let login = with_ledger(bench, "lost-late", &who).text("deadline", deadline);
+        let login = with_ledger(lab, "lost-late", &who).text("deadline", deadline);
         let path = folder(&login).with_file_name(format!("unread-{deadline}"));
         let (path, _socket) = full(&path);
-        let login = login.host(|host| host.with_over(&[(&path, "/dev/log")]));
+        let login = login.host(|host| host.with_bind_mounts(&[(&path, "/dev/log")]));
         let began = Instant::now();
         let (_, seen) = login.run(KNOCK, 0);
         assert_ne!(seen.codes(), [code::SUCCESS]);
@@ -181,47 +181,47 @@ fn not_beyond_the_deadline(bench: &Bench) {
 
 /// A log that stays full costs a login the wait for one line and not for each: else it would use up
 /// the deadline before anything is sent, and that would be an outage.
-fn many_lines_wait_as_one(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn many_lines_wait_as_one(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
     let case = "lost-many";
-    let mut who = someone(bench, case);
-    let login = |who: &Someone| with_ledger(bench, case, who).text("deadline", "2s");
+    let mut who = someone(lab, case);
+    let login = |who: &Someone| with_ledger(lab, case, who).text("deadline", "2s");
     lost(login(&who), &Log::There, IN, &["sent", "granted"]);
-    let mut numbers: Vec<String> = (0..6).map(|_| bench.number()).collect();
+    let mut numbers: Vec<String> = (0..6).map(|_| lab.number()).collect();
     numbers.sort();
     let values: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    bench.slapd().replace(&who.person, "mobile", &values);
+    lab.slapd().replace(&who.person, "mobile", &values);
     who.number.clone_from(&numbers[0]);
     let (path, _socket) = full(&folder(&login(&who)).with_file_name("unread-many"));
-    let login = login(&who).host(|host| host.with_over(&[(&path, "/dev/log")]));
+    let login = login(&who).host(|host| host.with_bind_mounts(&[(&path, "/dev/log")]));
     let (_, seen) = login.run(IN, 0);
     assert_eq!(seen.codes(), [code::SUCCESS]);
 }
 
 /// The module goes while the helper waits: so does the helper.
-fn not_after_its_host(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn not_after_its_host(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
     let case = "lost-host";
-    let who = someone(bench, case);
-    bench
-        .slapd()
+    let who = someone(lab, case);
+    lab.slapd()
         .replace(&who.person, "phoneNumberVerified", &["FALSE"]);
-    let login = with_ledger(bench, case, &who);
+    let login = with_ledger(lab, case, &who);
     login.set_up();
     let (path, _socket) = full(&folder(&login).with_file_name("unread"));
-    let helper = bench.product().helper();
+    let helper = lab.product().helper();
     let mount = format!(
         "mount --bind {} /dev/log && exec {}",
         path.display(),
         helper.display()
     );
-    let mut helper = Driven::start_with(Path::new("/usr/bin/unshare"), Vec::new(), |command| {
-        command.args(["--mount", "--propagation=unchanged", "sh", "-c", &mount]);
-    });
+    let mut helper =
+        HelperProcess::start_with(Path::new("/usr/bin/unshare"), Vec::new(), |command| {
+            command.args(["--mount", "--propagation=unchanged", "sh", "-c", &mount]);
+        });
     helper.send(&request(&login.config(), case, case).encode());
     assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);

@@ -4,9 +4,9 @@ use super::ledger::with_ledger;
 use super::login::{Login, PASSWORD, Say, Someone, someone};
 use super::shared_ledger;
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::redis::Redis;
-use lab::slapd::{Person, Slapd};
+use lab::slapd::{LdapUser, Slapd};
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
@@ -32,91 +32,86 @@ fn sees(login: &Login<'_>, what: &str, says: &[Say], lines: &[&str]) {
 }
 
 /// The same person, with this number in the directory.
-fn with_number<'b>(login: Login<'b>, bench: &Bench, who: &Someone, number: &str) -> Login<'b> {
-    bench.slapd().replace(&who.person, "mobile", &[number]);
+fn with_number<'b>(login: Login<'b>, lab: &Lab, who: &Someone, number: &str) -> Login<'b> {
+    lab.slapd().replace(&who.person, "mobile", &[number]);
     login.number(number)
 }
 
 /// A thief's number is seen by one login and taken back; later it is new again, and waits.
-fn outwaited(bench: &Bench) {
-    let who = someone(bench, "outwaited");
-    outwaits(bench, with_ledger(bench, "outwaited", &who), &who);
+fn outwaited(lab: &Lab) {
+    let who = someone(lab, "outwaited");
+    outwaits(lab, with_ledger(lab, "outwaited", &who), &who);
 }
 
-fn outwaited_in_redis(bench: &Bench) {
+fn outwaited_in_redis(lab: &Lab) {
     let redis = Redis::start();
-    let who = someone(bench, "outwaited-redis");
-    let login = shared_ledger::host(
-        bench,
-        "outwaited-redis",
-        &who,
-        &shared_ledger::plain(&redis),
-    );
-    outwaits(bench, login, &who);
+    let who = someone(lab, "outwaited-redis");
+    let login = shared_ledger::host(lab, "outwaited-redis", &who, &shared_ledger::plain(&redis));
+    outwaits(lab, login, &who);
 }
 
-fn outwaits(bench: &Bench, login: Login<'_>, who: &Someone) {
+fn outwaits(lab: &Lab, login: Login<'_>, who: &Someone) {
     let owner = who.number.clone();
-    let thief = bench.number();
+    let thief = lab.number();
     let login = login.text("policy.new_phone", "3s");
     sees(&login, "the owner", IN, GRANTED);
-    let login = with_number(login, bench, who, &thief);
+    let login = with_number(login, lab, who, &thief);
     sees(&login, "the thief's number", KNOCK, ANNOUNCED);
     sees(&login, "is announced once", KNOCK, WAITS);
-    let login = with_number(login, bench, who, &owner);
+    let login = with_number(login, lab, who, &owner);
     // Abandoned at the code prompt: seen is seen.
     let abandoned = &["sent", "denied first=password reason=abandoned"];
     sees(&login, "the owner's is no new one", KNOCK, abandoned);
     std::thread::sleep(Duration::from_secs(3));
-    let login = with_number(login, bench, who, &thief);
+    let login = with_number(login, lab, who, &thief);
     sees(&login, "the wait begins anew", KNOCK, ANNOUNCED);
     std::thread::sleep(Duration::from_secs(3));
     sees(&login, "and ends where it was left", IN, GRANTED);
 }
 
 /// A number that was given up, and is another person's today.
-fn a_former_number(bench: &Bench) {
-    let who = someone(bench, "former");
+fn a_former_number(lab: &Lab) {
+    let who = someone(lab, "former");
     let first = who.number.clone();
-    let login = with_ledger(bench, "former", &who);
+    let login = with_ledger(lab, "former", &who);
     sees(&login, "the first", IN, GRANTED);
-    let moved = bench.number();
-    let login = with_number(login, bench, &who, &moved);
+    let moved = lab.number();
+    let login = with_number(login, lab, &who, &moved);
     let announced = &["phone-changed", "sent", "granted"];
     sees(&login, "another, which need not wait", IN, announced);
     sees(&login, "which is the known one now", IN, GRANTED);
-    let login = with_number(login, bench, &who, &first).text("policy.new_phone", "1h");
+    let login = with_number(login, lab, &who, &first).text("policy.new_phone", "1h");
     sees(&login, "the former one is new", KNOCK, ANNOUNCED);
 }
 
 /// LDAP values have no order.
-fn reordered(bench: &Bench) {
-    let who = someone(bench, "reordered");
-    let mut numbers = [bench.number(), who.number.clone()];
+fn reordered(lab: &Lab) {
+    let who = someone(lab, "reordered");
+    let mut numbers = [lab.number(), who.number.clone()];
     numbers.sort();
     let [lower, upper] = &numbers;
-    let login = with_ledger(bench, "reordered", &who).number(lower);
+    let login = with_ledger(lab, "reordered", &who).number(lower);
     for values in [[lower, upper], [upper, lower]] {
         let values = values.map(String::as_str);
-        bench.slapd().replace(&who.person, "mobile", &values);
+        lab.slapd().replace(&who.person, "mobile", &values);
         sees(&login, "no number is new", IN, GRANTED);
     }
 }
 
 /// One of two directory servers already has another number. Each login that does not see it ends its
 /// wait, so that it is announced whenever it is seen.
-fn two_directories(bench: &Bench) {
-    let who = someone(bench, "two-directories");
-    let ahead = Slapd::start(bench.certs());
-    let number = bench.number();
+fn two_directories(lab: &Lab) {
+    let who = someone(lab, "two-directories");
+    let ahead = Slapd::start(lab.certs());
+    let number = lab.number();
     ahead.add(
-        &Person::new(who.person.uid())
+        &LdapUser::new(who.person.uid())
             .password(PASSWORD)
             .phone(&number),
     );
-    let mut login = with_ledger(bench, "two-directories", &who).text("policy.new_phone", "1s");
+    let mut login = with_ledger(lab, "two-directories", &who).text("policy.new_phone", "1s");
     for _ in 0..2 {
-        login = asks(login, bench.slapd()).number(&who.number);
+        login = asks(login, lab.slapd()).number(&who.number);
         sees(&login, "the one that lags behind", IN, GRANTED);
         std::thread::sleep(Duration::from_secs(1));
         login = asks(login, &ahead).number(&number);

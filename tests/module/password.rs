@@ -2,10 +2,10 @@
 
 use super::login::{ASKS, GRANTED, Login, PASSWORD, PASSWORD_EXPIRED, SENT, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{SILENT, Step, code};
 use lab::process::program;
-use lab::slapd::Person;
+use lab::slapd::LdapUser;
 use std::process::Command;
 use std::time::Duration;
 
@@ -61,14 +61,14 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Gives an account its state.
-type Prepare = fn(Person) -> Person;
+type Prepare = fn(LdapUser) -> LdapUser;
 
 const WRONG: &str = "denied reason=wrong-password";
 const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
-fn inputs_that_are_not_the_password_are_refused(bench: &Bench) {
-    let amy = someone(bench, "wrong-amy");
-    let binds = || bench.slapd().binds(&amy.person.dn());
+fn inputs_that_are_not_the_password_are_refused(lab: &Lab) {
+    let amy = someone(lab, "wrong-amy");
+    let binds = || lab.slapd().binds(&amy.person.dn());
     let refused = Seen::refused(code::AUTH_ERR, WRONG);
     // What is typed, and the number of binds.
     let rows = [
@@ -87,24 +87,24 @@ fn inputs_that_are_not_the_password_are_refused(bench: &Bench) {
     ];
     for (what, input, expected) in rows {
         let before = binds();
-        let login = Login::new(bench, "wrong-password").of(&amy);
+        let login = Login::new(lab, "wrong-password").of(&amy);
         login.sees(what, &[input, Say::Code], &refused);
         assert_eq!(binds() - before, expected, "{what}");
     }
-    let login = Login::new(bench, "wrong-password")
+    let login = Login::new(lab, "wrong-password")
         .of(&amy)
         .host(|host| host.flags(SILENT));
     login.sees("PAM_SILENT", &[Say::Text("wrong")], &refused);
 }
 
-fn junk_of_sshd_is_not_searched_for(bench: &Bench) {
-    let bea = someone(bench, "junk-bea");
+fn junk_of_sshd_is_not_searched_for(lab: &Lab) {
+    let bea = someone(lab, "junk-bea");
     let searches = || {
-        let log = bench.slapd().log();
+        let log = lab.slapd().log();
         log.lines().filter(|line| line.contains("junk-bea")).count()
     };
     let before = searches();
-    let login = Login::new(bench, "junk").of(&bea);
+    let login = Login::new(lab, "junk").of(&bea);
     let refused = Seen::refused(code::AUTH_ERR, "denied user=? reason=wrong-password");
     for junk in [
         "\u{8}\n\r\u{7f}INCORRECT",
@@ -117,7 +117,7 @@ fn junk_of_sshd_is_not_searched_for(bench: &Bench) {
     assert_eq!(searches(), before);
 }
 
-fn an_unknown_name_is_refused(bench: &Bench) {
+fn an_unknown_name_is_refused(lab: &Lab) {
     let unknown = Seen::refused(code::USER_UNKNOWN, "denied user=? reason=no-such-user");
     let long = "x".repeat(300);
     for name in [
@@ -130,7 +130,7 @@ fn an_unknown_name_is_refused(bench: &Bench) {
         "\u{1b}]0;owned\u{7}",
         &long,
     ] {
-        let login = Login::new(bench, "unknown").user(name).rhost("2001:db8::7");
+        let login = Login::new(lab, "unknown").user(name).rhost("2001:db8::7");
         login.sees(name, &[Say::Password], &unknown);
         login.sees(name, &[Say::Text("")], &unknown);
     }
@@ -143,31 +143,31 @@ pub fn overflow_user() -> String {
     name.trim_end().to_owned()
 }
 
-fn system_users_are_never_searched_for(bench: &Bench) {
-    let root = someone(bench, "root");
-    let daemon = someone(bench, "daemon");
+fn system_users_are_never_searched_for(lab: &Lab) {
+    let root = someone(lab, "root");
+    let daemon = someone(lab, "daemon");
     let unknown = Seen::refused(code::USER_UNKNOWN, "denied reason=system-user");
     for own in [&root, &daemon] {
-        let login = Login::new(bench, "system").of(own);
+        let login = Login::new(lab, "system").of(own);
         login.sees(own.person.uid(), &[Say::Password, Say::Code], &unknown);
         assert_eq!(login.requests(), 0);
-        assert_eq!(bench.slapd().binds(&own.person.dn()), 0);
+        assert_eq!(lab.slapd().binds(&own.person.dn()), 0);
         let filter = format!("(uid={})", own.person.uid());
         assert!(
-            !bench.slapd().log().contains(&filter),
+            !lab.slapd().log().contains(&filter),
             "searched for {filter}"
         );
     }
     let overflow = overflow_user();
-    let login = Login::new(bench, "system").user(&overflow);
+    let login = Login::new(lab, "system").user(&overflow);
     login.sees(&overflow, &[Say::Password], &unknown);
     // Users below min_uid are system users.
-    if bench.without_world().is_none() {
-        let user = lab::world::User::new("system-gil").uid(1500);
-        bench.world().add(&user);
-        let gil = someone(bench, "system-gil");
+    if lab.machine_error().is_none() {
+        let user = lab::machine::User::new("system-gil").uid(1500);
+        lab.machine().add(&user);
+        let gil = someone(lab, "system-gil");
         let login = |min: &str| {
-            Login::new(bench, "system")
+            Login::new(lab, "system")
                 .of(&gil)
                 .set("policy.min_uid", min)
         };
@@ -176,29 +176,28 @@ fn system_users_are_never_searched_for(bench: &Bench) {
     }
 }
 
-fn two_entries_are_ambiguous(bench: &Bench) {
-    let one = someone(bench, "twice-hal");
+fn two_entries_are_ambiguous(lab: &Lab) {
+    let one = someone(lab, "twice-hal");
     // A second entry below the same base.
-    bench
-        .slapd()
-        .add(&Person::new("twice-hal").bind_answers(0, ""));
-    let login = Login::new(bench, "twice").of(&one);
+    lab.slapd()
+        .add(&LdapUser::new("twice-hal").bind_result(0, ""));
+    let login = Login::new(lab, "twice").of(&one);
     let refused = Seen::refused(code::AUTH_ERR, "denied reason=ambiguous");
     login.sees("two", &[Say::Password, Say::Code], &refused);
-    assert_eq!(bench.slapd().binds(&one.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&one.person.dn()), 0);
 }
 
-fn names_are_not_filters(bench: &Bench) {
+fn names_are_not_filters(lab: &Lab) {
     for name in ["*)(uid=*)(cn=odd", "o'neil, (odd) \\2a", "odd \u{e9}"] {
-        let odd = someone(bench, name);
-        let login = Login::new(bench, "odd").of(&odd);
+        let odd = someone(lab, name);
+        let login = Login::new(lab, "odd").of(&odd);
         let (seen, _) = login.run(&[Say::Password, Say::Code], 2);
         assert_eq!(seen.codes(), [code::SUCCESS], "{name}: {:?}", seen.texts());
         assert_eq!(login.arrived().len(), 1, "{name}");
     }
 }
 
-fn each_bind_result_has_its_outcome(bench: &Bench) {
+fn each_bind_result_has_its_outcome(lab: &Lab) {
     let expired = Seen::unsent(
         code::MAXTRIES,
         PASSWORD_EXPIRED,
@@ -213,9 +212,9 @@ fn each_bind_result_has_its_outcome(bench: &Bench) {
     let not_outage = Seen::refused(code::SERVICE_ERR, "failed stage=directory reason=refused");
     let ad = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data ";
     let real: [(&str, Prepare, &Seen); 4] = [
-        ("too old", Person::expired, &expired),
-        ("must change", Person::must_change, &expired),
-        ("locked", Person::locked, &locked),
+        ("too old", LdapUser::expired, &expired),
+        ("must change", LdapUser::must_change, &expired),
+        ("locked", LdapUser::locked, &locked),
         ("valid", |person| person, &Seen::granted()),
     ];
     let scripted: [(u32, &str, &Seen); 18] = [
@@ -240,7 +239,7 @@ fn each_bind_result_has_its_outcome(bench: &Bench) {
     ];
     let mut accounts = Vec::new();
     for (index, (what, prepare, want)) in real.into_iter().enumerate() {
-        let person = Person::new(&format!("word-{index}")).password(PASSWORD);
+        let person = LdapUser::new(&format!("word-{index}")).password(PASSWORD);
         accounts.push((what.to_owned(), prepare(person), want));
     }
     for (index, (result, text, want)) in scripted.into_iter().enumerate() {
@@ -250,28 +249,26 @@ fn each_bind_result_has_its_outcome(bench: &Bench) {
         } else {
             text.to_owned()
         };
-        let person = Person::new(&format!("word-ad-{index}")).bind_answers(result, &text);
+        let person = LdapUser::new(&format!("word-ad-{index}")).bind_result(result, &text);
         accounts.push((format!("{result} {text}"), person, want));
     }
     for (what, person, want) in accounts {
-        let number = bench.number();
+        let number = lab.number();
         let person = person.phone(&number);
-        bench.slapd().add(&person);
-        let login = Login::new(bench, "word").user(person.uid()).number(&number);
+        lab.slapd().add(&person);
+        let login = Login::new(lab, "word").user(person.uid()).number(&number);
         login.sees(&what, &[Say::Password, Say::Code], want);
-        assert_eq!(bench.slapd().binds(&person.dn()), 1, "{what}");
+        assert_eq!(lab.slapd().binds(&person.dn()), 1, "{what}");
     }
 }
 
 /// Each bind uses one grace login, whatever the result of the login is.
-fn grace_logins_are_granted_and_counted(bench: &Bench) {
-    let number = bench.number();
-    let person = Person::new("grace-hopper").password(PASSWORD).grace();
+fn grace_logins_are_granted_and_counted(lab: &Lab) {
+    let number = lab.number();
+    let person = LdapUser::new("grace-hopper").password(PASSWORD).grace();
     let person = person.phone(&number);
-    bench.slapd().add(&person);
-    let login = Login::new(bench, "grace")
-        .user(person.uid())
-        .number(&number);
+    lab.slapd().add(&person);
+    let login = Login::new(lab, "grace").user(person.uid()).number(&number);
     let granted = |text| {
         let text = format!("-{text}");
         Seen::new(&[code::SUCCESS], &[ASKS, SENT, &text], GRANTED, 1)
@@ -293,14 +290,12 @@ fn grace_logins_are_granted_and_counted(bench: &Bench) {
     login.sees("a wrong one", &[Say::Text("wrong")], &wrong);
 }
 
-fn must_change_overrides_a_grace_login(bench: &Bench) {
-    let number = bench.number();
-    let person = Person::new("grace-kelly").password(PASSWORD).grace();
+fn must_change_overrides_a_grace_login(lab: &Lab) {
+    let number = lab.number();
+    let person = LdapUser::new("grace-kelly").password(PASSWORD).grace();
     let person = person.must_change().phone(&number);
-    bench.slapd().add(&person);
-    let login = Login::new(bench, "reset")
-        .user(person.uid())
-        .number(&number);
+    lab.slapd().add(&person);
+    let login = Login::new(lab, "reset").user(person.uid()).number(&number);
     let refused = Seen::unsent(
         code::MAXTRIES,
         PASSWORD_EXPIRED,
@@ -310,12 +305,12 @@ fn must_change_overrides_a_grace_login(bench: &Bench) {
 }
 
 /// It is right and refused, as late as a wrong one: its time shows nothing to an attacker.
-fn an_expired_password_is_refused_after_the_delay(bench: &Bench) {
-    let number = bench.number();
-    let person = Person::new("late-pia").password(PASSWORD).expired();
+fn an_expired_password_is_refused_after_the_delay(lab: &Lab) {
+    let number = lab.number();
+    let person = LdapUser::new("late-pia").password(PASSWORD).expired();
     let person = person.phone(&number);
-    bench.slapd().add(&person);
-    let login = Login::new(bench, "late-expiry")
+    lab.slapd().add(&person);
+    let login = Login::new(lab, "late-expiry")
         .user(person.uid())
         .number(&number)
         .text("password.refuse_after", "2s")
@@ -326,24 +321,24 @@ fn an_expired_password_is_refused_after_the_delay(bench: &Bench) {
     assert!(seen.results[0].1 >= Duration::from_millis(1500));
     // The result is remembered on the handle, and the directory is asked once.
     assert!(seen.results[1].1 < Duration::from_millis(500));
-    assert_eq!(bench.slapd().binds(&person.dn()), 1);
+    assert_eq!(lab.slapd().binds(&person.dn()), 1);
 }
 
 /// The escape sequences that a terminal adds around pasted text are not part of the password.
-fn paste_brackets_are_removed(bench: &Bench) {
-    let zoe = someone(bench, "paste-zoe");
-    let login = Login::new(bench, "paste").of(&zoe);
+fn paste_brackets_are_removed(lab: &Lab) {
+    let zoe = someone(lab, "paste-zoe");
+    let login = Login::new(lab, "paste").of(&zoe);
     let pasted = Say::Text("\u{1b}[200~correct horse, battery\u{1b}[201~");
     login.sees("pasted", &[pasted, Say::Code], &Seen::granted());
     let nothing = Say::Text("\u{1b}[200~\u{1b}[201~");
     let wrong = Seen::refused(code::AUTH_ERR, WRONG);
     login.sees("nothing in it", &[nothing], &wrong);
-    assert_eq!(bench.slapd().binds(&zoe.person.dn()), 1);
+    assert_eq!(lab.slapd().binds(&zoe.person.dn()), 1);
 }
 
-fn a_broken_conversation_ends_the_login(bench: &Bench) {
-    let ian = someone(bench, "break-ian");
-    let login = Login::new(bench, "break").of(&ian);
+fn a_broken_conversation_ends_the_login(lab: &Lab) {
+    let ian = someone(lab, "break-ian");
+    let login = Login::new(lab, "break").of(&ian);
     let cancelled = "denied user=? reason=cancelled";
     for input in [Say::HangUp, Say::Null] {
         login.sees(
@@ -358,5 +353,5 @@ fn a_broken_conversation_ends_the_login(bench: &Bench) {
         &Seen::new(&[], &[ASKS], &[cancelled], 0),
     );
     assert_eq!(killed.killed_by, Some(9));
-    assert_eq!(bench.slapd().binds(&ian.person.dn()), 0);
+    assert_eq!(lab.slapd().binds(&ian.person.dn()), 0);
 }

@@ -2,9 +2,9 @@
 
 use super::login::{Login, NOT_VERIFIED, PASSWORD, Say, Seen};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
-use lab::slapd::Person;
+use lab::slapd::LdapUser;
 
 pub const CASES: &[Case] = &[
     (
@@ -46,14 +46,14 @@ struct Row<'a> {
 
 impl Row<'_> {
     /// Adds the entry and returns a login; `N` in a value is replaced by the number without its `+`.
-    fn login<'b>(&self, bench: &'b Bench, case: &'static str, index: usize) -> Login<'b> {
-        let number = bench.number();
-        let mut person = Person::new(&format!("{case}-{index}")).password(PASSWORD);
+    fn login<'b>(&self, lab: &'b Lab, case: &'static str, index: usize) -> Login<'b> {
+        let number = lab.number();
+        let mut person = LdapUser::new(&format!("{case}-{index}")).password(PASSWORD);
         for (name, value) in self.attributes {
             person = person.attr(name, &value.replace('N', &number[1..]));
         }
-        bench.slapd().add(&person);
-        let login = Login::new(bench, case).user(person.uid()).number(&number);
+        lab.slapd().add(&person);
+        let login = Login::new(lab, case).user(person.uid()).number(&number);
         self.settings
             .iter()
             .fold(login, |login, (key, value)| login.set(key, value))
@@ -72,9 +72,9 @@ fn row<'a>(
     }
 }
 
-fn all(bench: &Bench, case: &'static str, rows: &[Row], want: &Seen) {
+fn all(lab: &Lab, case: &'static str, rows: &[Row], want: &Seen) {
     for (index, row) in rows.iter().enumerate() {
-        let login = row.login(bench, case, index);
+        let login = row.login(lab, case, index);
         login.sees(row.what, &[Say::Password, Say::Code], want);
         let sent = usize::from(want == &Seen::granted());
         assert_eq!(login.requests(), sent, "{}", row.what);
@@ -101,7 +101,7 @@ const GLUU: (&str, &str) = (
 
 const DESCRIPTION: (&str, &str) = ("ldap.phone_attributes", "[\"description\"]");
 
-fn true_verifies_the_phone_attributes(bench: &Bench) {
+fn true_verifies_the_phone_attributes(lab: &Lab) {
     let rows = [
         row("mobile", &[TRUE, ("mobile", "+N")], &[]),
         row("telephoneNumber", &[TRUE, ("telephoneNumber", "+N")], &[]),
@@ -150,10 +150,10 @@ fn true_verifies_the_phone_attributes(bench: &Bench) {
             &[TEXT],
         ),
     ];
-    all(bench, "verified", &rows, &Seen::granted());
+    all(lab, "verified", &rows, &Seen::granted());
 }
 
-fn false_or_absent_is_not_verified(bench: &Bench) {
+fn false_or_absent_is_not_verified(lab: &Lab) {
     let rows = [
         row(
             "FALSE",
@@ -188,10 +188,10 @@ fn false_or_absent_is_not_verified(bench: &Bench) {
             &[("ldap.verified_attribute", "\"phoneNumberChecked\"")],
         ),
     ];
-    all(bench, "unverified", &rows, &not_verified());
+    all(lab, "unverified", &rows, &not_verified());
 }
 
-fn the_verified_attribute_may_contain_the_numbers(bench: &Bench) {
+fn the_verified_attribute_may_contain_the_numbers(lab: &Lab) {
     let rows = [
         row("the number", &[("verifiedPhone", "+N")], &[TEXT]),
         row(
@@ -211,10 +211,10 @@ fn the_verified_attribute_may_contain_the_numbers(bench: &Bench) {
             &[CASA],
         ),
     ];
-    all(bench, "numbers", &rows, &Seen::granted());
+    all(lab, "numbers", &rows, &Seen::granted());
 }
 
-fn mixed_values_are_not_verified(bench: &Bench) {
+fn mixed_values_are_not_verified(lab: &Lab) {
     let rows = [
         row(
             "TRUE and a number",
@@ -252,19 +252,19 @@ fn mixed_values_are_not_verified(bench: &Bench) {
             &[TEXT],
         ),
     ];
-    all(bench, "mixture", &rows, &not_verified());
+    all(lab, "mixture", &rows, &not_verified());
     let long = "+44 7700 900999 ".repeat(640);
     assert!(long.len() > 10_000);
     let long = [("verifiedPhone", long.as_str())];
     all(
-        bench,
+        lab,
         "mixture-10kb",
         &[row("10 kB", &long, &[TEXT])],
         &not_verified(),
     );
 }
 
-fn unreadable_numbers_are_refused(bench: &Bench) {
+fn unreadable_numbers_are_refused(lab: &Lab) {
     let long = "7".repeat(10_240);
     let rows = [
         row("none", &[TRUE], &[]),
@@ -296,13 +296,13 @@ fn unreadable_numbers_are_refused(bench: &Bench) {
             &[DESCRIPTION],
         ),
     ];
-    all(bench, "unreadable", &rows, &no_number());
+    all(lab, "unreadable", &rows, &no_number());
     let long = [TRUE, ("description", long.as_str())];
     let long = row("10 kB", &long, &[DESCRIPTION]);
-    all(bench, "unreadable-10kb", &[long], &no_number());
+    all(lab, "unreadable-10kb", &[long], &no_number());
 }
 
-fn usual_notations_are_parsed(bench: &Bench) {
+fn usual_notations_are_parsed(lab: &Lab) {
     // A notation, the default region, and the number in E.164.
     let rows = [
         ("(202) 555-0142", "US", "+12025550142"),
@@ -312,13 +312,11 @@ fn usual_notations_are_parsed(bench: &Bench) {
         ("+1 202-555-0146", "", "+12025550146"),
     ];
     for (index, (written, region, number)) in rows.into_iter().enumerate() {
-        let person = Person::new(&format!("written-{index}"))
+        let person = LdapUser::new(&format!("written-{index}"))
             .password(PASSWORD)
             .phone(written);
-        bench.slapd().add(&person);
-        let mut login = Login::new(bench, "written")
-            .user(person.uid())
-            .number(number);
+        lab.slapd().add(&person);
+        let mut login = Login::new(lab, "written").user(person.uid()).number(number);
         if !region.is_empty() {
             login = login.text("ldap.default_region", region);
         }
@@ -326,17 +324,17 @@ fn usual_notations_are_parsed(bench: &Bench) {
     }
 }
 
-fn attributes_with_options_are_ignored(bench: &Bench) {
+fn attributes_with_options_are_ignored(lab: &Lab) {
     let rows = [row(
         "only with an option",
         &[TRUE, ("mobile;lang-en", "+N")],
         &[],
     )];
-    all(bench, "options", &rows, &no_number());
+    all(lab, "options", &rows, &no_number());
     let casa = [row(
         "only with an option",
         &[("mobile;lang-en", "+N")],
         &[CASA],
     )];
-    all(bench, "options-casa", &casa, &not_verified());
+    all(lab, "options-casa", &casa, &not_verified());
 }

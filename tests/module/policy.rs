@@ -4,11 +4,11 @@ use super::login::{
     ASKS, GUESSES, Login, NOT_SENT, NOT_VERIFIED, SENT, Say, Seen, TOO_MANY, someone,
 };
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::Refused;
+use lab::machine::{Account, User};
 use lab::pamhost::code;
-use lab::slapd::Person;
-use lab::world::{Account, User};
+use lab::slapd::LdapUser;
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
@@ -31,25 +31,25 @@ pub const CASES: &[Case] = &[
 ];
 
 /// As in su: the stack verified the target's password, and the code goes to the caller's phone.
-fn su<'b>(bench: &'b Bench, service: &'static str, target: &str, caller: &Account) -> Login<'b> {
-    Login::new(bench, service)
+fn su<'b>(lab: &'b Lab, service: &'static str, target: &str, caller: &Account) -> Login<'b> {
+    Login::new(lab, service)
         .user(target)
         .text(&format!("service.{service}.password.source"), "stack")
         .text(&format!("service.{service}.policy.subject"), "caller")
         .host(|host| host.setuid_for(caller))
 }
 
-fn the_caller_authenticates(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn the_caller_authenticates(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let account = bench.world().add(&User::new("caller-kai"));
-    bench.world().add(&User::new("target-leo"));
-    let kai = someone(bench, "caller-kai");
-    let leo = someone(bench, "target-leo");
+    let account = lab.machine().add(&User::new("caller-kai"));
+    lab.machine().add(&User::new("target-leo"));
+    let kai = someone(lab, "caller-kai");
+    let leo = someone(lab, "target-leo");
     // The wrong codes of the first round are shown in the second.
     for (target, screen) in [("root", &[SENT][..]), ("target-leo", &[SENT, GUESSES][..])] {
-        let login = su(bench, "caller", target, &account).number(&kai.number);
+        let login = su(lab, "caller", target, &account).number(&kai.number);
         login.sees(
             target,
             &[Say::Code],
@@ -79,9 +79,9 @@ fn the_caller_authenticates(bench: &Bench) {
             ),
         );
     }
-    assert!(bench.twilio().sms_to(&leo.number).is_empty());
+    assert!(lab.twilio().sms_to(&leo.number).is_empty());
     // The environment is not used.
-    let login = su(bench, "caller", "root", &account)
+    let login = su(lab, "caller", "root", &account)
         .number(&kai.number)
         .host(|host| {
             host.env("USER", "target-leo")
@@ -92,13 +92,13 @@ fn the_caller_authenticates(bench: &Bench) {
     assert_eq!(seen.codes(), [code::SUCCESS]);
 }
 
-fn an_unknown_caller_is_refused(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn an_unknown_caller_is_refused(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return;
     }
-    let mia = bench.world().add(&User::new("caller-mia"));
-    someone(bench, "target-of-mia");
-    bench.world().add(&User::new("target-of-mia"));
+    let mia = lab.machine().add(&User::new("caller-mia"));
+    someone(lab, "target-of-mia");
+    lab.machine().add(&User::new("target-of-mia"));
     let other = |uid: u32| Account {
         name: String::new(),
         uid,
@@ -123,7 +123,7 @@ fn an_unknown_caller_is_refused(bench: &Bench) {
     for (what, caller, screen, line) in rows {
         for target in ["root", "target-of-mia"] {
             let want = Seen::new(&[code::AUTH_ERR], screen, &[line], 0);
-            su(bench, "nobodys", target, &caller).sees(what, &[Say::Code], &want);
+            su(lab, "nobodys", target, &caller).sees(what, &[Say::Code], &want);
         }
     }
 }
@@ -183,16 +183,16 @@ const REFUSALS: [Refusal; 10] = [
     },
 ];
 
-fn refusals_return_after_the_same_time(bench: &Bench) {
-    someone(bench, NED);
-    someone(bench, "time-two");
-    let second = Person::new("time-two").bind_answers(0, "");
-    bench.slapd().add(&second);
+fn refusals_return_after_the_same_time(lab: &Lab) {
+    someone(lab, NED);
+    someone(lab, "time-two");
+    let second = LdapUser::new("time-two").bind_result(0, "");
+    lab.slapd().add(&second);
     // They only wait, so they run at the same time.
     let times: Vec<(&str, u128)> = std::thread::scope(|scope| {
         let threads: Vec<_> = REFUSALS
             .iter()
-            .map(|row| scope.spawn(|| samples(bench, row)))
+            .map(|row| scope.spawn(|| samples(lab, row)))
             .collect();
         let ended = threads.into_iter().map(|t| t.join().expect("no panic"));
         ended.flatten().collect()
@@ -207,8 +207,8 @@ fn refusals_return_after_the_same_time(bench: &Bench) {
 }
 
 /// Three of these, one after the other: the milliseconds of each.
-fn samples(bench: &Bench, row: &Refusal) -> [(&'static str, u128); 3] {
-    let login = Login::new(bench, row.what)
+fn samples(lab: &Lab, row: &Refusal) -> [(&'static str, u128); 3] {
+    let login = Login::new(lab, row.what)
         .user(row.user)
         .change(|settings| settings.without("password.refuse_after"));
     let login = (row.change)(login);
@@ -217,20 +217,20 @@ fn samples(bench: &Bench, row: &Refusal) -> [(&'static str, u128); 3] {
         assert_eq!(seen.codes(), [row.code], "{}", row.what);
         (row.what, seen.results[0].1.as_millis())
     });
-    if bench.without_world().is_none() {
+    if lab.machine_error().is_none() {
         let head = format!("pam_sms_otp({}:auth)", row.what);
         let reason = format!("reason={}", row.reason);
-        let lines = bench.world().log().lines_with(&[&head, &reason]);
+        let lines = lab.machine().log().lines_with(&[&head, &reason]);
         assert_eq!(lines.len(), 3, "{}", row.what);
     }
     samples
 }
 
-fn local_failures_return_at_once(bench: &Bench) {
-    let oli = someone(bench, "once-oli");
+fn local_failures_return_at_once(lab: &Lab) {
+    let oli = someone(lab, "once-oli");
     let dead = Refused::new();
     let login = || {
-        Login::new(bench, "once")
+        Login::new(lab, "once")
             .of(&oli)
             .text("password.refuse_after", "10s")
     };

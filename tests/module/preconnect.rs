@@ -2,7 +2,7 @@
 
 use super::login::{Login, PASSWORD, Seen, Someone, known, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::{Behavior, Listener};
 use lab::pamhost::{Answer, Style, code};
 use lab::twilio::{Disconnect, Twilio};
@@ -53,17 +53,17 @@ fn logs_in(login: &Login<'_>, twilio: &Twilio, who: &Someone, at_prompt: impl Fn
             let sms = twilio.wait_for_sms(&who.number, Duration::from_secs(5));
             sms.code().into()
         }
-        Style::Error | Style::Info => Answer::HangUp,
+        Style::Error | Style::Info => Answer::ConvErr,
     });
     assert_eq!(seen, Seen::granted(), "{}", login.case);
 }
 
-fn it_is_open_before_the_password_is_typed(bench: &Bench) {
-    let Some(ada) = known(bench, "early-ada") else {
+fn it_is_open_before_the_password_is_typed(lab: &Lab) {
+    let Some(ada) = known(lab, "early-ada") else {
         return;
     };
-    let twilio = Twilio::start(bench.certs());
-    let login = Login::new(bench, "early").of(&ada).through(&twilio);
+    let twilio = Twilio::start(lab.certs());
+    let login = Login::new(lab, "early").of(&ada).through(&twilio);
     logs_in(&login, &twilio, &ada, || {
         wait_for("a connection", || twilio.connections() == (1, 1));
         assert!(twilio.requests().is_empty(), "no request yet");
@@ -73,16 +73,16 @@ fn it_is_open_before_the_password_is_typed(bench: &Bench) {
     assert_eq!(twilio.requests().len(), 1);
 }
 
-fn only_for_names_of_this_host_and_if_enabled(bench: &Bench) {
-    let unknown = someone(bench, "early-bob");
+fn only_for_names_of_this_host_and_if_enabled(lab: &Lab) {
+    let unknown = someone(lab, "early-bob");
     let mut rows = vec![("unknown to this host", &unknown, "true")];
-    let known = known(bench, "early-cyd");
+    let known = known(lab, "early-cyd");
     if let Some(cyd) = &known {
         rows.push(("preconnect = false", cyd, "false"));
     }
     for (what, who, preconnect) in rows {
-        let twilio = Twilio::start(bench.certs());
-        let login = Login::new(bench, "early-not")
+        let twilio = Twilio::start(lab.certs());
+        let login = Login::new(lab, "early-not")
             .of(who)
             .through(&twilio)
             .set("twilio.preconnect", preconnect);
@@ -97,13 +97,13 @@ fn only_for_names_of_this_host_and_if_enabled(bench: &Bench) {
     }
 }
 
-fn a_closed_connection_is_replaced_and_the_text_is_sent_once(bench: &Bench) {
-    let Some(dan) = known(bench, "early-dan") else {
+fn a_closed_connection_is_replaced_and_the_text_is_sent_once(lab: &Lab) {
+    let Some(dan) = known(lab, "early-dan") else {
         return;
     };
     for how in Disconnect::ALL {
-        let twilio = Twilio::start(bench.certs());
-        let login = Login::new(bench, "early-end").of(&dan).through(&twilio);
+        let twilio = Twilio::start(lab.certs());
+        let login = Login::new(lab, "early-end").of(&dan).through(&twilio);
         twilio.disconnect_next(how);
         logs_in(&login, &twilio, &dan, || {
             wait_for("the connection's end", || twilio.disconnected() == 1);
@@ -118,12 +118,12 @@ fn a_closed_connection_is_replaced_and_the_text_is_sent_once(bench: &Bench) {
     }
 }
 
-fn a_failed_connection_is_ignored(bench: &Bench) {
-    let Some(eve) = known(bench, "early-eve") else {
+fn a_failed_connection_is_ignored(lab: &Lab) {
+    let Some(eve) = known(lab, "early-eve") else {
         return;
     };
-    let twilio = Twilio::down(bench.certs());
-    let login = Login::new(bench, "early-down").of(&eve).through(&twilio);
+    let twilio = Twilio::down(lab.certs());
+    let login = Login::new(lab, "early-down").of(&eve).through(&twilio);
     logs_in(&login, &twilio, &eve, || {
         // A refused connection cannot be observed.
         sleep(Duration::from_millis(200));
@@ -133,19 +133,19 @@ fn a_failed_connection_is_ignored(bench: &Bench) {
     assert_eq!(twilio.requests().len(), 1);
 }
 
-fn neither_prompts_nor_the_end_wait_for_it(bench: &Bench) {
-    let Some(fay) = known(bench, "early-fay") else {
+fn neither_prompts_nor_the_end_wait_for_it(lab: &Lab) {
+    let Some(fay) = known(lab, "early-fay") else {
         return;
     };
     let silent = Listener::start(Behavior::Silent);
     let url = format!("https://127.0.0.1:{}", silent.port());
-    let login = Login::new(bench, "early-silent")
+    let login = Login::new(lab, "early-silent")
         .of(&fay)
         .text("twilio.api_url", &url)
         .own_helper();
     let (_, seen) = login.run_with(1, |_| {
         wait_for("a connection", || silent.accepted() == 1);
-        Answer::HangUp
+        Answer::ConvErr
     });
     let line = "denied reason=cancelled";
     assert_eq!(seen, Seen::refused(code::CONV_ERR, line));

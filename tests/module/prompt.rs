@@ -2,7 +2,7 @@
 
 use super::login::{ASKS, GUESSES, Login, NO_CODE, RESENT, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::twilio::Case as Answers;
 
@@ -63,9 +63,9 @@ fn all(login: &Login, rows: &[Row]) {
     }
 }
 
-fn wrong_codes_are_counted(bench: &Bench) {
-    let ann = someone(bench, "tries-ann");
-    let login = Login::new(bench, "tries").of(&ann);
+fn wrong_codes_are_counted(lab: &Lab) {
+    let ann = someone(lab, "tries-ann");
+    let login = Login::new(lab, "tries").of(&ann);
     let granted = &["sent", "granted"];
     let rows: &[Row] = &[
         (
@@ -94,12 +94,12 @@ fn wrong_codes_are_counted(bench: &Bench) {
         ),
     ];
     all(&login, rows);
-    assert_eq!(bench.slapd().binds(&ann.person.dn()), 3);
+    assert_eq!(lab.slapd().binds(&ann.person.dn()), 3);
 }
 
-fn an_empty_answer_sends_the_same_code_again(bench: &Bench) {
-    let bob = someone(bench, "resend-bob");
-    let login = Login::new(bench, "resend").of(&bob);
+fn an_empty_answer_sends_the_same_code_again(lab: &Lab) {
+    let bob = someone(lab, "resend-bob");
+    let login = Login::new(lab, "resend").of(&bob);
     let nothing = Text("");
     let rows: &[Row] = &[
         (
@@ -167,9 +167,7 @@ fn an_empty_answer_sends_the_same_code_again(bench: &Bench) {
     let last = login.arrived().pop().expect("an SMS");
     assert!(last.validity.is_some_and(|seconds| seconds <= 298));
     assert_eq!(codes[2], codes[4]);
-    let none = Login::new(bench, "resend")
-        .of(&bob)
-        .set("code.resends", "0");
+    let none = Login::new(lab, "resend").of(&bob).set("code.resends", "0");
     let rows: &[Row] = &[(
         "none at all",
         &[nothing, Code],
@@ -181,14 +179,14 @@ fn an_empty_answer_sends_the_same_code_again(bench: &Bench) {
     all(&none, rows);
 }
 
-fn a_failed_resend_is_shown(bench: &Bench) {
-    let cat = someone(bench, "unsent-cat");
+fn a_failed_resend_is_shown(lab: &Lab) {
+    let cat = someone(lab, "unsent-cat");
     let refused = Answers::Refused {
         http: 500,
         code: 20500,
     };
-    bench.twilio().on(&cat.number, &[Answers::Sent, refused]);
-    let login = Login::new(bench, "unsent").of(&cat);
+    lab.twilio().on(&cat.number, &[Answers::Sent, refused]);
+    let login = Login::new(lab, "unsent").of(&cat);
     let rows: &[Row] = &[(
         "the first code still counts",
         &[Text(""), Code],
@@ -204,9 +202,9 @@ fn a_failed_resend_is_shown(bench: &Bench) {
     all(&login, rows);
 }
 
-fn input_that_is_not_a_code_is_not_a_try(bench: &Bench) {
-    let dan = someone(bench, "no-code-dan");
-    let login = Login::new(bench, "no-code").of(&dan);
+fn input_that_is_not_a_code_is_not_a_try(lab: &Lab) {
+    let dan = someone(lab, "no-code-dan");
+    let login = Login::new(lab, "no-code").of(&dan);
     let ends: &[&str] = &[SENT, NOT_A_CODE, NOT_A_CODE, NO_CODE];
     let log: &[&str] = &["sent", ENDED];
     let rows: &[Row] = &[
@@ -298,9 +296,9 @@ fn input_that_is_not_a_code_is_not_a_try(bench: &Bench) {
     all(&login, rows);
 }
 
-fn disconnecting_after_the_sms_is_logged(bench: &Bench) {
-    let eve = someone(bench, "hang-eve");
-    let login = Login::new(bench, "hang").of(&eve);
+fn disconnecting_after_the_sms_is_logged(lab: &Lab) {
+    let eve = someone(lab, "hang-eve");
+    let login = Login::new(lab, "hang").of(&eve);
     let log: &[&str] = &["sent", ABANDONED];
     let rows: &[Row] = &[
         ("hangs up", &[HangUp], code::CONV_ERR, &[SENT], log, 1),
@@ -320,9 +318,9 @@ fn disconnecting_after_the_sms_is_logged(bench: &Bench) {
     assert_eq!(seen.killed_by, Some(9));
 }
 
-fn an_expired_code_is_replaced_once(bench: &Bench) {
-    let gus = someone(bench, "expiry-gus");
-    let login = Login::new(bench, "expiry")
+fn an_expired_code_is_replaced_once(lab: &Lab) {
+    let gus = someone(lab, "expiry-gus");
+    let login = Login::new(lab, "expiry")
         .of(&gus)
         .lifetime(5)
         .set("code.resends", "1");
@@ -349,9 +347,9 @@ fn an_expired_code_is_replaced_once(bench: &Bench) {
     all(&login, rows);
 }
 
-fn a_code_near_its_end_is_replaced(bench: &Bench) {
-    let hal = someone(bench, "near-hal");
-    let login = Login::new(bench, "near").of(&hal).lifetime(59);
+fn a_code_near_its_end_is_replaced(lab: &Lab) {
+    let hal = someone(lab, "near-hal");
+    let login = Login::new(lab, "near").of(&hal).lifetime(59);
     let rows: &[Row] = &[(
         "less than a minute left",
         &[Text("r"), FirstCode, Code],

@@ -3,7 +3,7 @@
 use super::ledger::with_ledger;
 use super::login::{ASKS, NOT_VERIFIED, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 
 pub const CASES: &[Case] = &[
@@ -33,9 +33,9 @@ pub fn remembered_seen() -> Seen {
     Seen::new(&[code::SUCCESS], &[ASKS], &[REMEMBERED], 0)
 }
 
-fn from_the_same_origin(bench: &Bench) {
-    let hans = someone(bench, "remembered");
-    let login = with_ledger(bench, "remembered", &hans)
+fn from_the_same_origin(lab: &Lab) {
+    let hans = someone(lab, "remembered");
+    let login = with_ledger(lab, "remembered", &hans)
         .text("policy.remember", "1h")
         .rhost("192.0.2.7");
     login.sees("the first", IN, &Seen::granted());
@@ -49,22 +49,22 @@ fn from_the_same_origin(bench: &Bench) {
         &Seen::refused(code::AUTH_ERR, "denied reason=wrong-password"),
     );
     for elsewhere in ["192.0.2.8", "client.example.org"] {
-        let login = with_ledger(bench, "remembered", &hans)
+        let login = with_ledger(lab, "remembered", &hans)
             .text("policy.remember", "1h")
             .rhost(elsewhere);
         login.sees("from elsewhere", IN, &Seen::granted());
     }
     let config = login.config();
     let config = config.to_str().expect("a path");
-    let (code, text, _) = bench.sms_otp(&["--config", config, "unlock", "remembered", "--forget"]);
+    let (code, text, _) = lab.sms_otp(&["--config", config, "unlock", "remembered", "--forget"]);
     assert_eq!(code, 0);
     assert!(text.contains("2 remembered logins forgotten"), "{text}");
     login.sees("after it was forgotten", IN, &Seen::granted());
 }
 
-fn behind_a_stack(bench: &Bench) {
-    let ines = someone(bench, "stack-remembered");
-    let login = with_ledger(bench, "stack-remembered", &ines)
+fn behind_a_stack(lab: &Lab) {
+    let ines = someone(lab, "stack-remembered");
+    let login = with_ledger(lab, "stack-remembered", &ines)
         .text("policy.remember", "1h")
         .rhost("2001:db8::7")
         .arguments("password=stack")
@@ -81,31 +81,29 @@ fn behind_a_stack(bench: &Bench) {
     );
 }
 
-fn a_changed_password_forgets(bench: &Bench) {
-    let jana = someone(bench, "changed-password");
-    let login = with_ledger(bench, "changed-password", &jana)
+fn a_changed_password_forgets(lab: &Lab) {
+    let jana = someone(lab, "changed-password");
+    let login = with_ledger(lab, "changed-password", &jana)
         .text("policy.remember", "1h")
         .rhost("192.0.2.7");
-    bench
-        .slapd()
+    lab.slapd()
         .replace(&jana.person, "pwdChangedTime", &["20260101000000Z"]);
     login.sees("the first", IN, &Seen::granted());
     login.sees("the second", KNOCK, &remembered_seen());
-    bench
-        .slapd()
+    lab.slapd()
         .replace(&jana.person, "pwdChangedTime", &["20260102000000Z"]);
     login.sees("after a change", IN, &Seen::granted());
 }
 
 /// Who takes "verified" from an entry takes the remembered logins with it.
-fn a_number_no_longer_verified_is_refused(bench: &Bench) {
-    let nora = someone(bench, "unverified-later");
-    let login = with_ledger(bench, "unverified-later", &nora)
+fn a_number_no_longer_verified_is_refused(lab: &Lab) {
+    let nora = someone(lab, "unverified-later");
+    let login = with_ledger(lab, "unverified-later", &nora)
         .text("policy.remember", "1h")
         .rhost("192.0.2.7");
     login.sees("the first", IN, &Seen::granted());
     login.sees("the second", KNOCK, &remembered_seen());
-    let slapd = bench.slapd();
+    let slapd = lab.slapd();
     slapd.replace(&nora.person, "phoneNumberVerified", &["FALSE"]);
     let denied = "denied first=password reason=not-verified";
     let refused = Seen::unsent(code::MAXTRIES, NOT_VERIFIED, denied);

@@ -3,9 +3,9 @@
 
 use super::login::{ASKS, LATER, Login, NOT_SENT, SENT, Say, Seen, someone, with_outage};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::pamhost::{Step, code};
-use lab::world::User;
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
@@ -33,9 +33,9 @@ fn name(name: &str) -> Step {
     Step::User(name.to_owned())
 }
 
-fn the_pause_is_kept(bench: &Bench) {
-    let al = someone(bench, "pause-al");
-    let login = Login::new(bench, "pause")
+fn the_pause_is_kept(lab: &Lab) {
+    let al = someone(lab, "pause-al");
+    let login = Login::new(lab, "pause")
         .of(&al)
         .text("limits.pause", "60s")
         .host(|host| host.steps(&[ASK, ASK, ASK]));
@@ -61,9 +61,9 @@ fn the_pause_is_kept(bench: &Bench) {
     );
 }
 
-fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
-    let cy = someone(bench, "shown-cy");
-    with_outage(bench, "shown-down");
+fn an_outage_after_a_code_prompt_is_a_service_error(lab: &Lab) {
+    let cy = someone(lab, "shown-cy");
+    with_outage(lab, "shown-down");
     let down = "shown-down";
     // The history belongs to the handle, for all names; a new handle has none.
     let steps = [
@@ -78,7 +78,7 @@ fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
         name(down),
         ASK,
     ];
-    let login = Login::new(bench, "shown")
+    let login = Login::new(lab, "shown")
         .of(&cy)
         .host(|host| host.steps(&steps));
     let line = "failed user=shown-down stage=directory reason=outage";
@@ -100,7 +100,7 @@ fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
     assert!(seen.results[2].1 < AT_ONCE, "it is remembered");
     // Within one call: the code expires while Twilio cannot be reached.
     let twilio = "failed stage=twilio reason=outage";
-    let gone = Login::new(bench, "shown")
+    let gone = Login::new(lab, "shown")
         .of(&cy)
         .lifetime(5)
         .host(|host| host.steps(&[ASK, ASK]));
@@ -111,7 +111,7 @@ fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
             code: 20500,
         },
     ];
-    bench.twilio().on(&cy.number, &answers);
+    lab.twilio().on(&cy.number, &answers);
     gone.sees(
         "Twilio",
         &[Password, Say::CodeAfter(6)],
@@ -124,14 +124,14 @@ fn an_outage_after_a_code_prompt_is_a_service_error(bench: &Bench) {
     );
 }
 
-fn an_outage_in_a_setuid_host_is_a_service_error(bench: &Bench) {
-    if bench.without_world().is_some() {
+fn an_outage_in_a_setuid_host_is_a_service_error(lab: &Lab) {
+    if lab.machine_error().is_some() {
         return; // Then no host here has another user's rights.
     }
-    let caller = bench.world().add(&User::new("setuid-dee"));
+    let caller = lab.machine().add(&User::new("setuid-dee"));
     let login = |case: &'static str, refuse_after: &str| {
-        with_outage(bench, case);
-        Login::new(bench, case)
+        with_outage(lab, case);
+        Login::new(lab, case)
             .user(case)
             .text("password.refuse_after", refuse_after)
             .host(|host| host.steps(&[ASK, ASK]))

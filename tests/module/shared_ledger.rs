@@ -6,9 +6,9 @@ use super::login::{
 };
 use super::storm::{Gate, many};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::Identity;
-use lab::middle::{Fault, Middle};
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::pamhost::{Answer, Message, Style, code};
 use lab::redis::{Options, Redis};
 use rustix::process::Signal;
@@ -52,8 +52,8 @@ const OUTAGE: &str = "failed stage=ledger reason=outage";
 const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 
 /// Returns a login on a host that shares the ledger and also has a local one.
-pub fn host<'b>(bench: &'b Bench, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
-    let login = with_ledger(bench, case, who);
+pub fn host<'b>(lab: &'b Lab, case: &'static str, who: &Someone, redis: &str) -> Login<'b> {
+    let login = with_ledger(lab, case, who);
     let key = login.folder.join("key");
     lab::scratch::write(&key, 0o600, KEY);
     login
@@ -68,7 +68,7 @@ pub fn plain(redis: &Redis) -> String {
 
 /// Uses the ACL from `docs/ledger.md`, and TLS. A login sends few bytes, because the server has the
 /// scripts.
-fn hosts_share_one_count(bench: &Bench) {
+fn hosts_share_one_count(lab: &Lab) {
     let documented =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ledger.md"));
     let documented = documented.expect("docs/ledger.md");
@@ -80,21 +80,18 @@ fn hosts_share_one_count(bench: &Bench) {
         .replace("SECRET", "obviously-fake");
     let redis = Redis::start_as(&Options {
         users: Some(&format!("user default off\n{acl}\n")),
-        tls: Some((bench.certs(), Identity::Good)),
+        tls: Some((lab.certs(), Identity::Good)),
         ..Options::default()
     });
-    let middle = Middle::start(redis.tls_port(), 0, Fault::None);
+    let middle = FaultProxy::start(redis.tls_port(), 0, Fault::None);
     let url = format!("rediss://127.0.0.1:{}", middle.port());
-    let alice = someone(bench, "shared-alice");
+    let alice = someone(lab, "shared-alice");
     let on = |case| {
-        let login = host(bench, case, &alice, &url);
+        let login = host(lab, case, &alice, &url);
         let password = login.folder.join("redis-password");
         lab::scratch::write(&password, 0o600, "obviously-fake");
         login
-            .text(
-                "ledger.ca_file",
-                bench.certs().ca().to_str().expect("a path"),
-            )
+            .text("ledger.ca_file", lab.certs().ca().to_str().expect("a path"))
             .text("ledger.redis_user", "sms_otp")
             .text(
                 "ledger.redis_password_file",
@@ -115,8 +112,7 @@ fn hosts_share_one_count(bench: &Bench) {
     one.sees("remembered", PASSWORD_ONLY, &skipped);
     let config = one.config();
     let config = config.to_str().expect("a path");
-    let (code, _, error) =
-        bench.sms_otp(&["--config", config, "unlock", "shared-alice", "--forget"]);
+    let (code, _, error) = lab.sms_otp(&["--config", config, "unlock", "shared-alice", "--forget"]);
     assert_eq!((code, error.as_str()), (0, ""));
     let limited = "denied first=password reason=limited";
     other.sees(
@@ -124,7 +120,7 @@ fn hosts_share_one_count(bench: &Bench) {
         PASSWORD_ONLY,
         &Seen::unsent(code::MAXTRIES, LATER, limited),
     );
-    let (code, text, error) = bench.sms_otp(&["--config", config, "status", "shared-alice"]);
+    let (code, text, error) = lab.sms_otp(&["--config", config, "status", "shared-alice"]);
     assert_eq!((code, error.as_str()), (0, ""));
     assert!(
         text.contains("the shared ledger") && text.contains("2 of 2/1h"),
@@ -135,14 +131,14 @@ fn hosts_share_one_count(bench: &Bench) {
 fn answer_password(message: &Message) -> Answer {
     match message.style {
         Style::Hidden => PASSWORD.into(),
-        _ => Answer::HangUp,
+        _ => Answer::ConvErr,
     }
 }
 
-fn concurrent_logins(bench: &Bench) {
+fn concurrent_logins(lab: &Lab) {
     let redis = Redis::start();
-    let bob = someone(bench, "shared-bob");
-    let login = many(host(bench, "shared-at-once", &bob, &plain(&redis)))
+    let bob = someone(lab, "shared-bob");
+    let login = many(host(lab, "shared-at-once", &bob, &plain(&redis)))
         .set("limits.sms", "[\"5/1h\"]")
         .text("ledger.timeout", "20s")
         .text("deadline", "2m");
@@ -153,10 +149,10 @@ fn concurrent_logins(bench: &Bench) {
 }
 
 /// The local ledger counts during an outage, from zero, and each login logs the outage.
-fn out_of_reach(bench: &Bench) {
+fn out_of_reach(lab: &Lab) {
     let redis = Redis::start();
-    let carol = someone(bench, "shared-carol");
-    let login = host(bench, "shared-down", &carol, &plain(&redis)).set("limits.sms", "[\"1/1h\"]");
+    let carol = someone(lab, "shared-carol");
+    let login = host(lab, "shared-down", &carol, &plain(&redis)).set("limits.sms", "[\"1/1h\"]");
     login.sees("reachable", IN, &Seen::granted());
     redis.signal(Signal::STOP);
     let login = login.text("ledger.timeout", "300ms");
@@ -174,21 +170,19 @@ fn out_of_reach(bench: &Bench) {
 
 /// A new number is announced by one host only, unless the shared ledger is out of reach; the local ledger
 /// makes it wait as well.
-fn new_number(bench: &Bench) {
+fn new_number(lab: &Lab) {
     let redis = Redis::start();
-    let mut nora = someone(bench, "shared-nora");
+    let mut nora = someone(lab, "shared-nora");
     let on = |case| {
-        host(bench, case, &nora, &plain(&redis))
+        host(lab, case, &nora, &plain(&redis))
             .text("policy.new_phone", "1h")
             .text("ledger.timeout", "300ms")
     };
     let (one, other) = (on("shared-new-one"), on("shared-new-other"));
     one.sees("on one host", IN, &Seen::granted());
     other.sees("on the other", IN, &Seen::granted());
-    nora.number = bench.number();
-    bench
-        .slapd()
-        .replace(&nora.person, "mobile", &[&nora.number]);
+    nora.number = lab.number();
+    lab.slapd().replace(&nora.person, "mobile", &[&nora.number]);
     let (one, other) = (one.of(&nora), other.of(&nora));
     let denied = "denied first=password reason=new-phone";
     let refused = |lines: &[&str]| Seen::new(&[code::MAXTRIES], &[ASKS, NEW_PHONE], lines, 0);
@@ -208,12 +202,12 @@ fn new_number(bench: &Bench) {
     redis.signal(Signal::CONT);
 }
 
-fn denied_while_out_of_reach(bench: &Bench) {
+fn denied_while_out_of_reach(lab: &Lab) {
     let redis = Redis::start();
     let url = plain(&redis);
     drop(redis);
-    let dave = someone(bench, "shared-dave");
-    let login = host(bench, "shared-deny", &dave, &url).text("ledger.unreachable", "deny");
+    let dave = someone(lab, "shared-dave");
+    let login = host(lab, "shared-deny", &dave, &url).text("ledger.unreachable", "deny");
     login.sees(
         "refused",
         PASSWORD_ONLY,
@@ -225,8 +219,8 @@ fn denied_while_out_of_reach(bench: &Bench) {
 
 /// In its sandbox and under its own user, the helper connects to a socket with mode 777. If another user
 /// could create the socket, the settings are refused.
-fn by_a_local_socket(bench: &Bench) {
-    let folder = bench.folder("shared-socket");
+fn by_a_local_socket(lab: &Lab) {
+    let folder = lab.folder("shared-socket");
     let path = folder.join("redis.sock");
     let lines = [
         format!("unixsocket {}", path.display()),
@@ -237,9 +231,9 @@ fn by_a_local_socket(bench: &Bench) {
         ..Options::default()
     });
     redis.until("a socket", || path.exists());
-    let kim = someone(bench, "shared-kim");
+    let kim = someone(lab, "shared-kim");
     let url = format!("redis+unix://{}", path.display());
-    let login = host(bench, "shared-local", &kim, &url).text("ledger.unreachable", "deny");
+    let login = host(lab, "shared-local", &kim, &url).text("ledger.unreachable", "deny");
     login.sees("granted", IN, &Seen::granted());
     drop(redis);
     let seen = Seen::unsent(code::AUTHINFO_UNAVAIL, NOT_SENT, OUTAGE);
@@ -253,15 +247,15 @@ fn by_a_local_socket(bench: &Bench) {
 }
 
 /// A refusal by the server is not an outage: the local ledger does not count in its place.
-fn refused_connections(bench: &Bench) {
+fn refused_connections(lab: &Lab) {
     let redis = Redis::start_as(&Options {
         users: Some("user default on >other-password ~* +@all\n"),
         ..Options::default()
     });
-    let erin = someone(bench, "shared-erin");
+    let erin = someone(lab, "shared-erin");
     let refused = "failed stage=ledger reason=refused";
     let seen = Seen::unsent(code::SERVICE_ERR, NOT_SENT, refused);
-    let login = host(bench, "shared-refused", &erin, &plain(&redis));
+    let login = host(lab, "shared-refused", &erin, &plain(&redis));
     login.sees("without a password", PASSWORD_ONLY, &seen);
     let password = login.folder.join("redis-password");
     lab::scratch::write(&password, 0o600, "obviously-wrong");
@@ -269,21 +263,19 @@ fn refused_connections(bench: &Bench) {
     let login = login.text("ledger.redis_password_file", &password);
     login.sees("with a wrong one", PASSWORD_ONLY, &seen);
     let untrusted = Redis::start_as(&Options {
-        tls: Some((bench.certs(), Identity::Expired)),
+        tls: Some((lab.certs(), Identity::Expired)),
         ..Options::default()
     });
     let url = format!("rediss://127.0.0.1:{}", untrusted.tls_port());
-    let login = host(bench, "shared-expired", &erin, &url).text(
-        "ledger.ca_file",
-        bench.certs().ca().to_str().expect("a path"),
-    );
+    let login = host(lab, "shared-expired", &erin, &url)
+        .text("ledger.ca_file", lab.certs().ca().to_str().expect("a path"));
     login.sees("with a certificate that has expired", PASSWORD_ONLY, &seen);
 }
 
 /// If the server is killed before the code is typed, the local ledger counts the attempt; with `deny` the
 /// code is not compared.
-fn killed_during_a_login(bench: &Bench) {
-    let frank = someone(bench, "shared-frank");
+fn killed_during_a_login(lab: &Lab) {
+    let frank = someone(lab, "shared-frank");
     for (case, unreachable, code, log) in [
         (
             "shared-gone",
@@ -299,7 +291,7 @@ fn killed_during_a_login(bench: &Bench) {
         ),
     ] {
         let redis = Redis::start();
-        let login = host(bench, case, &frank, &plain(&redis))
+        let login = host(lab, case, &frank, &plain(&redis))
             .text("ledger.unreachable", unreachable)
             .text("ledger.timeout", "500ms");
         let (_, seen) = login.run_with(log.len(), |message| match message.style {
@@ -309,7 +301,7 @@ fn killed_during_a_login(bench: &Bench) {
                 let sms = login.arrived();
                 sms.last().expect("an SMS").code().into()
             }
-            _ => Answer::HangUp,
+            _ => Answer::ConvErr,
         });
         assert_eq!(
             (seen.codes(), seen.log()),
@@ -324,7 +316,7 @@ fn owned(lines: &[&str]) -> Vec<String> {
 }
 
 /// The master is killed during many logins: the limit on SMS holds, and locks remain.
-fn failover_during_many_logins(bench: &Bench) {
+fn failover_during_many_logins(lab: &Lab) {
     let master = Redis::start();
     let replica = Redis::replica_of(&master);
     let sentinel = Redis::sentinel_of(&master, 1);
@@ -335,17 +327,14 @@ fn failover_during_many_logins(bench: &Bench) {
         replica.port()
     );
     let on = |case, who: &Someone| {
-        many(host(bench, case, who, &url))
+        many(host(lab, case, who, &url))
             .text("ledger.timeout", "10s")
             .text("ledger.unreachable", "deny")
             .text("deadline", "1m")
             .set("limits.sms", "[\"5/1h\"]")
             .set("limits.failures", "1")
     };
-    let (grace, henry) = (
-        someone(bench, "shared-grace"),
-        someone(bench, "shared-henry"),
-    );
+    let (grace, henry) = (someone(lab, "shared-grace"), someone(lab, "shared-henry"));
     let locked = on("shared-locked", &henry);
     let (_, seen) = locked.run(&[Say::Password, Say::WrongCode], 2);
     assert_eq!(seen.log()[1], "denied first=password reason=locked");

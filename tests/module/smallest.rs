@@ -3,7 +3,7 @@
 use super::login::{LATER, Login, Say, someone};
 use crate::Case;
 use crate::logins::steps::repository;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use std::collections::BTreeSet;
 
@@ -36,20 +36,20 @@ fn shown() -> BTreeSet<String> {
 }
 
 /// The lab's settings without limits. Only the pause between two SMS is set, because the test would wait.
-fn login<'b>(bench: &'b Bench, case: &'static str) -> Login<'b> {
+fn login<'b>(lab: &'b Lab, case: &'static str) -> Login<'b> {
     let keys = shown();
     assert!(keys.contains("twilio.from_number"), "{keys:?}");
     let is_other = |key: &String| !key.starts_with("twilio.") && !key.starts_with("ldap.");
     assert!(!keys.iter().any(is_other), "{keys:?}");
-    let login = Login::new(bench, case).of(&someone(bench, case));
+    let login = Login::new(lab, case).of(&someone(lab, case));
     let ledger = login.folder.join("ledger").display().to_string();
     login
         .text("ledger.path", &ledger)
         .change(|settings| settings.without("limits.sms"))
 }
 
-fn the_sixth_sms_is_refused(bench: &Bench) {
-    let login = login(bench, "smallest-sms");
+fn the_sixth_sms_is_refused(lab: &Lab) {
+    let login = login(lab, "smallest-sms");
     for _ in 0..5 {
         let (_, seen) = login.run(&[Say::Password], 2);
         assert_eq!(seen.sms(), 1, "{seen:?}");
@@ -62,8 +62,8 @@ fn the_sixth_sms_is_refused(bench: &Bench) {
     assert!(line.contains("5/15m"), "{line}");
 }
 
-fn the_tenth_wrong_code_locks(bench: &Bench) {
-    let login = login(bench, "smallest-codes");
+fn the_tenth_wrong_code_locks(lab: &Lab) {
+    let login = login(lab, "smallest-codes");
     let wrong = [
         Say::Password,
         Say::WrongCode,

@@ -3,7 +3,7 @@
 use super::ledger::with_ledger;
 use super::login::{Login, PASSWORD, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, Message, Style, code};
 use rustix::process::{Signal, kill_process};
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ const KILLS: usize = 3;
 fn knock(message: &Message) -> Answer {
     match message.style {
         Style::Hidden => PASSWORD.into(),
-        _ => Answer::HangUp,
+        _ => Answer::ConvErr,
     }
 }
 
@@ -76,11 +76,11 @@ fn count(codes: &[i32], wanted: i32) -> usize {
 }
 
 /// A figure of `sms-otp status USER --json`, of this host's ledger.
-fn status(bench: &Bench, login: &Login, user: &str, figure: &str) -> u64 {
+fn status(lab: &Lab, login: &Login, user: &str, figure: &str) -> u64 {
     let config = login.config();
     let config = config.to_str().expect("a path");
     let words = ["--config", config, "status", user, "--json"];
-    let (code, json, error) = bench.sms_otp(&words);
+    let (code, json, error) = lab.sms_otp(&words);
     assert_eq!(code, 0, "{error}");
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let figure = &json["ledgers"][0][figure];
@@ -90,9 +90,9 @@ fn status(bench: &Bench, login: &Login, user: &str, figure: &str) -> u64 {
 }
 
 /// Exactly as many SMS as are allowed reach the phone.
-fn the_right_password_at_once(bench: &Bench) {
-    let alice = someone(bench, "storm-alice");
-    let login = many(with_ledger(bench, "storm-right", &alice));
+fn the_right_password_at_once(lab: &Lab) {
+    let alice = someone(lab, "storm-alice");
+    let login = many(with_ledger(lab, "storm-right", &alice));
     let login = login.set("limits.sms", "[\"5/1h\"]").text("deadline", "2m");
     let codes = login.storm(MANY, knock);
     assert_eq!(login.arrived().len(), 5);
@@ -101,11 +101,11 @@ fn the_right_password_at_once(bench: &Bench) {
 }
 
 /// They take nothing from whoever has the right one, and comes among them.
-fn wrong_passwords_at_once(bench: &Bench) {
-    let bob = someone(bench, "storm-bob");
-    let right = with_ledger(bench, "storm-among", &bob).set("limits.sms", "[\"1/1h\"]");
+fn wrong_passwords_at_once(lab: &Lab) {
+    let bob = someone(lab, "storm-bob");
+    let right = with_ledger(lab, "storm-among", &bob).set("limits.sms", "[\"1/1h\"]");
     let path = super::ledger::folder(&right);
-    let wrong = many(with_ledger(bench, "storm-wrong", &bob))
+    let wrong = many(with_ledger(lab, "storm-wrong", &bob))
         .set("limits.sms", "[\"1/1h\"]")
         .text("ledger.path", path.to_str().expect("a path"));
     // Half of them type theirs when the right one is through.
@@ -117,7 +117,7 @@ fn wrong_passwords_at_once(bench: &Bench) {
                     through.hold_every_other();
                     "wrong".into()
                 }
-                _ => Answer::HangUp,
+                _ => Answer::ConvErr,
             })
         });
         right.sees("among them", &[Say::Password, Say::Code], &Seen::granted());
@@ -129,9 +129,9 @@ fn wrong_passwords_at_once(bench: &Bench) {
 }
 
 /// However many guess at once, no more than `failures` are compared.
-fn guesses_as_fast_as_they_go(bench: &Bench) {
-    let carol = someone(bench, "storm-carol");
-    let login = many(with_ledger(bench, "storm-guess", &carol))
+fn guesses_as_fast_as_they_go(lab: &Lab) {
+    let carol = someone(lab, "storm-carol");
+    let login = many(with_ledger(lab, "storm-guess", &carol))
         .set("limits.failures", "10")
         .set("limits.sms", "[\"1000/1h\"]")
         .text("deadline", "2m");
@@ -154,12 +154,12 @@ fn guesses_as_fast_as_they_go(bench: &Bench) {
             let sms = login.arrived();
             none_of(&sms.iter().map(lab::twilio::Sms::code).collect()).into()
         }
-        _ => Answer::HangUp,
+        _ => Answer::ConvErr,
     });
     assert!(typed.load(Ordering::Relaxed) >= GUESSES, "too few guessed");
     assert_eq!(count(&codes, code::MAXTRIES), GUESSES, "{codes:?}");
     assert!(told_wrong.load(Ordering::Relaxed) <= 10);
-    assert_eq!(status(bench, &login, "storm-carol", "failures"), 10);
+    assert_eq!(status(lab, &login, "storm-carol", "failures"), 10);
 }
 
 /// A code that is none of these.
@@ -172,9 +172,9 @@ fn none_of(codes: &BTreeSet<String>) -> String {
 
 /// Helpers are killed at random moments: what was answered stays counted, nothing is unreadable,
 /// and no more SMS go out than may.
-fn killed_at_any_moment(bench: &Bench) {
-    let dave = someone(bench, "storm-dave");
-    let login = with_ledger(bench, "storm-killed", &dave)
+fn killed_at_any_moment(lab: &Lab) {
+    let dave = someone(lab, "storm-dave");
+    let login = with_ledger(lab, "storm-killed", &dave)
         .own_helper()
         .set("limits.sms", "[\"20/1h\"]")
         .set("limits.failures", "100")
@@ -199,7 +199,7 @@ fn killed_at_any_moment(bench: &Bench) {
                 }
                 "000000".into()
             }
-            _ => Answer::HangUp,
+            _ => Answer::ConvErr,
         });
         drop(ends);
         assert!(
@@ -208,14 +208,14 @@ fn killed_at_any_moment(bench: &Bench) {
         );
     });
     assert!(login.arrived().len() <= 20);
-    let failures = status(bench, &login, "storm-dave", "failures");
+    let failures = status(lab, &login, "storm-dave", "failures");
     let told = told_wrong.load(Ordering::Relaxed) as u64;
     assert!(
         failures >= told,
         "{told} were told wrong, and {failures} are counted"
     );
-    let erin = someone(bench, "storm-erin");
-    let login = with_ledger(bench, "storm-killed", &erin);
+    let erin = someone(lab, "storm-erin");
+    let login = with_ledger(lab, "storm-killed", &erin);
     login.sees(
         "another, afterwards",
         &[Say::Password, Say::Code],
@@ -224,13 +224,13 @@ fn killed_at_any_moment(bench: &Bench) {
 }
 
 /// A process that is stopped at any moment, with a lock or without, keeps nobody else waiting.
-fn one_that_stands_still(bench: &Bench) {
-    let frank = someone(bench, "storm-frank");
-    let frozen = with_ledger(bench, "storm-frozen", &frank)
+fn one_that_stands_still(lab: &Lab) {
+    let frank = someone(lab, "storm-frank");
+    let frozen = with_ledger(lab, "storm-frozen", &frank)
         .own_helper()
         .set("limits.sms", "[\"100/1h\"]");
-    let grace = someone(bench, "storm-grace");
-    let moving = with_ledger(bench, "storm-moving", &grace);
+    let grace = someone(lab, "storm-grace");
+    let moving = with_ledger(lab, "storm-moving", &grace);
     let shared = super::ledger::folder(&frozen);
     let moving = moving
         .text("ledger.path", shared.to_str().expect("a path"))

@@ -2,7 +2,7 @@
 
 use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, TOO_MANY, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{SILENT, code};
 
 pub const CASES: &[Case] = &[
@@ -24,9 +24,9 @@ use Say::{Code, Password, Text, WrongCode};
 
 const WRONG_CODE: &str = "denied first=password reason=wrong-code";
 
-fn settings_change_digits_echo_and_tries(bench: &Bench) {
-    let fay = someone(bench, "own-fay");
-    let login = || Login::new(bench, "own").of(&fay);
+fn settings_change_digits_echo_and_tries(lab: &Lab) {
+    let fay = someone(lab, "own-fay");
+    let login = || Login::new(lab, "own").of(&fay);
     let hidden = "*Code sent to PHONE. Verification code: ";
     let says = [Password, Code];
     login().set("code.echo", "false").sees(
@@ -57,9 +57,9 @@ fn settings_change_digits_echo_and_tries(bench: &Bench) {
     );
 }
 
-fn every_text_can_be_changed(bench: &Bench) {
-    let ida = someone(bench, "texts-ida");
-    let login = Login::new(bench, "texts")
+fn every_text_can_be_changed(lab: &Lab) {
+    let ida = someone(lab, "texts-ida");
+    let login = Login::new(lab, "texts")
         .of(&ida)
         .rhost("192.0.2.7")
         .text("messages.password", "Pass for {user} at {service}: ")
@@ -111,7 +111,7 @@ fn every_text_can_be_changed(bench: &Bench) {
         ),
     );
     // A service's own texts take precedence.
-    let own = Login::new(bench, "texts")
+    let own = Login::new(lab, "texts")
         .of(&ida)
         .text("messages.sent", "For all.")
         .text("service.texts.messages.sent", "For one.")
@@ -132,9 +132,9 @@ fn every_text_can_be_changed(bench: &Bench) {
     );
 }
 
-fn with_pam_silent_only_prompts_are_shown(bench: &Bench) {
-    let jan = someone(bench, "silent-jan");
-    let login = Login::new(bench, "silent")
+fn with_pam_silent_only_prompts_are_shown(lab: &Lab) {
+    let jan = someone(lab, "silent-jan");
+    let login = Login::new(lab, "silent")
         .of(&jan)
         .host(|host| host.flags(SILENT));
     let prompts = [

@@ -3,7 +3,7 @@
 use super::ledger::{folder, with_ledger};
 use super::{Login, Say, Seen, someone};
 use crate::Case;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::process::program;
 use rustix::process::{Pid, Signal, kill_process};
@@ -51,14 +51,14 @@ fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-fn a_stopped_process_that_has_locked_it_refuses_nobody(bench: &Bench) {
-    let alice = someone(bench, "total-held");
-    let free = with_ledger(bench, "total-held", &alice);
+fn a_stopped_process_that_has_locked_it_refuses_nobody(lab: &Lab) {
+    let alice = someone(lab, "total-held");
+    let free = with_ledger(lab, "total-held", &alice);
     free.sees("before", IN, &Seen::granted());
     let stopped = Stopped::holding(&free);
     free.sees("while it is locked", IN, &Seen::granted());
     // With a limit the count decides, and nothing goes out uncounted.
-    let limited = with_ledger(bench, "total-held", &alice).text("limits.sms_total", "500/1d");
+    let limited = with_ledger(lab, "total-held", &alice).text("limits.sms_total", "500/1d");
     let (transcript, seen) = limited.run(&[Say::Password], 1);
     assert_eq!(
         (transcript.codes(), seen.sms()),

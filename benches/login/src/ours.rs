@@ -36,7 +36,7 @@ pub fn without_preconnect(testbed: &Testbed) -> Contender {
 /// A shared ledger in this Redis.
 pub fn redis_ledger(testbed: &Testbed, redis: &Redis) -> Contender {
     let url = format!("rediss://127.0.0.1:{}", redis.tls_port());
-    let ca = testbed.bench().certs().ca().display().to_string();
+    let ca = testbed.lab().certs().ca().display().to_string();
     let key = testbed.folder().join("redis-key");
     lab::scratch::write(&key, 0o600, "obviously-fake-key-of-the-lab-0123456789");
     let settings = testbed
@@ -59,7 +59,7 @@ pub fn by_key(testbed: &Testbed) -> Contender {
 pub fn with_system_bundle(testbed: &Testbed) -> Contender {
     let system = "/etc/ssl/certs/ca-certificates.crt";
     let mut bundle = std::fs::read(system).expect("the package ca-certificates");
-    bundle.extend(std::fs::read(testbed.bench().certs().ca()).expect("the lab's CA"));
+    bundle.extend(std::fs::read(testbed.lab().certs().ca()).expect("the lab's CA"));
     let file = testbed.folder().join("bundle.pem");
     lab::scratch::write(&file, 0o644, bundle);
     let file = file.display().to_string();
@@ -76,7 +76,7 @@ pub fn with_symbols(testbed: &Testbed) -> Option<Contender> {
     if !built.is_file() {
         return None;
     }
-    let module = testbed.bench().product().module();
+    let module = testbed.lab().product().module();
     let helper = module.with_file_name("helper-with-symbols");
     lab::scratch::copy_program(&built, &helper);
     let names = ("pam_sms_otp, with symbols", "symbols");
@@ -95,7 +95,7 @@ pub fn redis(testbed: &Testbed) -> Redis {
     let open = ["protected-mode no".to_owned()];
     Redis::start_as(&Options {
         lines: &open,
-        tls: Some((testbed.bench().certs(), Identity::Good)),
+        tls: Some((testbed.lab().certs(), Identity::Good)),
         ..Options::default()
     })
 }
@@ -106,7 +106,7 @@ fn with_settings(
     settings: &Settings,
     arguments: &str,
 ) -> Contender {
-    let helper = testbed.bench().product().helper();
+    let helper = testbed.lab().product().helper();
     with_helper(testbed, names, settings, &helper, arguments)
 }
 
@@ -127,7 +127,7 @@ fn with_helper(
     };
     let file = testbed.folder().join(format!("{service}.toml"));
     settings.write(&file);
-    let line = testbed.bench().product().line_with(&file, helper);
+    let line = testbed.lab().product().line_with(&file, helper);
     testbed.stack(
         contender.service,
         &format!("auth required {line}{arguments}\n"),
@@ -141,6 +141,6 @@ pub fn answer_password_or_code(testbed: &Testbed, user: &TestUser, prompt: &str)
         return PASSWORD.to_owned();
     }
     let timeout = Duration::from_secs(20);
-    let sms = testbed.bench().twilio().next_sms(&user.number, timeout);
+    let sms = testbed.lab().twilio().next_sms(&user.number, timeout);
     sms.map_or_else(String::new, |sms| sms.code())
 }

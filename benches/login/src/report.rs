@@ -1,6 +1,6 @@
 //! Writes the report of a run: `docs/benchmarks.md` and its chart.
 
-use lab::machine;
+use lab::system_info;
 use lab::table::Table;
 
 const REPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
@@ -13,7 +13,7 @@ pub fn head() -> String {
          measures all of it in one\nrun on the same servers. Figures are medians unless the text states \
          otherwise; a ratio compares with the same run.\nThe ledger is measured separately in \
          [ledger-benchmarks.md](ledger-benchmarks.md).\n\n{}",
-        machine::facts(&[])
+        system_info::facts(&[])
     )
 }
 

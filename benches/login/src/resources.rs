@@ -144,7 +144,7 @@ fn on_disk(testbed: &Testbed) -> Table {
         &["", "size"],
     );
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    let product = testbed.bench().product();
+    let product = testbed.lab().product();
     table.row("module", [bytes(size(&product.module()))]);
     table.row("helper", [bytes(size(&product.helper()))]);
     table.row("command", [bytes(size(&product.command()))]);

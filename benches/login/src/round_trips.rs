@@ -148,7 +148,7 @@ fn sample(testbed: &Testbed, row: &Row, user: &TestUser, rtt: Duration) -> Optio
     // Waits for the packets that close the connections.
     std::thread::sleep(rtt * 2 + Duration::from_millis(10));
     if login.code != Some(0) {
-        let lines = testbed.bench().world().log().lines_for(&user.name);
+        let lines = testbed.lab().machine().log().lines_for(&user.name);
         eprintln!("{}: {login:?}, {:?}", row.name, lines.last());
         return None;
     }

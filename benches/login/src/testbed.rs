@@ -2,10 +2,10 @@
 
 use crate::network::{FAR, Network};
 use crate::totp;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::settings::Settings;
-use lab::slapd::Person;
-use lab::world::User;
+use lab::slapd::LdapUser;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -24,7 +24,7 @@ pub struct TestUser {
 }
 
 pub struct Testbed {
-    bench: Bench,
+    lab: Lab,
     network: Network,
     folder: PathBuf,
     host: PathBuf,
@@ -35,19 +35,19 @@ impl Testbed {
     /// Sets up the servers and the network. Has to run first in `main`, while there is one thread.
     pub fn enter() -> Result<Self, String> {
         let host = lab::process::this_program().with_file_name("bench-host");
-        let bench = Bench::set_up();
-        if let Some(reason) = bench.without_world() {
+        let lab = Lab::set_up();
+        if let Some(reason) = lab.machine_error() {
             return Err(reason.to_owned());
         }
         let network = Network::enter()?;
-        bench.more_names(&[FAR]);
+        lab.more_names(&[FAR]);
         eprintln!("creating a directory with {IN_DIRECTORY} entries");
-        bench.many_people(&directory());
-        let folder = bench.folder("logins");
+        lab.add_entries(&directory());
+        let folder = lab.folder("logins");
         // Without this file libpam logs an error at each login.
-        bench.stack(&folder, "other", "auth required pam_deny.so\n");
+        lab.stack(&folder, "other", "auth required pam_deny.so\n");
         Ok(Self {
-            bench,
+            lab,
             network,
             folder,
             host,
@@ -55,8 +55,8 @@ impl Testbed {
         })
     }
 
-    pub fn bench(&self) -> &Bench {
-        &self.bench
+    pub fn lab(&self) -> &Lab {
+        &self.lab
     }
 
     /// The emulated network between a login and the servers.
@@ -80,13 +80,13 @@ impl Testbed {
 
     /// Creates the stack of a PAM service.
     pub fn stack(&self, service: &str, text: &str) {
-        self.bench.stack(&self.folder, service, text);
+        self.lab.stack(&self.folder, service, text);
     }
 
     /// The product's settings, for the servers behind the emulated network.
     pub fn settings(&self) -> Settings {
         let directory = self.ldap_url();
-        self.bench
+        self.lab
             .settings()
             .set("ldap.uris", &format!("[\"{directory}\"]"))
             .text("twilio.api_url", &self.twilio_url())
@@ -97,12 +97,12 @@ impl Testbed {
 
     /// The directory's URL behind the emulated network.
     pub fn ldap_url(&self) -> String {
-        Self::far(&self.bench.slapd().ldaps())
+        Self::far(&self.lab.slapd().ldaps())
     }
 
     /// Twilio's URL behind the emulated network.
     pub fn twilio_url(&self) -> String {
-        Self::far(&self.bench.twilio().url())
+        Self::far(&self.lab.twilio().url())
     }
 
     /// Returns the first users of the directory, and creates their local accounts with the same
@@ -112,7 +112,7 @@ impl Testbed {
         while users.len() < count {
             let user = test_user(users.len());
             let account = User::new(&user.name).password(PASSWORD);
-            totp::enrol(&self.bench.world().add(&account));
+            totp::enrol(&self.lab.machine().add(&account));
             users.push(user);
         }
         users.iter().take(count).cloned().collect()
@@ -137,7 +137,10 @@ fn directory() -> String {
     (0..IN_DIRECTORY)
         .map(|serial| {
             let TestUser { name, number } = test_user(serial);
-            Person::new(&name).password(PASSWORD).phone(&number).ldif()
+            LdapUser::new(&name)
+                .password(PASSWORD)
+                .phone(&number)
+                .ldif()
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Time-based one-time passwords (RFC 6238) of `pam_google_authenticator`.
 
-use lab::world::Account;
+use lab::machine::Account;
 use ring::hmac;
 use std::time::SystemTime;
 

@@ -2,9 +2,9 @@
 
 use super::{IN, port};
 use crate::module::{ASKS, Login, NOT_SENT, Seen, Someone, someone, with_ledger};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::{Certs, Identity};
-use lab::middle::{Fault, Middle};
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::pamhost::code;
 use lab::redis::{Options, Redis};
 use lab::slapd::Slapd;
@@ -74,14 +74,14 @@ impl Servers {
     /// Returns a login that reaches its server of this kind by the name.
     pub(super) fn login<'b>(
         &'b self,
-        bench: &'b Bench,
+        lab: &'b Lab,
         case: &'static str,
         who: &Someone,
         kind: Kind,
         port: u16,
     ) -> Login<'b> {
         let ca = self.certs.ca().display().to_string();
-        let login = with_ledger(bench, case, who);
+        let login = with_ledger(lab, case, who);
         match kind {
             Kind::Directory => login
                 .set("ldap.uris", &format!("[\"ldaps://{NAME}:{port}\"]"))
@@ -107,26 +107,26 @@ impl Servers {
 }
 
 /// Starts a proxy at the second address; returns it with its port.
-pub(super) fn second(to: u16) -> (Middle, u16) {
-    let middle = Middle::at((SECOND, 0).into(), to, 1, Fault::None);
+pub(super) fn second(to: u16) -> (FaultProxy, u16) {
+    let middle = FaultProxy::at((SECOND, 0).into(), to, 1, Fault::None);
     let port = middle.port();
     (middle, port)
 }
 
-fn first(port: u16, to: u16, fault: Fault) -> Middle {
-    Middle::at((FIRST, port).into(), to, 1, fault)
+fn first(port: u16, to: u16, fault: Fault) -> FaultProxy {
+    FaultProxy::at((FIRST, port).into(), to, 1, fault)
 }
 
 /// If the first address refuses, is silent, closes the connection, has no TLS or a certificate that does not
 /// verify, the login uses the next one, which may be another machine.
-pub fn an_unusable_address_fails_over(bench: &Bench) {
+pub fn an_unusable_address_fails_over(lab: &Lab) {
     let servers = Servers::new();
     let cases = ["several-ldap", "several-sms", "several-redis"];
     std::thread::scope(|scope| {
         for (kind, case) in KINDS.into_iter().zip(cases) {
             let servers = &servers;
             scope.spawn(move || {
-                let who = someone(bench, case);
+                let who = someone(lab, case);
                 servers.slapd.add(&who.person);
                 let bad: Vec<Twilio> = [Identity::Expired, Identity::OtherCa, Identity::WrongName]
                     .map(|identity| Twilio::start_as(&servers.certs, identity))
@@ -134,9 +134,9 @@ pub fn an_unusable_address_fails_over(bench: &Bench) {
                 let real = servers.server_port(kind);
                 let mut firsts = vec![
                     (real, Fault::Silent),
-                    (real, Fault::Cut),
+                    (real, Fault::Close),
                     (real, Fault::Reset),
-                    (real, Fault::Half),
+                    (real, Fault::Truncate),
                     (real, Fault::Garbage),
                 ];
                 firsts.extend(bad.iter().map(|bad| (bad.port(), Fault::None)));
@@ -144,14 +144,14 @@ pub fn an_unusable_address_fails_over(bench: &Bench) {
                     let what = format!("{kind:?}: {fault:?}");
                     let (second, port) = second(real);
                     let first = first(port, to, fault);
-                    let login = servers.login(bench, case, &who, kind, port);
+                    let login = servers.login(lab, case, &who, kind, port);
                     let seen = login.sees(&what, &IN, &Seen::granted());
                     assert!(first.accepted() > 0, "{what}: it was not tried first");
                     assert_eq!(second.accepted(), 1, "{what}");
                     assert!(seen.results[0].1 < Duration::from_secs(12), "{what}");
                 }
                 let (_second, port) = second(real);
-                let login = servers.login(bench, case, &who, kind, port);
+                let login = servers.login(lab, case, &who, kind, port);
                 login.sees(&format!("{kind:?}: refused"), &IN, &Seen::granted());
                 for bad in &bad {
                     assert!(bad.requests().is_empty(), "{kind:?}: it received a request");
@@ -164,9 +164,9 @@ pub fn an_unusable_address_fails_over(bench: &Bench) {
 
 /// A PAM stack may ignore an outage. An attacker with a bad certificate who blocks the other address must not
 /// be taken for an outage.
-pub fn a_bad_certificate_is_refused_whatever_else_is_down(bench: &Bench) {
+pub fn a_bad_certificate_is_refused_whatever_else_is_down(lab: &Lab) {
     let servers = Servers::new();
-    let who = someone(bench, "several-bad");
+    let who = someone(lab, "several-bad");
     servers.slapd.add(&who.person);
     let bad = Twilio::start_as(&servers.certs, Identity::OtherCa);
     for kind in KINDS {
@@ -176,7 +176,7 @@ pub fn a_bad_certificate_is_refused_whatever_else_is_down(bench: &Bench) {
             Kind::Ledger => ("failed stage=ledger reason=refused", &[ASKS, NOT_SENT]),
         };
         let want = Seen::new(&[code::SERVICE_ERR], screen, &[line], 0);
-        for down in [Fault::Cut, Fault::Silent] {
+        for down in [Fault::Close, Fault::Silent] {
             for bad_comes_first in [true, false] {
                 let (to, fault) = (bad.port(), down.clone());
                 let (at_first, at_second) = if bad_comes_first {
@@ -184,9 +184,9 @@ pub fn a_bad_certificate_is_refused_whatever_else_is_down(bench: &Bench) {
                 } else {
                     (fault, Fault::None)
                 };
-                let second = Middle::at((SECOND, 0).into(), to, 1, at_second);
+                let second = FaultProxy::at((SECOND, 0).into(), to, 1, at_second);
                 let first = first(second.port(), to, at_first);
-                let login = servers.login(bench, "several-bad", &who, kind, second.port());
+                let login = servers.login(lab, "several-bad", &who, kind, second.port());
                 login.sees(&format!("{kind:?} {down:?} {bad_comes_first}"), &IN, &want);
                 assert!(first.accepted() > 0 && second.accepted() > 0);
             }

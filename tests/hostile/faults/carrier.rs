@@ -3,7 +3,7 @@
 use super::ground::{Ground, row};
 use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
 use crate::module::{ASKS, Login, NOT_SENT, Say, Seen, someone};
-use lab::middle::{Fault, Middle};
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::twilio::{Broken, Case};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,7 +20,7 @@ fn between<'b>(
     fault: &Fault,
     scheme: &str,
 ) -> Spoilt<'b> {
-    let middle = Middle::start(ground.bench.twilio().port(), 1, fault.clone());
+    let middle = FaultProxy::start(ground.lab.twilio().port(), 1, fault.clone());
     let url = format!("{scheme}://127.0.0.1:{}", middle.port());
     Spoilt {
         login: login.text("twilio.api_url", &url),
@@ -88,7 +88,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         "a bit in turn 1",
         &IN,
         &outage,
-        move |login| between(ground, login, &Fault::Flipped, "https").text("twilio.timeout", STEP),
+        move |login| between(ground, login, &Fault::BitFlip, "https").text("twilio.timeout", STEP),
     ));
     for (identity, server) in &ground.untrusted {
         let (url, want) = (server.url(), unsent(LOCAL, "refused", 0));
@@ -114,11 +114,11 @@ fn posting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let mut rows = Vec::new();
     let outage = unsent(OUTAGE, "outage", 0);
     let refused = unsent(LOCAL, "refused", 0);
-    let reply = |text: &str| Fault::Says(text.replace('\n', "\r\n").into_bytes());
+    let reply = |text: &str| Fault::Reply(text.replace('\n', "\r\n").into_bytes());
     let endless = |text: &str| Fault::Endless(text.replace('\n', "\r\n").into_bytes());
     for (what, fault, want) in [
         ("silent", Fault::Silent, &outage),
-        ("cut", Fault::Cut, &outage),
+        ("cut", Fault::Close, &outage),
         ("reset", Fault::Reset, &outage),
         ("garbage", Fault::Garbage, &outage),
         (
@@ -180,11 +180,8 @@ fn posting<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     ] {
         let want = unsent(OUTAGE, "outage", sms);
         rows.push(row("send: answer", what, &IN, &want, move |login| {
-            let who = someone(ground.bench, new_name());
-            ground
-                .bench
-                .twilio()
-                .on(&who.number, &[Case::Broken(broken)]);
+            let who = someone(ground.lab, new_name());
+            ground.lab.twilio().on(&who.number, &[Case::Broken(broken)]);
             login.of(&who).text("twilio.timeout", STEP).into()
         }));
     }

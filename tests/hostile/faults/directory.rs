@@ -4,7 +4,7 @@ use super::ground::{Ground, row};
 use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
 use crate::hostile::failover::{SEARCH, SERVICE_BIND, USER_BIND, port, result};
 use crate::module::{ASKS, Login, Say, Seen};
-use lab::middle::{Fault, Middle};
+use lab::fault_proxy::{Fault, FaultProxy};
 
 const RIGHT: [Say; 2] = [Say::Password, Say::Code];
 
@@ -37,15 +37,15 @@ fn between<'b>(
     turn: usize,
     fault: &Fault,
 ) -> Spoilt<'b> {
-    let slapd = ground.bench.slapd();
+    let slapd = ground.lab.slapd();
     let (scheme, start_tls, real) = match transport {
         Transport::Clear => ("ldap", "false", slapd.ldap()),
         Transport::StartTls => ("ldap", "true", slapd.ldap()),
         Transport::Tls => ("ldaps", "false", slapd.ldaps()),
     };
     let middle = match transport {
-        Transport::Clear => Middle::in_the_clear(port(&real), turn, fault.clone()),
-        Transport::StartTls | Transport::Tls => Middle::start(port(&real), turn, fault.clone()),
+        Transport::Clear => FaultProxy::plain_ldap(port(&real), turn, fault.clone()),
+        Transport::StartTls | Transport::Tls => FaultProxy::start(port(&real), turn, fault.clone()),
     };
     let uri = format!("{scheme}://{}", middle.address());
     Spoilt {
@@ -138,7 +138,7 @@ fn securing<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             &RIGHT,
             &outage(),
             move |login| {
-                between(ground, login, security, turn, &Fault::Flipped).text("ldap.timeout", STEP)
+                between(ground, login, security, turn, &Fault::BitFlip).text("ldap.timeout", STEP)
             },
         ));
     }
@@ -177,7 +177,7 @@ fn securing<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
                     login,
                     Transport::StartTls,
                     1,
-                    &Fault::Says(bytes.clone()),
+                    &Fault::Reply(bytes.clone()),
                 )
             },
         ));
@@ -214,19 +214,19 @@ fn exchanging<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             &outage,
         ));
         for (what, bytes) in wrong_messages(turn) {
-            faults.push((what.to_owned(), Fault::Says(bytes), &outage));
+            faults.push((what.to_owned(), Fault::Reply(bytes), &outage));
         }
         for code in [51, 52, 3] {
             faults.push((
                 format!("code {code}"),
-                Fault::Says(result(turn, code)),
+                Fault::Reply(result(turn, code)),
                 &outage,
             ));
         }
         for code in [80, 123] {
             faults.push((
                 format!("code {code}"),
-                Fault::Answers(result(turn, code)),
+                Fault::ReplyAtTurn(result(turn, code)),
                 &refused,
             ));
         }

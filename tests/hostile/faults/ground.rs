@@ -2,7 +2,7 @@
 
 use super::{Row, Spoil};
 use crate::module::{Login, Say, Seen, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::certs::Identity;
 use lab::listeners::{Full, Refused};
 use lab::redis::{Options, Redis};
@@ -19,7 +19,7 @@ pub const UNTRUSTED: [Identity; 5] = [
 ];
 
 pub struct Ground<'b> {
-    pub bench: &'b Bench,
+    pub lab: &'b Lab,
     pub redis: Redis,
     /// Knows where that one is.
     pub sentinel: Redis,
@@ -39,25 +39,25 @@ const KEY: &str = "obviously-fake-key-of-the-lab-0123456789";
 static GROUNDS: AtomicU32 = AtomicU32::new(0);
 
 impl<'b> Ground<'b> {
-    pub fn new(bench: &'b Bench) -> Self {
-        let untrusted = UNTRUSTED.map(|how| (how, Twilio::start_as(bench.certs(), how)));
+    pub fn new(lab: &'b Lab) -> Self {
+        let untrusted = UNTRUSTED.map(|how| (how, Twilio::start_as(lab.certs(), how)));
         let redis = Redis::start_as(&Options {
-            tls: Some((bench.certs(), Identity::Good)),
+            tls: Some((lab.certs(), Identity::Good)),
             ..Options::default()
         });
         let ground = Self {
-            bench,
+            lab,
             sentinel: Redis::sentinel_of(&redis, 0),
             redis,
             untrusted: untrusted.into(),
-            untrusted_directory: Slapd::start_as(bench.certs(), Identity::OtherCa),
+            untrusted_directory: Slapd::start_as(lab.certs(), Identity::OtherCa),
             refused: Refused::new(),
             full: Full::new(),
         };
         // From now on the server has the scripts: no login needs another round trip for one.
         let number = GROUNDS.fetch_add(1, Ordering::Relaxed);
         let name: &'static str = format!("faults-first-{number}").leak();
-        let first = Login::new(bench, name).of(&someone(bench, name));
+        let first = Login::new(lab, name).of(&someone(lab, name));
         let url = format!("redis://127.0.0.1:{}", ground.redis.port());
         let says = [Say::Password, Say::Code];
         ground
@@ -67,7 +67,7 @@ impl<'b> Ground<'b> {
     }
 
     pub fn ca(&self) -> String {
-        self.bench.certs().ca().display().to_string()
+        self.lab.certs().ca().display().to_string()
     }
 
     /// A login with a shared ledger there, which is refused when that cannot be reached.

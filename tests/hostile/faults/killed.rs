@@ -5,8 +5,8 @@ use super::ground::Ground;
 use super::{Row, Worker, carrier, ledger};
 use crate::hostile::torture;
 use crate::module::Login;
-use lab::bench::Bench;
-use lab::middle::Fault;
+use lab::Lab;
+use lab::fault_proxy::Fault;
 use lab::processes;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 /// A helper detects at once that its host has ended; this bound is for a busy machine.
 const MOMENT: Duration = Duration::from_secs(3);
 
-pub fn a_host_that_is_killed_at_any_stage_leaves_no_process(bench: &Bench) {
-    let ground = Ground::new(bench);
+pub fn a_host_that_is_killed_at_any_stage_leaves_no_process(lab: &Lab) {
+    let ground = Ground::new(lab);
     let silent = format!("{:?}", Fault::Silent);
     let by_deadline = format!("{silent}, by deadline");
     let rows: Vec<Row> = [
@@ -37,13 +37,13 @@ pub fn a_host_that_is_killed_at_any_stage_leaves_no_process(bench: &Bench) {
         for number in 0..4 {
             let (rows, next) = (&rows, &next);
             scope.spawn(move || {
-                let worker = Worker::new(bench, 100 + number);
+                let worker = Worker::new(lab, 100 + number);
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
                     for is_known in [false, true] {
                         if is_known && !torture() {
                             continue;
                         }
-                        worker.kills(bench, row, is_known);
+                        worker.kills(lab, row, is_known);
                     }
                 }
             });
@@ -52,13 +52,13 @@ pub fn a_host_that_is_killed_at_any_stage_leaves_no_process(bench: &Bench) {
 }
 
 impl Worker {
-    fn kills<'b>(&self, bench: &'b Bench, row: &Row<'b>, is_known: bool) {
+    fn kills<'b>(&self, lab: &'b Lab, row: &Row<'b>, is_known: bool) {
         let who = self
             .known
             .as_ref()
             .filter(|_| is_known)
             .unwrap_or(&self.strange);
-        let spoilt = (row.spoil)(Login::new(bench, self.case).of(who).own_helper());
+        let spoilt = (row.spoil)(Login::new(lab, self.case).of(who).own_helper());
         let what = format!("{}: {}", row.stage, row.fault);
         // No timeout may end it first.
         let mut login = spoilt.login;

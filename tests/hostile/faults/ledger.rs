@@ -3,7 +3,7 @@
 use super::ground::{Ground, row};
 use super::{DEADLINE, LOCAL, OUTAGE, Row, STEP, Spoilt, slow, transport};
 use crate::module::{ASKS, Login, NOT_SENT, SENT, Say, Seen};
-use lab::middle::{Fault, Middle};
+use lab::fault_proxy::{Fault, FaultProxy};
 use lab::pamhost::code;
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn between<'b>(
     } else {
         ("redis", ground.redis.port())
     };
-    let middle = Middle::start(real, turn, fault.clone());
+    let middle = FaultProxy::start(real, turn, fault.clone());
     let url = format!("{scheme}://127.0.0.1:{}", middle.port());
     Spoilt {
         login: ground.shared_ledger(login, &url),
@@ -86,7 +86,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     for fault in transport() {
         // A server at maxclients closes before TLS is complete: it refuses us.
         let want = match fault {
-            Fault::Cut | Fault::Reset | Fault::Half => unsent(LOCAL, "refused"),
+            Fault::Close | Fault::Reset | Fault::Truncate => unsent(LOCAL, "refused"),
             _ => unsent(OUTAGE, "outage"),
         };
         let what = format!("{fault:?}");
@@ -97,7 +97,7 @@ fn reaching<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     for turn in [1, 2] {
         let (what, want) = (format!("a bit in turn {turn}"), unsent(OUTAGE, "outage"));
         rows.push(row("ledger: TLS", what, &IN, &want, move |login| {
-            between(ground, login, true, turn, &Fault::Flipped).text("ledger.timeout", STEP)
+            between(ground, login, true, turn, &Fault::BitFlip).text("ledger.timeout", STEP)
         }));
     }
     for (identity, server) in &ground.untrusted {
@@ -141,7 +141,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             "-READONLY no",
         ] {
             let bytes = format!("{says}\r\n").into_bytes();
-            faults.push((says.to_owned(), Fault::Says(bytes)));
+            faults.push((says.to_owned(), Fault::Reply(bytes)));
         }
         for (what, fault) in faults {
             rows.push(row(stage, what, &IN, &outage, move |login| {
@@ -161,7 +161,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
             let bytes = format!("{says}\r\n").into_bytes();
             let refused = want(LOCAL, "refused");
             rows.push(row(stage, says, &IN, &refused, move |login| {
-                between(ground, login, false, turn, &Fault::Says(bytes.clone()))
+                between(ground, login, false, turn, &Fault::Reply(bytes.clone()))
             }));
         }
     }
@@ -172,7 +172,7 @@ fn talking<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
 fn sentinel<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
     let said = |text: &str| {
         let bytes = text.replace('\n', "\r\n").into_bytes();
-        (text.trim_end().to_owned(), Fault::Says(bytes))
+        (text.trim_end().to_owned(), Fault::Reply(bytes))
     };
     let mut faults: Vec<(String, Fault)> = transport()
         .into_iter()
@@ -203,7 +203,7 @@ fn sentinel<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
 }
 
 fn before_the_sentinel<'b>(ground: &'b Ground<'b>, login: Login<'b>, fault: &Fault) -> Spoilt<'b> {
-    let middle = Middle::start(ground.sentinel.port(), 1, fault.clone());
+    let middle = FaultProxy::start(ground.sentinel.port(), 1, fault.clone());
     let (at, master) = (middle.port(), ground.redis.port());
     let url = format!("redis+sentinel://127.0.0.1:{at}/lab:{master}");
     Spoilt {

@@ -118,7 +118,7 @@ fn without_a_log<'b>() -> Vec<Row<'b>> {
             write(&nobody, 0o666, "");
             login
                 .text("code.lifetime", lifetime)
-                .host(|host| host.with_over(&[(&nobody, "/dev/log")]))
+                .host(|host| host.with_bind_mounts(&[(&nobody, "/dev/log")]))
                 .into()
         })
     })

@@ -73,7 +73,7 @@ pub fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         rows.push(row("settings", *what, &IN, &bad, move |login| {
             let path = fresh(&login);
             make(&path, &login.settings.toml());
-            let line = ground.bench.product().line(&path);
+            let line = ground.lab.product().line(&path);
             login.line(line).into()
         }));
     }
@@ -109,7 +109,7 @@ fn policy<'b>() -> Row<'b> {
         // A socket's file cannot be opened (ENXIO).
         std::os::unix::net::UnixListener::bind(&path).expect("a socket");
         login
-            .host(|host| host.with_over(&[(&path, "/etc/passwd")]))
+            .host(|host| host.with_bind_mounts(&[(&path, "/etc/passwd")]))
             .into()
     });
     Row {

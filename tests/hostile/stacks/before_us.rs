@@ -2,7 +2,7 @@
 
 use super::documents::{Shown, shown};
 use crate::module::login::{Login, PASSWORD, Say, Someone, known};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{PamHost, Style, code};
 
 /// The stack in docs/stacks.md with both modules and this argument.
@@ -18,28 +18,28 @@ fn documented(argument: &str) -> String {
     format!("{text}\n")
 }
 
-fn login<'b>(bench: &'b Bench, case: &'static str, who: &Someone, stack: &str) -> Login<'b> {
+fn login<'b>(lab: &'b Lab, case: &'static str, who: &Someone, stack: &str) -> Login<'b> {
     let stack = stack.replace("pam_sms_otp.so", "{}");
-    let login = Login::new(bench, case).of(who).rhost("192.0.2.7");
+    let login = Login::new(lab, case).of(who).rhost("192.0.2.7");
     login.host(PamHost::no_delay).stack(stack.leak())
 }
 
-pub fn no_sms_to_users_who_are_refused_anyway(bench: &Bench) {
-    let locked = known(bench, "before-locked").expect("a private machine");
-    let barred = known(bench, "before-barred").expect("a private machine");
-    let access = bench.folder("before-us").join("access.conf");
+pub fn no_sms_to_users_who_are_refused_anyway(lab: &Lab) {
+    let locked = known(lab, "before-locked").expect("a private machine");
+    let barred = known(lab, "before-barred").expect("a private machine");
+    let access = lab.folder("before-us").join("access.conf");
     lab::scratch::write(&access, 0o644, "-:before-barred:ALL\n");
     let with_rule = |stack: &str| {
         let with = format!("pam_access.so accessfile={}", access.display());
         stack.replace("pam_access.so", &with)
     };
     for name in [&locked, &barred] {
-        bench.world().password(name.person.uid(), PASSWORD);
+        lab.machine().password(name.person.uid(), PASSWORD);
     }
     for argument in ["password=ldap", "password=stack"] {
         let stack = documented(argument);
         // Before the lock the right password is accepted; three wrong ones lock.
-        let faillock = login(bench, "before-us-faillock", &locked, &stack);
+        let faillock = login(lab, "before-us-faillock", &locked, &stack);
         let (transcript, seen) = faillock.run(&[Say::Password, Say::Code], 2);
         assert_eq!((transcript.codes(), seen.sms()), (vec![code::SUCCESS], 1));
         for _ in 0..3 {
@@ -54,7 +54,7 @@ pub fn no_sms_to_users_who_are_refused_anyway(bench: &Bench) {
         assert!(!styles.any(is_prompt), "{:?}", transcript.texts());
         let _ = std::fs::remove_file("/run/faillock/before-locked");
 
-        let access_login = login(bench, "before-us-access", &barred, &with_rule(&stack));
+        let access_login = login(lab, "before-us-access", &barred, &with_rule(&stack));
         let (transcript, seen) = access_login.run(&[Say::Password, Say::Code], 0);
         assert_eq!(transcript.codes(), [code::PERM_DENIED]);
         assert_eq!(seen.sms(), 0, "an SMS to a barred user");
@@ -64,7 +64,7 @@ pub fn no_sms_to_users_who_are_refused_anyway(bench: &Bench) {
                 auth [success=1 default=bad] pam_unix.so\n\
                 auth [default=die] pam_faillock.so authfail\n\
                 auth required pam_sms_otp.so password=stack\n";
-    let faillock = login(bench, "before-us-late", &locked, late);
+    let faillock = login(lab, "before-us-late", &locked, late);
     for _ in 0..3 {
         faillock.run(&[Say::Text("wrong")], 0);
     }

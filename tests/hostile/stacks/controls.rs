@@ -3,7 +3,7 @@
 //! `TORTURE` both run in all shapes, and the results must be equal.
 
 use crate::module::login::{Login, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::Refused;
 use lab::pamhost::{Answer, Message, PamHost, Style, code};
 use lab::twilio::wrong_code;
@@ -58,12 +58,12 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-pub fn each_code_under_each_control(bench: &Bench) {
+pub fn each_code_under_each_control(lab: &Lab) {
     let rows = rows();
     // A thread for each code: a column of the table.
     let columns: Vec<Vec<String>> = std::thread::scope(|scope| {
         let rows = &rows;
-        let column = |name| move || Column::new(bench, name).cells(rows);
+        let column = |name| move || Column::new(lab, name).cells(rows);
         let threads: Vec<_> = CODES
             .iter()
             .map(|(name, code)| scope.spawn(column((*name, *code))))
@@ -119,7 +119,7 @@ fn check(row: &Row, seen: &[&str]) {
 
 /// One of our codes: a login that returns it, and the substitute that returns it.
 struct Column<'b> {
-    bench: &'b Bench,
+    lab: &'b Lab,
     name: &'static str,
     code: i32,
     login: Option<Login<'b>>,
@@ -129,11 +129,11 @@ struct Column<'b> {
 }
 
 impl<'b> Column<'b> {
-    fn new(bench: &'b Bench, (name, code): (&'static str, i32)) -> Self {
+    fn new(lab: &'b Lab, (name, code): (&'static str, i32)) -> Self {
         let dead = Refused::new();
         let case: &'static str = format!("controls-{name}").leak();
-        let who = someone(bench, case);
-        let login = Login::new(bench, case).of(&who).host(PamHost::no_delay);
+        let who = someone(lab, case);
+        let login = Login::new(lab, case).of(&who).host(PamHost::no_delay);
         let ledger = login.folder.join("ledger").display().to_string();
         let login = login.text("ledger.path", &ledger);
         let with_key = |login: Login<'b>| login.host(|host| host.pam_env(KEY));
@@ -158,7 +158,7 @@ impl<'b> Column<'b> {
         };
         let login = Some(login);
         Self {
-            bench,
+            lab,
             name,
             code,
             login,
@@ -202,7 +202,7 @@ impl<'b> Column<'b> {
         let login = self.login.take().expect("a login");
         let inner = format!("{} {}", login.product_line(), self.arguments);
         let text = written(
-            self.bench,
+            self.lab,
             &login,
             row,
             &format!("{{}} {}", self.arguments),
@@ -218,8 +218,8 @@ impl<'b> Column<'b> {
     fn substitute(&mut self, row: &Row) -> i32 {
         let login = self.login.as_ref().expect("a login");
         let line = format!("pam_debug.so auth={}", self.name);
-        let text = written(self.bench, login, row, &line, &line);
-        self.bench.stack(&login.folder, "substitute", &text);
+        let text = written(self.lab, login, row, &line, &line);
+        self.lab.stack(&login.folder, "substitute", &text);
         let host = PamHost::new("substitute", Some(&login.folder)).no_delay();
         host.user("no-such-user").run_with(&[]).codes()[0]
     }
@@ -234,7 +234,7 @@ fn earned(login: Login<'_>, right: bool) -> Login<'_> {
         match (message.style, sms.last()) {
             (Style::Shown, Some(sms)) if right => sms.code().into(),
             (Style::Shown, Some(sms)) => wrong_code(&sms.code()).into(),
-            _ => Answer::HangUp,
+            _ => Answer::ConvErr,
         }
     });
     assert_eq!(
@@ -247,7 +247,7 @@ fn earned(login: Login<'_>, right: bool) -> Login<'_> {
 }
 
 /// Returns a stack of this shape, and writes the file that it includes.
-fn written(bench: &Bench, login: &Login, row: &Row, line: &str, inner: &str) -> String {
+fn written(lab: &Lab, login: &Login, row: &Row, line: &str, inner: &str) -> String {
     let Row { shape, control, .. } = row;
     let ours = format!("auth {control} {line}\n");
     let (permit, deny) = (
@@ -261,7 +261,7 @@ fn written(bench: &Bench, login: &Login, row: &Row, line: &str, inner: &str) -> 
         "deny-behind" => ours + deny,
         "deny-before" => deny.to_owned() + &ours,
         word => {
-            bench.stack(&login.folder, "inner", &format!("auth {control} {inner}\n"));
+            lab.stack(&login.folder, "inner", &format!("auth {control} {inner}\n"));
             format!("auth {word} {}/inner\n{permit}", login.folder.display())
         }
     }

@@ -3,10 +3,10 @@
 
 use super::documents::{read, samples};
 use crate::logins::steps::{LOCAL, Service};
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::pamhost::{Answer, Message, PamHost, code};
 use lab::process::{program, run};
-use lab::world::User;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -68,7 +68,7 @@ fn command(start: &str) -> String {
     )
 }
 
-pub fn the_documents_name_the_services_that_include_a_sample(_: &Bench) {
+pub fn the_documents_name_the_services_that_include_a_sample(_: &Lab) {
     let document = read(DOCUMENT);
     let grep = command("$ grep");
     let mut named = 0;
@@ -100,8 +100,8 @@ pub fn the_documents_name_the_services_that_include_a_sample(_: &Bench) {
     assert!(named > 4, "only {named}");
 }
 
-pub fn the_documented_commands_find_and_change_them(bench: &Bench) {
-    let folder = bench.folder("includers");
+pub fn the_documented_commands_find_and_change_them(lab: &Lab) {
+    let folder = lab.folder("includers");
     let mut files: BTreeMap<&str, String> = BTreeMap::new();
     for includer in includers() {
         let text = files.entry(includer.file).or_default();
@@ -112,7 +112,7 @@ pub fn the_documented_commands_find_and_change_them(bench: &Bench) {
         }
     }
     for (file, text) in &files {
-        bench.stack(&folder, file, text);
+        lab.stack(&folder, file, text);
     }
     let shell = |command: &str, of: &str| {
         let command = command.replace("/etc/pam.d/i3lock", of);
@@ -147,15 +147,15 @@ pub fn the_documented_commands_find_and_change_them(bench: &Bench) {
 }
 
 /// A program that does not run as root, such as a screen locker.
-pub fn a_screen_locker_opens_by_common_auth_and_not_by_the_sample(bench: &Bench) {
+pub fn a_screen_locker_opens_by_common_auth_and_not_by_the_sample(lab: &Lab) {
     let user = User::new("locker").password(LOCAL);
-    let user = bench.world().add(&user);
-    let _login = Service::shipped(bench, "login");
+    let user = lab.machine().add(&user);
+    let _login = Service::shipped(lab, "login");
     let password = |_: &Message| Answer::from(LOCAL);
     let locker = |service: &str, text: &str| {
-        bench.world().stack(service, text);
+        lab.machine().stack(service, text);
         let host = PamHost::new(service, None).user(&user.name).no_delay();
-        host.run_as(bench.world(), &user).run(password).codes()
+        host.run_as(lab.machine(), &user).run(password).codes()
     };
     let debian = includers()
         .into_iter()
@@ -163,7 +163,7 @@ pub fn a_screen_locker_opens_by_common_auth_and_not_by_the_sample(bench: &Bench)
         .expect("i3lock");
     let codes = locker("locker", debian.line);
     assert_eq!(codes, [code::SERVICE_ERR], "the sample grants access");
-    let changed = bench.folder("locker").join("i3lock");
+    let changed = lab.folder("locker").join("i3lock");
     lab::scratch::write(&changed, 0o644, debian.line);
     let sed = command("# sed").replace("/etc/pam.d/i3lock", changed.to_str().expect("a path"));
     run(Command::new(program("sh")).args(["-c", &sed]));

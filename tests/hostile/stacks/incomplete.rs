@@ -1,7 +1,7 @@
 //! Incomplete stacks: a module or an included file is missing. Such a stack refuses every login.
 
 use crate::module::login::{Login, someone};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::{Answer, code};
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ const STACKS: [&str; 8] = [
     "auth required pam_permit.so\nauth include nowhere\nauth required {}\n",
 ];
 
-pub fn an_incomplete_stack_refuses(bench: &Bench) {
-    let who = someone(bench, "incomplete");
-    let log = bench.world().log();
+pub fn an_incomplete_stack_refuses(lab: &Lab) {
+    let who = someone(lab, "incomplete");
+    let log = lab.machine().log();
     // The errors that libpam logs for a missing file.
     let named = || {
         let mut lines = log.lines_that_begin("PAM ");
@@ -28,8 +28,8 @@ pub fn an_incomplete_stack_refuses(bench: &Bench) {
     };
     for stack in STACKS {
         let before = named();
-        let login = Login::new(bench, "incomplete").of(&who).stack(stack);
-        let transcript = login.transcript(|_| Answer::HangUp);
+        let login = Login::new(lab, "incomplete").of(&who).stack(stack);
+        let transcript = login.transcript(|_| Answer::ConvErr);
         let codes = transcript.codes();
         assert!(
             !codes.is_empty() && !codes.contains(&code::SUCCESS),
@@ -47,8 +47,8 @@ pub fn an_incomplete_stack_refuses(bench: &Bench) {
         }
     }
     // Control: without the missing part, access is granted.
-    let permit = Login::new(bench, "incomplete").of(&who);
+    let permit = Login::new(lab, "incomplete").of(&who);
     let permit = permit.stack("auth required pam_permit.so\n");
-    let transcript = permit.transcript(|_| Answer::HangUp);
+    let transcript = permit.transcript(|_| Answer::ConvErr);
     assert_eq!(transcript.codes(), [code::SUCCESS]);
 }

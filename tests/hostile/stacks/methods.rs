@@ -3,7 +3,7 @@
 
 use super::documents;
 use crate::logins::steps::{LOCAL, PASSWORD, Service, TestUser};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pty::{Pty, TIMEOUT};
 use lab::sshd::{Key, Options, Sshd};
 use lab::twilio::wrong_code;
@@ -55,29 +55,29 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-pub fn sshd_does_not_ask_pam_about_keys(bench: &Bench) {
+pub fn sshd_does_not_ask_pam_about_keys(lab: &Lab) {
     std::thread::scope(|scope| {
         for (index, row) in rows().into_iter().enumerate() {
-            scope.spawn(move || try_row(bench, index, &row));
+            scope.spawn(move || try_row(lab, index, &row));
         }
     });
 }
 
-fn try_row(bench: &Bench, index: usize, row: &Row) {
+fn try_row(lab: &Lab, index: usize, row: &Row) {
     let methods = if row.named {
         named(row.stack)
     } else {
         "any".to_owned()
     };
-    let _stack = Service::shipped(bench, row.stack);
+    let _stack = Service::shipped(lab, row.stack);
     let sshd = Sshd::start(&Options {
         service: row.stack.to_owned(),
         methods: methods.clone(),
         ..Options::default()
     });
     for (nth, visit) in row.visits.iter().enumerate() {
-        let who = TestUser::with_local_password(bench, &format!("methods-{index}-{nth}"));
-        let seen = try_visit(bench, &sshd, row, visit, &who);
+        let who = TestUser::with_local_password(lab, &format!("methods-{index}-{nth}"));
+        let seen = try_visit(lab, &sshd, row, visit, &who);
         let Row { stack, named, .. } = row;
         let what = format!("{stack} with {methods:?}, visit {nth}");
         assert_eq!(seen, visit.expected, "{what}");
@@ -96,7 +96,7 @@ fn named(stack: &str) -> String {
 }
 
 /// Makes one visit: answers each prompt, and returns the result.
-fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &TestUser) -> String {
+fn try_visit(lab: &Lab, sshd: &Sshd, row: &Row, visit: &Visit, who: &TestUser) -> String {
     let right = if row.stack == "sshd-stack" {
         LOCAL
     } else {
@@ -120,7 +120,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &TestUse
                 terminal.type_line(if visit.password { right } else { "wrong horse" });
             }
             1 => {
-                let code = code.get_or_insert_with(|| who.code(bench));
+                let code = code.get_or_insert_with(|| who.code(lab));
                 typed.1 |= visit.code;
                 terminal.type_line(&if visit.code {
                     code.clone()
@@ -134,12 +134,12 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &TestUse
         }
     };
     assert_eq!(terminal.wait().success(), is_in);
-    let logged = bench.world().log().lines_for(who.name());
+    let logged = lab.machine().log().lines_for(who.name());
     let log = |event: &str| {
         let begins = |message: &str| message.starts_with("pam_sms_otp(") && message.contains(event);
         logged.iter().filter(|line| begins(&line.message)).count()
     };
-    let sms = who.sms(bench);
+    let sms = who.sms(lab);
     assert_eq!(log("): sent "), sms, "{}: {logged:#?}", who.name());
     // The password counts only if it was prompted for, the key only if sshd verified it.
     let output = sshd.output();
@@ -160,7 +160,7 @@ fn try_visit(bench: &Bench, sshd: &Sshd, row: &Row, visit: &Visit, who: &TestUse
 }
 
 /// The documents contain the sshd_config line that each stack requires, and the effect of its absence.
-pub fn the_documents_name_the_methods(_: &Bench) {
+pub fn the_documents_name_the_methods(_: &Lab) {
     let stacks = documents::read("docs/stacks.md");
     for file in documents::samples() {
         let Some(stack) = file

@@ -2,10 +2,10 @@
 //! can be bypassed.
 
 use super::documents::{read, samples};
-use lab::bench::Bench;
+use lab::Lab;
 use sms_otp::config::LOGIN_SHELLS;
 
-pub fn services_that_come_in_pairs_have_both_samples(_: &Bench) {
+pub fn services_that_come_in_pairs_have_both_samples(_: &Lab) {
     let samples = samples();
     let is_shipped = |name: &str| samples.contains(&format!("pam.d/{name}"));
     for (shell, service) in LOGIN_SHELLS {

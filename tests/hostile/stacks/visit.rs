@@ -3,12 +3,12 @@
 use super::table::{Host, Stack};
 use super::visitors::{Before, Code, Password, Visitor, Who, World};
 use crate::module::login::{Login, PASSWORD};
-use lab::bench::Bench;
+use lab::Lab;
 use lab::listeners::Refused;
+use lab::machine::{Account, User};
 use lab::pamhost::{Answer, Message, PamHost, Style, code};
 use lab::slapd;
 use lab::twilio::wrong_code;
-use lab::world::{Account, User};
 use std::path::PathBuf;
 
 /// The password in `/etc/shadow` of a user with another one in the directory.
@@ -54,7 +54,7 @@ struct Given {
 
 /// The users of one worker.
 pub struct Users<'b> {
-    bench: &'b Bench,
+    lab: &'b Lab,
     worker: usize,
     member: (Account, String),
     split: (Account, String),
@@ -68,21 +68,21 @@ pub struct Users<'b> {
 }
 
 impl<'b> Users<'b> {
-    pub fn new(bench: &'b Bench, worker: usize) -> Self {
+    pub fn new(lab: &'b Lab, worker: usize) -> Self {
         let name = |what: &str| format!("stacks-{what}-{worker}");
         let account = |what: &str, password: &str, uid: Option<u32>| {
             let user = User::new(&name(what)).password(password);
             let user = uid.map_or(user.clone(), |uid| user.uid(uid));
-            bench.world().add(&user)
+            lab.machine().add(&user)
         };
         let in_both = |what: &str, shadow: &str, uid: Option<u32>| {
-            let number = bench.number();
-            let user = slapd::Person::new(&name(what)).password(PASSWORD);
-            bench.slapd().add(&user.phone(&number));
+            let number = lab.number();
+            let user = slapd::LdapUser::new(&name(what)).password(PASSWORD);
+            lab.slapd().add(&user.phone(&number));
             (account(what, shadow, uid), number)
         };
         let uid = 700 + u32::try_from(worker).expect("few workers");
-        let sss = bench.folder(&name("sss")).join("sss");
+        let sss = lab.folder(&name("sss")).join("sss");
         // It accepts the users of the directory that are not system accounts.
         let script = format!(
             "#!/bin/sh\ncase $PAM_USER in *-member-* | *-split-*) ;; *) exit 1 ;; esac\n\
@@ -90,7 +90,7 @@ impl<'b> Users<'b> {
         );
         lab::scratch::write(&sss, 0o755, script);
         Self {
-            bench,
+            lab,
             worker,
             member: in_both("member", PASSWORD, None),
             split: in_both("split", SHADOW, None),
@@ -136,7 +136,7 @@ impl<'b> Users<'b> {
             let text = self
                 .written(&login, lines)
                 .replace("{}", &login.product_line());
-            self.bench.stack(&login.folder, name, &text);
+            self.lab.stack(&login.folder, name, &text);
         }
         let lines = self.written(&login, &stack.lines);
         login = login.stack(lines.leak());
@@ -164,7 +164,7 @@ impl<'b> Users<'b> {
     fn login(&self, host: Host, row: usize, visitor: &Visitor) -> Login<'b> {
         let case: &'static str = format!("stacks-{row}-{}", visitor.name).leak();
         let (name, uid, number) = self.user(visitor.who);
-        let login = Login::new(self.bench, case);
+        let login = Login::new(self.lab, case);
         let ledger = login.folder.join("ledger").display().to_string();
         let login = login
             .rhost(ORIGIN)
@@ -276,7 +276,7 @@ fn answer(
 ) -> Answer {
     given.answers += 1;
     if given.answers > MAX_PROMPTS {
-        return Answer::HangUp;
+        return Answer::ConvErr;
     }
     if message.style == Style::Hidden {
         given.password = true;
@@ -295,6 +295,6 @@ fn answer(
             code.into()
         }
         (Code::Wrong, Some(code)) => wrong_code(&code).into(),
-        (Code::None, _) | (_, None) => Answer::HangUp,
+        (Code::None, _) | (_, None) => Answer::ConvErr,
     }
 }

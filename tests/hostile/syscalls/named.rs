@@ -2,7 +2,7 @@
 
 use super::{End, Fixture};
 use crate::module::login::known;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::pamhost::code;
 use lab::tracer::{Call, Fault};
 use libc::{EINVAL, EIO, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM};
@@ -11,13 +11,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// Makes a login without failures, and passes its calls and a fixture for failing logins to `then`.
-fn with_calls(bench: &Bench, case: &'static str, then: impl FnOnce(&Fixture, &[Call])) {
+fn with_calls(lab: &Lab, case: &'static str, then: impl FnOnce(&Fixture, &[Call])) {
     if !lab::tracer::is_supported() {
         println!("SKIPPED: no tracer for this processor");
         return;
     }
-    let who = known(bench, case).expect("a private machine");
-    let fixture = Fixture::new(bench, case, &who);
+    let who = known(lab, case).expect("a private machine");
+    let fixture = Fixture::new(lab, case, &who);
     let (calls, end) = fixture.run(None, true);
     assert_eq!(end.code, code::SUCCESS, "{:?}", end.log);
     then(&fixture, &calls);
@@ -39,8 +39,8 @@ fn each(fixture: &Fixture, calls: &[Call], name: &str, errno: i32, check: impl F
 }
 
 /// As in CVE-2010-3316.
-pub fn no_helper_without_its_ids(bench: &Bench) {
-    with_calls(bench, "ids", |fixture, calls| {
+pub fn no_helper_without_its_ids(lab: &Lab) {
+    with_calls(lab, "ids", |fixture, calls| {
         for name in ["setgroups", "setresgid", "setresuid"] {
             let (first, second) = (Cell::new(false), Cell::new(false));
             each(fixture, calls, name, EPERM, |call, end| {
@@ -67,8 +67,8 @@ pub fn no_helper_without_its_ids(bench: &Bench) {
 }
 
 /// As in CVE-2020-27743.
-pub fn no_code_without_randomness(bench: &Bench) {
-    with_calls(bench, "randomness", |fixture, calls| {
+pub fn no_code_without_randomness(lab: &Lab) {
+    with_calls(lab, "randomness", |fixture, calls| {
         let drawn = Cell::new(false);
         each(fixture, calls, "getrandom", EIO, |call, end| {
             let is_code = end
@@ -94,8 +94,8 @@ pub fn no_code_without_randomness(bench: &Bench) {
 }
 
 /// A layer that the kernel lacks is reported; a layer that fails refuses the login.
-pub fn no_login_in_an_incomplete_sandbox(bench: &Bench) {
-    with_calls(bench, "incomplete-sandbox", |fixture, calls| {
+pub fn no_login_in_an_incomplete_sandbox(lab: &Lab) {
+    with_calls(lab, "incomplete-sandbox", |fixture, calls| {
         let calls_of_the_sandbox = [
             "landlock_create_ruleset",
             "landlock_add_rule",

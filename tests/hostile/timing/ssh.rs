@@ -2,11 +2,11 @@
 
 use crate::logins::steps::{self, Service};
 use crate::module::PASSWORD;
-use lab::bench::Bench;
+use lab::Lab;
+use lab::machine::User;
 use lab::pty::Pty;
-use lab::slapd::Person;
+use lab::slapd::LdapUser;
 use lab::sshd::{Key, Options, Sshd};
-use lab::world::User;
 use std::time::{Duration, Instant};
 
 /// The names and the passwords. [`measure`] checks the results.
@@ -22,27 +22,25 @@ const KINDS: &[(&str, &str, &str)] = &[
 pub const REFUSE_AFTER: Duration = Duration::from_millis(700);
 
 /// Measures the time from Enter to the refusal, `rounds` times for each kind, and compares the screens.
-pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
+pub fn measure(lab: &Lab, rounds: usize) -> Vec<(String, Vec<Duration>)> {
     for name in [
         "timed-wrong",
         "timed-locked",
         "timed-absent",
         "timed-barred",
     ] {
-        bench.world().add(&User::new(name));
+        lab.machine().add(&User::new(name));
     }
     for name in ["timed-wrong", "timed-locked", "timed-other", "timed-barred"] {
-        let user = Person::new(name).password(PASSWORD).phone(&bench.number());
+        let user = LdapUser::new(name).password(PASSWORD).phone(&lab.number());
         let locked = name == "timed-locked";
-        bench
-            .slapd()
-            .add(&if locked { user.locked() } else { user });
+        lab.slapd().add(&if locked { user.locked() } else { user });
     }
     let refuse_after = format!("{}ms", REFUSE_AFTER.as_millis());
-    let settings = steps::settings(bench).text("password.refuse_after", &refuse_after);
-    let settings = steps::written(bench, "timed", &settings);
-    let text = steps::shipped(bench, "sshd-ldap", &settings);
-    let _stack = Service::hold(bench, "sshd-timed", &text);
+    let settings = steps::settings(lab).text("password.refuse_after", &refuse_after);
+    let settings = steps::written(lab, "timed", &settings);
+    let text = steps::shipped(lab, "sshd-ldap", &settings);
+    let _stack = Service::hold(lab, "sshd-timed", &text);
     let lines = ["DenyUsers timed-barred", "PermitRootLogin yes"];
     let sshd = Sshd::start(&Options {
         service: "sshd-timed".to_owned(),
@@ -69,7 +67,7 @@ pub fn measure(bench: &Bench, rounds: usize) -> Vec<(String, Vec<Duration>)> {
             times.push(time);
         }
     }
-    bench_is_right(bench);
+    bench_is_right(lab);
     kinds
 }
 
@@ -86,10 +84,10 @@ fn once(sshd: &Sshd, name: &str, password: &str) -> (Duration, String) {
 }
 
 /// Checks that each login was refused for the intended reason.
-fn bench_is_right(bench: &Bench) {
+fn bench_is_right(lab: &Lab) {
     let head = "pam_sms_otp(sshd-timed:auth): denied";
     let reasons = |user: &str| {
-        let mut lines = bench.world().log().lines_with(&[head]);
+        let mut lines = lab.machine().log().lines_with(&[head]);
         lines.retain(|line| line.field("user") == Some(user));
         lines
             .iter()

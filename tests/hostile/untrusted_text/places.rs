@@ -1,8 +1,8 @@
 //! The places where untrusted text can occur, and the result of a login with it.
 
-use super::{Environment, Login, Observed, VALUES, Value, is_logged_as, ldap};
-use lab::bench::Bench;
-use lab::ldap::Script;
+use super::{Environment, Login, Observed, VALUES, Value, fake_ldap, is_logged_as};
+use lab::Lab;
+use lab::fake_ldap::Script;
 use lab::listeners::Listener;
 use lab::pamhost::code;
 use lab::twilio::Case as Reply;
@@ -46,8 +46,8 @@ fn check_texts(what: &str, observed: &Observed, user: &str, rhost: &str, service
     assert_eq!(sms.code(), sms.body[..6], "{what}");
 }
 
-pub fn from_the_host(bench: &Bench) {
-    let environment = Environment::new(bench, "untrusted-host");
+pub fn from_the_host(lab: &Lab) {
+    let environment = Environment::new(lab, "untrusted-host");
     for value in c_strings() {
         let what = format!("{} as user", value.what);
         let login = environment
@@ -120,9 +120,9 @@ fn user(environment: &Environment, what: &str, value: &Value, login: &Login) {
     granted(what, &observed);
     assert_eq!(observed.field("user"), Some(value.bytes), "{what}");
     check_texts(what, &observed, &value.filled(), "", environment.case);
-    let filter = ldap::both(&[
-        ldap::equals("objectClass", b"person"),
-        ldap::equals("uid", value.bytes),
+    let filter = fake_ldap::both(&[
+        fake_ldap::equals("objectClass", b"person"),
+        fake_ldap::equals("uid", value.bytes),
     ]);
     let searches: Vec<_> = observed
         .ldap_requests
@@ -130,7 +130,7 @@ fn user(environment: &Environment, what: &str, value: &Value, login: &Login) {
         .filter(|request| request[0] == 0x63)
         .collect();
     assert_eq!(searches.len(), 1, "{what}");
-    assert!(ldap::searches_for(searches[0], &filter), "{what}");
+    assert!(fake_ldap::searches_for(searches[0], &filter), "{what}");
 }
 
 /// The service name is chosen by the host's caller; libpam converts it to lower case.
@@ -157,8 +157,8 @@ fn service(environment: &Environment, value: &Value) {
     check_texts(&what, &observed, "untrusted", "", &filled);
 }
 
-pub fn from_the_directory(bench: &Bench) {
-    let environment = Environment::new(bench, "untrusted-directory");
+pub fn from_the_directory(lab: &Lab) {
+    let environment = Environment::new(lab, "untrusted-directory");
     let number = environment.number.as_bytes();
     let bound = VALUES
         .iter()
@@ -235,12 +235,12 @@ fn distinguished_name(environment: &Environment, value: &Value) -> bool {
     let binds: Vec<_> = observed
         .ldap_requests
         .iter()
-        .filter(|request| ldap::binds(request))
+        .filter(|request| fake_ldap::binds(request))
         .collect();
     if observed.codes == [code::SUCCESS] {
         granted(&what, &observed);
         assert_eq!(binds.len(), 2, "{what}");
-        let whole = ldap::text(&dn);
+        let whole = fake_ldap::text(&dn);
         let same = binds[1].windows(whole.len()).any(|part| part == whole);
         assert!(same, "{what}");
         return true;
@@ -263,32 +263,32 @@ fn refused(what: &str, observed: &Observed, pam: i32, reason: &str) {
     assert_eq!(observed.sms.len(), 0, "{what}");
 }
 
-pub fn from_other_servers(bench: &Bench) {
-    let environment = Environment::new(bench, "untrusted-servers");
+pub fn from_other_servers(lab: &Lab) {
+    let environment = Environment::new(lab, "untrusted-servers");
     let leaked = |body: serde_json::Value| -> &'static str { body.to_string().leak() };
     for value in VALUES {
         let text = value.text();
         let what = format!("{} in Twilio's error", value.what);
         let body = json!({ "code": 21211, "message": text, "more_info": text, "status": 400 });
         let body = leaked(body);
-        reply_with(bench, &environment, 400, body);
+        reply_with(lab, &environment, 400, body);
         let observed = environment.run(&what, &environment.login(), 1);
         refused(&what, &observed, code::MAXTRIES, "number-refused");
         assert_eq!(observed.field("error"), Some(&b"21211"[..]), "{what}");
 
         let what = format!("{} as Twilio's error", value.what);
         let body = leaked(json!({ "code": text, "status": text }));
-        reply_with(bench, &environment, 400, body);
+        reply_with(lab, &environment, 400, body);
         let observed = environment.run(&what, &environment.login(), 1);
         refused(&what, &observed, code::SERVICE_ERR, "refused");
 
         let what = format!("{} as Twilio's sid", value.what);
         let body = leaked(json!({ "sid": text, "status": text, "error_code": text }));
-        reply_with(bench, &environment, 201, body);
+        reply_with(lab, &environment, 201, body);
         let observed = environment.run(&what, &environment.login(), 2);
         granted(&what, &observed);
         assert_eq!(observed.events[0].field("sid"), Some(&b"?"[..]), "{what}");
-        bench.twilio().on(&environment.number, &[Reply::Sent]);
+        lab.twilio().on(&environment.number, &[Reply::Sent]);
 
         let what = format!("{} in a proxy's response", value.what);
         for start in ["HTTP/1.1 502 ", ""] {
@@ -327,11 +327,11 @@ pub fn from_other_servers(bench: &Bench) {
     }
 }
 
-fn reply_with(bench: &Bench, environment: &Environment, http: u16, body: &'static str) {
+fn reply_with(lab: &Lab, environment: &Environment, http: u16, body: &'static str) {
     let reply = Reply::Literal {
         http,
         header: None,
         body,
     };
-    bench.twilio().on(&environment.number, &[reply]);
+    lab.twilio().on(&environment.number, &[reply]);
 }

@@ -3,7 +3,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | [`bench`] | the shared parts of a run |
+//! | [`Lab`] | the shared parts of a run |
 //! | [`product`] | the files under test |
 //! | [`settings`] | settings files |
 //! | [`scratch`] | temporary directories |
@@ -14,19 +14,19 @@
 //! | [`slapd`] | a real slapd and its users |
 //! | [`redis`] | real Redis servers |
 //! | [`twilio`] | a fake Twilio and its phones |
-//! | [`world`] | a mount namespace with accounts and PAM stacks |
+//! | [`machine`] | a mount namespace with accounts and PAM stacks |
 //! | [`log`] | its log |
 //! | [`pty`] | a terminal with a program |
 //! | [`pamhost`] | a PAM application |
-//! | [`impostor`] | a fake helper with wrong messages |
-//! | [`driven`] | a real helper whose host is the test |
+//! | [`fake_helper`] | a fake helper with wrong messages |
+//! | [`helper_process`] | a real helper whose host is the test |
 //! | [`tracer`] | a tracer that makes a system call fail |
 //! | [`sshd`] | a real sshd and the real ssh |
 //! | [`vsftpd`] | a real vsftpd |
 //! | [`listeners`] | ports that refuse, or send garbage or nothing |
-//! | [`middle`] | a TCP proxy that injects a fault |
+//! | [`fault_proxy`] | a TCP proxy that injects a fault |
 //! | [`table`] | tables of results |
-//! | [`machine`] | facts about the machine of a measurement |
+//! | [`system_info`] | facts about the machine of a measurement |
 //!
 //! Test code may panic: the message names the part that failed.
 #![allow(
@@ -43,18 +43,17 @@
     clippy::unwrap_used
 )]
 
-pub mod bench;
 pub mod certs;
-pub mod driven;
-pub mod impostor;
+pub mod fake_helper;
+pub mod fake_ldap;
+pub mod fault_proxy;
+pub mod helper_process;
 pub mod interrupt;
-pub mod ldap;
 pub mod listeners;
 pub mod log;
 pub mod machine;
-mod marks;
+mod marker_files;
 pub mod memory;
-pub mod middle;
 pub mod nameserver;
 pub mod openssl_server;
 pub mod pamhost;
@@ -64,13 +63,16 @@ pub mod processes;
 pub mod product;
 pub mod pty;
 pub mod redis;
-pub mod samples;
 pub mod scratch;
 pub mod settings;
+mod shared;
 pub mod slapd;
 pub mod sshd;
+pub mod statistics;
+pub mod system_info;
 pub mod table;
 pub mod tracer;
 pub mod twilio;
 pub mod vsftpd;
-pub mod world;
+
+pub use shared::Lab;

@@ -1,51 +1,94 @@
-//! Facts about the machine of a measurement.
-#![forbid(unsafe_code)]
+//! The test machine: a mount namespace of this process, with its own `/etc`, `/run`, `/var/log` and
+//! `/dev`. Programs that it starts (sshd, sudo, su, login) use the accounts, PAM stacks and `/dev/log` of
+//! the tests. The real machine is not changed, and the namespace ends with the process.
 
-use std::fs;
-use std::path::Path;
-use std::time::SystemTime;
+mod accounts;
+mod mounts;
 
-/// Returns the table of these facts for a report; the facts of the caller are last.
-pub fn facts(own: &[(&str, String)]) -> String {
-    let kernel = rustix::system::uname();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let facts = [
-        ("date", today()),
-        ("kernel", kernel.release().to_string_lossy().into_owned()),
-        ("processor", format!("{}, {cores} cores", processor())),
-    ];
-    let all = facts.iter().chain(own);
-    let rows = all.map(|(what, is)| format!("| {what} | {is} |\n"));
-    format!("| | |\n| --- | --- |\n{}", rows.collect::<String>())
+pub use accounts::{Account, User};
+pub use mounts::landlock;
+
+use crate::log::Log;
+use crate::process::this_program;
+use crate::scratch::{self, Scratch};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+/// The test machine. A process has at most one, until it ends.
+#[derive(Debug)]
+pub struct Machine {
+    scratch: Scratch,
+    log: Log,
+    accounts: Mutex<accounts::Accounts>,
+    host_program: OnceLock<PathBuf>,
 }
 
-fn processor() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find(|line| line.starts_with("model name"));
-    let model = model.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()));
-    model.unwrap_or_else(|| "unknown (not in /proc/cpuinfo)".to_owned())
-}
-
-/// Returns the type of the file system that contains a path: the mount with the longest matching path
-/// (proc_pid_mountinfo(5)).
-pub fn file_system(path: &Path) -> String {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let below = text.lines().filter_map(|line| {
-        let (mount, kind) = line.split_once(" - ")?;
-        let mount = mount.split(' ').nth(4)?;
-        let kind = kind.split(' ').next()?;
-        path.starts_with(mount)
-            .then_some((mount.len(), kind.to_owned()))
-    });
-    match below.max_by_key(|(length, _)| *length) {
-        Some((_, kind)) if kind == "tmpfs" => "tmpfs (in memory)".to_owned(),
-        Some((_, kind)) => kind,
-        None => "unknown".to_owned(),
+impl Machine {
+    /// Moves the process into a new mount namespace. Must be the first call in `main`: a namespace belongs
+    /// to a thread, and only threads that are started later inherit it.
+    ///
+    /// # Errors
+    /// Why this machine does not allow it.
+    pub fn enter() -> Result<Self, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("a mount namespace needs root".to_owned());
+        }
+        this_program();
+        let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+        assert_eq!(threads, 1, "Machine::enter comes before the first thread");
+        mounts::leave_the_machine().map_err(|e| format!("no private mount namespace here: {e}"))?;
+        let scratch = Scratch::new("machine");
+        mounts::tmpfs(scratch.path());
+        // SAFETY: the process has one thread (asserted above), so no other thread reads the environment.
+        unsafe { std::env::set_var("TMPDIR", scratch.path()) };
+        mounts::etc(&scratch);
+        mounts::run_and_logs();
+        mounts::dev(&scratch);
+        // The thread of the log must be started inside the namespace.
+        let log = Log::listen(Path::new("/dev/log"));
+        let accounts = Mutex::new(accounts::Accounts::new(scratch.folder("home")));
+        Ok(Self {
+            scratch,
+            log,
+            accounts,
+            host_program: OnceLock::new(),
+        })
     }
-}
 
-/// Returns the date in UTC: `25 Nov 2026`.
-fn today() -> String {
-    let date = httpdate::fmt_http_date(SystemTime::now());
-    date.get(5..16).unwrap_or(&date).to_owned()
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Adds an account.
+    pub fn add(&self, user: &User) -> Account {
+        self.accounts.lock().expect("the accounts").add(user)
+    }
+
+    /// Changes the local password of an existing account, root included.
+    pub fn password(&self, name: &str, password: &str) {
+        let mut accounts = self.accounts.lock().expect("the accounts");
+        accounts.set_password(name, password);
+    }
+
+    /// Writes the PAM stack of a service, `/etc/pam.d/SERVICE`.
+    pub fn stack(&self, service: &str, text: &str) {
+        scratch::write(&Path::new("/etc/pam.d").join(service), 0o644, text);
+    }
+
+    /// Returns a copy of this program that every user may run: its own directory may not be accessible to
+    /// them.
+    pub fn host_program(&self) -> &Path {
+        self.host_program.get_or_init(|| {
+            let copy = self.scratch.join("host");
+            let program = this_program();
+            scratch::copy_program(program, &copy);
+            scratch::set_mode(&copy, 0o755);
+            copy
+        })
+    }
+
+    /// Returns a directory that exists as long as the machine.
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
 }

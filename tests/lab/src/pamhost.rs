@@ -5,23 +5,23 @@
 //! exchanges one JSON value per line with [`PamHost::run`] here. An answer is requested when its prompt is
 //! shown, so that a test can read the code from the SMS first.
 
-mod answers;
-mod apart;
+mod answer;
+mod bind_mounts;
 pub mod child;
 mod children;
-mod company;
+mod concurrent;
 pub mod ffi;
 mod openssl;
 mod pipe;
+mod process_state;
 mod snapshot;
 mod step;
-mod unlisted;
 
 pub use snapshot::Snapshot;
 pub use step::Step;
 
+use crate::machine::{Account, Machine};
 use crate::process::this_program;
-use crate::world::{Account, World};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -72,11 +72,11 @@ pub enum Answer {
     /// A response whose answer is a null pointer.
     Null,
     /// The host sets `PAM_USER` to the first, and answers with the second.
-    Renamed(String, String),
+    SetUser(String, String),
     /// The conversation fails: `PAM_CONV_ERR`.
-    HangUp,
+    ConvErr,
     /// The host is killed.
-    Die,
+    KillHost,
 }
 
 impl From<&str> for Answer {
@@ -94,13 +94,13 @@ impl From<String> for Answer {
 /// A point of a run at which the process can be observed; the host waits meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At<'m> {
-    /// Before the first step. Only in a host that [wipes](PamHost::wipes).
+    /// Before the first step. Only in a host that [keeps no copies](PamHost::without_copies).
     Start,
     /// A prompt is shown and not answered.
     Prompt(&'m Message),
-    /// A step has ended with this code. Only in a host that wipes.
+    /// A step has ended with this code. Only in a host that keeps no copies.
     Result(i32),
-    /// The handle is closed. Only in a host that wipes.
+    /// The handle is closed. Only in a host that keeps no copies.
     End,
 }
 
@@ -220,7 +220,7 @@ impl PamHost {
 
     /// Makes the host keep no copy of an answer: it is read from the pipe into the memory that libpam gets.
     /// The host waits after each step, so that its memory can be examined.
-    pub fn wipes(mut self) -> Self {
+    pub fn without_copies(mut self) -> Self {
         self.request["wipes"] = json!(true);
         self
     }
@@ -229,21 +229,21 @@ impl PamHost {
     /// fs.nr_open, and the limit there), `openssl` (uses OpenSSL, and is in the middle of a handshake),
     /// `marked` (marks the begin and end of the hook for a [tracer](crate::tracer), conversation excluded),
     /// `subreaper` (adopts the orphans of its children).
-    pub fn that_is(mut self, what: &str) -> Self {
+    pub fn with_property(mut self, what: &str) -> Self {
         self.request[what] = json!(true);
         self
     }
 
     /// Runs the host as this user.
-    pub fn run_as(mut self, world: &World, account: &Account) -> Self {
-        self.program = world.host_program().to_owned();
+    pub fn run_as(mut self, machine: &Machine, account: &Account) -> Self {
+        self.program = machine.host_program().to_owned();
         self.run_as = Some((account.uid, account.gid));
         self
     }
 
     /// Runs a copy of the host that every user can read, even if the repository is hidden by a mount.
-    pub fn copied(mut self, world: &World) -> Self {
-        world.host_program().clone_into(&mut self.program);
+    pub fn copied(mut self, machine: &Machine) -> Self {
+        machine.host_program().clone_into(&mut self.program);
         self
     }
 
@@ -288,7 +288,7 @@ impl PamHost {
     /// Runs it with one answer for each prompt in turn. Further prompts get `PAM_CONV_ERR`.
     pub fn run_with(&self, answers: &[Answer]) -> Transcript {
         let mut answers = answers.iter().cloned();
-        self.run(|_| answers.next().unwrap_or(Answer::HangUp))
+        self.run(|_| answers.next().unwrap_or(Answer::ConvErr))
     }
 
     /// Runs it; `answer` is called with each prompt.
@@ -342,11 +342,11 @@ impl PamHost {
                         answer(message)
                     });
                     match reply {
-                        Some(Answer::Die) => {
+                        Some(Answer::KillHost) => {
                             let _ = child.kill();
                         }
                         Some(reply) => {
-                            let _ = stdin.write_all(&answers::encode(&reply, wipes));
+                            let _ = stdin.write_all(&answer::encode(&reply, wipes));
                         }
                         None => {
                             if let (Some(at), true) = (At::of(&event), wipes) {

@@ -1,6 +1,6 @@
 //! A pseudoterminal with a program on it: what a user sees and types.
 
-use crate::world::Account;
+use crate::machine::Account;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Gid, Mode, OFlags, Uid};

@@ -1,11 +1,11 @@
 //! A real slapd with temporary data, on loopback and on a local socket.
 #![forbid(unsafe_code)]
 
-mod person;
 #[cfg(test)]
 mod tests;
+mod user;
 
-pub use person::Person;
+pub use user::LdapUser;
 
 use crate::certs::{Certs, Identity};
 use crate::ports;
@@ -138,11 +138,11 @@ impl Slapd {
     }
 
     /// Adds a user.
-    pub fn add(&self, person: &Person) {
+    pub fn add(&self, person: &LdapUser) {
         self.change("ldapadd", &person.ldif());
     }
 
-    pub fn remove(&self, person: &Person) {
+    pub fn remove(&self, person: &LdapUser) {
         self.change(
             "ldapmodify",
             &format!("dn: {}\nchangetype: delete\n", person.dn()),
@@ -150,7 +150,7 @@ impl Slapd {
     }
 
     /// Replaces all values of an attribute; without values it is removed.
-    pub fn replace(&self, person: &Person, attribute: &str, values: &[&str]) {
+    pub fn replace(&self, person: &LdapUser, attribute: &str, values: &[&str]) {
         let mut text = format!(
             "dn: {}\nchangetype: modify\nreplace: {attribute}\n",
             person.dn()

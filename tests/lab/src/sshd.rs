@@ -30,7 +30,7 @@ impl Default for Options {
     }
 }
 
-/// A running sshd. It needs a [`World`](crate::world::World).
+/// A running sshd. It needs a [`Machine`](crate::machine::Machine).
 #[derive(Debug)]
 pub struct Sshd {
     server: Server,

@@ -4,7 +4,7 @@
 //! strace is not enough: it does not detect where the hook begins, and counts calls by name, not by thread.
 //! This tracer also starts in a millisecond. It is the test program itself, started with `--tracer`, and
 //! attaches to a host that waits for its first step and
-//! [marks](crate::pamhost::PamHost::that_is) its hook.
+//! [marks](crate::pamhost::PamHost::with_property) its hook.
 
 pub mod calls;
 #[cfg(target_arch = "x86_64")]

@@ -8,8 +8,8 @@ pub mod account;
 mod api;
 pub mod cases;
 pub mod description;
+mod disconnect;
 pub mod http;
-mod idle;
 pub mod phone;
 pub mod replies;
 mod server;
@@ -18,8 +18,8 @@ mod tests;
 
 pub use account::Account;
 pub use cases::{Broken, Case};
+pub use disconnect::Disconnect;
 pub use http::Request;
-pub use idle::Disconnect;
 pub use phone::{Sms, wrong_code};
 
 use crate::certs::{Certs, Identity};

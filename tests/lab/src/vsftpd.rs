@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-/// A running vsftpd. It needs a [`World`](crate::world::World).
+/// A running vsftpd. It needs a [`Machine`](crate::machine::Machine).
 #[derive(Debug)]
 pub struct Vsftpd {
     _server: Server,

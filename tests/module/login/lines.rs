@@ -29,7 +29,7 @@ impl Login<'_> {
 
     /// The lines of this service so far, for a case that needs them.
     fn readable(&self) -> Vec<Line> {
-        if self.bench.without_world().is_some() {
+        if self.lab.machine_error().is_some() {
             skip(NO_LOG);
         }
         self.logged()
@@ -37,11 +37,11 @@ impl Login<'_> {
 
     /// The lines of this service so far.
     pub(super) fn logged(&self) -> Vec<Line> {
-        if self.bench.without_world().is_some() {
+        if self.lab.machine_error().is_some() {
             return Vec::new();
         }
         let head = format!("pam_sms_otp({}:auth): ", self.case);
-        let mut lines = self.bench.world().log().lines_that_begin(&head);
+        let mut lines = self.lab.machine().log().lines_that_begin(&head);
         // libpam logs some lines of its own under the name of the service.
         lines.retain(|line| !line.message.ends_with(": conversation failed"));
         lines
@@ -49,7 +49,7 @@ impl Login<'_> {
 
     /// The lines, once there are so many and everything written was read.
     pub(super) fn settle(&self, wanted: usize) -> Vec<Line> {
-        if self.bench.without_world().is_some() {
+        if self.lab.machine_error().is_some() {
             return Vec::new();
         }
         let until = Instant::now() + Duration::from_secs(5);
@@ -61,8 +61,8 @@ impl Login<'_> {
         socket
             .send_to(mark.as_bytes(), "/dev/log")
             .expect("our /dev/log");
-        self.bench
-            .world()
+        self.lab
+            .machine()
             .log()
             .wait_for(&[&mark], Duration::from_secs(10));
         self.logged()

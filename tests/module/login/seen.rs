@@ -164,7 +164,7 @@ impl Login<'_> {
             );
             let printable = line.message.bytes().all(|b| (b' '..=b'~').contains(&b));
             assert!(printable, "{case}: {raw}");
-            let account = self.bench.twilio().account();
+            let account = self.lab.twilio().account();
             let bind = Slapd::BIND_PASSWORD;
             for secret in [PASSWORD, &self.number, &account.token, bind] {
                 assert!(
@@ -213,7 +213,7 @@ impl Login<'_> {
             let end = rest.find('.').unwrap_or(rest.len());
             text = format!("{before}{again}WAIT{}", &rest[end..]);
         }
-        if self.bench.without_world().is_some() {
+        if self.lab.machine_error().is_some() {
             // Without a log the number is not known.
             if let Some((before, rest)) = text.split_once("(login ") {
                 let end = rest.find(')').unwrap_or(rest.len());

@@ -73,10 +73,10 @@ impl Login<'_> {
                 newest().into()
             }
             Say::Null => Answer::Null,
-            Say::HangUp => Answer::HangUp,
-            Say::Die => Answer::Die,
-            Say::PasswordOfAnother(name) => Answer::Renamed(name.to_owned(), PASSWORD.to_owned()),
-            Say::CodeOfAnother(name) => Answer::Renamed(name.to_owned(), newest()),
+            Say::HangUp => Answer::ConvErr,
+            Say::Die => Answer::KillHost,
+            Say::PasswordOfAnother(name) => Answer::SetUser(name.to_owned(), PASSWORD.to_owned()),
+            Say::CodeOfAnother(name) => Answer::SetUser(name.to_owned(), newest()),
         }
     }
 }

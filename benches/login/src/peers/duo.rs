@@ -32,7 +32,7 @@ struct Shared {
 
 impl Duo {
     pub fn start(testbed: &Testbed) -> Self {
-        let config = testbed.bench().certs().server(Identity::Good).config();
+        let config = testbed.lab().certs().server(Identity::Good).config();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port for Duo's API");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::<Shared>::default();

@@ -22,7 +22,7 @@ pub fn nslcd(testbed: &Testbed) -> Result<Server, String> {
         Slapd::people(),
         Slapd::BIND_DN,
         Slapd::BIND_PASSWORD,
-        testbed.bench().certs().ca().display(),
+        testbed.lab().certs().ca().display(),
     );
     write(Path::new("/etc/nslcd.conf"), 0o600, conf);
     let _ = std::fs::create_dir("/run/nslcd");
@@ -62,7 +62,7 @@ pub fn with_duo(testbed: &Testbed, api: &Duo) -> Result<Contender, String> {
         "[duo]\nikey = DIFAKEFAKEFAKEFAKE00\nskey = fakefakefakefakefakefakefakefakefakefake\n\
          host = {}\ncafile = {}\nfailmode = secure\nautopush = no\n",
         api.host(),
-        testbed.bench().certs().ca().display(),
+        testbed.lab().certs().ca().display(),
     );
     write(&settings, 0o600, text);
     let stack = format!(

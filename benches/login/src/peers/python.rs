@@ -22,9 +22,9 @@ pub fn port(testbed: &Testbed) -> Result<Contender, String> {
     };
     let script = testbed.folder().join("pam_sms_otp_port.py");
     write(&script, 0o644, PORT);
-    let account = testbed.bench().twilio().account();
+    let account = testbed.lab().twilio().account();
     let settings = testbed.folder().join("port.ini");
-    let ca = testbed.bench().certs().ca().display().to_string();
+    let ca = testbed.lab().certs().ca().display().to_string();
     let text = format!(
         "[ldap]\nuri = {}\nca = {ca}\nbind_dn = {}\nbind_password = {}\nbase = {}\n\
          [twilio]\nurl = {}\nca = {ca}\nsid = {}\ntoken = {}\nfrom = {}\n",

@@ -1,10 +1,10 @@
 //! The host process: one thread that calls libpam, and one JSON value per line on stdin and stdout.
 
-use super::answers::{decode, read_in_place};
+use super::answer::{decode, read_in_place};
 use super::ffi::{self, Handle};
 use super::openssl::Handshake;
 use super::pipe::{read_line, send};
-use super::{Answer, Snapshot, children, company, pipe};
+use super::{Answer, Snapshot, children, concurrent, pipe};
 use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::os::fd::BorrowedFd;
@@ -64,7 +64,7 @@ pub fn main() {
                     continue;
                 }
                 Some("measure") => {
-                    company::measure();
+                    concurrent::measure();
                     continue;
                 }
                 _ => match compound_step(&request, handle, flags, step) {
@@ -104,15 +104,15 @@ fn compound_step(
     step: &Value,
 ) -> Option<c_int> {
     if let Some(many) = step["rounds"].as_u64() {
-        return Some(company::rounds(request, flags, many));
+        return Some(concurrent::rounds(request, flags, many));
     }
     if let Some(spare) = step["crowded"].as_u64() {
-        return Some(company::crowded(handle, flags, spare));
+        return Some(concurrent::crowded(handle, flags, spare));
     }
     if let Some(names) = step["at-once"].as_array() {
-        company::at_once(request, flags, names);
+        concurrent::at_once(request, flags, names);
     } else if let Some(name) = step["forked"].as_str() {
-        company::forked(handle, flags, name);
+        concurrent::forked(handle, flags, name);
     } else {
         let name = c_string(&step["user"]).expect("a step");
         set_item(handle, ffi::ITEM_USER, &name);
@@ -127,7 +127,7 @@ fn prepare(request: &Value) {
     }
     // glibc installs a signal handler when the first thread is created.
     std::thread::spawn(|| ()).join().expect("a thread");
-    company::settle();
+    concurrent::settle();
     if request["spread"] == true {
         spread();
     }
@@ -310,13 +310,13 @@ fn show(
         match answer {
             Answer::Text(text) => place(array, index, text.as_bytes()),
             Answer::Bytes(bytes) => place(array, index, &bytes),
-            Answer::Renamed(name, text) => {
+            Answer::SetUser(name, text) => {
                 let name = CString::new(name).expect("a name without NUL");
                 set_item(NEWEST.load(Ordering::Relaxed), ffi::ITEM_USER, &name);
                 place(array, index, text.as_bytes());
             }
             Answer::Null => {}
-            Answer::HangUp | Answer::Die => {
+            Answer::ConvErr | Answer::KillHost => {
                 // SAFETY: the array and the answers in it are from calloc.
                 unsafe {
                     for index in 0..count {

@@ -1,7 +1,7 @@
 //! The state of a process that a module could leave changed.
 #![forbid(unsafe_code)]
 
-use super::unlisted;
+use super::process_state;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Takes one of the calling process. `descriptor` borrows a descriptor by its number.
     pub fn take(descriptor: impl Fn(i32) -> BorrowedFd<'static>) -> Self {
-        let mut facts = unlisted::facts();
+        let mut facts = process_state::facts();
         for (number, link) in descriptors() {
             let peer = if link.starts_with("socket:") {
                 peer(descriptor(number).as_fd())

@@ -22,11 +22,11 @@ pub enum Step {
     /// Reports the memory of the host.
     Measure,
     /// Runs a login for each of these names at the same time, in threads.
-    AtOnce(Vec<String>),
+    Concurrent(Vec<String>),
     /// Forks: the child runs a login for this name while the host runs its own.
     Forked(String),
     /// Runs a login with only this number of free descriptors.
-    Crowded(u32),
+    FewDescriptors(u32),
 }
 
 impl Step {
@@ -42,9 +42,9 @@ impl Step {
             Self::Restart => json!("restart"),
             Self::Rounds(many) => json!({ "rounds": many }),
             Self::Measure => json!("measure"),
-            Self::AtOnce(names) => json!({ "at-once": names }),
+            Self::Concurrent(names) => json!({ "at-once": names }),
             Self::Forked(name) => json!({ "forked": name }),
-            Self::Crowded(spare) => json!({ "crowded": spare }),
+            Self::FewDescriptors(spare) => json!({ "crowded": spare }),
         }
     }
 }

@@ -13,7 +13,7 @@ fn tool(certs: &Certs, name: &str, arguments: &[&str]) -> Output {
 }
 
 /// Binds as this user with `-e ppolicy`; the exit code is the LDAP result code.
-fn bind(certs: &Certs, slapd: &Slapd, person: &Person, password: &str) -> (Option<i32>, String) {
+fn bind(certs: &Certs, slapd: &Slapd, person: &LdapUser, password: &str) -> (Option<i32>, String) {
     let (url, dn) = (slapd.ldaps(), person.dn());
     let output = tool(
         certs,
@@ -31,7 +31,7 @@ fn bind(certs: &Certs, slapd: &Slapd, person: &Person, password: &str) -> (Optio
 fn binds_searches_policies_and_scripted_answers() {
     let certs = Certs::new();
     let mut slapd = Slapd::start(&certs);
-    let alice = Person::new("alice")
+    let alice = LdapUser::new("alice")
         .password("right horse")
         .phone("+44 7700 900001");
     slapd.add(&alice);
@@ -69,7 +69,7 @@ fn binds_searches_policies_and_scripted_answers() {
     }
 
     slapd.add(
-        &Person::new("open")
+        &LdapUser::new("open")
             .password("x")
             .phone("+447700900002")
             .open(),
@@ -80,14 +80,14 @@ fn binds_searches_policies_and_scripted_answers() {
     assert!(!String::from_utf8_lossy(&search(&people).stdout).contains("alice"));
 
     let rows = [
-        (Person::new("old").expired(), 49, "expired"),
-        (Person::new("grace").grace(), 0, "2 grace logins remain"),
-        (Person::new("reset").must_change(), 0, "must be changed"),
-        (Person::new("locked").locked(), 49, "locked"),
-        (Person::new("busy").bind_answers(51, "later"), 51, "later"),
-        (Person::new("unwilling").bind_answers(53, ""), 53, ""),
+        (LdapUser::new("old").expired(), 49, "expired"),
+        (LdapUser::new("grace").grace(), 0, "2 grace logins remain"),
+        (LdapUser::new("reset").must_change(), 0, "must be changed"),
+        (LdapUser::new("locked").locked(), 49, "locked"),
+        (LdapUser::new("busy").bind_result(51, "later"), 51, "later"),
+        (LdapUser::new("unwilling").bind_result(53, ""), 53, ""),
         (
-            Person::new("ad").bind_answers(49, "80090308: data 775, v4563"),
+            LdapUser::new("ad").bind_result(49, "80090308: data 775, v4563"),
             49,
             "data 775",
         ),
@@ -105,12 +105,12 @@ fn binds_searches_policies_and_scripted_answers() {
     }
 
     assert_eq!(
-        bind(&certs, &slapd, &Person::new("nobody"), "x").0,
+        bind(&certs, &slapd, &LdapUser::new("nobody"), "x").0,
         Some(49)
     );
-    let slow = Person::new("slow")
+    let slow = LdapUser::new("slow")
         .password("right horse")
-        .bind_takes(1, 52);
+        .bind_delay(1, 52);
     slapd.add(&slow);
     let start = Instant::now();
     assert_eq!(bind(&certs, &slapd, &slow, "right horse").0, Some(52));
@@ -137,7 +137,7 @@ fn binds_searches_policies_and_scripted_answers() {
 fn netscape_controls_can_be_enabled() {
     let certs = Certs::new();
     let slapd = Slapd::start_netscape(&certs);
-    let reset = Person::new("reset").password("right horse").must_change();
+    let reset = LdapUser::new("reset").password("right horse").must_change();
     slapd.add(&reset);
     assert_eq!(bind(&certs, &slapd, &reset, "right horse").0, Some(0));
 }
@@ -147,7 +147,7 @@ fn netscape_controls_can_be_enabled() {
 fn the_time_of_a_password_change_is_returned_if_requested() {
     let certs = Certs::new();
     let slapd = Slapd::start(&certs);
-    let alice = Person::new("alice").password("right horse");
+    let alice = LdapUser::new("alice").password("right horse");
     slapd.add(&alice);
     let (url, people) = (slapd.ldaps(), Slapd::people());
     let asked = |attribute| {
@@ -169,7 +169,7 @@ fn the_time_of_a_password_change_is_returned_if_requested() {
 fn names_and_values_may_contain_any_bytes() {
     let certs = Certs::new();
     let slapd = Slapd::start(&certs);
-    let odd = Person::new("o'neil, (*) \\ é")
+    let odd = LdapUser::new("o'neil, (*) \\ é")
         .password("pässwörd \u{1f511}")
         .verified_text("42");
     slapd.add(&odd);
@@ -180,7 +180,7 @@ fn names_and_values_may_contain_any_bytes() {
 fn hostile_certificates_are_refused_by_a_real_client() {
     let certs = Certs::new();
     let slapd = Slapd::start_as(&certs, Identity::WrongName);
-    let alice = Person::new("alice").password("right horse");
+    let alice = LdapUser::new("alice").password("right horse");
     slapd.add(&alice);
     assert_eq!(bind(&certs, &slapd, &alice, "right horse").0, Some(255));
 }

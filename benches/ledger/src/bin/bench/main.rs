@@ -19,7 +19,7 @@ mod storm;
 mod table;
 
 use data_dir::DataDir;
-use lab::machine;
+use lab::system_info;
 use lab::scratch::Scratch;
 use std::path::Path;
 use table::{Table, thousands};
@@ -89,8 +89,8 @@ fn main() {
 
 /// Returns the head of the report.
 fn head(disk: &Path, users: u64) -> String {
-    let facts = machine::facts(&[
-        ("file system", machine::file_system(disk)),
+    let facts = system_info::facts(&[
+        ("file system", system_info::file_system(disk)),
         ("known users", format!("up to {}", thousands(users))),
     ]);
     format!(

@@ -12,7 +12,7 @@
 mod show;
 mod users;
 
-use lab::bench::Bench;
+use lab::Lab;
 use lab::product::Product;
 use lab::pty::Pty;
 use lab::sshd::{Key, Options, Sshd};
@@ -29,18 +29,18 @@ fn main() -> ExitCode {
     if !rustix::process::geteuid().is_root() {
         return restart_as_root();
     }
-    let bench = Bench::set_up();
-    if let Some(why) = bench.without_world() {
+    let lab = Lab::set_up();
+    if let Some(why) = lab.machine_error() {
         eprintln!("The demo cannot create a mount namespace for its sshd: {why}.");
         return ExitCode::FAILURE;
     }
-    let sshd = set_up(&bench);
-    show::overview(&bench, &sshd);
+    let sshd = set_up(&lab);
+    show::overview(&lab, &sshd);
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        interactive(&bench, &sshd);
+        interactive(&lab, &sshd);
         ExitCode::SUCCESS
     } else {
-        scripted(&bench, &sshd)
+        scripted(&lab, &sshd)
     }
 }
 
@@ -75,22 +75,22 @@ fn restart_as_root() -> ExitCode {
 }
 
 /// Adds the users, writes settings and PAM stack, and starts sshd.
-fn set_up(bench: &Bench) -> Sshd {
+fn set_up(lab: &Lab) -> Sshd {
     for user in &USERS {
-        bench.slapd().add(&user.entry());
-        bench.world().add(&lab::world::User::new(user.name));
+        lab.slapd().add(&user.entry());
+        lab.machine().add(&lab::machine::User::new(user.name));
     }
     let settings = std::path::Path::new("/etc/security/sms_otp.toml");
-    bench.settings().write(settings);
-    let auth = show::SAMPLE_LINE.replace("pam_sms_otp.so", &bench.product().line(settings));
+    lab.settings().write(settings);
+    let auth = show::SAMPLE_LINE.replace("pam_sms_otp.so", &lab.product().line(settings));
     let rest = "account required pam_permit.so\nsession required pam_permit.so\n";
-    bench.world().stack("sshd", &format!("{auth}\n{rest}"));
-    bench.twilio().announce(show::sms);
+    lab.machine().stack("sshd", &format!("{auth}\n{rest}"));
+    lab.twilio().announce(show::sms);
     Sshd::start(&Options::default())
 }
 
 /// Lets the user log in, any number of times.
-fn interactive(bench: &Bench, sshd: &Sshd) {
+fn interactive(lab: &Lab, sshd: &Sshd) {
     let mut shown = 0;
     loop {
         print!("\nLog in as [{}], or q to end: ", USERS[0].name);
@@ -111,22 +111,22 @@ fn interactive(bench: &Bench, sshd: &Sshd) {
         if let Err(why) = ssh.arg(inside).status() {
             println!("cannot start ssh: {why}");
         }
-        shown = show::log_since(bench, shown);
+        shown = show::log_since(lab, shown);
     }
 }
 
 /// Logs in once by script, and reports whether it succeeded.
-fn scripted(bench: &Bench, sshd: &Sshd) -> ExitCode {
+fn scripted(lab: &Lab, sshd: &Sshd) -> ExitCode {
     let alice = &USERS[0];
     println!("\nNot a terminal: {} logs in by script.\n", alice.name);
     println!("$ {}", show::command(sshd, alice.name));
-    let succeeded = log_in(bench, sshd, alice).is_some();
+    let succeeded = log_in(lab, sshd, alice).is_some();
     println!();
     if succeeded {
         let wanted = ["granted", alice.name];
-        bench.world().log().wait_for(&wanted, TIMEOUT);
+        lab.machine().log().wait_for(&wanted, TIMEOUT);
     }
-    show::log_since(bench, 0);
+    show::log_since(lab, 0);
     if succeeded {
         println!("\nThe login succeeded.");
         ExitCode::SUCCESS
@@ -137,7 +137,7 @@ fn scripted(bench: &Bench, sshd: &Sshd) -> ExitCode {
 }
 
 /// Answers all prompts and shows the output. `None`: a prompt did not appear.
-fn log_in(bench: &Bench, sshd: &Sshd, user: &DemoUser) -> Option<()> {
+fn log_in(lab: &Lab, sshd: &Sshd, user: &DemoUser) -> Option<()> {
     let mut terminal = sshd.login(user.name, Key::None);
     let wait_for = |terminal: &mut Pty, text: &str| {
         let found = terminal.look_for(&[text], TIMEOUT);
@@ -150,7 +150,7 @@ fn log_in(bench: &Bench, sshd: &Sshd, user: &DemoUser) -> Option<()> {
     wait_for(&mut terminal, "Password: ")?;
     terminal.type_line(user.password);
     wait_for(&mut terminal, "Verification code: ")?;
-    let sms = bench.twilio().next_sms(&user.e164(), TIMEOUT)?;
+    let sms = lab.twilio().next_sms(&user.e164(), TIMEOUT)?;
     terminal.type_line(&sms.code());
     wait_for(&mut terminal, &format!("WELCOME {}", user.name))?;
     terminal.wait().success().then_some(())

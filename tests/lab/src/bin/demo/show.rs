@@ -1,7 +1,7 @@
 //! The output of the demo.
 
 use crate::users::USERS;
-use lab::bench::Bench;
+use lab::Lab;
 use lab::sshd::Sshd;
 use lab::twilio::Sms;
 
@@ -9,14 +9,14 @@ use lab::twilio::Sms;
 pub const SAMPLE_LINE: &str = "auth [success=ok default=die] pam_sms_otp.so password=ldap";
 
 /// Shows the servers, the users and the command to log in.
-pub fn overview(bench: &Bench, sshd: &Sshd) {
+pub fn overview(lab: &Lab, sshd: &Sshd) {
     println!("\npam_sms_otp: password from the directory, then a code by SMS");
     println!();
     println!("  sshd       127.0.0.1 port {}", sshd.port());
-    println!("  directory  {} (slapd)", bench.slapd().ldaps());
+    println!("  directory  {} (slapd)", lab.slapd().ldaps());
     println!(
         "  Twilio     {} (a fake server: no SMS leaves this machine)",
-        bench.twilio().url()
+        lab.twilio().url()
     );
     println!("  PAM stack  {SAMPLE_LINE}");
     println!();
@@ -53,8 +53,8 @@ pub fn sms(message: &Sms) {
 }
 
 /// Shows the log lines after the first `shown` ones; returns the number of lines.
-pub fn log_since(bench: &Bench, shown: usize) -> usize {
-    let lines = bench.world().log().lines();
+pub fn log_since(lab: &Lab, shown: usize) -> usize {
+    let lines = lab.machine().log().lines();
     let new = lines
         .iter()
         .skip(shown)

@@ -1,6 +1,6 @@
 //! The users of the demo, and the result of a login of each.
 
-use lab::slapd::Person;
+use lab::slapd::LdapUser;
 
 /// A user with an account on the machine and an entry in the directory.
 pub struct DemoUser {
@@ -39,8 +39,8 @@ pub static USERS: [DemoUser; 3] = [
 ];
 
 impl DemoUser {
-    pub fn entry(&self) -> Person {
-        Person::new(self.name)
+    pub fn entry(&self) -> LdapUser {
+        LdapUser::new(self.name)
             .password(self.password)
             .verified(if self.verified { "TRUE" } else { "FALSE" })
             .attr("mobile", self.phone)

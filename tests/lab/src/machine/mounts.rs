@@ -1,8 +1,8 @@
 //! The mounts of the test machine.
 
+use crate::machine::accounts;
 use crate::process::{program, run};
 use crate::scratch::{Scratch, set_mode, write};
-use crate::world::accounts;
 use rustix::fs::{Mode, OFlags};
 use rustix::io;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};

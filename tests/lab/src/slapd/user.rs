@@ -11,13 +11,13 @@ const SCRIPTED: &str = "scripted,ou=people";
 
 /// A user in the directory.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct LdapUser {
     uid: String,
     unit: &'static str,
     attributes: Vec<(String, String)>,
 }
 
-impl Person {
+impl LdapUser {
     /// Creates a user without password and phone. Tests run in parallel: each needs names of its own.
     pub fn new(uid: &str) -> Self {
         let user = Self {
@@ -88,7 +88,7 @@ impl Person {
     }
 
     /// Sets the result code and diagnostic message of every bind as this user.
-    pub fn bind_answers(self, code: u32, message: &str) -> Self {
+    pub fn bind_result(self, code: u32, message: &str) -> Self {
         let mut user = self;
         user.unit = SCRIPTED;
         let user = user
@@ -103,8 +103,8 @@ impl Person {
     }
 
     /// Sets the duration in seconds and the result code of every bind as this user.
-    pub fn bind_takes(self, seconds: u32, code: u32) -> Self {
-        self.bind_answers(code, "")
+    pub fn bind_delay(self, seconds: u32, code: u32) -> Self {
+        self.bind_result(code, "")
             .attr("errSleepTime", &seconds.to_string())
     }
 

@@ -13,12 +13,12 @@ const PREFIX: &str = "pam_sms_otp.no-";
 
 /// The marker files at the start of a run. Dropping it removes those that were created since.
 #[derive(Debug)]
-pub struct Marks {
+pub struct MarkerFiles {
     folder: PathBuf,
     before: BTreeSet<PathBuf>,
 }
 
-impl Marks {
+impl MarkerFiles {
     pub fn of_this_machine() -> Self {
         Self::within(Path::new("/run"))
     }
@@ -31,7 +31,7 @@ impl Marks {
     }
 }
 
-impl Drop for Marks {
+impl Drop for MarkerFiles {
     fn drop(&mut self) {
         for file in marker_files(&self.folder).difference(&self.before) {
             // Without the permission to remove it, this run has not created it.
@@ -60,12 +60,12 @@ mod tests {
 
     #[test]
     fn existing_files_stay() {
-        let folder = Scratch::new("marks");
+        let folder = Scratch::new("marker-files");
         let old = folder.write("pam_sms_otp.no-landlock", 0o644, "");
         let other = folder.write("other", 0o644, "");
-        let marks = Marks::within(folder.path());
+        let files = MarkerFiles::within(folder.path());
         let new = folder.write("pam_sms_otp.no-user", 0o644, "");
-        drop(marks);
+        drop(files);
         assert_eq!(
             [&old, &other, &new].map(|path| path.exists()),
             [true, true, false]

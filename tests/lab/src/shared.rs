@@ -2,19 +2,19 @@
 #![forbid(unsafe_code)]
 
 use crate::certs::Certs;
-use crate::marks::Marks;
+use crate::machine::Machine;
+use crate::marker_files::MarkerFiles;
 use crate::product::Product;
 use crate::scratch::Scratch;
 use crate::settings::Settings;
 use crate::slapd::Slapd;
 use crate::twilio::Twilio;
-use crate::world::World;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The shared parts of a run. Dropping it stops what was started.
-pub struct Bench {
+pub struct Lab {
     product: Result<PathBuf, String>,
     twilio: OnceLock<Twilio>,
     slapd: OnceLock<Slapd>,
@@ -23,18 +23,18 @@ pub struct Bench {
     folder: OnceLock<Scratch>,
     serial: AtomicU32,
     // Dropped last: the file system of the others belongs to it.
-    world: Result<World, String>,
-    _marks: Option<Marks>,
+    machine: Result<Machine, String>,
+    _marker_files: Option<MarkerFiles>,
 }
 
-impl Bench {
-    /// Must be the first call in `main`: see [`World::enter`].
+impl Lab {
+    /// Must be the first call in `main`: see [`Machine::enter`].
     pub fn set_up() -> Self {
         // Built before the namespace is entered: the build belongs to the real machine.
         let product = Product::find();
-        let world = World::enter();
+        let machine = Machine::enter();
         crate::interrupt::end_tidily().expect("a tidy end on Ctrl-C");
-        Self::with(product, world)
+        Self::with(product, machine)
     }
 
     /// Creates an environment without any part, for listing the cases.
@@ -45,11 +45,11 @@ impl Bench {
         )
     }
 
-    fn with(product: Result<PathBuf, String>, world: Result<World, String>) -> Self {
+    fn with(product: Result<PathBuf, String>, machine: Result<Machine, String>) -> Self {
         Self {
-            _marks: world.is_err().then(Marks::of_this_machine),
+            _marker_files: machine.is_err().then(MarkerFiles::of_this_machine),
             product,
-            world,
+            machine,
             twilio: OnceLock::new(),
             slapd: OnceLock::new(),
             copies: OnceLock::new(),
@@ -60,12 +60,12 @@ impl Bench {
     }
 
     /// Why there is no private machine.
-    pub fn without_world(&self) -> Option<&str> {
-        self.world.as_ref().err().map(String::as_str)
+    pub fn machine_error(&self) -> Option<&str> {
+        self.machine.as_ref().err().map(String::as_str)
     }
 
-    pub fn world(&self) -> &World {
-        self.world.as_ref().unwrap_or_else(|why| panic!("{why}"))
+    pub fn machine(&self) -> &Machine {
+        self.machine.as_ref().unwrap_or_else(|why| panic!("{why}"))
     }
 
     pub fn product(&self) -> &Product {
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     /// Adds entries in LDIF to the directory. Must be called before the first use of the directory.
-    pub fn many_people(&self, ldif: &str) {
+    pub fn add_entries(&self, ldif: &str) {
         let set = self.slapd.set(Slapd::start_with(self.certs(), ldif));
         set.expect("the directory was used before its entries were added");
     }

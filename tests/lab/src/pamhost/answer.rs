@@ -16,15 +16,15 @@ pub(super) fn encode(answer: &Answer, wipes: bool) -> Vec<u8> {
         (Answer::Text(text), true) => [b"=", text.as_bytes()].concat(),
         (Answer::Bytes(bytes), true) => [b"=", &bytes[..]].concat(),
         (Answer::Null, true) => b"0".to_vec(),
-        (Answer::HangUp | Answer::Die, true) => b"!".to_vec(),
-        (Answer::Renamed(..), true) => panic!("a host that wipes cannot set PAM_USER"),
-        (Answer::Renamed(name, text), false) => json!({ "renamed": name, "text": text })
+        (Answer::ConvErr | Answer::KillHost, true) => b"!".to_vec(),
+        (Answer::SetUser(..), true) => panic!("a host that wipes cannot set PAM_USER"),
+        (Answer::SetUser(name, text), false) => json!({ "renamed": name, "text": text })
             .to_string()
             .into_bytes(),
         (Answer::Text(text), false) => json!({ "text": text }).to_string().into_bytes(),
         (Answer::Bytes(bytes), false) => json!({ "bytes": bytes }).to_string().into_bytes(),
         (Answer::Null, false) => b"\"null\"".to_vec(),
-        (Answer::HangUp | Answer::Die, false) => b"\"hang-up\"".to_vec(),
+        (Answer::ConvErr | Answer::KillHost, false) => b"\"hang-up\"".to_vec(),
     };
     line.push(b'\n');
     line
@@ -33,10 +33,10 @@ pub(super) fn encode(answer: &Answer, wipes: bool) -> Vec<u8> {
 pub(super) fn decode(line: &str) -> Answer {
     // The parent has exited.
     let Ok(value) = serde_json::from_str::<Value>(line) else {
-        return Answer::HangUp;
+        return Answer::ConvErr;
     };
     if let (Some(name), Some(text)) = (value["renamed"].as_str(), value["text"].as_str()) {
-        return Answer::Renamed(name.to_owned(), text.to_owned());
+        return Answer::SetUser(name.to_owned(), text.to_owned());
     }
     if let Some(text) = value["text"].as_str() {
         return Answer::Text(text.to_owned());
@@ -48,7 +48,7 @@ pub(super) fn decode(line: &str) -> Answer {
     if value == "null" {
         Answer::Null
     } else {
-        Answer::HangUp
+        Answer::ConvErr
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn read_in_place(place: &mut *mut c_char) -> Answer {
         // The end of the line.
         read_byte(&mut kind[0]);
         return if hung_up {
-            Answer::HangUp
+            Answer::ConvErr
         } else {
             Answer::Null
         };

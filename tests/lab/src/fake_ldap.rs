@@ -26,7 +26,7 @@ pub struct Script {
 
 /// A running fake directory. Its threads end with the process.
 #[derive(Debug)]
-pub struct Ldap {
+pub struct FakeLdap {
     port: u16,
     script: Arc<Mutex<Script>>,
     asked: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -35,7 +35,7 @@ pub struct Ldap {
 const BIND: u8 = 0x60;
 const SEARCH: u8 = 0x63;
 
-impl Ldap {
+impl FakeLdap {
     pub fn start() -> Self {
         let socket = ports::low();
         let ldap = Self {

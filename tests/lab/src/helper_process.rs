@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running helper. Dropping it kills and reaps it.
 #[derive(Debug)]
-pub struct Driven {
+pub struct HelperProcess {
     child: Child,
     wire: Option<OwnedFd>,
 }
@@ -46,7 +46,7 @@ pub fn request<'a>(config: &'a Path, service: &'a str, user: &'a str) -> Request
     }
 }
 
-impl Driven {
+impl HelperProcess {
     /// Starts the helper with an empty environment and no descriptor but its socket.
     pub fn start(helper: &Path) -> Self {
         Self::start_with(helper, Vec::new(), |command| {
@@ -199,7 +199,7 @@ impl Driven {
     }
 }
 
-impl Drop for Driven {
+impl Drop for HelperProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -23,23 +23,23 @@ pub enum Fault {
     /// The request is dropped, and nothing is sent.
     Silent,
     /// The request is forwarded; its answer is dropped.
-    Lost,
+    DropReply,
     /// The connection is closed in place of an answer. The request is dropped.
-    Cut,
+    Close,
     /// The connection is reset.
     Reset,
     /// Half of the answer is sent, and the connection closed.
-    Half,
+    Truncate,
     /// The answer with one bit flipped in its middle.
-    Flipped,
+    BitFlip,
     /// The answer byte by byte, with that pause after each byte.
     Drip(Duration),
     /// Bytes that belong to no protocol.
     Garbage,
     /// These bytes in place of the answer, and nothing more.
-    Says(Vec<u8>),
+    Reply(Vec<u8>),
     /// The same, on each connection at this turn only.
-    Answers(Vec<u8>),
+    ReplyAtTurn(Vec<u8>),
     /// These bytes, and then others until the client closes.
     Endless(Vec<u8>),
 }
@@ -61,19 +61,19 @@ struct Plan {
 
 /// A running proxy. Its threads end with the process.
 #[derive(Debug)]
-pub struct Middle {
+pub struct FaultProxy {
     address: SocketAddr,
     plan: Arc<Plan>,
 }
 
-impl Middle {
+impl FaultProxy {
     /// Starts a proxy on a free port, in front of the server at this port of 127.0.0.1.
     pub fn start(to: u16, turn: usize, fault: Fault) -> Self {
         Self::at((Ipv4Addr::LOCALHOST, 0).into(), to, turn, fault)
     }
 
     /// Starts a proxy in front of a directory without TLS, at a port that the settings accept for it.
-    pub fn in_the_clear(to: u16, turn: usize, fault: Fault) -> Self {
+    pub fn plain_ldap(to: u16, turn: usize, fault: Fault) -> Self {
         Self::at(crate::ports::ldap_address(), to, turn, fault)
     }
 
@@ -153,7 +153,7 @@ impl Plan {
         let is_none = matches!(self.fault, Fault::None) || self.repaired.load(Ordering::SeqCst);
         // A broken server stays broken. A wrong answer belongs to one request, also if a search that failed
         // while the user typed is repeated.
-        let is_broken = !matches!(self.fault, Fault::Answers(_));
+        let is_broken = !matches!(self.fault, Fault::ReplyAtTurn(_));
         let has_happened = self.happened.load(Ordering::SeqCst) > 0;
         !is_none && (turn >= self.turn || (is_broken && has_happened))
     }
@@ -218,17 +218,17 @@ fn inject(
     };
     match fault {
         Fault::None | Fault::Silent => {}
-        Fault::Lost => drop(answer()?),
-        Fault::Cut => return Ok(()),
+        Fault::DropReply => drop(answer()?),
+        Fault::Close => return Ok(()),
         Fault::Reset => {
             reset(&client);
             return Ok(());
         }
-        Fault::Half => {
+        Fault::Truncate => {
             let answer = answer()?;
             return client.write_all(&answer[..answer.len() / 2]);
         }
-        Fault::Flipped => {
+        Fault::BitFlip => {
             let mut answer = answer()?;
             let middle = answer.len() / 2;
             answer[middle] ^= 1;
@@ -241,7 +241,7 @@ fn inject(
             }
         }
         Fault::Garbage => client.write_all(GARBAGE)?,
-        Fault::Says(bytes) | Fault::Answers(bytes) => client.write_all(bytes)?,
+        Fault::Reply(bytes) | Fault::ReplyAtTurn(bytes) => client.write_all(bytes)?,
         Fault::Endless(first) => {
             client.write_all(first)?;
             let flood = GARBAGE.repeat(1024);
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn the_fault_occurs_at_its_turn_and_from_then_on() {
         let server = Listener::replying_with(b"yes".to_vec());
-        let middle = Middle::start(server.port(), 2, Fault::Cut);
+        let middle = FaultProxy::start(server.port(), 2, Fault::Close);
         let ask = |stream: &mut TcpStream| {
             stream.write_all(b"?").expect("a question");
             let mut answer = [0; 8];

@@ -8,7 +8,7 @@ use std::path::Path;
 impl PamHost {
     /// Mounts each file over another one, for the host and its children only. The propagation is left
     /// unchanged: the test machine is private already, and in a chroot `/` may not be a mount point.
-    pub fn with_over(self, files: &[(&Path, &str)]) -> Self {
+    pub fn with_bind_mounts(self, files: &[(&Path, &str)]) -> Self {
         let mount = program("mount").display().to_string();
         let mounts: String = files
             .iter()
