@@ -141,6 +141,16 @@ pub fn program(name: &str) -> PathBuf {
 
 /// Returns the first of these programs that exists: a program may have different names.
 pub fn found(names: &[&str]) -> PathBuf {
+    find(names).unwrap_or_else(|| {
+        panic!(
+            "{} is not installed: run `make packages`",
+            names.join(" or ")
+        )
+    })
+}
+
+/// Like [`found`]; returns `None` if no program exists.
+pub fn find(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = [
         "/usr/sbin",
@@ -159,10 +169,4 @@ pub fn found(names: &[&str]) -> PathBuf {
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|path| path.is_file())
-        .unwrap_or_else(|| {
-            panic!(
-                "{} is not installed: run `make packages`",
-                names.join(" or ")
-            )
-        })
 }

@@ -28,7 +28,7 @@ impl Engine for Own {
             // The open may fail while another process extends the file.
             let known = until(Duration::from_secs(1), Duration::from_millis(1), || {
                 let admission = self.0.admit(&account(user), rules(&limits), by);
-                last = admission.map(drop).map_err(|error| error.to_string());
+                last = admission.map(drop).map_err(|failure| failure.what);
                 last.is_ok()
             });
             assert!(known, "{last:?}");
@@ -45,6 +45,6 @@ pub fn ask(store: &mut impl Ledger, user: u64) -> Result<bool, String> {
     let limits = limits();
     let by = Deadline::within(Duration::from_secs(10));
     let admission = store.admit(&account(user), rules(&limits), by);
-    let answer = admission.map_err(|error| error.to_string())?.decision;
+    let answer = admission.map_err(|failure| failure.what)?.decision;
     Ok(matches!(answer, Decision::Reserved(_)))
 }

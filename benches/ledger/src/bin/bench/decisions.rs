@@ -56,7 +56,7 @@ pub fn measure(data_dirs: &[DataDir]) -> [Table; 2] {
     }
     let alone = (0..RUNS).map(|user| run(decide("noop", "", &[user])).0);
     let alone = ms(median(alone.collect()));
-    whole.0.says = format!("{WHOLE} A process that stores nothing takes {alone}.");
+    whole.0.caption = format!("{WHOLE} A process that stores nothing takes {alone}.");
     [inside, whole]
 }
 

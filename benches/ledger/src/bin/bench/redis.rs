@@ -3,6 +3,7 @@
 
 use crate::program::{Answer, Report, decide, run};
 use crate::table::{Table, median, ms};
+use lab::process::find;
 use lab::redis::Redis;
 use ledger_bench::engine::{Engine, redis::RedisLedger};
 use ledger_bench::users::{account, limits, rules};
@@ -24,21 +25,7 @@ const CAPTION: &str = "A real server on loopback, so that the times contain no n
 
 /// Returns `None` if no server program is installed.
 pub fn measure() -> Option<Table> {
-    let names = ["redis-server", "valkey-server"];
-    let folders = [
-        "/usr/sbin",
-        "/usr/bin",
-        "/sbin",
-        "/bin",
-        "/usr/local/sbin",
-        "/usr/local/bin",
-    ];
-    let is_installed = |folder: &str| {
-        names
-            .iter()
-            .any(|name| std::fs::exists(format!("{folder}/{name}")).unwrap_or(false))
-    };
-    folders.into_iter().find(|folder| is_installed(folder))?;
+    find(&["redis-server", "valkey-server"])?;
     let server = Redis::start();
     let mut table = Table::new("The shared ledger", CAPTION, &["Redis on loopback", ""]);
     let reports = (0..RUNS).map(|pair| {
@@ -77,11 +64,11 @@ fn trips(server: u16) -> [(&'static str, u32); 3] {
     let count = || std::mem::take(&mut turns.lock().expect("the count").requests);
     // The first login connects, and loads the scripts into the server's cache.
     login(&mut store, 998, count);
-    let [admit, begin, succeed] = login(&mut store, 999, count);
+    let [admit, attempt, success] = login(&mut store, 999, count);
     [
         ("`admit`: before the prompt for the code", admit),
-        ("`record_attempt`: before the code is compared", begin),
-        ("`record_success`: after the right code", succeed),
+        ("`record_attempt`: before the code is compared", attempt),
+        ("`record_success`: after the right code", success),
     ]
 }
 
@@ -101,11 +88,11 @@ fn login(store: &mut impl Ledger, user: u64, count: impl Fn() -> u32) -> [u32; 3
         .record_attempt(&account, rules(&limits), by)
         .expect("an answer")
         .expect("an attempt");
-    let begin = count();
+    let attempt = count();
     store
         .record_success(&account, rules(&limits), 1, by)
         .expect("an answer");
-    [admit, begin, count()]
+    [admit, attempt, count()]
 }
 
 /// The direction of the last bytes, and how often it has changed to the server.
