@@ -11,7 +11,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use lost::LostLines;
+pub(crate) use lost::LostLines;
 
 use std::{
     os::fd::OwnedFd,
@@ -43,7 +43,7 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 const MAX_ALERT_WAIT: Duration = Duration::from_secs(5);
 
 /// What a login reports while it runs.
-pub trait LoginEvents {
+pub(crate) trait LoginEvents {
     /// Marks the user name as known, so that lines may contain it.
     fn mark_known(&self);
 
@@ -67,7 +67,7 @@ pub trait LoginEvents {
 }
 
 /// What every line of a login begins with.
-pub struct LogContext<'a> {
+pub(crate) struct LogContext<'a> {
     pub login: LoginId,
     pub service: &'a str,
     pub user: &'a [u8],
@@ -81,7 +81,7 @@ pub struct LogContext<'a> {
 
 /// The log of one login. Two threads use it: one runs the login, another detects that the user has
 /// disconnected. The first of them to end the login writes its final line.
-pub struct AuthLog {
+pub(crate) struct AuthLog {
     output: Mutex<Output>,
     head: String,
     login: LoginId,
@@ -100,7 +100,7 @@ impl AuthLog {
     /// Connects to the system log. Without one, nothing is logged and the login goes on. `module` is the
     /// socket to the module: once the module has closed it, no line waits.
     #[must_use]
-    pub fn open(context: &LogContext, module: Arc<OwnedFd>) -> Self {
+    pub(crate) fn open(context: &LogContext, module: Arc<OwnedFd>) -> Self {
         Self::with_socket(Socket::open, Some(module), context)
     }
 
@@ -128,17 +128,17 @@ impl AuthLog {
     }
 
     /// Counts lost lines in this counter from now on, including those that this login has lost so far.
-    pub fn count_lost(&self, counter: Box<dyn LostLines>) {
+    pub(crate) fn count_lost(&self, counter: Box<dyn LostLines>) {
         lock(&self.output).count_lost(counter);
     }
 
     /// Logs a login with both factors.
-    pub fn granted(&self) {
+    pub(crate) fn granted(&self) {
         self.write_final(Severity::LOG_INFO, &self.begin("granted"), MAX_WAIT);
     }
 
     /// Logs a login that needed no code.
-    pub fn skipped(&self, exemption: &Exemption) {
+    pub(crate) fn skipped(&self, exemption: &Exemption) {
         let mut line = self.begin("skipped");
         field(&mut line, "reason", exemption.reason().as_bytes());
         let earned_by = exemption.earned_by().to_string();
@@ -147,7 +147,7 @@ impl AuthLog {
     }
 
     /// Logs which layers of the sandbox this machine lacks.
-    pub fn sandbox(&self, missing: &str) {
+    pub(crate) fn sandbox(&self, missing: &str) {
         let mut line = self.begin("sandbox");
         field(&mut line, "missing", missing.as_bytes());
         lock(&self.output).write_or_count(Severity::LOG_WARNING, &line, MAX_WAIT);
@@ -155,7 +155,7 @@ impl AuthLog {
 
     /// Logs a refusal. After the first factor the line waits longer for space in the system log, at most
     /// `remaining`, which is what is left of the login's deadline.
-    pub fn denied(&self, refusal: &Refusal, first: Option<&str>, remaining: Duration) {
+    pub(crate) fn denied(&self, refusal: &Refusal, first: Option<&str>, remaining: Duration) {
         let mut line = self.begin("denied");
         if let Some(first) = first {
             field(&mut line, "first", first.as_bytes());
@@ -169,12 +169,12 @@ impl AuthLog {
     }
 
     /// Logs a failure that ends the login.
-    pub fn failed(&self, failure: &Failure) {
+    pub(crate) fn failed(&self, failure: &Failure) {
         self.write_final(Severity::LOG_ERR, &self.failure_line(failure), MAX_WAIT);
     }
 
     /// Logs that the user has disconnected while the helper was working.
-    pub fn disconnected(&self) {
+    pub(crate) fn disconnected(&self) {
         let reason = if self.is_sms_sent.load(Ordering::Relaxed) {
             Denied::Abandoned
         } else {

@@ -31,7 +31,7 @@
 /// The administrator's command.
 pub mod admin;
 /// The log of one login: what is logged, and what never is.
-pub mod auth_log;
+pub(crate) mod auth_log;
 /// One-time codes: generated, compared, wiped.
 pub mod code;
 /// Settings.
@@ -41,7 +41,7 @@ pub mod deadline;
 /// The directory: finds the user's entry, verifies the password, reads the verified phone number.
 pub mod directory;
 /// Failures: what happened, and what the administrator can do.
-pub mod failure;
+pub(crate) mod failure;
 /// The process of one login.
 pub mod helper;
 /// The id of a login.

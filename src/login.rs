@@ -20,8 +20,8 @@ mod wait_budget;
 #[cfg(test)]
 mod tests;
 
-pub use counts::Counts;
-pub use refusal_time::refusal_time;
+pub(crate) use counts::Counts;
+pub(crate) use refusal_time::refusal_time;
 pub(crate) use services::{Clock, Conversation, PromptReply, Services};
 
 use crate::{
@@ -39,7 +39,7 @@ use password::PasswordHash;
 use wait_budget::WaitBudget;
 
 /// What is known about a login before it begins.
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub id: LoginId,
     pub user: &'a [u8],
     pub rhost: &'a str,
@@ -59,7 +59,7 @@ pub struct Request<'a> {
 }
 
 /// How a login ended, and what remains to be done.
-pub struct LoginResult {
+pub(crate) struct LoginResult {
     pub outcome: Outcome,
     /// Which first factor was verified, if one was.
     pub first: Option<&'static str>,

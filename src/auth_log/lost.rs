@@ -4,7 +4,7 @@
 use crate::ledger;
 
 /// A counter of lost lines.
-pub trait LostLines: Send {
+pub(crate) trait LostLines: Send {
     /// Adds this many.
     fn add(&mut self, lines: u32);
 

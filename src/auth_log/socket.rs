@@ -25,7 +25,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// The result of writing a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     /// The system log accepted it.
     Accepted,
     /// There is no space now.
@@ -35,7 +35,7 @@ pub enum Attempt {
 }
 
 /// A connection that never blocks.
-pub struct Socket {
+pub(crate) struct Socket {
     logger: Option<Logger<LoggerBackend, Tag>>,
     tag: Tag,
     /// Whether a stream has accepted a part of a line only.
@@ -44,7 +44,7 @@ pub struct Socket {
 
 impl Socket {
     /// Connects to the system log.
-    pub fn open(tag: Tag) -> Self {
+    pub(crate) fn open(tag: Tag) -> Self {
         Self {
             logger: connect(&tag),
             tag,
@@ -75,12 +75,12 @@ impl Socket {
     }
 
     /// Whether a stream has accepted a part of a line only.
-    pub const fn is_pending(&self) -> bool {
+    pub(crate) const fn is_pending(&self) -> bool {
         self.is_pending
     }
 
     /// Writes a line, if there is space; or the rest of the line that is pending.
-    pub fn attempt(&mut self, severity: Severity, text: &str) -> Attempt {
+    pub(crate) fn attempt(&mut self, severity: Severity, text: &str) -> Attempt {
         // A system log that was restarted has a new socket: connects again once, as syslog(3) does.
         for _ in 0..2 {
             if let Some(logger) = &mut self.logger {
@@ -108,7 +108,7 @@ impl Socket {
 
     /// Waits for space until `by`, and only while the module is connected. Returns whether there may be
     /// space now.
-    pub fn wait(&self, by: Deadline, module: Option<&Arc<OwnedFd>>) -> bool {
+    pub(crate) fn wait(&self, by: Deadline, module: Option<&Arc<OwnedFd>>) -> bool {
         let Some(logger) = &self.logger else {
             return false;
         };
@@ -142,7 +142,7 @@ impl Socket {
     }
 
     /// Drops the rest of a pending line: connects again.
-    pub fn abandon_pending(&mut self) {
+    pub(crate) fn abandon_pending(&mut self) {
         if self.is_pending {
             self.reconnect();
         }
@@ -178,7 +178,7 @@ fn open(kind: SocketType) -> Result<OwnedFd, Errno> {
 /// local socket. The crate's own formatter panics in a process with threads, where it cannot determine
 /// the time zone.
 #[derive(Clone)]
-pub struct Tag {
+pub(crate) struct Tag {
     pub name: String,
     pub pid: u32,
 }

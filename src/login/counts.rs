@@ -7,7 +7,7 @@ use crate::deadline::Moment;
 
 /// The counts of one handle and user name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Wrong codes.
     pub wrong: u32,
     /// SMS that may have been sent.
@@ -26,7 +26,7 @@ const MAX_MALFORMED: u32 = 3;
 impl Counts {
     /// Decodes what [`Counts::encode`] returned. Empty: a new handle. `None`: malformed.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::default());
         }
@@ -50,7 +50,7 @@ impl Counts {
 
     /// Encodes the counts for the next login on this handle.
     #[must_use]
-    pub fn encode(self) -> Vec<u8> {
+    pub(crate) fn encode(self) -> Vec<u8> {
         let waited = u32::try_from(self.waited.as_millis()).unwrap_or(u32::MAX);
         let last_sms = self.last_sms.map_or(0, |sent| {
             let since_boot = sent.since(Moment::at(Duration::ZERO)).as_millis();
@@ -65,22 +65,22 @@ impl Counts {
 
     /// Whether another SMS may be sent: one, plus the resends.
     #[must_use]
-    pub const fn may_send(self, resends: u32) -> bool {
+    pub(crate) const fn may_send(self, resends: u32) -> bool {
         self.sms <= resends
     }
 
     /// Counts an attempt as failed. A correct code reverts this.
-    pub const fn record_attempt(&mut self) {
+    pub(crate) const fn record_attempt(&mut self) {
         self.wrong = self.wrong.saturating_add(1);
     }
 
     /// Reverts the last attempt.
-    pub const fn revert_attempt(&mut self) {
+    pub(crate) const fn revert_attempt(&mut self) {
         self.wrong = self.wrong.saturating_sub(1);
     }
 
     /// Counts an input that was not a code. Returns whether it ends the login.
-    pub const fn count_malformed(&mut self) -> bool {
+    pub(crate) const fn count_malformed(&mut self) -> bool {
         self.malformed = self.malformed.saturating_add(1);
         self.malformed >= MAX_MALFORMED
     }

@@ -9,7 +9,12 @@ use crate::deadline::Moment;
 /// Returns the time `refuse_after` (plus or minus a random quarter) after `start`, or, if the work took
 /// longer, the next whole multiple. `random` is uniformly distributed.
 #[must_use]
-pub fn refusal_time(start: Moment, now: Moment, refuse_after: Duration, random: u32) -> Moment {
+pub(crate) fn refusal_time(
+    start: Moment,
+    now: Moment,
+    refuse_after: Duration,
+    random: u32,
+) -> Moment {
     // 750 to 1250 thousandths.
     let thousandths = 750_u32.saturating_add(random.checked_rem(501).unwrap_or_default());
     let step = refuse_after

@@ -23,7 +23,7 @@ pub(crate) struct Services<'a> {
 }
 
 /// The PAM conversation with the user.
-pub trait Conversation {
+pub(crate) trait Conversation {
     /// Prompts for the password. Calls `idle` once if no reply has come after that time.
     fn prompt_password(
         &mut self,
@@ -40,7 +40,7 @@ pub trait Conversation {
 }
 
 /// The reply to a prompt.
-pub enum PromptReply {
+pub(crate) enum PromptReply {
     Answer {
         text: Zeroizing<Vec<u8>>,
         /// Whether the user typed it now. Otherwise an earlier module left it.
@@ -55,6 +55,6 @@ pub enum PromptReply {
 }
 
 /// The clock.
-pub trait Clock {
+pub(crate) trait Clock {
     fn now(&self) -> Moment;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::deadline::{Deadline, Moment};
 
 /// A time budget that is used up only while the user waits.
-pub struct WaitBudget {
+pub(crate) struct WaitBudget {
     total: Duration,
     spent: Duration,
     /// Since when the user waits. `None` during a prompt.
@@ -16,7 +16,7 @@ pub struct WaitBudget {
 
 impl WaitBudget {
     /// A budget of which `spent` was used by earlier calls on this handle. It runs from `now` on.
-    pub const fn new(total: Duration, spent: Duration, now: Moment) -> Self {
+    pub(crate) const fn new(total: Duration, spent: Duration, now: Moment) -> Self {
         Self {
             total,
             spent,
@@ -25,24 +25,24 @@ impl WaitBudget {
     }
 
     /// Stops the budget, for a prompt.
-    pub fn pause(&mut self, now: Moment) {
+    pub(crate) fn pause(&mut self, now: Moment) {
         self.spent = self.spent(now);
         self.since = None;
     }
 
     /// Continues, after the answer.
-    pub const fn resume(&mut self, now: Moment) {
+    pub(crate) const fn resume(&mut self, now: Moment) {
         self.since = Some(now);
     }
 
     /// Returns how much was used until `now`.
-    pub fn spent(&self, now: Moment) -> Duration {
+    pub(crate) fn spent(&self, now: Moment) -> Duration {
         let running = self.since.map_or(Duration::ZERO, |since| now.since(since));
         self.spent.saturating_add(running)
     }
 
     /// Returns when the budget will be used up if there is no further prompt. Not meaningful during a prompt.
-    pub fn deadline(&self) -> Deadline {
+    pub(crate) fn deadline(&self) -> Deadline {
         let since = self.since.unwrap_or(Moment::at(Duration::ZERO));
         Deadline::at(since.after(self.total.saturating_sub(self.spent)))
     }

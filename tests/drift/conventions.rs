@@ -1,4 +1,4 @@
-//! Rules of the house that no lint holds: where `unsafe` may stand, and what files are called.
+//! Conventions that no lint checks: where `unsafe` is allowed, names of files, texts.
 
 use super::{product, repository, sources};
 use crate::Case;
@@ -7,27 +7,27 @@ use std::path::Path;
 
 pub const CASES: &[Case] = &[
     (
-        "drift::conventions::unsafe_has_its_rooms",
-        unsafe_has_its_rooms,
+        "drift::conventions::unsafe_is_only_where_it_is_allowed",
+        unsafe_is_only_where_it_is_allowed,
     ),
     (
-        "drift::conventions::unsafe_has_its_reasons",
-        unsafe_has_its_reasons,
+        "drift::conventions::every_unsafe_has_a_reason",
+        every_unsafe_has_a_reason,
     ),
     (
-        "drift::conventions::files_are_called_what_they_are",
-        files_are_called_what_they_are,
+        "drift::conventions::file_names_are_specific",
+        file_names_are_specific,
     ),
     (
-        "drift::conventions::no_text_holds_debug_output",
-        no_text_holds_debug_output,
+        "drift::conventions::no_text_contains_debug_output",
+        no_text_contains_debug_output,
     ),
 ];
 
 const FORBID: &str = "#![forbid(unsafe_code)]";
 
-/// Where `unsafe` may stand: the room of system calls, and what speaks to libpam and forks. `lib.rs`
-/// lies above them, and a `forbid` there would hold below.
+/// Files with `unsafe`: system calls, libpam, and starting the helper. A `forbid` in `lib.rs` would apply to them
+/// too.
 const MAY: &[&str] = &[
     "src/lib.rs",
     "src/sys.rs",
@@ -64,7 +64,7 @@ fn is_top(path: &str) -> bool {
     }
 }
 
-fn unsafe_has_its_rooms(_: &Lab) {
+fn unsafe_is_only_where_it_is_allowed(_: &Lab) {
     for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in sources(folder) {
             let may = MAY.contains(&path.as_str());
@@ -80,14 +80,14 @@ fn unsafe_has_its_rooms(_: &Lab) {
     }
 }
 
-/// Whether a line of code says `unsafe`.
+/// Whether a line of code contains `unsafe`.
 fn is_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     code.split(|c: char| !c.is_alphanumeric() && c != '_')
         .any(|word| word == "unsafe")
 }
 
-fn unsafe_has_its_reasons(_: &Lab) {
+fn every_unsafe_has_a_reason(_: &Lab) {
     for path in MAY {
         let text = super::read(path);
         let lines: Vec<&str> = text.lines().collect();
@@ -95,8 +95,8 @@ fn unsafe_has_its_reasons(_: &Lab) {
             if !is_unsafe(line) {
                 continue;
             }
-            // On the same line, or right above the statement that it stands in. An unsafe function
-            // says what its callers have to see to.
+            // On the same line, or above the statement. An unsafe function documents what its callers must
+            // ensure.
             let above = lines[..at].iter().rev().take(8);
             let mut above = above.take_while(|line| !line.trim().is_empty());
             let wanted = if line.contains("unsafe fn ") {
@@ -114,7 +114,7 @@ fn unsafe_has_its_reasons(_: &Lab) {
     }
 }
 
-fn files_are_called_what_they_are(_: &Lab) {
+fn file_names_are_specific(_: &Lab) {
     let bad = [
         "mod", "util", "utils", "common", "helpers", "types", "manager",
     ];
@@ -133,14 +133,17 @@ fn files_are_called_what_they_are(_: &Lab) {
         for (path, _) in sources(folder) {
             let parts = Path::new(&path).with_extension("");
             let is_bad = |part: &std::ffi::OsStr| bad.iter().any(|bad| part == *bad);
-            assert!(!parts.iter().any(is_bad), "{path} says nothing by its name");
+            assert!(
+                !parts.iter().any(is_bad),
+                "the name of {path} is not specific"
+            );
         }
     }
 }
 
-/// `Debug` is for programmers: it shows names of types, and changes with each version of a library.
-fn no_text_holds_debug_output(_: &Lab) {
-    // A key that is hashed, and what only tests run.
+/// `Debug` is for programmers: it contains names of types, and changes with versions of libraries.
+fn no_text_contains_debug_output(_: &Lab) {
+    // A key that is stored, and code of tests.
     let may = ["src/policy/origin.rs", "src/directory/stage.rs"];
     for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in product(folder) {

@@ -1,4 +1,4 @@
-//! The papers name tests, files and places in each other: they are there.
+//! Tests, files and headings that documents name exist.
 
 use super::{read, repository, sources};
 use crate::Case;
@@ -10,26 +10,20 @@ use std::path::Path;
 use std::process::Command;
 
 pub const CASES: &[Case] = &[
+    ("drift::documents::named_tests_exist", named_tests_exist),
+    ("drift::documents::named_files_exist", named_files_exist),
     (
-        "drift::documents::tests_that_are_named_exist",
-        tests_that_are_named_exist,
+        "drift::documents::links_lead_to_existing_headings",
+        links_lead_to_existing_headings,
     ),
     (
-        "drift::documents::files_that_are_named_exist",
-        files_that_are_named_exist,
-    ),
-    (
-        "drift::documents::links_lead_somewhere",
-        links_lead_somewhere,
-    ),
-    (
-        "drift::documents::the_filter_for_fail2ban_counts_our_refusals_alone",
-        the_filter_for_fail2ban_counts_our_refusals_alone,
+        "drift::documents::the_fail2ban_filter_matches_refusals_only",
+        the_fail2ban_filter_matches_refusals_only,
     ),
 ];
 
-/// Each document by its path in the repository, and its text.
-fn papers() -> Vec<(String, String)> {
+/// Returns the path and the text of each document.
+fn documents() -> Vec<(String, String)> {
     let docs = std::fs::read_dir(repository().join("docs")).expect("docs");
     let docs = docs.flatten().map(|entry| entry.file_name());
     let mut paths: Vec<String> = docs
@@ -45,14 +39,14 @@ fn papers() -> Vec<(String, String)> {
     paths.into_iter().map(text).collect()
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// `room::tests::name`, and nothing that could be anything else.
-fn is_a_test(word: &str) -> bool {
+/// Whether this has the form of a test's name: `module::tests::name`.
+fn is_test_name(word: &str) -> bool {
     let plain = |part: &str| {
         let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         !part.is_empty() && part.bytes().all(letter)
@@ -60,41 +54,38 @@ fn is_a_test(word: &str) -> bool {
     word.contains("::") && word.split("::").all(plain)
 }
 
-fn tests_that_are_named_exist(_: &Lab) {
+fn named_tests_exist(_: &Lab) {
     let known: BTreeSet<String> = units().into_iter().chain(real_runs()).collect();
-    // All tests of a file are named by the file.
+    // The name of a file stands for all its tests.
     let is_known = |word: &str| {
         let file = format!("{word}::");
         known.contains(word) || known.iter().any(|test| test.starts_with(&file))
     };
     let mut named = 0;
-    for (path, text) in papers() {
-        for word in quoted(&text).filter(|word| is_a_test(word)) {
-            assert!(
-                is_known(word),
-                "{path} names {word}, and there is no such test"
-            );
+    for (path, text) in documents() {
+        for word in quoted(&text).filter(|word| is_test_name(word)) {
+            assert!(is_known(word), "{path} names {word}, which is not a test");
             named += 1;
         }
     }
     assert!(named > 100, "only {named} tests are named");
 }
 
-/// The names in the tables of cases.
+/// Returns the names of the cases in `tests`.
 fn real_runs() -> Vec<String> {
     let mut names = Vec::new();
     for (_, text) in sources("tests") {
         names.extend(
             text.split('"')
-                .filter(|word| is_a_test(word))
+                .filter(|word| is_test_name(word))
                 .map(str::to_owned),
         );
     }
     names
 }
 
-/// The names of unit tests, as `cargo test` says them; those of the packages beside `src` with the
-/// package's name in front.
+/// Returns the names of unit tests as `cargo test` lists them. Those of other packages begin with the package's
+/// name.
 fn units() -> Vec<String> {
     let mut names = Vec::new();
     for (folder, package) in [
@@ -103,15 +94,15 @@ fn units() -> Vec<String> {
         ("safe-path/src/", "safe_path"),
     ] {
         for (path, text) in sources(folder.trim_end_matches('/')) {
-            let room = path.trim_start_matches(folder).trim_end_matches(".rs");
-            let mut room: Vec<&str> = room.split('/').filter(|part| *part != "lib").collect();
+            let module = path.trim_start_matches(folder).trim_end_matches(".rs");
+            let mut module: Vec<&str> = module.split('/').filter(|part| *part != "lib").collect();
             if !package.is_empty() {
-                room.insert(0, package);
+                module.insert(0, package);
             }
             let mut is_next = false;
             for line in text.lines().map(str::trim) {
                 match line {
-                    "mod tests {" => room.push("tests"),
+                    "mod tests {" => module.push("tests"),
                     "#[test]" => is_next = true,
                     _ => {}
                 }
@@ -119,7 +110,7 @@ fn units() -> Vec<String> {
                     .strip_prefix("fn ")
                     .and_then(|rest| rest.split('(').next());
                 if let (true, Some(name)) = (is_next, name) {
-                    names.push(format!("{}::{name}", room.join("::")));
+                    names.push(format!("{}::{name}", module.join("::")));
                     is_next = false;
                 }
             }
@@ -128,7 +119,7 @@ fn units() -> Vec<String> {
     names
 }
 
-fn files_that_are_named_exist(_: &Lab) {
+fn named_files_exist(_: &Lab) {
     let folders = [
         "src/",
         "module/",
@@ -139,27 +130,27 @@ fn files_that_are_named_exist(_: &Lab) {
         "conf/",
         "docs/",
     ];
-    for (path, text) in papers() {
+    for (path, text) in documents() {
         let ours = |word: &&str| folders.iter().any(|folder| word.starts_with(folder));
         for word in quoted(&text).filter(ours) {
-            // A pattern, or words with a path at their head.
+            // A pattern, or a command.
             if word.contains(['*', '<', ' ', '…', '{']) {
                 continue;
             }
             let found = repository().join(word).exists();
-            assert!(found, "{path} names {word}, and there is no such file");
+            assert!(found, "{path} names {word}, which is not a file");
         }
     }
 }
 
-fn links_lead_somewhere(_: &Lab) {
-    for (path, text) in papers() {
+fn links_lead_to_existing_headings(_: &Lab) {
+    for (path, text) in documents() {
         for link in text.split("](").skip(1) {
             let target = link.split(')').next().unwrap_or_default();
             if target.contains("://") {
                 continue;
             }
-            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
             let folder = Path::new(&path).parent().expect("a folder");
             let file = match file {
                 "" => path.clone(),
@@ -169,7 +160,7 @@ fn links_lead_somewhere(_: &Lab) {
                 repository().join(&file).exists(),
                 "{path} links to {target}, and there is no {file}"
             );
-            let is_there = place.is_empty() || places(&read(&file)).contains(place);
+            let is_there = heading.is_empty() || headings(&read(&file)).contains(heading);
             assert!(
                 is_there,
                 "{path} links to {target}, and there is no such heading"
@@ -178,10 +169,10 @@ fn links_lead_somewhere(_: &Lab) {
     }
 }
 
-/// The headings of a document, as links name them.
-fn places(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter(|line| line.starts_with('#'));
-    headings
+/// Returns the headings of a document as links name them.
+fn headings(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter(|line| line.starts_with('#'));
+    lines
         .map(|line| {
             let heading = line.trim_start_matches('#').trim().to_lowercase();
             let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
@@ -194,8 +185,8 @@ fn places(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Lines without their date, as fail2ban looks at them.
-fn the_filter_for_fail2ban_counts_our_refusals_alone(lab: &Lab) {
+/// Uses lines without a date, as fail2ban does.
+fn the_fail2ban_filter_matches_refusals_only(lab: &Lab) {
     let page = read("docs/logging.md");
     let filter = page
         .lines()
@@ -212,11 +203,11 @@ fn the_filter_for_fail2ban_counts_our_refusals_alone(lab: &Lab) {
         grep.expect("grep").success()
     };
     if lab.machine_error().is_some() {
-        return; // The real machine's log is not ours to read.
+        return; // The log of the real machine must not be read.
     }
     login("nobody-here").run(&[Say::Text("x")], 1);
-    // A name that is written in quotes.
-    let _person = someone(lab, "fail2ban-ida");
+    // A name that is quoted in the log.
+    let _user = someone(lab, "fail2ban-ida");
     login("EXAMPLE\\fail2ban-ida")
         .set("ldap.strip_domains", "[\"EXAMPLE\"]")
         .run(&[Say::Text("x")], 1);

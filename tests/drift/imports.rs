@@ -1,22 +1,28 @@
-//! Imports run down the picture in `src/lib.rs`, and never sideways.
+//! Modules import only what is below them in the picture of `src/lib.rs`.
 
-use super::{code, product, read};
+use super::references::Crate;
+use super::{code, read};
 use crate::Case;
 use lab::Lab;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const CASES: &[Case] = &[
-    ("drift::imports::run_down_only", run_down_only),
-    ("drift::imports::are_read_right", are_read_right),
     (
-        "drift::imports::every_room_is_in_the_picture",
-        every_room_is_in_the_picture,
+        "drift::imports::modules_import_downwards_only",
+        modules_import_downwards_only,
+    ),
+    (
+        "drift::imports::programs_use_their_module_only",
+        programs_use_their_module_only,
+    ),
+    (
+        "drift::imports::every_module_is_in_the_picture",
+        every_module_is_in_the_picture,
     ),
 ];
 
-/// Each room, and those it may look into.
+/// Each module, and those that it may import.
 const PICTURE: &[(&str, &[&str])] = &[
-    // Who runs.
     (
         "helper",
         &[
@@ -28,7 +34,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "sms",
             "auth_log",
             "config",
-            // What is to be read before the walls are up.
+            // System CA certificates, read before the sandbox.
             "net",
             "prefetch",
             "sys",
@@ -49,7 +55,6 @@ const PICTURE: &[(&str, &[&str])] = &[
             "id",
         ],
     ),
-    // One login.
     (
         "login",
         &[
@@ -69,12 +74,10 @@ const PICTURE: &[(&str, &[&str])] = &[
             "id",
         ],
     ),
-    // It names the proofs that the rooms below make.
     (
         "verdict",
         &["policy", "directory", "code", "config", "failure", "id"],
     ),
-    // Each knows one thing; none knows another.
     ("policy", &["config", "id"]),
     (
         "directory",
@@ -95,16 +98,12 @@ const PICTURE: &[(&str, &[&str])] = &[
             "config", "deadline", "failure", "net", "phone", "prefetch", "secret",
         ],
     ),
-    // It logs the results of others: the verdict, the SMS, the exemption; and counts lost lines in the
-    // ledger.
     (
         "auth_log",
         &[
             "verdict", "policy", "ledger", "sms", "phone", "sys", "deadline", "failure", "id",
         ],
     ),
-    // The ground. A setting may be a region of phones, or a secret; waiting for a connection is
-    // bounded; a secret may go into a request.
     ("config", &["phone", "secret"]),
     ("net", &["deadline", "failure", "secret"]),
     ("prefetch", &["deadline", "sys"]),
@@ -113,135 +112,74 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("secret", &[]),
     ("id", &[]),
-    // The machine's names are what policy asks for: it owns the trait.
     ("sys", &["policy"]),
 ];
 
-/// Rooms that have a file of their own below `src/bin`.
+/// The programs, and the module that each calls.
 const PROGRAMS: &[(&str, &str)] = &[
     ("src/bin/sms-otp-helper.rs", "helper"),
     ("src/bin/sms-otp.rs", "admin"),
 ];
 
-fn run_down_only(_: &Lab) {
+fn modules_import_downwards_only(_: &Lab) {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (path, text) in product("src") {
-        if path == "src/lib.rs" {
+    let krate = Crate::read("src");
+    for source in krate.sources() {
+        let Some(module) = source.module.first().filter(|module| *module != "bin") else {
             continue;
-        }
-        if let Some((_, room)) = PROGRAMS.iter().find(|(program, _)| *program == path) {
-            for line in code(&text)
-                .lines()
-                .filter(|line| line.contains("sms_otp::"))
-            {
-                // Besides its heap.
-                let line = line.replace("sms_otp::sys::ZeroizingAllocator", "");
-                let wanted = format!("sms_otp::{room}::");
-                let fine = !line.contains("sms_otp::") || line.contains(&wanted);
-                assert!(fine, "{path} looks past its room: {line}");
-            }
-            continue;
-        }
-        let inner = path.trim_start_matches("src/").trim_end_matches(".rs");
-        let depth = inner.split('/').count();
-        let room = inner.split('/').next().expect("a room").to_owned();
-        for other in rooms_in(&code(&text), depth) {
-            if other != room {
-                let allowed = PICTURE.iter().find(|(name, _)| *name == room);
-                let (_, allowed) =
-                    allowed.unwrap_or_else(|| panic!("{room} is not in the picture"));
+        };
+        let allowed = PICTURE.iter().find(|(name, _)| name == module);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} is not in the picture"));
+        for other in source.references.iter().filter_map(|path| path.first()) {
+            if other != module {
                 assert!(
                     allowed.contains(&other.as_str()),
-                    "{path} looks into {other}: {room} may look into {allowed:?} only"
+                    "{} imports {other}; {module} may import {allowed:?}",
+                    source.path
                 );
-                found.entry(room.clone()).or_default().insert(other);
+                found
+                    .entry(module.clone())
+                    .or_default()
+                    .insert(other.clone());
             }
         }
     }
-    for (room, allowed) in PICTURE {
-        let used = found.remove(*room).unwrap_or_default();
+    for (module, allowed) in PICTURE {
+        let used = found.remove(*module).unwrap_or_default();
         for other in *allowed {
-            assert!(
-                used.contains(*other),
-                "{room} does not look into {other} any more"
-            );
+            assert!(used.contains(*other), "{module} does not import {other}");
         }
     }
 }
 
-/// The rooms that this code names: behind `crate::`, and behind as many `super::` as lead there.
-fn rooms_in(code: &str, depth: usize) -> BTreeSet<String> {
-    let root = "super::".repeat(depth);
-    let mut rooms = BTreeSet::new();
-    for start in ["crate::", &root] {
-        for (at, _) in code.match_indices(start) {
-            let before = code[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
-                continue;
-            }
-            rooms.extend(heads(&code[at + start.len()..]));
-        }
+fn programs_use_their_module_only(_: &Lab) {
+    for (program, module) in PROGRAMS {
+        let text = code(&read(program));
+        let paths = text.split("sms_otp::").skip(1);
+        let used: BTreeSet<&str> = paths
+            .map(|path| path.split([':', '{', ';', '!']).next().unwrap_or_default())
+            .collect();
+        assert!(used.contains(module), "{program} does not use {module}");
+        // The allocator, and the macro that defines `main`.
+        let is_allowed = |name: &&str| name == module || matches!(*name, "sys" | "c_main");
+        assert!(used.iter().all(is_allowed), "{program} uses {used:?}");
     }
-    // Fewer `super::` stay in the room, and more do not compile.
-    rooms.retain(|room| room != "super" && room != "self");
-    rooms
 }
 
-/// The first words of what is imported: of `{a::{b, c}, d}` they are a and d.
-fn heads(text: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        let letters = text.trim_start().chars();
-        letters
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
-    };
-    let Some(group) = text.strip_prefix('{') else {
-        return vec![word(text)];
-    };
-    let (mut level, mut heads, mut start) = (1, Vec::new(), 0);
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => level += 1,
-            '}' => level -= 1,
-            ',' if level == 1 => {}
-            _ => continue,
-        }
-        if level == 0 || (c == ',' && level == 1) {
-            heads.push(word(&group[start..at]));
-            start = at + 1;
-        }
-        if level == 0 {
-            break;
-        }
-    }
-    heads.retain(|head| !head.is_empty());
-    heads
-}
-
-fn are_read_right(_: &Lab) {
-    let read = |code, depth| rooms_in(code, depth).into_iter().collect::<Vec<_>>();
-    assert_eq!(
-        read("use crate::{a::{x, y::z}, b, c::d,\n};", 1),
-        ["a", "b", "c"]
-    );
-    assert_eq!(read("let x = crate::net::open();", 2), ["net"]);
-    assert_eq!(
-        read("use super::super::sys::WIRE; use super::near;", 2),
-        ["sys"]
-    );
-    assert_eq!(read("use super::net;", 1), ["net"]);
-    assert_eq!(read("pub(crate) use self::x; pub(in crate::y) z", 1), ["y"]);
-    assert!(read("use other_crate::x;", 1).is_empty());
-}
-
-fn every_room_is_in_the_picture(_: &Lab) {
-    let map = read("src/lib.rs");
-    let picture: String = map.lines().filter(|line| line.starts_with("//!")).collect();
-    let declared = map.lines().filter_map(|line| line.strip_prefix("pub mod "));
+fn every_module_is_in_the_picture(_: &Lab) {
+    let root = read("src/lib.rs");
+    let picture: String = root
+        .lines()
+        .filter(|line| line.starts_with("//!"))
+        .collect();
+    let declared = root.lines().filter_map(|line| {
+        let public = line.strip_prefix("pub mod ");
+        public.or_else(|| line.strip_prefix("pub(crate) mod "))
+    });
     let declared: BTreeSet<&str> = declared.map(|name| name.trim_end_matches(';')).collect();
-    let table: BTreeSet<&str> = PICTURE.iter().map(|(room, _)| *room).collect();
+    let table: BTreeSet<&str> = PICTURE.iter().map(|(module, _)| *module).collect();
     assert_eq!(declared, table);
-    for room in declared {
-        assert!(picture.contains(room), "the picture lacks {room}");
+    for module in declared {
+        assert!(picture.contains(module), "the picture lacks {module}");
     }
 }

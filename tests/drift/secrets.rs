@@ -1,4 +1,4 @@
-//! Types that hold secrets print nothing of them, and all of them are known.
+//! Types that contain secrets do not print them, and all such types are listed.
 
 use super::{code, product};
 use crate::Case;
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     (
-        "drift::secrets::every_holder_is_known",
-        every_holder_is_known,
+        "drift::secrets::every_type_with_a_secret_is_listed",
+        every_type_with_a_secret_is_listed,
     ),
     (
-        "drift::secrets::holders_print_nothing",
-        holders_print_nothing,
+        "drift::secrets::types_with_secrets_print_nothing",
+        types_with_secrets_print_nothing,
     ),
     (
-        "drift::secrets::definitions_are_read_right",
-        definitions_are_read_right,
+        "drift::secrets::definitions_are_parsed",
+        definitions_are_parsed,
     ),
 ];
 
@@ -33,7 +33,7 @@ enum Shows {
     Nothing,
     /// By the `Debug` of its parts, which are all of [`Secret`]: that prints its name.
     Parts,
-    /// By one of its own, which is looked at in [`holders_print_nothing`] or names no such field.
+    /// By one of its own, which is looked at in [`types_with_secrets_print_nothing`] or names no such field.
     Own,
 }
 
@@ -148,7 +148,7 @@ fn end_of(text: &str) -> usize {
     text.len()
 }
 
-fn definitions_are_read_right(_: &Lab) {
+fn definitions_are_parsed(_: &Lab) {
     let text = "#[derive(Debug, Clone)]\n#[must_use]\npub struct A(Secret);\nfn x() {}\n\
                 /// x\npub(super) enum B<'a> {\n    C { words: &'a [u8] },\n    D,\n}\nstruct E;\n\
                 section! {\n    global f \"f.\": FKeys =>\n    #[derive(Clone)]\n    F { f: Secret, }\n    \
@@ -163,7 +163,7 @@ fn definitions_are_read_right(_: &Lab) {
     assert!(read[4].derives.contains("Debug") && read[4].body.contains("f: Secret"));
 }
 
-fn every_holder_is_known(_: &Lab) {
+fn every_type_with_a_secret_is_listed(_: &Lab) {
     let mut found = BTreeMap::new();
     for folder in ["src", "module/src", "protocol/src", "safe-path/src"] {
         for (path, text) in product(folder) {
@@ -219,7 +219,7 @@ fn every_holder_is_known(_: &Lab) {
 
 const MARK: &str = "obviouslyFakeSecret";
 
-fn holders_print_nothing(lab: &Lab) {
+fn types_with_secrets_print_nothing(lab: &Lab) {
     let secret = || Secret::new(MARK.to_owned());
     let folder = lab.folder("drift-secrets");
     let file = |name: &str| {
