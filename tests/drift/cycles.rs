@@ -35,6 +35,7 @@ const SHARED: &[&str] = &[
     "config::value_types::check_list",
     "config::value_types::is_line",
     "is_supported",
+    "ledger::failure",
     "ledger::model::millis",
     "net::peer",
     "net::printable",

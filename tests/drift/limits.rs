@@ -18,6 +18,8 @@ const MAX_FUNCTION: usize = 60;
 
 /// Files that are still longer.
 const LONG_FILES: &[&str] = &[
+    "src/ledger/redis/fault.rs",
+    "src/ledger/model.rs",
     "src/ledger.rs",
     "src/ledger/conform.rs",
     "src/ledger/fallback/tests.rs",
@@ -30,6 +32,10 @@ const LONG_FILES: &[&str] = &[
 
 /// Functions that are still longer. Most are tables of cases.
 const LONG_FUNCTIONS: &[&str] = &[
+    "tests/module/texts.rs: every_text_can_be_changed",
+    "tests/lab/src/fake_helper.rs: main",
+    "tests/hostile/written.rs: only_the_ledger_is_written",
+    "src/ledger/redis/properties.rs: script_reply",
     "src/directory/properties/entry.rs: check_entry",
     "src/directory/validate/tests.rs: shapes_on_which_the_library_would_panic_do_not_pass",
     "src/ledger/file/tests.rs: a_new_number_is_known_once_it_is_told",
@@ -37,7 +43,6 @@ const LONG_FUNCTIONS: &[&str] = &[
     "src/ledger/redis/properties.rs: said",
     "src/sms/twilio.rs: deliver",
     "src/sys/sandbox/seccomp/tests.rs: arguments_are_checked",
-    "tests/drift/secrets.rs: holders_print_nothing",
     "tests/hostile/exhausted.rs: each",
     "tests/hostile/faults/carrier.rs: reaching",
     "tests/hostile/faults/carrier.rs: posting",
@@ -77,7 +82,6 @@ const LONG_FUNCTIONS: &[&str] = &[
     "src/ledger/redis/properties.rs: said",
     "src/sms/twilio.rs: deliver",
     "src/sys/sandbox/seccomp/tests.rs: arguments_are_checked",
-    "tests/drift/secrets.rs: holders_print_nothing",
     "tests/hostile/exhausted.rs: each",
     "tests/hostile/faults/carrier.rs: reaching",
     "tests/hostile/faults/carrier.rs: posting",

@@ -6,6 +6,7 @@ use lab::Lab;
 use sms_otp::net::http::Post;
 use sms_otp::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
@@ -23,23 +24,23 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// What a field of a secret is made of. `words` are what somebody typed, as they travel.
+/// Types of fields with a secret. `text` is what the user typed, in a message.
 const MADE_OF: &[&str] = &["Secret", ": Token,", "Zeroizing<", "text: &'a [u8]"];
 
-/// How a type shows itself.
+/// How `Debug` prints a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shows {
-    /// It has no `Debug`.
+    /// There is no `Debug`.
     Nothing,
-    /// By the `Debug` of its parts, which are all of [`Secret`]: that prints its name.
+    /// By the `Debug` of its fields, whose secrets are all of type [`Secret`], which prints its name.
     Parts,
-    /// By one of its own, which is looked at in [`types_with_secrets_print_nothing`] or names no such field.
+    /// By its own implementation, which [`types_with_secrets_print_nothing`] checks or which has no such field.
     Own,
 }
 
 use Shows::{Nothing, Own, Parts};
 
-/// Every type that holds a secret, and the file it is in.
+/// Every type that contains a secret, and its file.
 const HOLDERS: &[(&str, &str, Shows)] = &[
     ("src/secret.rs", "Secret", Own),
     ("src/code.rs", "Code", Nothing),
@@ -219,6 +220,25 @@ fn every_type_with_a_secret_is_listed(_: &Lab) {
 
 const MARK: &str = "obviouslyFakeSecret";
 
+/// Returns settings in which every secret contains [`MARK`].
+fn settings(config: &Path, redis: &str, key: &str) -> sms_otp::config::Settings {
+    let settings = lab::settings::Settings::default()
+        .text("twilio.twilio_sid", "AC00c0ffee00c0ffee00c0ffee00c0ffee")
+        .text("twilio.twilio_token", MARK)
+        .text("twilio.from_number", "+12025550199")
+        .set("ldap.uris", "[\"ldap://127.0.0.1:1\"]")
+        .text("ldap.bind_dn", "cn=pam,dc=example,dc=org")
+        .text("ldap.bind_password", MARK)
+        .text("ldap.base", "dc=example,dc=org")
+        .text("ledger.redis", "redis://127.0.0.1:1")
+        .text("ledger.redis_password_file", redis)
+        .text("ledger.key_file", key);
+    settings.write(config);
+    let config = config.to_str().expect("a path");
+    let settings = sms_otp::config::load(&sms_otp::config::Disk, config, "sshd", None);
+    settings.unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn types_with_secrets_print_nothing(lab: &Lab) {
     let secret = || Secret::new(MARK.to_owned());
     let folder = lab.folder("drift-secrets");
@@ -232,21 +252,7 @@ fn types_with_secrets_print_nothing(lab: &Lab) {
         path.display().to_string()
     };
     let config = folder.join("sms_otp.toml");
-    let settings = lab::settings::Settings::default()
-        .text("twilio.twilio_sid", "AC00c0ffee00c0ffee00c0ffee00c0ffee")
-        .text("twilio.twilio_token", MARK)
-        .text("twilio.from_number", "+12025550199")
-        .set("ldap.uris", "[\"ldap://127.0.0.1:1\"]")
-        .text("ldap.bind_dn", "cn=pam,dc=example,dc=org")
-        .text("ldap.bind_password", MARK)
-        .text("ldap.base", "dc=example,dc=org")
-        .text("ledger.redis", "redis://127.0.0.1:1")
-        .text("ledger.redis_password_file", &file("redis"))
-        .text("ledger.key_file", &file("key"));
-    settings.write(&config);
-    let config = config.to_str().expect("a path");
-    let settings = sms_otp::config::load(&sms_otp::config::Disk, config, "sshd", None);
-    let settings = settings.unwrap_or_else(|error| panic!("{error}"));
+    let settings = settings(&config, &file("redis"), &file("key"));
     let (authorization, form) = (secret(), secret());
     let words = MARK.as_bytes();
     let asked = true;
@@ -273,7 +279,7 @@ fn types_with_secrets_print_nothing(lab: &Lab) {
         ),
         format!("{:#?}", (secret(), Some(secret()), Duration::ZERO)),
     ];
-    // In base64 too: that is how the token goes.
+    // The token is sent in base64.
     for shown in &shown {
         assert!(!shown.contains(MARK), "{shown}");
         assert!(
