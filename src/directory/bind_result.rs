@@ -36,7 +36,7 @@ pub fn evaluate(
         _ => return Err(failures::user_bind(server, code, &description).into()),
     };
     let restriction = match code {
-        // These codes say nothing about the password, so a control that does is ignored.
+        // These codes are not about the password, so a control about it is ignored.
         CONSTRAINT_VIOLATION | INSUFFICIENT_ACCESS_RIGHTS | UNWILLING_TO_PERFORM => {
             Some(Restriction::Locked(match restriction {
                 Some(Restriction::Locked(cause)) => cause,

@@ -23,7 +23,7 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How much longer than the deadline the thread is waited for: its failure names the server that was
 /// too slow.
-const GRACE_TIME: Duration = Duration::from_millis(250);
+const EXTRA_WAIT: Duration = Duration::from_millis(250);
 
 /// The directory, opened when it is first needed.
 pub struct Client {
@@ -118,7 +118,7 @@ impl Search {
         if let Some(result) = self.result.take_ready() {
             return Ok(result.if_usable(Moment::now()));
         }
-        let by = by.extended(GRACE_TIME);
+        let by = by.extended(EXTRA_WAIT);
         let wait = Wait::until(by);
         self.result.take(by).ok_or_else(|| {
             let failure = failures::outage("the deadline passed before the directory answered");

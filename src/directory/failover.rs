@@ -16,7 +16,7 @@ pub(super) enum ServerFailure {
 }
 
 impl From<Failure> for ServerFailure {
-    /// A failed connection says nothing about the next server, nor does an error of this machine: a local
+    /// A failed connection does not affect the next server, nor does an error of this machine: a local
     /// firewall's rule may be for one address.
     fn from(failure: Failure) -> Self {
         Self::TryNext(failure)

@@ -175,7 +175,7 @@ impl Ldap {
             return false;
         };
         let check = async {
-            // A connection makes progress only while the runtime runs. Each yield lets the runtime poll
+            // A connection makes progress only while the runtime runs. At each yield the runtime polls
             // its sockets once: one to receive the end of the connection, one to pass it on.
             for _ in 0..3 {
                 tokio::task::yield_now().await;
