@@ -20,7 +20,7 @@ use crate::{
     failure::{Failure, FailureKind, Stage},
     net::{
         self, Remedies,
-        http::{self, Post, PostError},
+        http::{self, Connection, Post, PostError, Response},
     },
     phone::Phone,
     prefetch::Permit,
@@ -93,17 +93,7 @@ impl Twilio {
             if valid.is_zero() {
                 return Err(limited.unwrap_or_else(|| expired_while_connecting(lifetime)));
             }
-            // Encoded for this request only: the less time it is in memory, the better.
-            let authorization = request::basic(&self.auth_user, self.auth_secret.reveal());
-            let form = request::form(to, &self.sender, body, valid);
-            let post = Post {
-                path: &self.path,
-                authorization: &authorization,
-                form: &form,
-            };
-            let until = by.or_within(self.endpoint.timeout);
-            let server = self.endpoint.server().map_err(connect_failed)?;
-            let reply = match http::post(server, connection, &post, until) {
+            let reply = match self.post(connection, to, body, valid, by) {
                 // The peer closed it unnoticed. No byte of the text has been sent: connect again, once.
                 Err(PostError { is_sent: false, .. }) if was_open => continue,
                 reply => reply.map_err(no_response)?,
@@ -125,6 +115,35 @@ impl Twilio {
                 _ => return Err(error),
             }
         }
+    }
+
+    /// Posts a text once.
+    fn post(
+        &self,
+        connection: Connection,
+        to: &str,
+        body: &Secret,
+        valid: Duration,
+        by: Deadline,
+    ) -> Result<Response, PostError> {
+        // Encoded for this request only: the less time it is in memory, the better.
+        let authorization = request::basic(&self.auth_user, self.auth_secret.reveal());
+        let form = request::form(to, &self.sender, body, valid);
+        let post = Post {
+            path: &self.path,
+            authorization: &authorization,
+            form: &form,
+        };
+        let server = self.endpoint.server().map_err(|error| PostError {
+            is_sent: false,
+            error,
+        })?;
+        http::post(
+            server,
+            connection,
+            &post,
+            by.or_within(self.endpoint.timeout),
+        )
     }
 }
 

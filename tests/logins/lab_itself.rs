@@ -38,9 +38,9 @@ const UNIX: &str = "auth required pam_unix.so\naccount required pam_unix.so\n\
 const LOG_TIME: Duration = Duration::from_secs(10);
 
 fn ssh_asks_for_the_password(lab: &Lab) {
-    let world = lab.machine();
-    world.add(&User::new("ssh-alice").password("right horse"));
-    world.stack("lab-ssh", UNIX);
+    let machine = lab.machine();
+    machine.add(&User::new("ssh-alice").password("right horse"));
+    machine.stack("lab-ssh", UNIX);
     let sshd = Sshd::start(&Options {
         service: "lab-ssh".to_owned(),
         ..Options::default()
@@ -57,7 +57,7 @@ fn ssh_asks_for_the_password(lab: &Lab) {
     terminal.type_line("wrong horse");
     terminal.expect("Permission denied");
     assert!(!terminal.wait().success());
-    let line = world
+    let line = machine
         .log()
         .wait_for(&["pam_unix(lab-ssh:auth)", "ssh-alice"], LOG_TIME);
     assert!(
@@ -87,8 +87,8 @@ fn ssh_asks_for_key_and_password(lab: &Lab) {
 }
 
 fn sudo_asks_for_the_password(lab: &Lab) {
-    let world = lab.machine();
-    let alice = world.add(&User::new("sudo-alice").password("right horse"));
+    let machine = lab.machine();
+    let alice = machine.add(&User::new("sudo-alice").password("right horse"));
     let _stack = Service::hold(lab, "sudo", UNIX);
     let rule = "sudo-alice ALL=(ALL) ALL\n";
     lab::scratch::write("/etc/sudoers.d/sudo-alice".as_ref(), 0o440, rule);
@@ -115,9 +115,9 @@ fn sudo_asks_for_the_password(lab: &Lab) {
 }
 
 fn su_asks_for_the_target_s_password(lab: &Lab) {
-    let world = lab.machine();
-    let caller = world.add(&User::new("su-caller"));
-    world.add(&User::new("su-target").password("right horse"));
+    let machine = lab.machine();
+    let caller = machine.add(&User::new("su-caller"));
+    machine.add(&User::new("su-target").password("right horse"));
     let _stack = Service::hold(lab, "su", UNIX);
     let mut su = Command::new(program("su"));
     let mut terminal = Pty::spawn_as(su.args(["su-target", "-c", "id -un"]), &caller);
@@ -128,8 +128,8 @@ fn su_asks_for_the_target_s_password(lab: &Lab) {
 }
 
 fn login_asks_for_name_and_password(lab: &Lab) {
-    let world = lab.machine();
-    world.add(&User::new("login-alice").password("right horse"));
+    let machine = lab.machine();
+    machine.add(&User::new("login-alice").password("right horse"));
     let _stack = Service::hold(lab, "login", UNIX);
     let mut terminal = Pty::spawn(&mut Command::new(program("login")));
     terminal.expect("login: ");

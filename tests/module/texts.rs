@@ -1,6 +1,6 @@
 //! How settings and flags change what a user sees.
 
-use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, TOO_MANY, someone};
+use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, Someone, TOO_MANY, someone};
 use crate::Case;
 use lab::Lab;
 use lab::pamhost::{SILENT, code};
@@ -59,8 +59,13 @@ fn settings_change_digits_echo_and_tries(lab: &Lab) {
 
 fn every_text_can_be_changed(lab: &Lab) {
     let ida = someone(lab, "texts-ida");
+    texts_for_all_services(lab, &ida);
+    texts_of_one_service(lab, &ida);
+}
+
+fn texts_for_all_services(lab: &Lab, ida: &Someone) {
     let login = Login::new(lab, "texts")
-        .of(&ida)
+        .of(ida)
         .rhost("192.0.2.7")
         .text("messages.password", "Pass for {user} at {service}: ")
         .text("messages.code", "Code, {left} left: ")
@@ -110,9 +115,12 @@ fn every_text_can_be_changed(lab: &Lab) {
             3,
         ),
     );
-    // A service's own texts take precedence.
+}
+
+/// A service's own texts take precedence.
+fn texts_of_one_service(lab: &Lab, ida: &Someone) {
     let own = Login::new(lab, "texts")
-        .of(&ida)
+        .of(ida)
         .text("messages.sent", "For all.")
         .text("service.texts.messages.sent", "For one.")
         .text("messages.guesses", "{left} typed for {user}.");

@@ -37,64 +37,67 @@ pub fn main() {
     let script = std::fs::read_to_string(script_path(&own)).expect("a script");
     for line in script.lines() {
         let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match command {
-            "receive" => {
-                receive();
-            }
-            "keep-alive" => send(&FromHelper::KeepAlive.encode(number(rest))),
-            "prompt" => {
-                send(
-                    &FromHelper::Prompt(Style::Visible, "Verification code: ").encode(number(rest)),
-                );
-            }
-            "show-error" => send(&FromHelper::ShowError(rest).encode(1000)),
-            "version-mismatch" => send(&FromHelper::VersionMismatch.encode(1000)),
-            "verdict" => send(&verdict(rest)),
-            // Without its last bytes.
-            "cut-verdict" => {
-                let whole = verdict("success");
-                send(&whole[..whole.len() - number(rest) as usize]);
-            }
-            "long-verdict" => send(&[verdict("success"), vec![0; number(rest) as usize]].concat()),
-            "version" => {
-                let mut message = verdict("success");
-                let version = u16::try_from(number(rest)).expect("a version");
-                message[..2].copy_from_slice(&version.to_le_bytes());
-                send(&message);
-            }
-            "bytes" => send(&bytes(rest)),
-            "size" => send(&vec![b'A'; number(rest) as usize]),
-            "empty" => send(&[]),
-            "descriptors" => send_descriptors(number(rest)),
-            "keep-alives" => while try_send(&FromHelper::KeepAlive.encode(1000)).is_ok() {},
-            "prompts" => loop {
-                if try_send(&FromHelper::Prompt(Style::Visible, "? ").encode(1000)).is_err()
-                    || !receive()
-                {
-                    break;
-                }
-            },
-            "flood" => {
-                let much = vec![b'A'; 60_000];
-                while try_send(&much).is_ok() {}
-            }
-            "sleep" => std::thread::sleep(Duration::from_millis(number(rest).into())),
-            "exit" => std::process::exit(i32::try_from(number(rest)).expect("an exit code")),
-            "close" => {
-                // SAFETY: a number only; nothing else here owns it.
-                unsafe { libc::close(WIRE) };
-            }
-            "signal" => {
-                // SAFETY: sends itself a signal.
-                unsafe { libc::raise(i32::try_from(number(rest)).expect("a signal")) };
-            }
-            "fork" => exit_after_fork(number(rest)),
-            _ => panic!("unknown command {line}"),
-        }
+        run(command, rest);
     }
     // At the end of the script it waits until it is killed.
     loop {
         std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+/// Runs one command of the script.
+fn run(command: &str, rest: &str) {
+    match command {
+        "receive" => {
+            receive();
+        }
+        "keep-alive" => send(&FromHelper::KeepAlive.encode(number(rest))),
+        "prompt" => {
+            send(&FromHelper::Prompt(Style::Visible, "Verification code: ").encode(number(rest)));
+        }
+        "show-error" => send(&FromHelper::ShowError(rest).encode(1000)),
+        "version-mismatch" => send(&FromHelper::VersionMismatch.encode(1000)),
+        "verdict" => send(&verdict(rest)),
+        // Without its last bytes.
+        "cut-verdict" => {
+            let whole = verdict("success");
+            send(&whole[..whole.len() - number(rest) as usize]);
+        }
+        "long-verdict" => send(&[verdict("success"), vec![0; number(rest) as usize]].concat()),
+        "version" => {
+            let mut message = verdict("success");
+            let version = u16::try_from(number(rest)).expect("a version");
+            message[..2].copy_from_slice(&version.to_le_bytes());
+            send(&message);
+        }
+        "bytes" => send(&bytes(rest)),
+        "size" => send(&vec![b'A'; number(rest) as usize]),
+        "empty" => send(&[]),
+        "descriptors" => send_descriptors(number(rest)),
+        "keep-alives" => while try_send(&FromHelper::KeepAlive.encode(1000)).is_ok() {},
+        "prompts" => loop {
+            if try_send(&FromHelper::Prompt(Style::Visible, "? ").encode(1000)).is_err()
+                || !receive()
+            {
+                break;
+            }
+        },
+        "flood" => {
+            let much = vec![b'A'; 60_000];
+            while try_send(&much).is_ok() {}
+        }
+        "sleep" => std::thread::sleep(Duration::from_millis(number(rest).into())),
+        "exit" => std::process::exit(i32::try_from(number(rest)).expect("an exit code")),
+        "close" => {
+            // SAFETY: a number only; nothing else here owns it.
+            unsafe { libc::close(WIRE) };
+        }
+        "signal" => {
+            // SAFETY: sends itself a signal.
+            unsafe { libc::raise(i32::try_from(number(rest)).expect("a signal")) };
+        }
+        "fork" => exit_after_fork(number(rest)),
+        _ => panic!("unknown command {command} {rest}"),
     }
 }
 
