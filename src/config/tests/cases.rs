@@ -169,3 +169,95 @@ impl Case {
         quoted.collect()
     }
 }
+
+/// A struct in the text of `Debug`: its name and its fields.
+#[derive(Default)]
+struct Shown {
+    name: String,
+    fields: Vec<String>,
+    /// Open brackets within the last field.
+    depth: usize,
+}
+
+/// Parses the structs in the text of `Debug`, the inner ones first.
+fn structs(text: &str) -> Vec<Shown> {
+    let (mut found, mut open): (Vec<Shown>, Vec<Shown>) = (Vec::new(), Vec::new());
+    let (mut word, mut is_text, mut is_escaped) = (String::new(), false, false);
+    for character in text.chars() {
+        is_text ^= character == '"' && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+        if !is_text && character == '}' {
+            found.extend(open.pop());
+        }
+        let is_separator = |one: &Shown| !is_text && character == ',' && one.depth == 0;
+        let innermost = open.len().saturating_sub(1);
+        for (at, one) in open.iter_mut().enumerate() {
+            if at == innermost && is_separator(one) {
+                one.fields.push(String::new());
+            } else {
+                one.push(character);
+            }
+        }
+        if let Some(last) = open.last_mut().filter(|_| !is_text) {
+            last.depth += usize::from(matches!(character, '[' | '('));
+            last.depth -= usize::from(matches!(character, ']' | ')'));
+        }
+        if !is_text && character == '{' {
+            let name = std::mem::take(&mut word);
+            open.push(Shown {
+                name,
+                fields: vec![String::new()],
+                depth: 0,
+            });
+        } else if character.is_alphanumeric() {
+            word.push(character);
+        } else if character != ' ' {
+            word.clear();
+        }
+    }
+    found
+}
+
+impl Shown {
+    fn push(&mut self, character: char) {
+        if let Some(field) = self.fields.last_mut() {
+            field.push(character);
+        }
+    }
+
+    fn has(&self, other: &Self) -> bool {
+        let is_field = |field: &str| self.fields.iter().any(|own| own.trim() == field.trim());
+        (other.name.is_empty() || other.name == self.name)
+            && other.fields.iter().all(|field| is_field(field))
+    }
+}
+
+/// Whether the text of `Debug` contains some text, or a struct with some fields, which may have others.
+pub fn shows(text: &str, expected: &str) -> bool {
+    let is_struct = expected.ends_with('}') && expected.starts_with(char::is_uppercase);
+    let expected_struct = if is_struct {
+        structs(expected).pop()
+    } else {
+        structs(&format!("{{ {expected} }}")).pop()
+    };
+    text.contains(expected)
+        || expected_struct
+            .is_some_and(|expected| structs(text).iter().any(|one| one.has(&expected)))
+}
+
+#[test]
+fn fields_are_found_in_their_struct() {
+    let text = "A { b: B { c: \"{x}, \\\"\", d: [(1, 2), (3, 4)], e: 5 }, f: C { g: 6 }, c: 7 }";
+    for expected in [
+        "B { c: \"{x}, \\\"\", e: 5 }",
+        "e: 5, d: [(1, 2), (3, 4)]",
+        "c: 7, f: C { g: 6 }",
+        "A { c: 7 }",
+        "[(1, 2)",
+    ] {
+        assert!(shows(text, expected), "{expected}");
+    }
+    for expected in ["A { e: 5 }", "e: 5, c: 7", "B { e: 6 }", "d: [(1, 3)"] {
+        assert!(!shows(text, expected), "{expected}");
+    }
+}
