@@ -25,8 +25,6 @@ const LONG_FILES: &[&str] = &[
     "src/ledger/fallback/tests.rs",
     "tests/hostile/sandbox.rs",
     "tests/lab/src/pamhost.rs",
-    "tests/logins/ssh_password.rs",
-    "tests/logins/sudo.rs",
     "tests/module/ledger.rs",
 ];
 

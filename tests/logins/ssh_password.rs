@@ -1,5 +1,7 @@
 //! ssh with the directory's password: `pam.d/sshd-ldap`.
 
+mod programs;
+
 use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::Lab;
@@ -46,7 +48,7 @@ pub const CASES: &[Case] = &[
     ),
     (
         "logins::ssh_password::an_askpass_program_gets_one_sms",
-        an_askpass_program_gets_one_sms,
+        programs::an_askpass_program_gets_one_sms,
     ),
     (
         "logins::ssh_password::grace_logins_show_how_many_are_left",
@@ -58,7 +60,7 @@ pub const CASES: &[Case] = &[
     ),
     (
         "logins::ssh_password::a_client_with_one_password_fails_cleanly",
-        a_client_with_one_password_fails_cleanly,
+        programs::a_client_with_one_password_fails_cleanly,
     ),
 ];
 
@@ -337,44 +339,6 @@ fn the_variant_admits_local_accounts(lab: &Lab) {
     assert_eq!(alice.sms(lab), 1);
 }
 
-/// A program that gives every prompt the same answer, as desktops, sshpass and many scripts do.
-fn an_askpass_program_gets_one_sms(lab: &Lab) {
-    let (_stack, sshd) = sshd(lab, steps::shared(lab));
-    for (name, says, why) in [
-        (
-            "ssh-askpass",
-            PASSWORD,
-            "the client answers every prompt with the password",
-        ),
-        (
-            "ssh-askname",
-            "ssh-askname",
-            "the client answers every prompt with the login name",
-        ),
-    ] {
-        let alice = TestUser::new(lab, name);
-        let folder = lab.folder(&format!("logins-{name}"));
-        let (program, asked) = (folder.join("askpass"), folder.join("asked"));
-        // The password first; what follows differs.
-        let script = format!(
-            "#!/bin/sh\nif [ -e {0} ]; then echo '{says}'; else echo '{PASSWORD}'; fi\necho >>{0}\n",
-            asked.display()
-        );
-        lab::scratch::write(&program, 0o755, script);
-        let mut ssh = sshd.ssh(alice.name(), Key::None);
-        ssh.args(["-o", "NumberOfPasswordPrompts=3"]);
-        ssh.env("SSH_ASKPASS", &program)
-            .env("SSH_ASKPASS_REQUIRE", "force");
-        let mut terminal = Pty::spawn(ssh.arg("echo WELCOME"));
-        assert!(!terminal.wait().success());
-        assert!(!terminal.screen().contains("WELCOME"));
-        let lines = assert_logged(lab, name, &["sent", "denied no-code password"]);
-        let detail = lines[1].field("detail").unwrap_or_default();
-        assert!(detail.contains(why), "{detail}");
-        assert_eq!(alice.sms(lab), 1);
-    }
-}
-
 fn grace_logins_show_how_many_are_left(lab: &Lab) {
     let name = "ssh-grace";
     let number = lab.number();
@@ -437,24 +401,4 @@ fn wrong_codes_of_others_are_shown(lab: &Lab) {
     alice.type_code(lab, &mut terminal);
     terminal.expect("WELCOME ssh-guessed");
     assert!(!terminal.screen().contains("wrong code"), "shown twice");
-}
-
-/// `PasswordAuthentication yes`: the one password answers the first prompt; the second has no answer.
-fn a_client_with_one_password_fails_cleanly(lab: &Lab) {
-    let alice = TestUser::new(lab, "ssh-onepass");
-    let text = steps::shipped(lab, STACK, steps::shared(lab));
-    let _stack = Service::hold(lab, "sshd-onepass", &text);
-    let sshd = Sshd::start(&Options {
-        service: "sshd-onepass".to_owned(),
-        methods: "password".to_owned(),
-        lines: vec!["PasswordAuthentication yes".to_owned()],
-    });
-    let mut ssh = sshd.ssh(alice.name(), Key::None);
-    ssh.args(["-o", "PreferredAuthentications=password"]);
-    let mut terminal = Pty::spawn(ssh.arg("echo WELCOME"));
-    terminal.expect("password: ");
-    terminal.type_line(PASSWORD);
-    refused(terminal);
-    assert_logged(lab, alice.name(), &["sent", "denied abandoned password"]);
-    assert_eq!(alice.sms(lab), 1);
 }

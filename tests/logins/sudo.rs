@@ -1,5 +1,7 @@
 //! sudo: `pam.d/sudo`. It asks three times on one PAM handle, and shows no text but the prompts.
 
+mod programs;
+
 use super::steps::{self, PASSWORD, Service, TestUser, assert_logged};
 use crate::Case;
 use lab::Lab;
@@ -37,10 +39,13 @@ pub const CASES: &[Case] = &[
         "logins::sudo::answers_that_are_no_code_are_remembered",
         answers_that_are_no_code_are_remembered,
     ),
-    ("logins::sudo::a_pipe_gets_one_sms", a_pipe_gets_one_sms),
+    (
+        "logins::sudo::a_pipe_gets_one_sms",
+        programs::a_pipe_gets_one_sms,
+    ),
     (
         "logins::sudo::an_askpass_program_gets_one_sms",
-        an_askpass_program_gets_one_sms,
+        programs::an_askpass_program_gets_one_sms,
     ),
     (
         "logins::sudo::an_outage_is_not_forgiven",
@@ -255,64 +260,6 @@ fn answers_that_are_no_code_are_remembered(lab: &Lab) {
     let all = ["denied wrong-password", "sent", "denied no-code password"];
     assert_logged(lab, alice.name(), &all);
     assert_eq!(alice.sms(lab), 1);
-}
-
-/// `sudo -S`: the prompts go to standard error, and lines from the pipe answer them.
-fn a_pipe_gets_one_sms(lab: &Lab) {
-    let _stack = Service::shipped(lab, "sudo");
-    let lines = |first: &str, then: &str| {
-        let rest = [then; 12].join("\n");
-        format!("{first}\n{rest}\n")
-    };
-    for (name, input, why) in [
-        ("sudo-pipe", lines(PASSWORD, "no code"), None),
-        (
-            "sudo-pipe-same",
-            lines(PASSWORD, PASSWORD),
-            Some("the password"),
-        ),
-        (
-            "sudo-pipe-name",
-            lines(PASSWORD, "sudo-pipe-name"),
-            Some("the login name"),
-        ),
-    ] {
-        let alice = TestUser::new(lab, name);
-        alice.may_sudo("");
-        let file = alice.account.home.join("answers");
-        lab::scratch::write(&file, 0o644, input);
-        let command = format!("sudo -S id <{}", file.display());
-        let mut terminal = alice.runs("sh", &["-c", &command]);
-        assert!(!terminal.wait().success());
-        assert!(
-            !terminal.screen().contains("uid=0"),
-            "{}",
-            terminal.screen()
-        );
-        ends_as_no_code(lab, &alice, why);
-    }
-}
-
-/// `sudo -A`: a program with one answer, as Cockpit's.
-fn an_askpass_program_gets_one_sms(lab: &Lab) {
-    let _stack = Service::shipped(lab, "sudo");
-    let alice = TestUser::new(lab, "sudo-askpass");
-    alice.may_sudo("");
-    let program = alice.account.home.join("askpass");
-    lab::scratch::write(&program, 0o755, format!("#!/bin/sh\necho '{PASSWORD}'\n"));
-    let command = format!("SUDO_ASKPASS={} sudo -A id", program.display());
-    let mut terminal = alice.runs("sh", &["-c", &command]);
-    assert!(!terminal.wait().success());
-    ends_as_no_code(lab, &alice, Some("the password"));
-}
-
-fn ends_as_no_code(lab: &Lab, who: &TestUser, repeats: Option<&str>) {
-    let lines = assert_logged(lab, who.name(), &["sent", "denied no-code password"]);
-    let detail = repeats.map_or("three inputs that are not a code".to_owned(), |what| {
-        format!("the client answers every prompt with {what}")
-    });
-    assert_eq!(lines[1].field("detail"), Some(&*detail), "{}", lines[1].raw);
-    assert_eq!(who.sms(lab), 1);
 }
 
 /// The caller could have caused it, so a stack that forgives outages refuses them, too.

@@ -182,8 +182,8 @@ section! {
         /// alice@example.org and EXAMPLE\alice are searched for as alice.
         ///
         /// The last @domain or the first DOMAIN\ is removed, once, in any case, and the limits of alice
-        /// apply. Other domains remain part of the name. All domains in this list must mean the one
-        /// domain that this directory contains: otherwise users of another domain log in as those of
+        /// apply. Other domains remain part of the name. `All domains in this list must mean the one
+        /// domain that this directory contains`: otherwise users of another domain log in as those of
         /// the same name here. `policy.min_uid` is checked for the name with and without its domain.
         /// The log, PAM_USER and `policy.remember` keep the name as it was typed.
         strip_domains: Domains = empty, example ["example.org", "EXAMPLE"];
