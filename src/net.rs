@@ -175,7 +175,7 @@ fn peer(host: &str, port: u16) -> String {
 }
 
 /// Makes a text one line of printable ASCII, at most 200 characters long.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .take(200)
         .map(|c| if matches!(c, ' '..='~') { c } else { '?' })

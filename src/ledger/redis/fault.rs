@@ -8,7 +8,7 @@ use crate::{
     deadline::{Late, Wait},
     failure::{Failure, FailureKind},
     ledger::failure,
-    net,
+    net::{self, printable},
 };
 
 /// Why one exchange failed.
@@ -270,12 +270,4 @@ impl net::AttemptError for Fault {
     fn is_outage(&self) -> bool {
         is_outage(&self.failure)
     }
-}
-
-/// Makes a text from a server one line of printable ASCII, at most 200 characters long.
-fn printable(text: &str) -> String {
-    text.chars()
-        .take(200)
-        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
-        .collect()
 }

@@ -67,24 +67,8 @@ fn resp_reply(bytes: &[u8]) {
 
 /// A reply of a script, or a forged one.
 fn script_reply(bytes: &[u8]) {
-    let number = |text| Phone::parse(text, None).ok();
-    let numbers: Vec<Phone> = ["+12025550142", "+447700900123"]
-        .into_iter()
-        .filter_map(number)
-        .collect();
-    let Some(phone) = numbers.first().cloned() else {
-        return assert!(!numbers.is_empty());
-    };
-    let account = Account {
-        login: LoginId([1, 2, 3, 4]),
-        dn: "uid=alice,dc=example,dc=org".to_owned(),
-        name: "alice".to_owned(),
-        phone,
-        allowed: true,
-        numbers,
-        password_changed: String::new(),
-        origin_key: None,
-        segments: 1,
+    let Some(account) = account() else {
+        return;
     };
     let limits = limits();
     let rules = Rules {
@@ -128,6 +112,28 @@ fn script_reply(bytes: &[u8]) {
         }
     }
     let _ = serde_json::from_slice::<SummaryReply>(bytes).map(SummaryReply::into_summary);
+}
+
+/// Returns the account of the request; its numbers are valid, so it is always `Some`.
+fn account() -> Option<Account> {
+    let number = |text| Phone::parse(text, None).ok();
+    let numbers: Vec<Phone> = ["+12025550142", "+447700900123"]
+        .into_iter()
+        .filter_map(number)
+        .collect();
+    let phone = numbers.first().cloned();
+    assert!(phone.is_some(), "no valid number");
+    Some(Account {
+        login: LoginId([1, 2, 3, 4]),
+        dn: "uid=alice,dc=example,dc=org".to_owned(),
+        name: "alice".to_owned(),
+        phone: phone?,
+        allowed: true,
+        numbers,
+        password_changed: String::new(),
+        origin_key: None,
+        segments: 1,
+    })
 }
 
 fn limits() -> Limits {

@@ -7,7 +7,7 @@ fn fault_of(text: &str) -> Fault {
 }
 
 #[test]
-fn outages_and_refusals() {
+fn outages() {
     for text in [
         "LOADING Redis is loading the dataset in memory",
         "BUSY Redis is busy running a script.",
@@ -25,6 +25,10 @@ fn outages_and_refusals() {
         fault_of("READONLY You can't write").advice,
         RetryAdvice::Reconnect
     );
+}
+
+#[test]
+fn scripts_by_hash() {
     for (text, always) in [
         ("NOSCRIPT No matching script. Please use EVAL.", false),
         (
@@ -46,6 +50,10 @@ fn outages_and_refusals() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn refusals() {
     for (text, expected) in [
         ("NOAUTH Authentication required.", CREDENTIALS),
         ("NOPERM this user has no permissions", PERMISSIONS),
