@@ -23,6 +23,21 @@ impl Secret {
     }
 }
 
+/// Calls `act`, and wipes the stack below: a hash function leaves the last block of its input there.
+pub(crate) fn with_wiped_stack<T>(act: impl FnOnce() -> T) -> T {
+    #[inline(never)]
+    fn call<T>(act: impl FnOnce() -> T) -> T {
+        act()
+    }
+    #[inline(never)]
+    fn wipe() {
+        drop(Zeroizing::new([0_u8; 4096]));
+    }
+    let result = call(act);
+    wipe();
+    result
+}
+
 /// Removes the escape sequences that a terminal puts around pasted text ("bracketed paste"). No key types
 /// them.
 #[must_use]

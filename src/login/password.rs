@@ -23,13 +23,13 @@ impl PasswordHash {
     /// `None` if the operating system provides no random numbers. Then generating a code fails too.
     fn new(password: &Secret) -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        let tag = hmac::sign(&key, password.reveal().as_bytes());
+        let tag = secret::with_wiped_stack(|| hmac::sign(&key, password.reveal().as_bytes()));
         Some(Self { key, tag })
     }
 
     /// Compares in constant time.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
-        hmac::verify(&self.key, text, self.tag.as_ref()).is_ok()
+        secret::with_wiped_stack(|| hmac::verify(&self.key, text, self.tag.as_ref()).is_ok())
     }
 }
 
