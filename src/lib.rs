@@ -67,7 +67,7 @@ pub mod sys;
 /// How a login ends.
 pub mod verdict;
 
-/// Seeds of the fuzzers and what small damage makes of them: the properties that each room states.
+/// Seeds of the fuzzers and small changes of them, for the tests of properties.
 #[cfg(test)]
 #[path = "../fuzz/mutation.rs"]
 mod mutation;

@@ -90,7 +90,7 @@ fn it_is_small(lab: &Lab) {
     }
 }
 
-/// A tool of binutils, without which nobody links.
+/// A tool of binutils, which linking requires.
 fn tool(name: &str, arguments: &[&str], file: &Path) -> String {
     run(Command::new(name)
         .args(arguments)

@@ -205,7 +205,7 @@ fn the_fail2ban_filter_matches_refusals_only(lab: &Lab) {
     if lab.machine_error().is_some() {
         return; // The log of the real machine must not be read.
     }
-    login("nobody-here").run(&[Say::Text("x")], 1);
+    login("unknown-name").run(&[Say::Text("x")], 1);
     // A name that is quoted in the log.
     let _user = someone(lab, "fail2ban-ida");
     login("EXAMPLE\\fail2ban-ida")
