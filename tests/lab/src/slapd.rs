@@ -138,22 +138,22 @@ impl Slapd {
     }
 
     /// Adds a user.
-    pub fn add(&self, person: &LdapUser) {
-        self.change("ldapadd", &person.ldif());
+    pub fn add(&self, user: &LdapUser) {
+        self.change("ldapadd", &user.ldif());
     }
 
-    pub fn remove(&self, person: &LdapUser) {
+    pub fn remove(&self, user: &LdapUser) {
         self.change(
             "ldapmodify",
-            &format!("dn: {}\nchangetype: delete\n", person.dn()),
+            &format!("dn: {}\nchangetype: delete\n", user.dn()),
         );
     }
 
     /// Replaces all values of an attribute; without values it is removed.
-    pub fn replace(&self, person: &LdapUser, attribute: &str, values: &[&str]) {
+    pub fn replace(&self, user: &LdapUser, attribute: &str, values: &[&str]) {
         let mut text = format!(
             "dn: {}\nchangetype: modify\nreplace: {attribute}\n",
-            person.dn()
+            user.dn()
         );
         for value in values {
             text.push_str(&format!("{attribute}: {value}\n"));

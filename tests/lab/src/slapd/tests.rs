@@ -13,17 +13,17 @@ fn tool(certs: &Certs, name: &str, arguments: &[&str]) -> Output {
 }
 
 /// Binds as this user with `-e ppolicy`; the exit code is the LDAP result code.
-fn bind(certs: &Certs, slapd: &Slapd, person: &LdapUser, password: &str) -> (Option<i32>, String) {
-    let (url, dn) = (slapd.ldaps(), person.dn());
+fn bind(certs: &Certs, slapd: &Slapd, user: &LdapUser, password: &str) -> (Option<i32>, String) {
+    let (url, dn) = (slapd.ldaps(), user.dn());
     let output = tool(
         certs,
         "ldapwhoami",
         &["-e", "ppolicy", "-H", &url, "-D", &dn, "-w", password],
     );
-    let said = [output.stdout, output.stderr].concat();
+    let text = [output.stdout, output.stderr].concat();
     (
         output.status.code(),
-        String::from_utf8_lossy(&said).into_owned(),
+        String::from_utf8_lossy(&text).into_owned(),
     )
 }
 
@@ -92,20 +92,20 @@ fn binds_searches_policies_and_scripted_answers() {
             "data 775",
         ),
     ];
-    for (person, code, said) in rows {
-        let person = person.password("right horse");
-        slapd.add(&person);
-        let (found, output) = bind(&certs, &slapd, &person, "right horse");
-        assert_eq!(found, Some(code), "{}: {output}", person.uid());
+    for (user, code, text) in rows {
+        let user = user.password("right horse");
+        slapd.add(&user);
+        let (found, output) = bind(&certs, &slapd, &user, "right horse");
+        assert_eq!(found, Some(code), "{}: {output}", user.uid());
         assert!(
-            output.to_lowercase().contains(said),
+            output.to_lowercase().contains(text),
             "{}: {output}",
-            person.uid()
+            user.uid()
         );
     }
 
     assert_eq!(
-        bind(&certs, &slapd, &LdapUser::new("nobody"), "x").0,
+        bind(&certs, &slapd, &LdapUser::new("unknown"), "x").0,
         Some(49)
     );
     let slow = LdapUser::new("slow")
@@ -117,7 +117,7 @@ fn binds_searches_policies_and_scripted_answers() {
     assert!(start.elapsed() >= Duration::from_secs(1));
     let mut arguments = vec!["-H", &url, "-LLL"];
     arguments.extend(service);
-    arguments.push("(&(objectClass=person)(uid=busy))");
+    arguments.push("(&(objectClass=user)(uid=busy))");
     let found = tool(&certs, "ldapsearch", &arguments);
     let found = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(
