@@ -117,7 +117,7 @@ fn binds_searches_policies_and_scripted_answers() {
     assert!(start.elapsed() >= Duration::from_secs(1));
     let mut arguments = vec!["-H", &url, "-LLL"];
     arguments.extend(service);
-    arguments.push("(&(objectClass=user)(uid=busy))");
+    arguments.push("(&(objectClass=person)(uid=busy))");
     let found = tool(&certs, "ldapsearch", &arguments);
     let found = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(
