@@ -8,11 +8,13 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
-pub mod conform;
+#[path = "../tests/support/ledger/conformance.rs"]
+mod conformance;
 mod fallback;
 pub mod file;
 #[cfg(test)]
-pub mod model;
+#[path = "../tests/support/ledger/model.rs"]
+pub(crate) mod model;
 pub mod redis;
 pub mod window;
 

@@ -20,7 +20,6 @@ mod keys;
 mod ledger_file;
 mod lost;
 mod open;
-mod person;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
 mod report;
@@ -31,6 +30,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod total;
+mod user;
 
 pub use open::permits;
 
@@ -44,16 +44,16 @@ use crate::{deadline::Deadline, failure::Failure, phone::Phone};
 use clock::{Anchor, Clocks, Machine};
 use keys::half;
 use ledger_file::{LedgerFile, LockGuard};
-use person::Person;
 use row::Row;
 use sector::Name;
 use table::Table;
+use user::User;
 
 pub use lost::LostLines;
 
 /// Locks stand far behind the end of the file, each person's and each phone's at a place of its
 /// own (60 bits of a hash), below them that of the clock and that of whose turn it is with the total.
-const PEOPLE: u64 = 1 << 62;
+const USERS: u64 = 1 << 62;
 const PHONES: u64 = 1 << 61;
 const ANCHOR: u64 = 1 << 60;
 const TURN: u64 = 1 << 59;
@@ -134,14 +134,14 @@ impl FileStore {
     /// returns.
     fn alone<T>(
         &self,
-        person: &str,
+        user: &str,
         by: Deadline,
-        decide: impl FnOnce(&mut Person, &Name, u64) -> Result<T, Failure>,
+        decide: impl FnOnce(&mut User, &Name, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let name = self.disk.keys.person(person);
-        let held = self.hold(PEOPLE, &name, "this person", by)?;
+        let name = self.disk.keys.user(user);
+        let held = self.hold(USERS, &name, "this person", by)?;
         let now = self.now()?;
-        let found = self.person(name)?;
+        let found = self.user(name)?;
         // Somebody who was not here for so long is somebody new.
         let known = found.row.as_ref().filter(|row| !row::is_over(row, now));
         let mut entry = Entry {
@@ -152,13 +152,13 @@ impl FileStore {
         let answer = decide(&mut entry.row, &name, now);
         // Of whom nothing was known and nothing is learned, nothing is written.
         let changed = found.row.as_ref().map_or_else(
-            || entry.row != Person::default(),
+            || entry.row != User::default(),
             |was| *was != entry.row || was.is_stale(now),
         );
         // What ended in an error was not told, so it is not learned either.
         if changed && answer.is_ok() {
             entry.row.touched = now;
-            self.put(&entry.name, &Row::Person(entry.row), entry.at, now, by)?;
+            self.put(&entry.name, &Row::User(entry.row), entry.at, now, by)?;
         }
         drop(held);
         self.sync(now)?;
@@ -166,13 +166,13 @@ impl FileStore {
     }
 
     /// Finds a person. `None`: he was never here.
-    fn person(&self, name: Name) -> Result<Entry<Option<Person>>, Failure> {
+    fn user(&self, name: Name) -> Result<Entry<Option<User>>, Failure> {
         let place = Table(&self.disk).find(&name)?;
         match place.row {
-            Some((at, Row::Person(person))) => Ok(Entry {
+            Some((at, Row::User(user))) => Ok(Entry {
                 name,
                 at: Some(at),
-                row: Some(person),
+                row: Some(user),
             }),
             None if !place.damaged => Ok(Entry {
                 name,
@@ -208,24 +208,24 @@ impl FileStore {
 impl Ledger for FileStore {
     fn admit(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, Failure> {
-        self.alone(&who.dn, by, |person, name, now| {
+        self.alone(&account.dn, by, |user, name, now| {
             let keys = &self.disk.keys;
             let trusted = rules.trust_first_numbers();
-            let new_numbers = person.meet(name, who, keys, trusted);
-            let number = keys.phone(who.phone.e164());
-            let new = person.new_phone(number, rules, now);
-            let place = who
+            let new_numbers = user.meet(name, account, keys, trusted);
+            let number = keys.phone(account.phone.e164());
+            let new = user.new_phone(number, rules, now);
+            let place = account
                 .origin_key
                 .as_deref()
                 .map(|place| keys.place(name, place));
-            let remembered = place.and_then(|place| person.remembered(place, rules, now));
-            let decision = if let Some(locked) = person.locked(rules.limits, now) {
+            let remembered = place.and_then(|place| user.remembered(place, rules, now));
+            let decision = if let Some(locked) = user.locked(rules.limits, now) {
                 Decision::Rejected(locked)
-            } else if !who.allowed {
+            } else if !account.allowed {
                 Decision::Rejected(Rejection::Prefix)
             } else if new > 0 {
                 let wait = Duration::from_millis(new);
@@ -233,7 +233,7 @@ impl Ledger for FileStore {
             } else if let Some(earned_by) = remembered {
                 Decision::Remembered { earned_by }
             } else {
-                match self.take(who, rules, person, now, by)? {
+                match self.take(account, rules, user, now, by)? {
                     Ok(slot) => Decision::Reserved(slot),
                     Err(refusal) => Decision::Rejected(refusal),
                 }
@@ -247,127 +247,132 @@ impl Ledger for FileStore {
 
     fn mark_announced(
         &mut self,
-        who: &Account,
+        account: &Account,
         new: &[Phone],
         by: Deadline,
     ) -> Result<(), Failure> {
-        self.alone(&who.dn, by, |person, _, now| {
-            person.mark_announced(who, new, &self.disk.keys, now);
+        self.alone(&account.dn, by, |user, _, now| {
+            user.mark_announced(account, new, &self.disk.keys, now);
             Ok(())
         })
     }
 
-    fn forget_unseen(&mut self, who: &Account, by: Deadline) -> Result<(), Failure> {
-        self.alone(&who.dn, by, |person, _, _| {
-            person.forget_unseen(who, &self.disk.keys);
+    fn forget_unseen(&mut self, account: &Account, by: Deadline) -> Result<(), Failure> {
+        self.alone(&account.dn, by, |user, _, _| {
+            user.forget_unseen(account, &self.disk.keys);
             Ok(())
         })
     }
 
     fn import_numbers(
         &mut self,
-        who: &Account,
+        account: &Account,
         reference: &[Phone],
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<u32, Failure> {
-        self.alone(&who.dn, by, |person, _, now| {
-            person.import_numbers(who, reference, rules, &self.disk.keys, now);
-            Ok(person.guesses.into())
+        self.alone(&account.dn, by, |user, _, now| {
+            user.import_numbers(account, reference, rules, &self.disk.keys, now);
+            Ok(user.guesses.into())
         })
     }
 
     fn reserve(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Reservation, Rejection>, Failure> {
-        self.alone(&who.dn, by, |person, _, now| {
-            match person.locked(rules.limits, now) {
+        self.alone(&account.dn, by, |user, _, now| {
+            match user.locked(rules.limits, now) {
                 Some(locked) => Ok(Err(locked)),
-                None => self.take(who, rules, person, now, by),
+                None => self.take(account, rules, user, now, by),
             }
         })
     }
 
-    fn release(&mut self, who: &Account, slot: Reservation, by: Deadline) -> Result<(), Failure> {
+    fn release(
+        &mut self,
+        account: &Account,
+        slot: Reservation,
+        by: Deadline,
+    ) -> Result<(), Failure> {
         if slot.backend != Backend::Local {
             return Ok(());
         }
-        self.alone(&who.dn, by, |person, _, now| {
-            self.put_back(who, &slot, person, now, by)
+        self.alone(&account.dn, by, |user, _, now| {
+            self.put_back(account, &slot, user, now, by)
         })
     }
 
     fn record_attempt(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Attempt, Rejection>, Failure> {
-        self.alone(&who.dn, by, |person, _, now| {
-            Ok(match person.locked(rules.limits, now) {
+        self.alone(&account.dn, by, |user, _, now| {
+            Ok(match user.locked(rules.limits, now) {
                 Some(locked) => Err(locked),
-                None => Ok(person.fail(&who.name, rules.limits, now)),
+                None => Ok(user.fail(&account.name, rules.limits, now)),
             })
         })
     }
 
     fn record_success(
         &mut self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
         tries: u32,
         by: Deadline,
     ) -> Result<Success, Failure> {
-        self.alone(&who.dn, by, |person, name, now| {
-            person.clear();
-            person.clear_guesses(tries);
-            let reference = person.grant(who, rules, &self.disk.keys, now);
-            if let (Some(place), Some(_)) = (&who.origin_key, rules.remember) {
-                person.remember(self.disk.keys.place(name, place), who.login, now);
+        self.alone(&account.dn, by, |user, name, now| {
+            user.clear();
+            user.clear_guesses(tries);
+            let reference = user.grant(account, rules, &self.disk.keys, now);
+            if let (Some(place), Some(_)) = (&account.origin_key, rules.remember) {
+                user.remember(self.disk.keys.place(name, place), account.login, now);
             }
             Ok(Success {
                 reference,
-                guesses: person.guesses.into(),
+                guesses: user.guesses.into(),
             })
         })
     }
 
-    fn clear_guesses(&mut self, who: &Account, shown: u32, by: Deadline) -> Result<(), Failure> {
-        self.alone(&who.dn, by, |person, _, _| {
-            person.clear_guesses(shown);
+    fn clear_guesses(
+        &mut self,
+        account: &Account,
+        shown: u32,
+        by: Deadline,
+    ) -> Result<(), Failure> {
+        self.alone(&account.dn, by, |user, _, _| {
+            user.clear_guesses(shown);
             Ok(())
         })
     }
 
-    fn status(&mut self, person: &str, _: Deadline) -> Result<AccountStatus, Failure> {
-        let found = self.person(self.disk.keys.person(person))?;
+    fn status(&mut self, user: &str, _: Deadline) -> Result<AccountStatus, Failure> {
+        let found = self.user(self.disk.keys.user(user))?;
         let now = self.now()?;
         Ok(found
             .row
-            .map_or_else(AccountStatus::default, |person| person.status(now)))
+            .map_or_else(AccountStatus::default, |user| user.status(now)))
     }
 
     fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
         self.see_all(by)
     }
 
-    fn unlock(
-        &mut self,
-        person: &str,
-        forget: bool,
-        by: Deadline,
-    ) -> Result<AccountStatus, Failure> {
-        let name = self.disk.keys.person(person);
-        let held = self.hold(PEOPLE, &name, "this person", by)?;
+    fn unlock(&mut self, user: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure> {
+        let name = self.disk.keys.user(user);
+        let held = self.hold(USERS, &name, "this person", by)?;
         let now = self.now()?;
         let place = Table(&self.disk).find(&name)?;
         let (at, mut row, before) = match place.row {
-            Some((at, Row::Person(person))) => {
-                let before = person.status(now);
-                (Some(at), person, before)
+            Some((at, Row::User(user))) => {
+                let before = user.status(now);
+                (Some(at), user, before)
             }
             // Nothing was ever known of him.
             None if !place.damaged => return Ok(AccountStatus::default()),
@@ -377,7 +382,7 @@ impl Ledger for FileStore {
                     known,
                     ..AccountStatus::default()
                 };
-                (place.remains, Person::default(), before)
+                (place.remains, User::default(), before)
             }
         };
         row.clear();
@@ -386,7 +391,7 @@ impl Ledger for FileStore {
         if forget {
             row.logins.clear();
         }
-        self.put(&name, &Row::Person(row), at, now, by)?;
+        self.put(&name, &Row::User(row), at, now, by)?;
         drop(held);
         self.sync(now)?;
         Ok(before)

@@ -142,9 +142,13 @@ const OLD: &str = "+44 7700 900123";
 const NEW: &str = "+44 7700 900199";
 
 /// So long this number waits, and whether it is new.
-fn wait(books: &mut FallbackStore, who: &Account, rules: Rules<'_>) -> (Option<Duration>, usize) {
+fn wait(
+    books: &mut FallbackStore,
+    account: &Account,
+    rules: Rules<'_>,
+) -> (Option<Duration>, usize) {
     let by = Deadline::within(Duration::from_secs(5));
-    let admission = books.admit(who, rules, by).unwrap();
+    let admission = books.admit(account, rules, by).unwrap();
     let wait = match admission.decision {
         Decision::Rejected(Rejection::NewPhone { wait }) => Some(wait),
         _ => None,
@@ -153,10 +157,10 @@ fn wait(books: &mut FallbackStore, who: &Account, rules: Rules<'_>) -> (Option<D
 }
 
 /// A login that is granted.
-fn grant(books: &mut FallbackStore, who: &Account, rules: Rules<'_>) {
+fn grant(books: &mut FallbackStore, account: &Account, rules: Rules<'_>) {
     let by = Deadline::within(Duration::from_secs(5));
-    assert_eq!(wait(books, who, rules), (None, 0));
-    books.record_success(who, rules, 0, by).unwrap();
+    assert_eq!(wait(books, account, rules), (None, 0));
+    books.record_success(account, rules, 0, by).unwrap();
 }
 
 /// Two hosts of a fleet, whose clocks stand at an hour and go on together.
@@ -379,9 +383,9 @@ fn numbers_of_whom_the_fleets_grants_a_login_are_known_here() {
     books.local = own.map(boxed);
     let rules = rules(&limits);
     let by = Deadline::within(Duration::from_secs(5));
-    let numbers = |books: &mut FallbackStore, who: &Account| {
+    let numbers = |books: &mut FallbackStore, account: &Account| {
         let own = opened(&mut books.local).unwrap();
-        own.status(&who.dn, by).unwrap().numbers
+        own.status(&account.dn, by).unwrap().numbers
     };
     assert!(is_reserved(&books.admit(&account(), rules, by).unwrap()));
     assert_eq!(numbers(&mut books, &account()), 0);

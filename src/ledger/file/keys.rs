@@ -18,8 +18,8 @@ impl Keys {
     }
 
     #[must_use]
-    pub fn person(&self, person: &str) -> Name {
-        self.hash(b"person\0", &[person.as_bytes()])
+    pub fn user(&self, user: &str) -> Name {
+        self.hash(b"person\0", &[user.as_bytes()])
     }
 
     #[must_use]
@@ -29,14 +29,14 @@ impl Keys {
 
     /// A place is hashed with its person: nobody sees who comes from the same one.
     #[must_use]
-    pub fn place(&self, person: &Name, place: &str) -> Name {
-        self.hash(b"place\0", &[person, place.as_bytes()])
+    pub fn place(&self, user: &Name, place: &str) -> Name {
+        self.hash(b"place\0", &[user, place.as_bytes()])
     }
 
     /// When a password was changed. Hashed with its person, as above; nothing is no time.
     #[must_use]
-    pub fn password(&self, person: &Name, changed: &str) -> Option<[u8; 8]> {
-        let hash = || self.hash(b"password\0", &[person, changed.as_bytes()]);
+    pub fn password(&self, user: &Name, changed: &str) -> Option<[u8; 8]> {
+        let hash = || self.hash(b"password\0", &[user, changed.as_bytes()]);
         (!changed.is_empty()).then(|| half(hash()))
     }
 

@@ -18,10 +18,10 @@ use super::{
 use crate::{deadline::Deadline, failure::Failure, sys};
 
 /// Nobody has a lock for longer than a read and a write take, but for somebody who stands still.
-pub const PATIENCE: Duration = Duration::from_millis(1500);
+pub const LOCK_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Between two looks whether a lock is free, at first and at most.
 const PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(8);
+const MAX_PAUSE: Duration = Duration::from_millis(8);
 /// How often a sector is read again that is being written.
 const LOOKS: u32 = 10;
 
@@ -192,7 +192,7 @@ impl LedgerFile {
                 break;
             }
             thread::sleep(pause);
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            pause = pause.saturating_mul(2).min(MAX_PAUSE);
         }
         Ok(found)
     }
@@ -236,7 +236,7 @@ impl LedgerFile {
         whose: &str,
         by: Deadline,
     ) -> Result<LockGuard<'_>, Failure> {
-        let by = by.or_within(PATIENCE);
+        let by = by.or_within(LOCK_TIMEOUT);
         let mut pause = PAUSE;
         loop {
             if let Some(held) = self.try_lock(start, length)? {
@@ -246,7 +246,7 @@ impl LedgerFile {
                 return Err(failures::lock_timeout(&self.path, whose));
             }
             nap(pause, by);
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            pause = pause.saturating_mul(2).min(MAX_PAUSE);
         }
     }
 

@@ -7,8 +7,9 @@
 
 use super::{
     keys::Keys,
-    row::{LOGINS, LONGEST_NAME, MAX_KNOWN, PERSON_LOG, PHONE_LOG, Row},
+    row::{MAX_PHONE_ENTRIES, Row},
     sector::{self, Name, SIZE, Sector},
+    user::{MAX_ENTRIES, MAX_KNOWN, MAX_LOGINS, MAX_NAME},
 };
 
 /// Where the content begins: behind name and seal.
@@ -31,22 +32,22 @@ pub fn row(bytes: &[u8]) {
     assert_eq!(Row::read(&written).as_ref(), Some(&row));
     assert_eq!(written.last(), Some(&0));
     let log = match &row {
-        Row::Person(person) => {
-            assert!(person.name.len() <= LONGEST_NAME && person.numbers.len() <= MAX_KNOWN);
-            assert!(person.logins.len() <= LOGINS && person.log.sent().len() <= PERSON_LOG);
+        Row::User(user) => {
+            assert!(user.name.len() <= MAX_NAME && user.numbers.len() <= MAX_KNOWN);
+            assert!(user.logins.len() <= MAX_LOGINS && user.log.sent().len() <= MAX_ENTRIES);
             assert!(
-                person.failures == 0 || !row.is_over(u64::MAX),
+                user.failures == 0 || !row.is_over(u64::MAX),
                 "wrong codes are forgotten"
             );
-            &person.log
+            &user.log
         }
         Row::Phone(log) => log,
     };
-    assert!(log.sent().len() <= PHONE_LOG);
+    assert!(log.sent().len() <= MAX_PHONE_ENTRIES);
     let now = log.sent().iter().map(|(at, _)| *at).max().unwrap_or(0);
     let mut more = log.clone();
     more.add(now, 900_000);
-    assert!(more.sent().len() <= PHONE_LOG && more.horizon() >= log.horizon());
+    assert!(more.sent().len() <= MAX_PHONE_ENTRIES && more.horizon() >= log.horizon());
     assert!(!more.is_over(now), "what has just been counted counts");
 }
 

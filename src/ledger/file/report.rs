@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// So many with the most wrong codes are named.
-const MOST_SUSPECTS: usize = 500;
+const MAX_FAILED_ACCOUNTS: usize = 500;
 
 impl FileStore {
     /// Reads every row there is, without any lock.
@@ -22,17 +22,17 @@ impl FileStore {
             size: Some(self.disk.room()?),
             ..Summary::default()
         };
-        let (mut people, mut phones, mut remembered) = (0_u64, 0_u64, 0_u64);
+        let (mut users, mut phones, mut remembered) = (0_u64, 0_u64, 0_u64);
         Table(&self.disk).each(by, |row| match row {
             Row::Phone(_) => phones = phones.saturating_add(1),
-            Row::Person(person) => {
-                let standing = person.status(now);
+            Row::User(user) => {
+                let standing = user.status(now);
                 let logins = u64::try_from(standing.remembered.len()).unwrap_or(u64::MAX);
-                people = people.saturating_add(1);
+                users = users.saturating_add(1);
                 remembered = remembered.saturating_add(logins);
-                if person.failures > 0 {
+                if user.failures > 0 {
                     all.failed.push(FailedAccount {
-                        name: person.name,
+                        name: user.name,
                         failures: standing.failures,
                         locked: standing.locked,
                     });
@@ -41,8 +41,8 @@ impl FileStore {
         })?;
         all.failed
             .sort_by_key(|account| std::cmp::Reverse(account.failures));
-        all.failed.truncate(MOST_SUSPECTS);
-        all.users = Some(people);
+        all.failed.truncate(MAX_FAILED_ACCOUNTS);
+        all.users = Some(users);
         all.phones = Some(phones);
         all.remembered = Some(remembered);
         Ok(all)

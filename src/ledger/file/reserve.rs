@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{
     Entry, FileStore, PHONES, failures,
-    person::Person,
     row::{self, Row},
     sector::Name,
     table::Table,
     total::Total,
+    user::User,
 };
 use crate::{
     config::Rule,
@@ -26,19 +26,19 @@ impl FileStore {
     /// who is killed on the way has counted too much, never too little.
     pub(super) fn take(
         &self,
-        who: &Account,
+        account: &Account,
         rules: Rules<'_>,
-        person: &mut Person,
+        user: &mut User,
         now: u64,
         by: Deadline,
     ) -> Result<Result<Reservation, Rejection>, Failure> {
-        let name = self.disk.keys.phone(who.phone.e164());
+        let name = self.disk.keys.phone(account.phone.e164());
         let _held = self.hold(PHONES, &name, "this phone", by)?;
-        let mut phone = self.phone(name, person.vouched)?;
+        let mut phone = self.phone(name, user.vouched)?;
         let limits = rules.limits;
         let mut limited = None;
         for rule in &limits.sms {
-            limited = longer(limited, person.log.sent(), LimitScope::User, *rule, now);
+            limited = longer(limited, user.log.sent(), LimitScope::User, *rule, now);
         }
         for rule in &limits.sms {
             limited = longer(limited, phone.row.sent(), LimitScope::Phone, *rule, now);
@@ -51,8 +51,8 @@ impl FileStore {
             return Ok(Err(refusal));
         }
         let shard = match limits.sms_total {
-            None => total.note(who.segments, now, by),
-            Some(rule) => match total.add(rule, who.segments, now, by)? {
+            None => total.note(account.segments, now, by),
+            Some(rule) => match total.add(rule, account.segments, now, by)? {
                 Ok(shard) => Some(shard),
                 Err(refusal) => return Ok(Err(refusal)),
             },
@@ -60,7 +60,7 @@ impl FileStore {
         let longest = longest(limits);
         phone.row.add(now, longest);
         self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
-        person.log.add(now, longest);
+        user.log.add(now, longest);
         let mut reserved = self.reserved.borrow_mut();
         reserved.push(shard);
         let number = u32::try_from(reserved.len()).unwrap_or(u32::MAX);
@@ -74,22 +74,22 @@ impl FileStore {
     /// Gives an SMS back to all who counted it.
     pub(super) fn put_back(
         &self,
-        who: &Account,
+        account: &Account,
         slot: &Reservation,
-        person: &mut Person,
+        user: &mut User,
         now: u64,
         by: Deadline,
     ) -> Result<(), Failure> {
-        person.log.take_back(slot.at, now);
-        let name = self.disk.keys.phone(who.phone.e164());
+        user.log.take_back(slot.at, now);
+        let name = self.disk.keys.phone(account.phone.e164());
         let _held = self.hold(PHONES, &name, "this phone", by)?;
-        let mut phone = self.phone(name, person.vouched)?;
+        let mut phone = self.phone(name, user.vouched)?;
         if phone.row.take_back(slot.at, now) {
             self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
         }
         if let Some(shard) = self.shard(slot) {
             // If it cannot be taken out, too much stays counted: that limits more, never less.
-            let _ = Total(&self.disk).take_back(shard, slot.at, who.segments, now, by);
+            let _ = Total(&self.disk).take_back(shard, slot.at, account.segments, now, by);
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl FileStore {
         let (at, row) = match place.row {
             Some((at, Row::Phone(log))) => (Some(at), log),
             None if !place.damaged || vouched => {
-                (place.remains, SlidingWindow::new(row::PHONE_LOG))
+                (place.remains, SlidingWindow::new(row::MAX_PHONE_ENTRIES))
             }
             _ => return Err(failures::damaged_row(self.disk.path())),
         };

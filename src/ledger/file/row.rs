@@ -1,44 +1,32 @@
-//! What a row of the table holds: a person, or a phone.
+//! Rows of the table: a user, or a phone.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
 mod tests;
 
 use super::{
-    person::{Known, Person, Remembered},
     sector::{Name, Reader, Sector, Writer},
+    user::{KnownNumber, MAX_ENTRIES, MAX_KNOWN, MAX_LOGINS, MAX_NAME, Remembered, User},
 };
 use crate::{
     id::LoginId,
     ledger::window::{Sent, SlidingWindow},
 };
 
-/// Entries of a person's log: with the limits as they come, all that count.
-pub const PERSON_LOG: usize = 20;
-/// Entries of a phone's log.
-pub const PHONE_LOG: usize = 50;
-/// Most bytes of a name.
-pub const LONGEST_NAME: usize = 34;
-/// Most numbers that one login is judged by, and most numbers of a reference set.
-pub const NUMBERS: usize = 6;
-/// Most numbers that are kept of a person: beside a full reference set there is room for one that
-/// waits.
-pub const MAX_KNOWN: usize = NUMBERS + 1;
-/// Most logins that are remembered for a person.
-pub const LOGINS: usize = 6;
-
-/// No time is longer ago than this: far more than any lock or window lasts.
-const LONG_AGO: u64 = 400 * 86_400_000;
+/// Most entries of a phone's window.
+pub const MAX_PHONE_ENTRIES: usize = 50;
+/// Rows that were not used for this long are forgotten: far longer than any lock or limit lasts.
+const MAX_AGE: u64 = 400 * 86_400_000;
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
-    Person(Person),
+    User(User),
     /// SMS that went there.
     Phone(SlidingWindow),
 }
 
-const PERSON: u64 = 1;
+const USER: u64 = 1;
 const PHONE: u64 = 2;
 /// Milliseconds fit for 8,900 years.
 const TIME: usize = 6;
@@ -50,9 +38,9 @@ impl Row {
     pub fn write(&self, name: &Name) -> Sector {
         let mut sector = Writer::new(name);
         match self {
-            Self::Person(person) => {
-                sector.number(PERSON, 1);
-                write_person(person, &mut sector);
+            Self::User(user) => {
+                sector.number(USER, 1);
+                write_person(user, &mut sector);
             }
             Self::Phone(log) => {
                 sector.number(PHONE, 1);
@@ -67,8 +55,8 @@ impl Row {
     pub fn read(sector: &Sector) -> Option<Self> {
         let mut reader = Reader::new(sector);
         match reader.number(1)? {
-            PERSON => read_person(&mut reader).map(Self::Person),
-            PHONE => read_log(&mut reader, PHONE_LOG).map(Self::Phone),
+            USER => read_person(&mut reader).map(Self::User),
+            PHONE => read_log(&mut reader, MAX_PHONE_ENTRIES).map(Self::Phone),
             _ => None,
         }
     }
@@ -79,72 +67,72 @@ impl Row {
     pub fn is_over(&self, now: u64) -> bool {
         match self {
             Self::Phone(log) => log.is_over(now),
-            Self::Person(person) => is_over(person, now),
+            Self::User(user) => is_over(user, now),
         }
     }
 }
 
 /// The same, of a person.
-pub fn is_over(person: &Person, now: u64) -> bool {
-    person.failures == 0
-        && person.locked_until <= now
-        && person.logins.iter().all(|login| login.is_over(now))
-        && person.log.is_over(now)
-        && now.saturating_sub(person.touched) > LONG_AGO
+pub fn is_over(user: &User, now: u64) -> bool {
+    user.failures == 0
+        && user.locked_until <= now
+        && user.logins.iter().all(|login| login.is_over(now))
+        && user.log.is_over(now)
+        && now.saturating_sub(user.touched) > MAX_AGE
 }
 
-fn write_person(person: &Person, sector: &mut Writer) {
-    sector.number(u64::from(person.vouched), 1);
-    sector.number(person.failures.into(), 4);
-    sector.number(person.guesses.into(), 2);
-    sector.number(person.touched, TIME);
-    sector.number(person.locked_until, TIME);
-    sector.bytes(&person.password.unwrap_or_default());
-    let name = cut(&person.name);
+fn write_person(user: &User, sector: &mut Writer) {
+    sector.number(u64::from(user.vouched), 1);
+    sector.number(user.failures.into(), 4);
+    sector.number(user.guesses.into(), 2);
+    sector.number(user.touched, TIME);
+    sector.number(user.locked_until, TIME);
+    sector.bytes(&user.password.unwrap_or_default());
+    let name = cut(&user.name);
     write_length(name.len(), sector);
     sector.bytes(name.as_bytes());
-    sector.number(sets(person).into(), 1);
-    write_length(person.numbers.len().min(MAX_KNOWN), sector);
-    for known in person.numbers.iter().take(MAX_KNOWN) {
+    sector.number(sets(user).into(), 1);
+    write_length(user.numbers.len().min(MAX_KNOWN), sector);
+    for known in user.numbers.iter().take(MAX_KNOWN) {
         sector.bytes(&known.number);
         sector.number(known.since, TIME);
     }
-    write_length(person.logins.len().min(LOGINS), sector);
-    for login in person.logins.iter().take(LOGINS) {
+    write_length(user.logins.len().min(MAX_LOGINS), sector);
+    for login in user.logins.iter().take(MAX_LOGINS) {
         sector.bytes(&login.place);
         sector.number(login.at, TIME);
         sector.bytes(&login.login.0);
     }
-    write_log(&person.log, sector);
+    write_log(&user.log, sector);
 }
 
-fn read_person(reader: &mut Reader<'_>) -> Option<Person> {
+fn read_person(reader: &mut Reader<'_>) -> Option<User> {
     let vouched = reader.number(1)? != 0;
     let failures = u32::try_from(reader.number(4)?).ok()?;
     let guesses = u16::try_from(reader.number(2)?).ok()?;
     let touched = reader.number(TIME)?;
     let locked_until = reader.number(TIME)?;
     let password = Some(reader.array()?).filter(|hash| *hash != [0; 8]);
-    let length = read_length(reader, LONGEST_NAME)?;
+    let length = read_length(reader, MAX_NAME)?;
     let name = String::from_utf8(reader.bytes(length)?.to_vec()).ok()?;
     let sets = u8::try_from(reader.number(1)?).ok()?;
     let mut numbers = Vec::new();
     for place in 0..read_length(reader, MAX_KNOWN)? {
-        numbers.push(Known {
+        numbers.push(KnownNumber {
             number: reader.array()?,
             since: reader.number(TIME)?,
             granted: sets & bit(place) != 0,
         });
     }
     let mut logins = Vec::new();
-    for _ in 0..read_length(reader, LOGINS)? {
+    for _ in 0..read_length(reader, MAX_LOGINS)? {
         logins.push(Remembered {
             place: reader.array()?,
             at: reader.number(TIME)?,
             login: LoginId(reader.array()?),
         });
     }
-    Some(Person {
+    Some(User {
         vouched,
         failures,
         guesses,
@@ -155,19 +143,15 @@ fn read_person(reader: &mut Reader<'_>) -> Option<Person> {
         has_reference: sets & HAS_REFERENCE != 0,
         numbers,
         logins,
-        log: read_log(reader, PERSON_LOG)?,
+        log: read_log(reader, MAX_ENTRIES)?,
     })
 }
 
 /// Which known numbers are in the reference set, and whether there is one.
-fn sets(person: &Person) -> u8 {
-    let known = (0..MAX_KNOWN).zip(&person.numbers);
+fn sets(user: &User) -> u8 {
+    let known = (0..MAX_KNOWN).zip(&user.numbers);
     let granted = known.filter(|(_, known)| known.granted);
-    let reference = if person.has_reference {
-        HAS_REFERENCE
-    } else {
-        0
-    };
+    let reference = if user.has_reference { HAS_REFERENCE } else { 0 };
     granted.fold(reference, |sets, (place, _)| sets | bit(place))
 }
 
@@ -209,7 +193,7 @@ fn read_length(reader: &mut Reader<'_>, most: usize) -> Option<usize> {
 
 /// As much of a name as there is room for.
 fn cut(name: &str) -> &str {
-    let mut end = name.len().min(LONGEST_NAME);
+    let mut end = name.len().min(MAX_NAME);
     while !name.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }

@@ -8,7 +8,7 @@ mod statistic;
 use std::time::Duration;
 
 use super::*;
-use crate::ledger::{conform, model::Model};
+use crate::ledger::{conformance, model::Model};
 use stage::{Scratch, Time};
 
 #[test]
@@ -18,7 +18,7 @@ fn it_is_like_the_model() {
         let time = Time::default();
         let mut file = scratch.open(&time);
         let pass = |while_| time.pass(while_);
-        conform::compare(Model::default(), &mut file, pass, Duration::ZERO, seed);
+        conformance::compare(Model::default(), &mut file, pass, Duration::ZERO, seed);
     }
 }
 
@@ -27,14 +27,14 @@ fn its_new_numbers_are_those_of_the_model() {
     let scratch = Scratch::new();
     let time = Time::default();
     let mut file = scratch.open(&time);
-    conform::numbers::compare(&mut file, |while_| time.pass(while_));
+    conformance::numbers::compare(&mut file, |while_| time.pass(while_));
 }
 
 #[test]
 fn guesses_of_others_are_counted_until_they_are_shown() {
     let scratch = Scratch::new();
     let mut file = scratch.open(&Time::default());
-    conform::guesses::compare(&mut file, stage::somebody(1));
+    conformance::guesses::compare(&mut file, stage::somebody(1));
 }
 
 #[test]
@@ -42,17 +42,18 @@ fn a_remembered_login_writes_nothing() {
     let scratch = Scratch::new();
     let time = Time::default();
     let mut file = scratch.open(&time);
-    let (who, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
+    let (account, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
     let rules = stage::rules(&limits);
-    let first = file.admit(&who, rules, stage::soon()).unwrap();
+    let first = file.admit(&account, rules, stage::soon()).unwrap();
     assert!(matches!(first.decision, Decision::Reserved(_)));
-    file.record_success(&who, rules, 1, stage::soon()).unwrap();
+    file.record_success(&account, rules, 1, stage::soon())
+        .unwrap();
     // But for the anchor of the clock, which is renewed now and then.
     let rows = || std::fs::read(scratch.path()).unwrap().split_off(1024);
     let before = rows();
     time.pass(Duration::from_secs(800));
-    let again = file.admit(&who, rules, stage::soon()).unwrap();
-    let earned_by = who.login;
+    let again = file.admit(&account, rules, stage::soon()).unwrap();
+    let earned_by = account.login;
     assert_eq!(again.decision, Decision::Remembered { earned_by });
     assert!(before == rows());
 }
@@ -66,8 +67,8 @@ fn locks_are_apart_from_each_other_and_from_the_file() {
         (LOST, 1, TURN),
         (TURN, 1, ANCHOR),
         (ANCHOR, 1, PHONES),
-        (PHONES, places, PEOPLE),
-        (PEOPLE, places, 1 << 63),
+        (PHONES, places, USERS),
+        (USERS, places, 1 << 63),
     ] {
         assert!(lower + room <= upper, "{lower:#x} {upper:#x}");
     }
@@ -81,21 +82,21 @@ fn what_is_answered_is_on_the_disk_and_locks_nobody() {
         scratch.open(&Time::default()),
     );
     let limits = stage::limits(&[(5, 900)]);
-    let who = stage::somebody(1);
+    let account = stage::somebody(1);
     let _ = file
-        .admit(&who, stage::rules(&limits), stage::soon())
+        .admit(&account, stage::rules(&limits), stage::soon())
         .unwrap();
     assert!(!file.disk.is_dirty());
     file.disk.write(table::length(1) - 1, &[0]).unwrap();
     assert!(file.disk.is_dirty());
     file.disk.sync().unwrap();
     assert!(!file.disk.is_dirty());
-    let name = file.disk.keys.person(&who.dn);
+    let name = file.disk.keys.user(&account.dn);
     let is_free = |file: &FileStore| {
-        file.hold(PEOPLE, &name, "", Deadline::within(Duration::ZERO))
+        file.hold(USERS, &name, "", Deadline::within(Duration::ZERO))
             .is_ok()
     };
-    let held = file.hold(PEOPLE, &name, "", stage::soon()).unwrap();
+    let held = file.hold(USERS, &name, "", stage::soon()).unwrap();
     assert!(!is_free(&other));
     drop(held);
     assert!(is_free(&other));
@@ -109,7 +110,7 @@ fn what_is_answered_is_on_the_disk_and_locks_nobody() {
 fn nothing_in_the_file_says_who_it_is() {
     let scratch = Scratch::new();
     let mut file = scratch.open(&Time::default());
-    let (who, limits) = (stage::somebody(123), stage::limits(&[(5, 900)]));
+    let (account, limits) = (stage::somebody(123), stage::limits(&[(5, 900)]));
     let rules = stage::rules(&limits);
     let holds = |text: &str| {
         let bytes = std::fs::read(scratch.path()).unwrap();
@@ -117,14 +118,15 @@ fn nothing_in_the_file_says_who_it_is() {
             .windows(text.len())
             .any(|some| some == text.as_bytes())
     };
-    let _ = file.admit(&who, rules, stage::soon()).unwrap();
+    let _ = file.admit(&account, rules, stage::soon()).unwrap();
     for text in ["person123", "7700900123", "192.0.2.7"] {
         assert!(!holds(text), "{text}");
     }
     // While wrong codes are counted against him, an administrator is told his name, and no longer.
-    let _ = file.record_attempt(&who, rules, stage::soon()).unwrap();
+    let _ = file.record_attempt(&account, rules, stage::soon()).unwrap();
     assert!(holds("person123") && !holds("uid=person123"));
-    file.record_success(&who, rules, 1, stage::soon()).unwrap();
+    file.record_success(&account, rules, 1, stage::soon())
+        .unwrap();
     assert!(!holds("person123"));
 }
 
@@ -132,12 +134,12 @@ fn nothing_in_the_file_says_who_it_is() {
 fn a_clock_that_is_set_back_ends_no_lock() {
     let scratch = Scratch::new();
     let time = Time::default();
-    let (who, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
+    let (account, limits) = (stage::somebody(1), stage::limits(&[(5, 900)]));
     let rules = stage::rules(&limits);
     for _ in 0..3 {
         let _ = scratch
             .open(&time)
-            .record_attempt(&who, rules, stage::soon())
+            .record_attempt(&account, rules, stage::soon())
             .unwrap();
     }
     time.pass(Duration::from_secs(100));
@@ -145,7 +147,7 @@ fn a_clock_that_is_set_back_ends_no_lock() {
         time.0.lock().unwrap().calendar -= back;
         let left = scratch
             .open(&time)
-            .status(&who.dn, stage::soon())
+            .status(&account.dn, stage::soon())
             .unwrap()
             .locked;
         assert_eq!(left, Some(Duration::from_secs(800)));
@@ -157,7 +159,7 @@ fn a_clock_that_is_set_back_ends_no_lock() {
     drop(clocks);
     let left = scratch
         .open(&time)
-        .status(&who.dn, stage::soon())
+        .status(&account.dn, stage::soon())
         .unwrap()
         .locked;
     assert_eq!(left, Some(Duration::from_secs(500)));
@@ -175,40 +177,43 @@ fn a_new_number_is_known_once_it_is_told() {
         new_phone: day,
         ..stage::rules(&limits)
     };
-    let mut who = stage::somebody(1);
-    let admit = |who: &Account, rules| {
+    let mut account = stage::somebody(1);
+    let admit = |account: &Account, rules| {
         let mut file = scratch.open(&time);
-        file.admit(who, rules, stage::soon()).unwrap()
+        file.admit(account, rules, stage::soon()).unwrap()
     };
-    assert_eq!(admit(&who, rules).new_numbers, []);
-    who.phone = stage::somebody(2).phone;
-    who.numbers = vec![who.phone.clone()];
+    assert_eq!(admit(&account, rules).new_numbers, []);
+    account.phone = stage::somebody(2).phone;
+    account.numbers = vec![account.phone.clone()];
     let waits = |wait| Decision::Rejected(Rejection::NewPhone { wait });
     for _ in 0..3 {
-        let found = admit(&who, rules);
-        assert_eq!(found.new_numbers, who.numbers);
+        let found = admit(&account, rules);
+        assert_eq!(found.new_numbers, account.numbers);
         assert_eq!(found.decision, waits(day));
         time.pass(day);
     }
     let mut file = scratch.open(&time);
-    file.mark_announced(&who, &who.numbers, stage::soon())
+    file.mark_announced(&account, &account.numbers, stage::soon())
         .unwrap();
     assert!(!file.disk.is_dirty());
     time.pass(day / 2);
-    let found = admit(&who, rules);
+    let found = admit(&account, rules);
     assert_eq!(
         (found.decision, found.new_numbers),
         (waits(day / 2), vec![])
     );
     time.pass(day / 2);
-    assert!(matches!(admit(&who, rules).decision, Decision::Reserved(_)));
+    assert!(matches!(
+        admit(&account, rules).decision,
+        Decision::Reserved(_)
+    ));
 
     // After 400 days without a login, the numbers are a person's first ones.
     time.pass(day * 402);
     let first = stage::somebody(3);
-    who.phone = first.phone.clone();
-    who.numbers = first.numbers;
-    assert_eq!(admit(&who, rules).new_numbers, []);
+    account.phone = first.phone.clone();
+    account.numbers = first.numbers;
+    assert_eq!(admit(&account, rules).new_numbers, []);
 
     // A stranger's are new where this ledger stands in, and stay so.
     let rules = Rules {
@@ -235,15 +240,15 @@ fn more_numbers_than_there_is_room_for_are_not_new_at_each_login() {
     let scratch = Scratch::new();
     let mut file = scratch.open(&Time::default());
     let limits = stage::limits(&[(50, 900)]);
-    let mut who = stage::somebody(1);
-    who.numbers = (0..20)
+    let mut account = stage::somebody(1);
+    account.numbers = (0..20)
         .map(|number| stage::somebody(number).phone)
         .collect();
     for login in 0..3 {
         let admission = file
-            .admit(&who, stage::rules(&limits), stage::soon())
+            .admit(&account, stage::rules(&limits), stage::soon())
             .unwrap();
         assert_eq!(admission.new_numbers, [], "{login}");
-        who.numbers.reverse();
+        account.numbers.reverse();
     }
 }

@@ -245,7 +245,7 @@ impl Total<'_> {
 
     /// Any shard that nobody has.
     fn any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Failure> {
-        let by = by.or_within(super::ledger_file::PATIENCE);
+        let by = by.or_within(super::ledger_file::LOCK_TIMEOUT);
         let first = u64::from(sys::random());
         loop {
             let mut damaged = 0_u64;

@@ -1,7 +1,7 @@
 //! The log against a plain list of everything that was ever sent.
 
 use super::*;
-use crate::ledger::conform::Dice;
+use crate::ledger::conformance::Dice;
 
 /// How long until one more fits, from the times of all SMS.
 fn plain_wait(sent: &[u64], rule: Rule, now: u64) -> u64 {

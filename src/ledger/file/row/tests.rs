@@ -1,7 +1,7 @@
 //! Rows come back as they were written, and no bytes bring the reader down.
 
 use super::*;
-use crate::ledger::{conform::Dice, file::sector::SIZE};
+use crate::ledger::{conformance::Dice, file::sector::SIZE};
 
 const WHO: &Name = b"0123456789abcdef";
 
@@ -20,9 +20,9 @@ fn log(dice: &mut Dice, most: usize) -> SlidingWindow {
     SlidingWindow::of(sent, most, time(dice))
 }
 
-fn person(dice: &mut Dice) -> Person {
+fn user(dice: &mut Dice) -> User {
     let (length, numbers, logins) = (dice.below(35), dice.below(8), dice.below(7));
-    Person {
+    User {
         failures: u32::try_from(dice.roll() >> 32).unwrap(),
         guesses: u16::try_from(dice.roll() >> 48).unwrap(),
         locked_until: time(dice),
@@ -33,7 +33,7 @@ fn person(dice: &mut Dice) -> Person {
             .collect(),
         password: dice.one_of(&[None, Some([7; 8])]),
         numbers: (0..numbers)
-            .map(|_| Known {
+            .map(|_| KnownNumber {
                 number: bytes(dice),
                 since: time(dice),
                 granted: dice.below(2) == 0,
@@ -47,7 +47,7 @@ fn person(dice: &mut Dice) -> Person {
                 login: LoginId(bytes(dice)),
             })
             .collect(),
-        log: log(dice, PERSON_LOG),
+        log: log(dice, MAX_ENTRIES),
     }
 }
 
@@ -56,8 +56,8 @@ fn a_row_is_read_as_it_was_written() {
     for seed in 0..2000 {
         let mut dice = Dice(seed);
         let row = match dice.below(2) {
-            0 => Row::Person(person(&mut dice)),
-            _ => Row::Phone(log(&mut dice, PHONE_LOG)),
+            0 => Row::User(user(&mut dice)),
+            _ => Row::Phone(log(&mut dice, MAX_PHONE_ENTRIES)),
         };
         assert_eq!(Row::read(&row.write(WHO)), Some(row), "seed {seed}");
     }
@@ -66,7 +66,7 @@ fn a_row_is_read_as_it_was_written() {
 #[test]
 fn the_fullest_rows_leave_the_last_byte_alone() {
     let full = |most| SlidingWindow::of(vec![(u64::MAX, u32::MAX); most], most, u64::MAX);
-    let known = Known {
+    let known = KnownNumber {
         number: [255; 8],
         since: u64::MAX,
         granted: true,
@@ -76,20 +76,20 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
         at: u64::MAX,
         login: LoginId([255; 4]),
     };
-    let person = Person {
+    let user = User {
         failures: u32::MAX,
         guesses: u16::MAX,
         locked_until: u64::MAX,
         touched: u64::MAX,
         vouched: true,
-        name: "x".repeat(LONGEST_NAME),
+        name: "x".repeat(MAX_NAME),
         password: Some([255; 8]),
         numbers: vec![known; MAX_KNOWN],
         has_reference: true,
-        logins: vec![login; LOGINS],
-        log: full(PERSON_LOG),
+        logins: vec![login; MAX_LOGINS],
+        log: full(MAX_ENTRIES),
     };
-    for row in [Row::Person(person), Row::Phone(full(PHONE_LOG))] {
+    for row in [Row::User(user), Row::Phone(full(MAX_PHONE_ENTRIES))] {
         let sector = row.write(WHO);
         assert_eq!(sector.last(), Some(&0));
         assert!(Row::read(&sector).is_some());
@@ -108,8 +108,8 @@ fn any_bytes_are_a_row_or_none() {
         }
         if let Some(row) = Row::read(&sector) {
             let _ = row.is_over(dice.roll());
-            if let Row::Person(person) = row {
-                let _ = person.status(dice.roll());
+            if let Row::User(user) = row {
+                let _ = user.status(dice.roll());
             }
         }
     }
@@ -117,41 +117,41 @@ fn any_bytes_are_a_row_or_none() {
 
 #[test]
 fn a_long_name_is_cut_between_letters() {
-    let name = format!("{}ü", "x".repeat(LONGEST_NAME - 1));
-    let person = Person {
+    let name = format!("{}ü", "x".repeat(MAX_NAME - 1));
+    let user = User {
         name,
-        ..Person::default()
+        ..User::default()
     };
-    let Some(Row::Person(read)) = Row::read(&Row::Person(person).write(WHO)) else {
+    let Some(Row::User(read)) = Row::read(&Row::User(user).write(WHO)) else {
         panic!("no person");
     };
-    assert_eq!(read.name, "x".repeat(LONGEST_NAME - 1));
+    assert_eq!(read.name, "x".repeat(MAX_NAME - 1));
 }
 
 #[test]
 fn only_what_matters_no_more_is_over() {
     let day = 86_400_000;
     let now = 1000 * day;
-    let gone = Person {
+    let gone = User {
         touched: now - 401 * day,
-        ..Person::default()
+        ..User::default()
     };
-    let with = |change: fn(&mut Person, u64)| {
-        let mut person = gone.clone();
-        change(&mut person, now);
-        Row::Person(person).is_over(now)
+    let with = |change: fn(&mut User, u64)| {
+        let mut user = gone.clone();
+        change(&mut user, now);
+        Row::User(user).is_over(now)
     };
     assert!(with(|_, _| {}));
-    assert!(!with(|person, _| person.failures = 1));
-    assert!(!with(|person, now| person.locked_until = now + 1));
-    assert!(!with(|person, now| person.log.add(now, 1)));
-    assert!(!with(|person, now| person.touched = now - 86_400_000));
-    assert!(!with(|person, now| person.remember(
+    assert!(!with(|user, _| user.failures = 1));
+    assert!(!with(|user, now| user.locked_until = now + 1));
+    assert!(!with(|user, now| user.log.add(now, 1)));
+    assert!(!with(|user, now| user.touched = now - 86_400_000));
+    assert!(!with(|user, now| user.remember(
         [1; 16],
         LoginId([0; 4]),
         now
     )));
-    let mut phone = SlidingWindow::new(PHONE_LOG);
+    let mut phone = SlidingWindow::new(MAX_PHONE_ENTRIES);
     assert!(Row::Phone(phone.clone()).is_over(now));
     phone.add(now - 10, 20);
     assert!(!Row::Phone(phone.clone()).is_over(now + 9));
@@ -161,10 +161,10 @@ fn only_what_matters_no_more_is_over() {
 #[test]
 fn somebody_is_known_for_400_days() {
     let day = 86_400_000;
-    let row = Row::Person(Person {
+    let row = Row::User(User {
         touched: day,
-        log: SlidingWindow::new(PERSON_LOG),
-        ..Person::default()
+        log: SlidingWindow::new(MAX_ENTRIES),
+        ..User::default()
     });
     assert!(!row.is_over(401 * day));
     assert!(row.is_over(401 * day + 1));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ledger::{
     file::{
-        row::PHONE_LOG,
+        row::MAX_PHONE_ENTRIES,
         tests::stage::{Scratch, Time, soon},
     },
     window::SlidingWindow,
@@ -15,7 +15,7 @@ fn name(disk: &LedgerFile, number: u32) -> Name {
 
 /// A phone of that number, which counts until `end`.
 fn row(number: u32, end: u64) -> Row {
-    Row::Phone(SlidingWindow::of(vec![(0, number)], PHONE_LOG, end))
+    Row::Phone(SlidingWindow::of(vec![(0, number)], MAX_PHONE_ENTRIES, end))
 }
 
 fn put(table: &Table<'_>, number: u32, now: u64, end: u64) {

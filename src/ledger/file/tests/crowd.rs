@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Limits, Rule},
-    ledger::conform::Dice,
+    ledger::conformance::Dice,
 };
 
 /// What a child of the test is to do, and in which folder.
@@ -25,13 +25,13 @@ const FOLDER: &str = "SMS_OTP_TEST_FOLDER";
 /// How many of these get an SMS when they ask at once, each with a file of his own.
 fn reserved_at_once(scratch: &Scratch, crowd: Vec<Account>, limits: &Limits) -> usize {
     let answers = thread::scope(|scope| {
-        let ask = |who: Account| {
-            let answer = scratch.open_really().admit(&who, rules(limits), soon());
+        let ask = |account: Account| {
+            let answer = scratch.open_really().admit(&account, rules(limits), soon());
             answer.unwrap().decision
         };
         let threads: Vec<_> = crowd
             .into_iter()
-            .map(|who| scope.spawn(move || ask(who)))
+            .map(|account| scope.spawn(move || ask(account)))
             .collect();
         let join = |thread: thread::ScopedJoinHandle<'_, Decision>| thread.join().unwrap();
         threads.into_iter().map(join).collect::<Vec<_>>()
@@ -79,7 +79,7 @@ fn never_more_than_the_total() {
 fn those_who_make_the_file_at_once_make_one() {
     let scratch = Scratch::new();
     let names = thread::scope(|scope| {
-        let open = || scratch.open_really().disk.keys.person("somebody");
+        let open = || scratch.open_really().disk.keys.user("somebody");
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
         threads
             .into_iter()
@@ -141,9 +141,9 @@ fn as_a_child() {
     let mut file = FileStore::open(&folder).unwrap();
     match act.as_str() {
         "hold" => {
-            let name = file.disk.keys.person(&somebody(1).dn);
+            let name = file.disk.keys.user(&somebody(1).dn);
             let phone = file.disk.keys.phone(somebody(1).phone.e164());
-            let _person = file.hold(PEOPLE, &name, "", soon()).unwrap();
+            let _person = file.hold(USERS, &name, "", soon()).unwrap();
             let _phone = file.hold(PHONES, &phone, "", soon()).unwrap();
             // The turn and the anchor, all shards but one, and most of the first level.
             let lock = |start, length| file.disk.try_lock(start, length).unwrap().unwrap();
@@ -194,10 +194,12 @@ fn try_on_and_on(file: &mut FileStore, mut dice: Dice) {
     let mut limits = limits(&[(100_000, 900)]);
     (limits.failures, limits.disable_after) = (100_000, 100_000);
     loop {
-        let who = somebody(u32::try_from(dice.below(6)).unwrap());
-        let _ = file.admit(&who, rules(&limits), soon()).unwrap();
-        let _ = file.record_attempt(&who, rules(&limits), soon()).unwrap();
-        println!("\ncounted {}", who.dn);
+        let account = somebody(u32::try_from(dice.below(6)).unwrap());
+        let _ = file.admit(&account, rules(&limits), soon()).unwrap();
+        let _ = file
+            .record_attempt(&account, rules(&limits), soon())
+            .unwrap();
+        println!("\ncounted {}", account.dn);
     }
 }
 
@@ -279,17 +281,17 @@ fn nothing_is_lost_with_those_who_are_killed() {
         thread::sleep(Duration::from_millis(20 + dice.below(60)));
         for said in children.map(Part::killed) {
             let lines = said.lines();
-            for person in lines.filter_map(|line| line.strip_prefix("counted ")) {
+            for user in lines.filter_map(|line| line.strip_prefix("counted ")) {
                 // The last line may be half a line.
-                if person.ends_with("dc=org") {
-                    *counted.entry(person.into()).or_default() += 1;
+                if user.ends_with("dc=org") {
+                    *counted.entry(user.into()).or_default() += 1;
                 }
             }
         }
         let mut file = scratch.open_really();
-        for (person, counted) in &counted {
-            let standing = file.status(person, soon()).unwrap();
-            assert!(standing.failures >= *counted, "round {round}, {person}");
+        for (user, counted) in &counted {
+            let standing = file.status(user, soon()).unwrap();
+            assert!(standing.failures >= *counted, "round {round}, {user}");
         }
     }
     assert!(counted.len() == 6, "the children had no time: {counted:?}");

@@ -70,10 +70,10 @@ const fn length_of_one_level() -> u64 {
 fn no_bit_of_header_clock_or_total_turns_unnoticed() {
     let limits = limits(&[(5, 900)]);
     let scratch = Scratch::new();
-    let who = somebody(1);
+    let account = somebody(1);
     let _ = scratch
         .open_really()
-        .admit(&who, rules(&limits), soon())
+        .admit(&account, rules(&limits), soon())
         .unwrap();
     // Magic, format, key, padding; boot, times; all of them sealed, and so are the seals.
     for at in [0, 15, 16, 24, 28, 40, 59, 60, 511, 512, 530, 540, 580, 1023] {
@@ -137,56 +137,59 @@ fn another_ledgers_key_reads_nothing() {
 fn locked_and_damaged(bit: u64) -> (Scratch, Account) {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
-    let who = somebody(1);
+    let account = somebody(1);
     let mut file = scratch.open_really();
-    let _ = file.admit(&who, rules(&limits), soon()).unwrap();
+    let _ = file.admit(&account, rules(&limits), soon()).unwrap();
     for _ in 0..3 {
-        let _ = file.record_attempt(&who, rules(&limits), soon()).unwrap();
+        let _ = file
+            .record_attempt(&account, rules(&limits), soon())
+            .unwrap();
     }
     assert_eq!(rows(&scratch).len(), 2, "the person and the phone");
     for row in rows(&scratch) {
         flip(&scratch, row + bit);
     }
-    (scratch, who)
+    (scratch, account)
 }
 
 #[test]
 fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
     // In the name, in the seal, in what it says, and in the part that is not used.
     for bit in [3, 17, 30, 500] {
-        let (scratch, who) = locked_and_damaged(bit);
+        let (scratch, account) = locked_and_damaged(bit);
         let limits = limits(&[(5, 900)]);
         let mut file = scratch.open_really();
-        let refused = file.admit(&who, rules(&limits), soon()).unwrap_err();
+        let refused = file.admit(&account, rules(&limits), soon()).unwrap_err();
         assert!(
             refused.remedy.starts_with("sms-otp unlock"),
             "{bit}: {refused:?}"
         );
         assert!(
-            file.record_attempt(&who, rules(&limits), soon()).is_err(),
+            file.record_attempt(&account, rules(&limits), soon())
+                .is_err(),
             "{bit}"
         );
-        assert!(file.status(&who.dn, soon()).is_err(), "{bit}");
+        assert!(file.status(&account.dn, soon()).is_err(), "{bit}");
         assert!(file.summary(soon()).is_ok(), "{bit}");
-        let before = file.unlock(&who.dn, false, soon()).unwrap();
+        let before = file.unlock(&account.dn, false, soon()).unwrap();
         assert!(before.known, "{bit}");
-        let admission = file.admit(&who, rules(&limits), soon()).unwrap();
+        let admission = file.admit(&account, rules(&limits), soon()).unwrap();
         assert!(matches!(admission.decision, Decision::Reserved(_)), "{bit}");
-        assert_eq!(file.status(&who.dn, soon()).unwrap().sms.len(), 1);
+        assert_eq!(file.status(&account.dn, soon()).unwrap().sms.len(), 1);
     }
 }
 
 #[test]
 fn a_damaged_row_is_mended_for_whom_it_names_and_for_nobody_else() {
-    let (scratch, who) = locked_and_damaged(30);
+    let (scratch, account) = locked_and_damaged(30);
     let mut file = scratch.open_really();
-    let bucket = |person: &str| table::bucket(0, &file.disk.keys.person(person));
-    let same = |other: &Account| bucket(&other.dn) == bucket(&who.dn);
+    let bucket = |user: &str| table::bucket(0, &file.disk.keys.user(user));
+    let same = |other: &Account| bucket(&other.dn) == bucket(&account.dn);
     let neighbour = (2..1000).map(somebody).find(same).unwrap();
     file.unlock(&neighbour.dn, false, soon()).unwrap();
-    assert!(file.status(&who.dn, soon()).is_err());
+    assert!(file.status(&account.dn, soon()).is_err());
     assert_eq!(rows(&scratch).len(), 3);
-    file.unlock(&who.dn, false, soon()).unwrap();
+    file.unlock(&account.dn, false, soon()).unwrap();
     assert_eq!(rows(&scratch).len(), 3);
 }
 
@@ -194,17 +197,17 @@ fn a_damaged_row_is_mended_for_whom_it_names_and_for_nobody_else() {
 fn sms_to_a_phone_that_were_lost_are_vouched_for_by_an_administrator() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
-    let who = somebody(1);
+    let account = somebody(1);
     let mut file = scratch.open_really();
-    let _ = file.admit(&who, rules(&limits), soon()).unwrap();
+    let _ = file.admit(&account, rules(&limits), soon()).unwrap();
     let bytes = std::fs::read(scratch.path()).unwrap();
     let is_phone = |at: &u64| bytes[usize::try_from(*at).unwrap() + 24] == 2;
     let phone = rows(&scratch).into_iter().find(is_phone).unwrap();
     flip(&scratch, phone + 30);
-    let refused = file.admit(&who, rules(&limits), soon()).unwrap_err();
+    let refused = file.admit(&account, rules(&limits), soon()).unwrap_err();
     assert!(refused.remedy.starts_with("sms-otp unlock"), "{refused:?}");
-    file.unlock(&who.dn, false, soon()).unwrap();
-    let admission = file.admit(&who, rules(&limits), soon()).unwrap();
+    file.unlock(&account.dn, false, soon()).unwrap();
+    let admission = file.admit(&account, rules(&limits), soon()).unwrap();
     assert!(matches!(admission.decision, Decision::Reserved(_)));
 }
 
@@ -300,8 +303,10 @@ fn a_disk_that_cannot_be_written_refuses_and_forgets_nothing() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open(&Time::default());
-    let who = somebody(1);
-    let _ = file.record_attempt(&who, rules(&limits), soon()).unwrap();
+    let account = somebody(1);
+    let _ = file
+        .record_attempt(&account, rules(&limits), soon())
+        .unwrap();
     // A descriptor that cannot write stands for a disk that cannot.
     let read_only = std::fs::File::open(scratch.path()).unwrap();
     let header = std::fs::read(scratch.path()).unwrap();
@@ -309,10 +314,10 @@ fn a_disk_that_cannot_be_written_refuses_and_forgets_nothing() {
     let path = scratch.path().to_str().unwrap().to_owned();
     file.disk = ledger_file::LedgerFile::new(read_only.into(), keys, path);
     let error = file
-        .record_attempt(&who, rules(&limits), soon())
+        .record_attempt(&account, rules(&limits), soon())
         .unwrap_err();
     assert!(error.what.contains("cannot be"), "{error:?}");
-    assert_eq!(file.status(&who.dn, soon()).unwrap().failures, 1);
+    assert_eq!(file.status(&account.dn, soon()).unwrap().failures, 1);
 }
 
 #[test]

@@ -28,21 +28,25 @@ fn parts_that_are_locked_refuse_nobody_without_a_limit() {
     let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
     let held = held.unwrap().unwrap();
     let started = std::time::Instant::now();
-    let who = somebody(1);
-    let admission = file.admit(&who, rules(&free), soon()).unwrap();
+    let account = somebody(1);
+    let admission = file.admit(&account, rules(&free), soon()).unwrap();
     let Decision::Reserved(slot) = admission.decision else {
         panic!("{:?}", admission.decision);
     };
-    assert!(file.reserve(&who, rules(&free), soon()).unwrap().is_ok());
-    file.release(&who, slot, soon()).unwrap();
-    assert!(started.elapsed() < ledger_file::PATIENCE, "it waited");
+    assert!(
+        file.reserve(&account, rules(&free), soon())
+            .unwrap()
+            .is_ok()
+    );
+    file.release(&account, slot, soon()).unwrap();
+    assert!(started.elapsed() < ledger_file::LOCK_TIMEOUT, "it waited");
     assert_eq!(counted(&mut file), 0, "the statistic lacks them");
     // With a limit the count decides: nothing goes out that was not counted.
-    let error = file.admit(&who, rules(&limited), soon()).unwrap_err();
+    let error = file.admit(&account, rules(&limited), soon()).unwrap_err();
     assert!(error.what.contains("the total is locked"), "{error:?}");
     drop(held);
     // One SMS was given back, one is left of the person's; the total has none of the two.
-    let _ = file.admit(&who, rules(&limited), soon()).unwrap();
+    let _ = file.admit(&account, rules(&limited), soon()).unwrap();
     assert_eq!(counted(&mut file), 1);
 }
 
@@ -53,16 +57,19 @@ fn a_part_that_is_locked_keeps_no_sms_from_being_given_back() {
     let time = Time::default();
     let (mut file, other) = (scratch.open(&time), scratch.open(&time));
     let limits = limits(&[(1, 900)]);
-    let who = somebody(1);
-    let Decision::Reserved(slot) = file.admit(&who, rules(&limits), soon()).unwrap().decision
+    let account = somebody(1);
+    let Decision::Reserved(slot) = file
+        .admit(&account, rules(&limits), soon())
+        .unwrap()
+        .decision
     else {
         panic!("not reserved");
     };
     let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
     let held = held.unwrap().unwrap();
-    file.release(&who, slot, soon()).unwrap();
+    file.release(&account, slot, soon()).unwrap();
     drop(held);
-    let again = file.admit(&who, rules(&limits), soon()).unwrap();
+    let again = file.admit(&account, rules(&limits), soon()).unwrap();
     assert!(matches!(again.decision, Decision::Reserved(_)), "{again:?}");
 }
 
@@ -74,10 +81,10 @@ fn damaged_parts_refuse_nobody_without_a_limit() {
     let options = std::fs::OpenOptions::new().write(true).open(scratch.path());
     let noise = vec![7; length];
     options.unwrap().write_all_at(&noise, SHARDS.start).unwrap();
-    let who = somebody(1);
+    let account = somebody(1);
     let free = limits(&[(5, 900)]);
-    let admission = file.admit(&who, rules(&free), soon()).unwrap();
+    let admission = file.admit(&account, rules(&free), soon()).unwrap();
     assert!(matches!(admission.decision, Decision::Reserved(_)));
-    let error = file.admit(&who, rules(&with_total(500)), soon());
+    let error = file.admit(&account, rules(&with_total(500)), soon());
     assert!(error.unwrap_err().what.contains("its total"));
 }

@@ -1,7 +1,7 @@
 //! A shard by itself: hours and what lies in them.
 
 use super::*;
-use crate::ledger::conform::Dice;
+use crate::ledger::conformance::Dice;
 
 #[test]
 fn a_shard_counts_a_day_by_hours() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::ledger::{conform, model::Model};
+use crate::ledger::{conformance, model::Model};
 
 /// Long after 1970, so that no time span begins before it.
 const START: u64 = 1_800_000_000_000;
@@ -24,7 +24,7 @@ fn it_equals_the_model() {
             let millis = u64::try_from(time.as_millis()).unwrap();
             clock.fetch_add(millis, Ordering::Relaxed);
         };
-        conform::compare(Model::sealing(), &mut store, pass, Duration::ZERO, seed);
+        conformance::compare(Model::sealing(), &mut store, pass, Duration::ZERO, seed);
     }
 }
 
@@ -34,7 +34,7 @@ fn its_new_numbers_equal_the_models() {
     let mut store = connect(&server);
     let clock = Arc::new(AtomicU64::new(START));
     store.clock = Some(Arc::clone(&clock));
-    conform::numbers::compare(&mut store, |time| {
+    conformance::numbers::compare(&mut store, |time| {
         let millis = u64::try_from(time.as_millis()).unwrap();
         clock.fetch_add(millis, Ordering::Relaxed);
     });
@@ -44,7 +44,7 @@ fn its_new_numbers_equal_the_models() {
 fn guesses_of_others_are_counted_until_they_are_shown() {
     let server = Redis::start();
     let mut store = connect(&server);
-    conform::guesses::compare(&mut store, account(1));
+    conformance::guesses::compare(&mut store, account(1));
     // A repeated request counts once.
     let (who, limits) = (account(1), limits());
     let rules = rules(&limits);

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::{
     keys::{Keys, half},
-    row::{LOGINS, MAX_KNOWN, NUMBERS, PERSON_LOG},
     sector::Name,
 };
 use crate::{
@@ -21,16 +20,26 @@ use crate::{
     phone::Phone,
 };
 
-/// No login is remembered for longer (`remember` is at most 30 days).
-const LONGEST_MEMORY: u64 = 30 * 86_400_000;
+/// Most entries of a user's window: with the default limits, every SMS that counts has its own.
+pub const MAX_ENTRIES: usize = 20;
+/// Longest login name, in bytes.
+pub const MAX_NAME: usize = 34;
+/// Most numbers of one login that are looked at, and most numbers of a reference set.
+const MAX_NUMBERS: usize = 6;
+/// Most numbers that are stored for a user: beside a full reference set there is room for one that waits.
+pub const MAX_KNOWN: usize = MAX_NUMBERS + 1;
+/// Most remembered logins of a user.
+pub const MAX_LOGINS: usize = 6;
+/// The longest time that a login is remembered (`remember` is at most 30 days).
+const MAX_REMEMBER: u64 = 30 * 86_400_000;
 /// A lock does not grow beyond a day.
-const LONGEST_LOCK: u64 = 86_400_000;
+const MAX_LOCK: u64 = 86_400_000;
 /// So often it is written down that somebody was here, if there is nothing else to write.
-const FRESH: u64 = 86_400_000;
+const TOUCH_INTERVAL: u64 = 86_400_000;
 
 /// What is known of one person. Times are the ledger's, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct User {
     /// Wrong codes since the last success.
     pub failures: u32,
     /// Wrong codes in logins that were not granted, and that the user was not shown yet. Neither a
@@ -46,7 +55,7 @@ pub struct Person {
     /// When his password was changed, hashed.
     pub password: Option<[u8; 8]>,
     /// The reference set, and the numbers that wait.
-    pub numbers: Vec<Known>,
+    pub numbers: Vec<KnownNumber>,
     /// Whether the first numbers were seen. From then on a number outside the reference set is new,
     /// even if that set is empty.
     pub has_reference: bool,
@@ -57,7 +66,7 @@ pub struct Person {
 
 /// A number that is no longer new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownNumber {
     /// Hashed.
     pub number: [u8; 8],
     /// When it was announced. Zero: it is one of the person's first.
@@ -67,7 +76,7 @@ pub struct Known {
     pub granted: bool,
 }
 
-impl Known {
+impl KnownNumber {
     /// How long it still has to wait, in milliseconds.
     fn wait(&self, rules: Rules<'_>, now: u64) -> u64 {
         match self.since {
@@ -91,11 +100,11 @@ impl Remembered {
     /// Whether nobody remembers so long.
     #[must_use]
     pub const fn is_over(&self, now: u64) -> bool {
-        now.saturating_sub(self.at) >= LONGEST_MEMORY
+        now.saturating_sub(self.at) >= MAX_REMEMBER
     }
 }
 
-impl Default for Person {
+impl Default for User {
     fn default() -> Self {
         Self {
             failures: 0,
@@ -108,22 +117,28 @@ impl Default for Person {
             numbers: Vec::new(),
             has_reference: false,
             logins: Vec::new(),
-            log: SlidingWindow::new(PERSON_LOG),
+            log: SlidingWindow::new(MAX_ENTRIES),
         }
     }
 }
 
-impl Person {
+impl User {
     /// Records the password's date, forgets waiting numbers that the directory no longer has, and
     /// returns the new numbers. With a new number or another password, no login stays remembered.
     /// `trusted`: the first numbers of a person are not new.
-    pub fn meet(&mut self, him: &Name, who: &Account, keys: &Keys, trusted: bool) -> Vec<Phone> {
-        self.forget_unseen(who, keys);
-        self.take_first(who, keys, trusted);
-        let unknown = current(who, keys).into_iter();
+    pub fn meet(
+        &mut self,
+        him: &Name,
+        account: &Account,
+        keys: &Keys,
+        trusted: bool,
+    ) -> Vec<Phone> {
+        self.forget_unseen(account, keys);
+        self.take_first(account, keys, trusted);
+        let unknown = current(account, keys).into_iter();
         let unknown = unknown.filter(|(number, _)| self.since(*number).is_none());
         let new: Vec<Phone> = unknown.map(|(_, phone)| phone.clone()).collect();
-        let password = keys.password(him, &who.password_changed);
+        let password = keys.password(him, &account.password_changed);
         let other = password.is_some() && self.password != password;
         self.password = password.or(self.password);
         if other || !new.is_empty() {
@@ -133,14 +148,14 @@ impl Person {
     }
 
     /// The first numbers of a person are the first reference set, and have not to wait.
-    fn take_first(&mut self, who: &Account, keys: &Keys, trusted: bool) {
+    fn take_first(&mut self, account: &Account, keys: &Keys, trusted: bool) {
         if self.has_reference || !trusted {
             return;
         }
         self.has_reference = true;
-        for (number, _) in current(who, keys) {
+        for (number, _) in current(account, keys) {
             if self.since(number).is_none() {
-                self.numbers.push(Known {
+                self.numbers.push(KnownNumber {
                     number,
                     since: 0,
                     granted: true,
@@ -151,18 +166,18 @@ impl Person {
 
     /// Forgets the waiting numbers that the directory no longer has: should they return, their wait
     /// begins anew.
-    pub fn forget_unseen(&mut self, who: &Account, keys: &Keys) {
-        let current = current(who, keys);
+    pub fn forget_unseen(&mut self, account: &Account, keys: &Keys) {
+        let current = current(account, keys);
         self.numbers
             .retain(|known| known.granted || is_current(known, &current));
     }
 
     /// The system log has taken the lines that announce these numbers: they begin to wait.
-    pub fn mark_announced(&mut self, who: &Account, new: &[Phone], keys: &Keys, now: u64) {
+    pub fn mark_announced(&mut self, account: &Account, new: &[Phone], keys: &Keys, now: u64) {
         let mut begins = false;
-        for (number, phone) in current(who, keys) {
+        for (number, phone) in current(account, keys) {
             if new.contains(phone) && self.since(number).is_none() {
-                self.numbers.push(Known {
+                self.numbers.push(KnownNumber {
                     number,
                     since: now,
                     granted: false,
@@ -175,7 +190,7 @@ impl Person {
         if begins {
             self.logins.clear();
         }
-        self.make_room(half(keys.phone(who.phone.e164())));
+        self.make_room(half(keys.phone(account.phone.e164())));
     }
 
     /// Forgets waiting numbers until the rest fits, but not the one that the code goes to. Those
@@ -183,7 +198,7 @@ impl Person {
     /// changes nothing of it.
     fn make_room(&mut self, code: [u8; 8]) {
         while self.numbers.len() > MAX_KNOWN {
-            let spare = |known: &Known| !known.granted && known.number != code;
+            let spare = |known: &KnownNumber| !known.granted && known.number != code;
             match self.numbers.iter().rposition(spare) {
                 Some(place) => drop(self.numbers.remove(place)),
                 None => self.numbers.truncate(MAX_KNOWN),
@@ -194,9 +209,15 @@ impl Person {
     /// The login is granted: its numbers, without those that still wait, are the reference set, and
     /// every other number is forgotten. A number that was never announced stays out of the set, so
     /// that the next login announces it.
-    pub fn grant(&mut self, who: &Account, rules: Rules<'_>, keys: &Keys, now: u64) -> Vec<Phone> {
-        self.take_first(who, keys, rules.trust_first_numbers());
-        let current = current(who, keys);
+    pub fn grant(
+        &mut self,
+        account: &Account,
+        rules: Rules<'_>,
+        keys: &Keys,
+        now: u64,
+    ) -> Vec<Phone> {
+        self.take_first(account, keys, rules.trust_first_numbers());
+        let current = current(account, keys);
         self.numbers.retain(|known| is_current(known, &current));
         for known in &mut self.numbers {
             known.granted = known.wait(rules, now) == 0;
@@ -213,16 +234,16 @@ impl Person {
     /// how long those numbers are known there: at least as long as these rules want.
     pub fn import_numbers(
         &mut self,
-        who: &Account,
+        account: &Account,
         reference: &[Phone],
         rules: Rules<'_>,
         keys: &Keys,
         now: u64,
     ) {
         let has_waited = now.saturating_sub(millis(rules.new_phone));
-        let mut numbers: Vec<Known> = Vec::new();
+        let mut numbers: Vec<KnownNumber> = Vec::new();
         let mut learns = false;
-        for (number, phone) in current(who, keys) {
+        for (number, phone) in current(account, keys) {
             let granted = reference.contains(phone);
             let known = self.numbers.iter().find(|known| known.number == number);
             let since = match known {
@@ -235,7 +256,7 @@ impl Person {
                 // The other ledger has found it to be new, or has it waiting.
                 _ => continue,
             };
-            numbers.push(Known {
+            numbers.push(KnownNumber {
                 number,
                 since,
                 granted,
@@ -307,7 +328,7 @@ impl Person {
         let doubled = 2_u64
             .saturating_pow(beyond)
             .saturating_mul(millis(limits.lock));
-        let lock = doubled.min(LONGEST_LOCK);
+        let lock = doubled.min(MAX_LOCK);
         self.locked_until = now.saturating_add(lock);
         let wait = (!disabled).then(|| Duration::from_millis(lock));
         Attempt::Locks { wait }
@@ -317,7 +338,7 @@ impl Person {
     pub fn remember(&mut self, place: Name, login: LoginId, now: u64) {
         self.logins
             .retain(|login| login.place != place && !login.is_over(now));
-        if self.logins.len() >= LOGINS {
+        if self.logins.len() >= MAX_LOGINS {
             self.logins.remove(0);
         }
         self.logins.push(Remembered {
@@ -343,7 +364,7 @@ impl Person {
     /// Whether it must be written that he was here.
     #[must_use]
     pub const fn is_stale(&self, now: u64) -> bool {
-        now.saturating_sub(self.touched) >= FRESH
+        now.saturating_sub(self.touched) >= TOUCH_INTERVAL
     }
 
     /// As an administrator sees him.
@@ -363,19 +384,19 @@ impl Person {
     }
 }
 
-fn is_current(known: &Known, current: &[([u8; 8], &Phone)]) -> bool {
+fn is_current(known: &KnownNumber, current: &[([u8; 8], &Phone)]) -> bool {
     current.iter().any(|(number, _)| *number == known.number)
 }
 
 /// His numbers of today, hashed; of more than there is room for always the same ones, and the one
 /// that the code goes to.
-fn current<'a>(who: &'a Account, keys: &Keys) -> Vec<([u8; 8], &'a Phone)> {
+fn current<'a>(account: &'a Account, keys: &Keys) -> Vec<([u8; 8], &'a Phone)> {
     let hashed = |phone: &'a Phone| (half(keys.phone(phone.e164())), phone);
-    let mut all: Vec<_> = who.numbers.iter().map(hashed).collect();
-    if all.len() > NUMBERS {
-        all.sort_by_key(|(number, phone)| (**phone != who.phone, *number));
+    let mut all: Vec<_> = account.numbers.iter().map(hashed).collect();
+    if all.len() > MAX_NUMBERS {
+        all.sort_by_key(|(number, phone)| (**phone != account.phone, *number));
         all.dedup_by_key(|(number, _)| *number);
-        all.truncate(NUMBERS);
+        all.truncate(MAX_NUMBERS);
     }
     all
 }

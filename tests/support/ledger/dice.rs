@@ -1,6 +1,6 @@
-//! Chance that is the same each time.
+//! Reproducible random numbers.
 
-/// A small generator with a seed: `SplitMix64`.
+/// The generator `SplitMix64`, with its seed.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -12,9 +12,9 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than this.
-    pub fn below(&mut self, most: u64) -> u64 {
-        self.roll() % most
+    /// A number below this one.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit
     }
 
     pub fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
