@@ -175,7 +175,7 @@ impl<'a> History<'a> {
         }
         match (expected.decision, found.decision) {
             (Decision::Reserved(one), Decision::Reserved(other)) => {
-                self.add_reservation(account, one, other)
+                self.add_reservation(account, one, other);
             }
             (Decision::Rejected(one), Decision::Rejected(other)) => {
                 self.same_rejection(one, other, at);
