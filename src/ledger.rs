@@ -10,6 +10,7 @@
 #[cfg(test)]
 #[path = "../tests/support/ledger/conformance.rs"]
 mod conformance;
+mod failures;
 mod fallback;
 pub mod file;
 #[cfg(test)]
@@ -18,12 +19,12 @@ pub(crate) mod model;
 pub mod redis;
 pub mod window;
 
-use std::{borrow::Cow, fmt, os::fd::OwnedFd, time::Duration};
+use std::{fmt, os::fd::OwnedFd, time::Duration};
 
 use crate::{
     config::{self, Limits, Rule},
     deadline::Deadline,
-    failure::{Failure, FailureKind, Stage},
+    failure::Failure,
     id::LoginId,
     phone::Phone,
     prefetch::Permit,
@@ -62,8 +63,8 @@ pub struct Rules<'a> {
     pub remember: Option<Duration>,
     /// How long a new number has to wait. Zero: it need not wait.
     pub new_phone: Duration,
-    /// This ledger is used in place of another one that knows more users. Where new numbers wait, the
-    /// numbers of a user whom it has never seen are new.
+    /// This ledger is used in place of another one that has records of more users. If new numbers wait,
+    /// the numbers of a user without a record here are new.
     pub is_fallback: bool,
 }
 
@@ -348,16 +349,6 @@ pub trait Ledger {
     /// Ends lock and count of an account, and with `forget` its remembered logins too. Returns its
     /// status before that.
     fn unlock(&mut self, dn: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure>;
-}
-
-/// A failure of a ledger. Kind outage: the shared ledger cannot be reached or does not work. Refused:
-/// it refuses this host, or its certificate does not verify. Local: something is wrong on this machine.
-fn failure(
-    kind: FailureKind,
-    what: impl Into<String>,
-    remedy: impl Into<Cow<'static, str>>,
-) -> Failure {
-    Failure::new(Stage::Ledger, kind, what, remedy)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod tests;
 
 use super::{
     Account, AccountStatus, Admission, Attempt, Backend, Decision, Ledger, LostLines, Rejection,
-    Reservation, Rules, Success, Summary, failure, file::FileStore, redis::RedisStore,
+    Reservation, Rules, Success, Summary, failures::failure, file::FileStore, redis::RedisStore,
 };
 use crate::{
     config::{self, Unreachable},

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use crate::{
     config::Unsafe,
     failure::{Failure, FailureKind},
-    ledger::failure,
+    ledger::failures::failure,
 };
 
 fn local(what: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Failure {

@@ -360,8 +360,7 @@ impl User {
         self.locked_until = 0;
         self.name.clear();
     }
-
-    /// Whether it must be written that he was here.
+    /// Whether the last use has to be written again.
     #[must_use]
     pub const fn is_stale(&self, now: u64) -> bool {
         now.saturating_sub(self.touched) >= TOUCH_INTERVAL
@@ -388,8 +387,7 @@ fn is_current(known: &KnownNumber, current: &[([u8; 8], &Phone)]) -> bool {
     current.iter().any(|(number, _)| *number == known.number)
 }
 
-/// His numbers of today, hashed; of more than there is room for always the same ones, and the one
-/// that the code goes to.
+/// The numbers of this login, hashed. Of too many, always the same ones and the one for the code.
 fn current<'a>(account: &'a Account, keys: &Keys) -> Vec<([u8; 8], &'a Phone)> {
     let hashed = |phone: &'a Phone| (half(keys.phone(phone.e164())), phone);
     let mut all: Vec<_> = account.numbers.iter().map(hashed).collect();

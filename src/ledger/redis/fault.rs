@@ -7,7 +7,7 @@ mod tests;
 use crate::{
     deadline::{Late, Wait},
     failure::{Failure, FailureKind},
-    ledger::failure,
+    ledger::failures::failure,
     net::{self, printable},
 };
 

@@ -8,6 +8,8 @@ mod model_user;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use super::*;
+use crate::failure::FailureKind;
+use failures::failure;
 use model_user::User;
 
 /// The longest lock.
