@@ -35,15 +35,10 @@ const SHARED: &[&str] = &[
     "config::value_types::check_list",
     "config::value_types::is_line",
     "is_supported",
-    "ledger::failure",
-    "ledger::model::millis",
     "net::peer",
     "net::printable",
     "peers::unpacked",
 ];
-
-/// Imports that are still to be turned round.
-const KNOWN: &[(&str, &str)] = &[("src/ledger/file/row.rs", "src/ledger/file/person.rs")];
 
 /// For each file, the files it imports, and the names.
 type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
@@ -69,9 +64,6 @@ fn edges(krate: &Crate) -> Edges {
             };
             let name = reference.join("::");
             if target.path == source.path || is_allowed(source, target, kind, &name) {
-                continue;
-            }
-            if KNOWN.contains(&(source.path.as_str(), target.path.as_str())) {
                 continue;
             }
             edges

@@ -17,8 +17,8 @@ const MAX_FILE: usize = 400;
 const MAX_FUNCTION: usize = 60;
 
 /// How many files and functions of tests are still longer. These numbers may only shrink. The product has none.
-const LONG_TEST_FILES: usize = 7;
-const LONG_TEST_FUNCTIONS: usize = 37;
+const LONG_TEST_FILES: usize = 2;
+const LONG_TEST_FUNCTIONS: usize = 34;
 
 const FOLDERS: &[&str] = &[
     "src",
@@ -55,7 +55,7 @@ fn functions_are_short(_: &Lab) {
 /// Checks that only tests exceed a limit, and not more of them than this.
 fn check(long: Vec<(String, usize)>, max_tests: usize) {
     let is_test = |(name, _): &(String, usize)| {
-        let test_folders = ["tests", "properties", "conform", "model"];
+        let test_folders = ["tests", "properties"];
         test_folders.iter().any(|folder| name.contains(folder))
     };
     let (tests, product): (Vec<_>, Vec<_>) = long.into_iter().partition(is_test);
