@@ -10,6 +10,7 @@ mod limits;
 mod mutants;
 mod references;
 mod secrets;
+mod vocabulary;
 mod words;
 
 use crate::Case;
@@ -22,6 +23,7 @@ pub fn cases() -> Vec<Case> {
         cycles::CASES,
         limits::CASES,
         conventions::CASES,
+        vocabulary::CASES,
         words::CASES,
         documents::CASES,
         mutants::CASES,
