@@ -139,9 +139,9 @@ fn status_and_unlock(lab: &Lab) {
     assert_eq!(code, 0);
     assert!(!text.contains("status-locked"), "the name is gone: {text}");
 
-    let (code, _, error) = run(&["unlock", "nobody-at-all"]);
+    let (code, _, error) = run(&["unlock", "no-such-user"]);
     assert_eq!(code, 1);
-    assert!(error.contains("has no entry for nobody-at-all"), "{error}");
+    assert!(error.contains("has no entry for no-such-user"), "{error}");
     let Someone { person, .. } = &locked;
     let (code, text, _) = run(&["unlock", &person.dn().to_uppercase()]);
     assert_eq!(

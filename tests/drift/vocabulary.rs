@@ -80,7 +80,8 @@ fn words(line: &str) -> Vec<String> {
 
 /// The first listed word or phrase of a line.
 fn found<'l>(line: &str, list: &'l BTreeMap<String, String>) -> Option<&'l str> {
-    let line = format!(" {} ", words(line).join(" "));
+    let line = line.replace("`nobody`", "").replace("\"nobody\"", "");
+    let line = format!(" {} ", words(&line).join(" "));
     let is_in = |word: &&String| line.contains(&format!(" {word} "));
     list.keys().find(is_in).map(String::as_str)
 }
