@@ -19,8 +19,8 @@ mod storm;
 mod table;
 
 use data_dir::DataDir;
-use lab::system_info;
 use lab::scratch::Scratch;
+use lab::system_info;
 use std::path::Path;
 use table::{Table, thousands};
 
