@@ -1,14 +1,14 @@
-//! This host's own ledger: one file, and no server to run.
+//! The ledger of one host: one file, without a server. `docs/ledger-format.md` describes its bytes.
 //!
-//! Many processes have it open at once, one for each login, and any of them may be killed at any
-//! moment, or stand still. So a row is a disk's sector, which is written whole or not at all; a lock
-//! belongs to one person or phone and goes with its process; and what may be slow, the disk, comes
-//! after the locks.
+//! Many processes use the file at the same time, one for each login, and any of them may be killed or
+//! stopped at any moment. Therefore a row is one disk sector, which is written as a whole or not at all;
+//! a lock covers one user or phone and ends with its process; and `fdatasync` is called after the locks
+//! are released, because it may be slow.
 //!
 //! ```text
-//!  0      header: format, key                        sector   512 bytes, sealed
-//!  512    anchor of the clock                        row      a person, or a phone
-//!  1024   log lines that were lost
+//!  0      header: format, key                        sector   512 bytes, with a seal
+//!  512    anchor of the clock                        row      a sector: a user, or a phone
+//!  1024   count of lost log lines
 //!  4096   32 shards of the total                     bucket   8 rows
 //!  20480  levels of 8, 32, 128 ... buckets           table    finds a row by its name
 //! ```
@@ -51,13 +51,14 @@ use user::User;
 
 pub use lost::LostLines;
 
-/// Locks stand far behind the end of the file, each person's and each phone's at a place of its
-/// own (60 bits of a hash), below them that of the clock and that of whose turn it is with the total.
+/// Lock offsets, far beyond the end of the file. A user or phone has one byte, at 60 bits of its hash.
 const USERS: u64 = 1 << 62;
 const PHONES: u64 = 1 << 61;
+/// Renewing the anchor of the clock.
 const ANCHOR: u64 = 1 << 60;
-const TURN: u64 = 1 << 59;
-/// And that of the count of lost lines.
+/// The turn of a login that counts in the total.
+const TOTAL_TURN: u64 = 1 << 59;
+/// The count of lost log lines.
 const LOST: u64 = 1 << 58;
 
 /// The ledger of this host.
@@ -65,11 +66,11 @@ pub struct FileStore {
     disk: LedgerFile,
     clocks: Box<dyn Clocks>,
     anchor: RefCell<Anchor>,
-    /// In which shard of the total each SMS of this login is counted, if in any.
+    /// For each SMS of this login, the offset of the shard that counts it in the total, if any.
     reserved: RefCell<Vec<Option<u64>>>,
 }
 
-/// A row, and where it stands.
+/// A row and its offset. `None`: it is not in the file yet.
 struct Entry<T> {
     name: Name,
     at: Option<u64>,
@@ -77,24 +78,23 @@ struct Entry<T> {
 }
 
 impl FileStore {
-    /// Opens the ledger in that folder, and makes both on first use. Nothing is opened by a path
-    /// later.
+    /// Opens the ledger in this directory, and creates both on first use. Afterwards no path is opened.
     ///
     /// # Errors
     /// Another user could have written the file, it is damaged, or the disk fails.
-    pub fn open(folder: &str) -> Result<Self, Failure> {
+    pub fn open(directory: &str) -> Result<Self, Failure> {
         let machine = Machine::new().map_err(|error| failures::no_boot_id(&error))?;
-        Self::open_by(folder, Box::new(machine))
+        Self::open_by(directory, Box::new(machine))
     }
 
-    /// The count of lost log lines, which outlives this. `None`: there is no descriptor left.
+    /// Returns the count of lost log lines, with a descriptor of its own. `None`: none is available.
     #[must_use]
     pub fn lost_lines(&self) -> Option<LostLines> {
         self.disk.try_clone().map(LostLines)
     }
 
-    fn open_by(folder: &str, clocks: Box<dyn Clocks>) -> Result<Self, Failure> {
-        let (disk, anchor) = open::file(folder, &*clocks)?;
+    fn open_by(directory: &str, clocks: Box<dyn Clocks>) -> Result<Self, Failure> {
+        let (disk, anchor) = open::file(directory, &*clocks)?;
         Ok(Self {
             disk,
             clocks,
@@ -103,78 +103,78 @@ impl FileStore {
         })
     }
 
-    /// The ledger's time, in milliseconds. Whoever finds that the anchor does not hold any more
-    /// writes a new one, unless somebody else is just doing it.
+    /// Returns the ledger's time in milliseconds. Renews the anchor if it is no longer valid, unless
+    /// another process is doing that.
     fn now(&self) -> Result<u64, Failure> {
         let mut anchor = self.anchor.borrow_mut();
         let clocks = self.clocks.read();
-        if anchor.tell(&clocks).1.is_some() {
-            let held = self.disk.try_lock(ANCHOR, 1)?;
+        if anchor.time(&clocks).1.is_some() {
+            let guard = self.disk.try_lock(ANCHOR, 1)?;
             *anchor = open::anchor(&self.disk)?;
-            if let (Some(renewed), Some(_held)) = (anchor.tell(&clocks).1, held) {
-                self.disk.put(open::ANCHOR, renewed.write())?;
+            if let (Some(renewed), Some(_guard)) = (anchor.time(&clocks).1, guard) {
+                self.disk.put(open::ANCHOR, renewed.encode())?;
                 *anchor = renewed;
             }
         }
-        Ok(anchor.tell(&clocks).0)
+        Ok(anchor.time(&clocks).0)
     }
 
-    fn hold(
+    fn lock(
         &self,
         range: u64,
         name: &Name,
-        whose: &str,
+        what: &str,
         by: Deadline,
     ) -> Result<LockGuard<'_>, Failure> {
-        let place = u64::from_le_bytes(half(*name)) >> 4;
-        self.disk.hold(range.saturating_add(place), 1, whose, by)
+        let offset = u64::from_le_bytes(half(*name)) >> 4;
+        self.disk.lock(range.saturating_add(offset), 1, what, by)
     }
 
-    /// One person, alone: decides, and writes what has changed. It is on the disk when this
-    /// returns.
-    fn alone<T>(
+    /// Locks a user, calls `decide` with the record, and writes the record if it has changed. It is on
+    /// the disk when this returns.
+    fn update<T>(
         &self,
         user: &str,
         by: Deadline,
         decide: impl FnOnce(&mut User, &Name, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let name = self.disk.keys.user(user);
-        let held = self.hold(USERS, &name, "this person", by)?;
+        let guard = self.lock(USERS, &name, "this user", by)?;
         let now = self.now()?;
         let found = self.user(name)?;
-        // Somebody who was not here for so long is somebody new.
+        // An expired record counts as none.
         let known = found.row.as_ref().filter(|row| !row::is_over(row, now));
         let mut entry = Entry {
             row: known.cloned().unwrap_or_default(),
             name,
             at: found.at,
         };
-        let answer = decide(&mut entry.row, &name, now);
-        // Of whom nothing was known and nothing is learned, nothing is written.
+        let result = decide(&mut entry.row, &name, now);
+        // An empty record is not created.
         let changed = found.row.as_ref().map_or_else(
             || entry.row != User::default(),
             |was| *was != entry.row || was.is_stale(now),
         );
-        // What ended in an error was not told, so it is not learned either.
-        if changed && answer.is_ok() {
-            entry.row.touched = now;
+        // After an error the caller does not know the decision, so it is not recorded.
+        if changed && result.is_ok() {
+            entry.row.last_used = now;
             self.put(&entry.name, &Row::User(entry.row), entry.at, now, by)?;
         }
-        drop(held);
+        drop(guard);
         self.sync(now)?;
-        answer
+        result
     }
 
-    /// Finds a person. `None`: he was never here.
+    /// Finds a user. `row` is `None` without a record.
     fn user(&self, name: Name) -> Result<Entry<Option<User>>, Failure> {
-        let place = Table(&self.disk).find(&name)?;
-        match place.row {
+        let found = Table(&self.disk).find(&name)?;
+        match found.row {
             Some((at, Row::User(user))) => Ok(Entry {
                 name,
                 at: Some(at),
                 row: Some(user),
             }),
-            None if !place.damaged => Ok(Entry {
+            None if !found.damaged => Ok(Entry {
                 name,
                 at: None,
                 row: None,
@@ -194,12 +194,12 @@ impl FileStore {
         Table(&self.disk).put(name, row, at, now, by)
     }
 
-    /// After the locks: clears up a little if something was written, and sees it onto the disk.
+    /// Syncs to the disk what was written, after clearing a few expired rows. Called without locks.
     fn sync(&self, now: u64) -> Result<(), Failure> {
         if !self.disk.is_dirty() {
             return Ok(());
         }
-        // That others' dead rows cannot be wiped is no reason to refuse somebody.
+        // Clearing the rows of others may fail: no login depends on it.
         let _ = Table(&self.disk).sweep(now);
         self.disk.sync()
     }
@@ -212,17 +212,15 @@ impl Ledger for FileStore {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Admission, Failure> {
-        self.alone(&account.dn, by, |user, name, now| {
+        self.update(&account.dn, by, |user, name, now| {
             let keys = &self.disk.keys;
             let trusted = rules.trust_first_numbers();
-            let new_numbers = user.meet(name, account, keys, trusted);
+            let new_numbers = user.observe(name, account, keys, trusted);
             let number = keys.phone(account.phone.e164());
-            let new = user.new_phone(number, rules, now);
-            let place = account
-                .origin_key
-                .as_deref()
-                .map(|place| keys.place(name, place));
-            let remembered = place.and_then(|place| user.remembered(place, rules, now));
+            let new = user.new_phone_wait(number, rules, now);
+            let origin = account.origin_key.as_deref();
+            let origin = origin.map(|origin| keys.origin(name, origin));
+            let remembered = origin.and_then(|origin| user.remembered(origin, rules, now));
             let decision = if let Some(locked) = user.locked(rules.limits, now) {
                 Decision::Rejected(locked)
             } else if !account.allowed {
@@ -233,9 +231,9 @@ impl Ledger for FileStore {
             } else if let Some(earned_by) = remembered {
                 Decision::Remembered { earned_by }
             } else {
-                match self.take(account, rules, user, now, by)? {
-                    Ok(slot) => Decision::Reserved(slot),
-                    Err(refusal) => Decision::Rejected(refusal),
+                match self.reserve_sms(account, rules, user, now, by)? {
+                    Ok(reservation) => Decision::Reserved(reservation),
+                    Err(rejection) => Decision::Rejected(rejection),
                 }
             };
             Ok(Admission {
@@ -251,14 +249,14 @@ impl Ledger for FileStore {
         new: &[Phone],
         by: Deadline,
     ) -> Result<(), Failure> {
-        self.alone(&account.dn, by, |user, _, now| {
+        self.update(&account.dn, by, |user, _, now| {
             user.mark_announced(account, new, &self.disk.keys, now);
             Ok(())
         })
     }
 
     fn forget_unseen(&mut self, account: &Account, by: Deadline) -> Result<(), Failure> {
-        self.alone(&account.dn, by, |user, _, _| {
+        self.update(&account.dn, by, |user, _, _| {
             user.forget_unseen(account, &self.disk.keys);
             Ok(())
         })
@@ -271,7 +269,7 @@ impl Ledger for FileStore {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<u32, Failure> {
-        self.alone(&account.dn, by, |user, _, now| {
+        self.update(&account.dn, by, |user, _, now| {
             user.import_numbers(account, reference, rules, &self.disk.keys, now);
             Ok(user.guesses.into())
         })
@@ -283,10 +281,10 @@ impl Ledger for FileStore {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Reservation, Rejection>, Failure> {
-        self.alone(&account.dn, by, |user, _, now| {
+        self.update(&account.dn, by, |user, _, now| {
             match user.locked(rules.limits, now) {
                 Some(locked) => Ok(Err(locked)),
-                None => self.take(account, rules, user, now, by),
+                None => self.reserve_sms(account, rules, user, now, by),
             }
         })
     }
@@ -294,14 +292,14 @@ impl Ledger for FileStore {
     fn release(
         &mut self,
         account: &Account,
-        slot: Reservation,
+        reservation: Reservation,
         by: Deadline,
     ) -> Result<(), Failure> {
-        if slot.backend != Backend::Local {
+        if reservation.backend != Backend::Local {
             return Ok(());
         }
-        self.alone(&account.dn, by, |user, _, now| {
-            self.put_back(account, &slot, user, now, by)
+        self.update(&account.dn, by, |user, _, now| {
+            self.release_sms(account, &reservation, user, now, by)
         })
     }
 
@@ -311,10 +309,10 @@ impl Ledger for FileStore {
         rules: Rules<'_>,
         by: Deadline,
     ) -> Result<Result<Attempt, Rejection>, Failure> {
-        self.alone(&account.dn, by, |user, _, now| {
+        self.update(&account.dn, by, |user, _, now| {
             Ok(match user.locked(rules.limits, now) {
                 Some(locked) => Err(locked),
-                None => Ok(user.fail(&account.name, rules.limits, now)),
+                None => Ok(user.record_failure(&account.name, rules.limits, now)),
             })
         })
     }
@@ -323,15 +321,15 @@ impl Ledger for FileStore {
         &mut self,
         account: &Account,
         rules: Rules<'_>,
-        tries: u32,
+        attempts: u32,
         by: Deadline,
     ) -> Result<Success, Failure> {
-        self.alone(&account.dn, by, |user, name, now| {
-            user.clear();
-            user.clear_guesses(tries);
+        self.update(&account.dn, by, |user, name, now| {
+            user.clear_failures();
+            user.clear_guesses(attempts);
             let reference = user.grant(account, rules, &self.disk.keys, now);
-            if let (Some(place), Some(_)) = (&account.origin_key, rules.remember) {
-                user.remember(self.disk.keys.place(name, place), account.login, now);
+            if let (Some(origin), Some(_)) = (&account.origin_key, rules.remember) {
+                user.remember(self.disk.keys.origin(name, origin), account.login, now);
             }
             Ok(Success {
                 reference,
@@ -346,7 +344,7 @@ impl Ledger for FileStore {
         shown: u32,
         by: Deadline,
     ) -> Result<(), Failure> {
-        self.alone(&account.dn, by, |user, _, _| {
+        self.update(&account.dn, by, |user, _, _| {
             user.clear_guesses(shown);
             Ok(())
         })
@@ -361,38 +359,38 @@ impl Ledger for FileStore {
     }
 
     fn summary(&mut self, by: Deadline) -> Result<Summary, Failure> {
-        self.see_all(by)
+        self.summarize(by)
     }
 
     fn unlock(&mut self, user: &str, forget: bool, by: Deadline) -> Result<AccountStatus, Failure> {
         let name = self.disk.keys.user(user);
-        let held = self.hold(USERS, &name, "this person", by)?;
+        let guard = self.lock(USERS, &name, "this user", by)?;
         let now = self.now()?;
-        let place = Table(&self.disk).find(&name)?;
-        let (at, mut row, before) = match place.row {
+        let found = Table(&self.disk).find(&name)?;
+        let (at, mut row, before) = match found.row {
             Some((at, Row::User(user))) => {
                 let before = user.status(now);
                 (Some(at), user, before)
             }
-            // Nothing was ever known of him.
-            None if !place.damaged => return Ok(AccountStatus::default()),
+            // No record, so there is nothing to unlock.
+            None if !found.damaged => return Ok(AccountStatus::default()),
             _ => {
                 let known = true;
                 let before = AccountStatus {
                     known,
                     ..AccountStatus::default()
                 };
-                (place.remains, User::default(), before)
+                (found.remains, User::default(), before)
             }
         };
-        row.clear();
-        row.vouched = true;
-        row.touched = now;
+        row.clear_failures();
+        row.is_unlocked = true;
+        row.last_used = now;
         if forget {
             row.logins.clear();
         }
         self.put(&name, &Row::User(row), at, now, by)?;
-        drop(held);
+        drop(guard);
         self.sync(now)?;
         Ok(before)
     }

@@ -1,4 +1,4 @@
-//! How many SMS went out within which time: the arithmetic of limits.
+//! Sliding windows: how many SMS were sent within a time.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -8,42 +8,38 @@ use std::time::Duration;
 
 use crate::config::{Limits, Rule};
 
-/// SMS that went out together: when, in milliseconds, and how many.
+/// SMS at one time: the time in milliseconds, and how many.
 pub type Sent = (u64, u32);
 
-/// How many SMS one entry can stand for.
-const FULLEST: u32 = u16::MAX as u32;
+/// Most SMS of one entry.
+const MAX_COUNT: u32 = u16::MAX as u32;
 
-/// When SMS went out, oldest first, in a bounded number of entries.
+/// The times of SMS, oldest first, in a bounded number of entries.
 ///
-/// As long as they fit it is exact. Beyond, two neighbours become one at the later time, so that some
-/// count for longer than they should: never more is allowed than the rules say.
+/// The window is exact while the entries suffice. Then two neighbours are merged at the later time, so
+/// that some SMS count for longer than the rule's span: never more is allowed than the rules say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlidingWindow {
     sent: Vec<Sent>,
-    most: usize,
+    max: usize,
     /// The longest time that any rule has counted here, in milliseconds.
     horizon: u64,
 }
 
 impl SlidingWindow {
-    /// Of at most so many entries.
+    /// An empty window of at most `max` entries.
     #[must_use]
-    pub const fn new(most: usize) -> Self {
-        Self::of(Vec::new(), most, 0)
+    pub const fn new(max: usize) -> Self {
+        Self::of(Vec::new(), max, 0)
     }
 
-    /// As it was kept somewhere.
+    /// A window that was stored.
     #[must_use]
-    pub const fn of(sent: Vec<Sent>, most: usize, horizon: u64) -> Self {
-        Self {
-            sent,
-            most,
-            horizon,
-        }
+    pub const fn of(sent: Vec<Sent>, max: usize, horizon: u64) -> Self {
+        Self { sent, max, horizon }
     }
 
-    /// Oldest first.
+    /// The entries, oldest first.
     #[must_use]
     pub fn sent(&self) -> &[Sent] {
         &self.sent
@@ -55,7 +51,7 @@ impl SlidingWindow {
         self.horizon
     }
 
-    /// Whether no rule counts anything here any more.
+    /// Whether no rule counts any of these SMS any more.
     #[must_use]
     pub fn is_over(&self, now: u64) -> bool {
         self.sent
@@ -63,33 +59,33 @@ impl SlidingWindow {
             .all(|sent| !counts(*sent, self.horizon, now))
     }
 
-    /// Counts an SMS of now, for rules of which the longest is so long.
+    /// Adds an SMS. `longest` is the longest span of the rules.
     pub fn add(&mut self, now: u64, longest: u64) {
         self.horizon = self.horizon.max(longest);
-        // Not always at the end: in theory a clock stands behind what was counted.
+        // Not always the end: another process may have added an entry with a later time.
         let place = self.sent.partition_point(|(at, _)| *at < now);
         match self.sent.get_mut(place) {
-            Some((at, number)) if *at == now && *number < FULLEST => {
+            Some((at, number)) if *at == now && *number < MAX_COUNT => {
                 *number = number.saturating_add(1);
             }
             _ => self.sent.insert(place, (now, 1)),
         }
-        while self.sent.len() > self.most {
+        while self.sent.len() > self.max {
             self.shrink(now);
         }
     }
 
-    /// Makes room for an entry: by what counts no more, else where it costs the least.
+    /// Removes an entry that does not count any more, or merges two where it costs least.
     fn shrink(&mut self, now: u64) {
         let oldest = self.sent.first().copied().unwrap_or_default();
         if !counts(oldest, self.horizon, now) {
             self.sent.remove(0);
             return;
         }
-        // How much longer how many would count. Never the same bundle again and again: the more it
-        // holds, the more another step costs, and in the end it grows old.
+        // The cost is the number of SMS times the time by which they would count longer. A merged entry
+        // grows more expensive, so it is not merged again and again, and expires.
         let cost = |pair: &[Sent]| match pair {
-            [(earlier, number), (later, others)] if number.saturating_add(*others) <= FULLEST => {
+            [(earlier, number), (later, others)] if number.saturating_add(*others) <= MAX_COUNT => {
                 later
                     .saturating_sub(*earlier)
                     .saturating_mul((*number).into())
@@ -100,17 +96,17 @@ impl SlidingWindow {
         let pair = costs.min_by_key(|(_, cost)| *cost).map(|(place, _)| place);
         let earlier = self.sent.remove(pair.unwrap_or(0));
         if let Some((_, number)) = self.sent.get_mut(pair.unwrap_or(0)) {
-            *number = number.saturating_add(earlier.1).min(FULLEST);
+            *number = number.saturating_add(earlier.1).min(MAX_COUNT);
         }
     }
 
-    /// Takes an SMS of then back, which nobody does twice. Says whether it was still counted.
-    pub fn take_back(&mut self, then: u64, now: u64) -> bool {
+    /// Removes an SMS of the time `then`. Returns whether it was still counted.
+    pub fn remove(&mut self, then: u64, now: u64) -> bool {
         let place = self.sent.partition_point(|(at, _)| *at < then);
         let Some((at, number)) = self.sent.get_mut(place) else {
             return false;
         };
-        // One that is counted at a later time has become one with others.
+        // A later entry contains it, if it still counts.
         if *at != then && !counts((then, 1), self.horizon, now) {
             return false;
         }
@@ -122,8 +118,7 @@ impl SlidingWindow {
     }
 }
 
-/// How long until one more fits, in milliseconds: nothing if it fits now. `sent` is in the order
-/// of time.
+/// How long until the rule allows one more SMS, in milliseconds. `sent` is ordered by time.
 #[must_use]
 pub fn wait(sent: &[Sent], rule: Rule, now: u64) -> u64 {
     let span = millis(rule.within);
@@ -140,19 +135,19 @@ pub fn wait(sent: &[Sent], rule: Rule, now: u64) -> u64 {
     wait
 }
 
-/// An SMS counts for exactly as long as the rule's span.
+/// Whether SMS still count: for exactly the rule's span.
 const fn counts(sent: Sent, span: u64, now: u64) -> bool {
     now.saturating_sub(sent.0) < span
 }
 
-/// The longest time that these limits count a person's or a phone's SMS, in milliseconds.
+/// The longest span of the rules for one user or phone, in milliseconds.
 #[must_use]
 pub fn longest(limits: &Limits) -> u64 {
     let spans = limits.sms.iter().map(|rule| millis(rule.within));
     spans.max().unwrap_or(0)
 }
 
-/// In whole milliseconds.
+/// Converts to whole milliseconds.
 #[must_use]
 pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

@@ -1,9 +1,8 @@
-//! The ledger's own time, which nobody can set back: a lock does not end because somebody has set
-//! the date.
+//! The ledger's clock, which never runs backwards: setting the date does not end a lock.
 //!
-//! Within one boot it goes on with `CLOCK_BOOTTIME`; over a reboot by as much as the calendar has
-//! moved since the anchor was written, and never backwards. It begins as the calendar, but is not
-//! one: all that is asked of it is how long ago something was.
+//! Within one boot it follows `CLOCK_BOOTTIME`. Over a reboot it advances by the difference of the
+//! calendar since the anchor was written, if that is positive. It starts at the calendar's time, but is
+//! used for durations only.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -11,23 +10,23 @@ mod tests;
 
 use std::{io, time::UNIX_EPOCH};
 
-use super::sector::{Name, Reader, Sector, Writer};
+use super::sector::{Decoder, Encoder, Name, Sector};
 use crate::{
     deadline::{Moment, calendar},
     ledger::window::millis,
     sys,
 };
 
-/// What the anchor's sector is called.
+/// Name of the anchor's sector.
 pub const NAME: &Name = b"ledger\0anchor\0\0\0";
 
-/// By so much the calendar may leave the boot's clock before the anchor is renewed.
-const DRIFT: u64 = 1000;
-/// So old an anchor may be. A machine that comes back with a wrong date goes on from it, so it lies
-/// no further back than the last login.
-const OLDEST: u64 = 60_000;
+/// The anchor is renewed when calendar and boot clock differ by more than this.
+const MAX_DRIFT: u64 = 1000;
+/// The anchor is renewed when it is older than this. After a reboot with a wrong date the clock continues
+/// from the anchor, so it must be close to the last login.
+const MAX_AGE: u64 = 60_000;
 
-/// What this machine's clocks say. Milliseconds.
+/// The clocks of this machine, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     pub boot: [u8; 36],
@@ -35,26 +34,26 @@ pub struct Reading {
     pub calendar: u64,
 }
 
-/// What time it was in the ledger when the clocks said that.
+/// A reading of the clocks, and the ledger's time at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
     pub clocks: Reading,
     pub ledger: u64,
 }
 
-/// Whoever reads the clocks.
+/// A source of readings.
 pub trait Clocks {
     fn read(&self) -> Reading;
 }
 
-/// This machine's.
+/// The clocks of this machine.
 pub struct Machine {
     boot: [u8; 36],
 }
 
 impl Machine {
     /// # Errors
-    /// /proc is not there.
+    /// /proc is not mounted.
     pub fn new() -> io::Result<Self> {
         sys::boot_id().map(|boot| Self { boot })
     }
@@ -72,19 +71,19 @@ impl Clocks for Machine {
 }
 
 impl Anchor {
-    /// Of a new ledger.
+    /// The anchor of a new ledger.
     #[must_use]
     pub const fn new(clocks: Reading) -> Self {
         Self {
             clocks,
-            // Nothing is a time that never was.
+            // 0 is reserved for "never".
             ledger: clocks.calendar.saturating_add(1),
         }
     }
 
-    /// The ledger's time, and the anchor to be written if this one does not do any more.
+    /// Returns the ledger's time, and the anchor to write if this one is no longer valid.
     #[must_use]
-    pub fn tell(&self, clocks: &Reading) -> (u64, Option<Self>) {
+    pub fn time(&self, clocks: &Reading) -> (u64, Option<Self>) {
         let was = &self.clocks;
         let same_boot = was.boot == clocks.boot;
         let passed = if same_boot {
@@ -97,18 +96,18 @@ impl Anchor {
             .calendar
             .saturating_add(passed)
             .abs_diff(clocks.calendar);
-        let goes_on = same_boot && clocks.since_boot >= was.since_boot;
-        let holds = goes_on && drift <= DRIFT && passed <= OLDEST;
+        let same_clock = same_boot && clocks.since_boot >= was.since_boot;
+        let is_valid = same_clock && drift <= MAX_DRIFT && passed <= MAX_AGE;
         let renewed = Self {
             clocks: *clocks,
             ledger,
         };
-        (ledger, (!holds).then_some(renewed))
+        (ledger, (!is_valid).then_some(renewed))
     }
 
     #[must_use]
-    pub fn write(&self) -> Sector {
-        let mut sector = Writer::new(NAME);
+    pub fn encode(&self) -> Sector {
+        let mut sector = Encoder::new(NAME);
         sector.bytes(&self.clocks.boot);
         sector.number(self.clocks.since_boot, 8);
         sector.number(self.clocks.calendar, 8);
@@ -117,15 +116,15 @@ impl Anchor {
     }
 
     #[must_use]
-    pub fn read(sector: &Sector) -> Option<Self> {
-        let mut reader = Reader::new(sector);
+    pub fn decode(sector: &Sector) -> Option<Self> {
+        let mut decoder = Decoder::new(sector);
         Some(Self {
             clocks: Reading {
-                boot: reader.array()?,
-                since_boot: reader.number(8)?,
-                calendar: reader.number(8)?,
+                boot: decoder.array()?,
+                since_boot: decoder.number(8)?,
+                calendar: decoder.number(8)?,
             },
-            ledger: reader.number(8)?,
+            ledger: decoder.number(8)?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Keyed hashes: people, phones and places are in the file by these alone, and every sector is
+//! Keyed hashes. The file contains users, phones and origins only as such hashes, and every sector is
 //! sealed with one.
 #![forbid(unsafe_code)]
 
@@ -6,8 +6,8 @@ use ring::hmac;
 
 use super::sector::{self, Name, Sector};
 
-/// This ledger's own key (HMAC-SHA-256, RFC 2104): what is hashed here cannot be looked up in
-/// another ledger, nor guessed by somebody who has the names and not the file.
+/// The ledger's key for HMAC-SHA-256 (RFC 2104). Without it, hashes of two ledgers cannot be compared, and
+/// names cannot be tried against a hash.
 #[derive(Clone)]
 pub struct Keys(hmac::Key);
 
@@ -27,28 +27,28 @@ impl Keys {
         self.hash(b"phone\0", &[e164.as_bytes()])
     }
 
-    /// A place is hashed with its person: nobody sees who comes from the same one.
+    /// Hashes an origin together with its user, so that equal origins of two users differ.
     #[must_use]
-    pub fn place(&self, user: &Name, place: &str) -> Name {
-        self.hash(b"place\0", &[user, place.as_bytes()])
+    pub fn origin(&self, user: &Name, origin: &str) -> Name {
+        self.hash(b"place\0", &[user, origin.as_bytes()])
     }
 
-    /// When a password was changed. Hashed with its person, as above; nothing is no time.
+    /// Hashes the date of a password change together with its user. `None` for an empty date.
     #[must_use]
     pub fn password(&self, user: &Name, changed: &str) -> Option<[u8; 8]> {
         let hash = || self.hash(b"password\0", &[user, changed.as_bytes()]);
         (!changed.is_empty()).then(|| half(hash()))
     }
 
-    /// Seals it, for that place in the file.
+    /// Writes the seal of a sector at this offset.
     pub fn seal(&self, at: u64, sector: &mut Sector) {
         let seal = self.seal_of(at, sector);
         sector::put_seal(sector, seal);
     }
 
-    /// Whether it is as it was sealed, and where it was.
+    /// Checks that a sector is unchanged since it was sealed for this offset.
     #[must_use]
-    pub fn fits(&self, at: u64, sector: &Sector) -> bool {
+    pub fn verify(&self, at: u64, sector: &Sector) -> bool {
         sector::seal(sector) == self.seal_of(at, sector)
     }
 
@@ -57,7 +57,7 @@ impl Keys {
         half(self.hash(b"sector\0", &[&at.to_le_bytes(), name, content]))
     }
 
-    /// What is hashed for one purpose is no hash for another.
+    /// Computes the hash for one purpose. Hashes for different purposes never match.
     fn hash(&self, purpose: &[u8], parts: &[&[u8]]) -> Name {
         let mut hash = hmac::Context::with_key(&self.0);
         hash.update(purpose);
@@ -72,7 +72,7 @@ impl Keys {
     }
 }
 
-/// Where 8 bytes are enough.
+/// The first half of a hash, where 8 bytes are enough.
 #[must_use]
 pub fn half(name: Name) -> [u8; 8] {
     name.first_chunk().copied().unwrap_or_default()

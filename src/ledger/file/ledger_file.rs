@@ -1,5 +1,4 @@
-//! The one open file: whole reads, whole writes, locks. Nothing here knows a path any more, but
-//! for words.
+//! The open file: complete reads, complete writes, locks. The path is used in error texts only.
 #![forbid(unsafe_code)]
 
 use std::{cell::Cell, io::IoSlice, os::fd::OwnedFd, thread, time::Duration};
@@ -17,25 +16,25 @@ use super::{
 };
 use crate::{deadline::Deadline, failure::Failure, sys};
 
-/// Nobody has a lock for longer than a read and a write take, but for somebody who stands still.
+/// How long to wait for a lock. A running process holds one only for a read and a write.
 pub const LOCK_TIMEOUT: Duration = Duration::from_millis(1500);
-/// Between two looks whether a lock is free, at first and at most.
+/// Between two attempts to lock, first and longest.
 const PAUSE: Duration = Duration::from_micros(100);
 const MAX_PAUSE: Duration = Duration::from_millis(8);
-/// How often a sector is read again that is being written.
-const LOOKS: u32 = 10;
+/// How often a sector with a wrong seal is read again.
+const RETRIES: u32 = 10;
 
 /// The open file.
 pub struct LedgerFile {
     file: OwnedFd,
     pub keys: Keys,
-    /// For words.
+    /// For error texts.
     path: String,
-    /// Whether something was written that may not be on the disk yet.
+    /// Something was written and not synced yet.
     dirty: Cell<bool>,
 }
 
-/// What stands in a sector.
+/// The content of a sector.
 pub enum Found {
     Empty,
     Whole(Sector),
@@ -57,7 +56,7 @@ impl Drop for LockGuard<'_> {
 }
 
 impl LedgerFile {
-    /// The same open file once more: locks are shared, what is not on the disk yet is not.
+    /// Duplicates the descriptor. Locks are shared; the dirty flag is not.
     pub fn try_clone(&self) -> Option<Self> {
         Some(Self {
             file: self.file.try_clone().ok()?,
@@ -77,34 +76,34 @@ impl LedgerFile {
         }
     }
 
-    /// The same with other keys.
+    /// Replaces the keys.
     #[must_use]
     pub fn with(self, keys: Keys) -> Self {
         Self { keys, ..self }
     }
 
-    /// For words.
+    /// The path, for error texts.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// How long it is.
+    /// The length of the file.
     pub fn length(&self) -> Result<u64, Failure> {
-        let stat = fstat(&self.file).map_err(|errno| self.failed("be looked at", errno))?;
+        let stat = fstat(&self.file).map_err(|errno| self.failed("be inspected", errno))?;
         Ok(u64::try_from(stat.st_size).unwrap_or(0))
     }
 
-    /// How much room it takes: less than its length, where nothing was written yet.
-    pub fn room(&self) -> Result<u64, Failure> {
-        let stat = fstat(&self.file).map_err(|errno| self.failed("be looked at", errno))?;
-        // In units of 512 bytes, whatever the disk's blocks are (stat(2)).
+    /// The space that the file takes on the disk. Holes take none.
+    pub fn allocated(&self) -> Result<u64, Failure> {
+        let stat = fstat(&self.file).map_err(|errno| self.failed("be inspected", errno))?;
+        // In units of 512 bytes, whatever the block size is (stat(2)).
         Ok(u64::try_from(stat.st_blocks)
             .unwrap_or(0)
             .saturating_mul(512))
     }
 
-    /// From there on, where something was ever written.
+    /// The next offset from `at` on that is not in a hole.
     pub fn data_from(&self, at: u64) -> Result<Option<u64>, Failure> {
         match seek(&self.file, SeekFrom::Data(at)) {
             Ok(data) => Ok(Some(data)),
@@ -113,13 +112,13 @@ impl LedgerFile {
         }
     }
 
-    /// Reads so many bytes. Behind the end there are none.
+    /// Fills the buffer. Fails at the end of the file.
     pub fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Failure> {
         let mut filled = 0_usize;
         while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let from = at.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
             match pread(&self.file, rest, from) {
-                Ok(0) => return Err(failures::damaged(&self.path, "it ends too early")),
+                Ok(0) => return Err(failures::damaged(&self.path, "the file is too short")),
                 Ok(more) => filled = filled.saturating_add(more),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(self.failed("be read", errno)),
@@ -128,11 +127,11 @@ impl LedgerFile {
         Ok(())
     }
 
-    /// Writes it in one piece.
+    /// Writes all bytes with one system call.
     pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        // Beyond its limit the process would be killed by SIGXFSZ (setrlimit(2)). Where the caller
-        // has set it and nobody here may raise it, what is there already can still be changed.
+        // A write beyond RLIMIT_FSIZE would kill the process with SIGXFSZ (setrlimit(2)). If a caller has
+        // set a limit that cannot be raised, bytes that exist can still be changed through a mapping.
         let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
         if at.saturating_add(length) > most {
             if self.data_from(at)? != Some(at) {
@@ -148,7 +147,7 @@ impl LedgerFile {
         loop {
             match pwritev(&self.file, &[IoSlice::new(bytes)], at) {
                 Ok(written) if written == bytes.len() => return Ok(()),
-                // A full disk; what was written is a damaged row now, and is read as one.
+                // The disk is full. A row that was written in part has a wrong seal.
                 Ok(_) => return Err(self.failed("be written", Errno::NOSPC)),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(self.failed("be written", errno)),
@@ -167,8 +166,8 @@ impl LedgerFile {
         self.dirty.get()
     }
 
-    /// Whatever was written is on the disk from here on. Nobody else waits for it: it comes after
-    /// the locks.
+    /// Waits until everything that was written is on the disk. Called without locks, so that no other
+    /// process waits for it.
     pub fn sync(&self) -> Result<(), Failure> {
         if self.dirty.get() {
             fdatasync(&self.file).map_err(|errno| self.failed("be written", errno))?;
@@ -177,18 +176,18 @@ impl LedgerFile {
         Ok(())
     }
 
-    /// Reads a sector of which we have no lock. One whose seal does not fit may be half written by
-    /// somebody else just now: it is read again, with his lock or once he is through.
+    /// Reads a sector without holding its lock. If the seal is wrong, another process may be writing it:
+    /// it is read again, with the lock or when that process has finished.
     pub fn sector(&self, at: u64) -> Result<Found, Failure> {
         let mut pause = PAUSE;
-        let mut found = self.look(at)?;
-        for _ in 0..LOOKS {
+        let mut found = self.read_sector(at)?;
+        for _ in 0..RETRIES {
             let Found::Damaged(_) = found else {
                 break;
             };
-            let alone = self.try_lock(at, sector::LENGTH)?;
-            found = self.look(at)?;
-            if alone.is_some() {
+            let guard = self.try_lock(at, sector::LENGTH)?;
+            found = self.read_sector(at)?;
+            if guard.is_some() {
                 break;
             }
             thread::sleep(pause);
@@ -197,25 +196,25 @@ impl LedgerFile {
         Ok(found)
     }
 
-    /// Reads a sector as it is at this moment.
-    pub fn look(&self, at: u64) -> Result<Found, Failure> {
+    /// Reads a sector once.
+    pub fn read_sector(&self, at: u64) -> Result<Found, Failure> {
         let mut bytes = [0; SIZE];
         self.read(at, &mut bytes)?;
-        Ok(self.judge(at, &bytes))
+        Ok(self.classify(at, &bytes))
     }
 
-    /// What such bytes at that place are.
-    pub fn judge(&self, at: u64, bytes: &Sector) -> Found {
+    /// Classifies the bytes of a sector at this offset.
+    pub fn classify(&self, at: u64, bytes: &Sector) -> Found {
         if sector::is_empty(bytes) {
             Found::Empty
-        } else if self.keys.fits(at, bytes) {
+        } else if self.keys.verify(at, bytes) {
             Found::Whole(*bytes)
         } else {
             Found::Damaged(*bytes)
         }
     }
 
-    /// Locks a stretch, if nobody has.
+    /// Locks a range, if it is free.
     pub fn try_lock(&self, start: u64, length: u64) -> Result<Option<LockGuard<'_>>, Failure> {
         let locked = sys::try_lock(&self.file, start, length).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOLCK);
@@ -228,24 +227,24 @@ impl LedgerFile {
         }))
     }
 
-    /// Locks a stretch as soon as nobody has it. `whose` it is, for words.
-    pub fn hold(
+    /// Locks a range, waiting until it is free. `what` it is, for error texts.
+    pub fn lock(
         &self,
         start: u64,
         length: u64,
-        whose: &str,
+        what: &str,
         by: Deadline,
     ) -> Result<LockGuard<'_>, Failure> {
         let by = by.or_within(LOCK_TIMEOUT);
         let mut pause = PAUSE;
         loop {
-            if let Some(held) = self.try_lock(start, length)? {
-                return Ok(held);
+            if let Some(guard) = self.try_lock(start, length)? {
+                return Ok(guard);
             }
             if by.is_over() {
-                return Err(failures::lock_timeout(&self.path, whose));
+                return Err(failures::lock_timeout(&self.path, what));
             }
-            nap(pause, by);
+            sleep_about(pause, by);
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
         }
     }
@@ -255,9 +254,9 @@ impl LedgerFile {
     }
 }
 
-/// Half so long to one and a half times so long: those who wait do not come back together.
-pub fn nap(pause: Duration, by: Deadline) {
-    let chance = sys::random().checked_rem(1000).unwrap_or(0);
-    let pause = pause.saturating_mul(chance.saturating_add(500));
+/// Sleeps for half to one and a half times the pause, so that waiting processes do not retry together.
+pub fn sleep_about(pause: Duration, by: Deadline) {
+    let random = sys::random().checked_rem(1000).unwrap_or(0);
+    let pause = pause.saturating_mul(random.saturating_add(500));
     thread::sleep(pause.checked_div(1000).unwrap_or_default().min(by.left()));
 }

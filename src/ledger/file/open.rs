@@ -1,4 +1,4 @@
-//! Finds the file, or makes it: everything that needs a path. From then on there is one descriptor.
+//! Opens or creates the file: everything that needs a path. Afterwards only the descriptor is used.
 #![forbid(unsafe_code)]
 
 use std::{ffi::CString, os::fd::OwnedFd};
@@ -19,7 +19,7 @@ use super::{
     failures,
     keys::Keys,
     ledger_file::{Found, LedgerFile},
-    sector::{self, LENGTH, Name, Reader, SIZE, Sector, Writer},
+    sector::{self, Decoder, Encoder, LENGTH, Name, SIZE, Sector},
     table,
 };
 use crate::{
@@ -31,53 +31,53 @@ use crate::{
 const MAGIC: &Name = b"pam_sms_otp\0ledg";
 /// The layout of header, shards and rows.
 const VERSION: u64 = 2;
-/// Where the anchor of the clock stands.
+/// Offset of the anchor of the clock.
 pub const ANCHOR: u64 = LENGTH;
-/// How often somebody else may come before us while the file is made.
-const ATTEMPTS: u32 = 5;
+/// How often creating is tried, if other processes do the same.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// Opens the ledger in that folder. On first use both are made.
-pub fn file(folder: &str, clocks: &dyn Clocks) -> Result<(LedgerFile, Anchor), Failure> {
-    let (file, path) = open_in(folder, "ledger", |path| make(path, clocks))?;
-    read(file, path)
+/// Opens the ledger in this directory. On first use both are created.
+pub fn file(directory: &str, clocks: &dyn Clocks) -> Result<(LedgerFile, Anchor), Failure> {
+    let (file, path) = open_in(directory, "ledger", |path| make(path, clocks))?;
+    read_header(file, path)
 }
 
-/// Opens the empty file whose bytes are locked by logins that connect ahead. On first use it is made.
-pub fn permits(folder: &str) -> Result<OwnedFd, Failure> {
-    let (file, _path) = open_in(folder, "prefetch", |path| {
+/// Opens the lock file of the permits for early connections. On first use it is created.
+pub fn permits(directory: &str) -> Result<OwnedFd, Failure> {
+    let (file, _path) = open_in(directory, "prefetch", |path| {
         let how = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match open(path, how, Mode::RUSR | Mode::WUSR) {
             Ok(_) => Ok(()),
-            Err(errno) => Err(failures::system_call(path, "be made", errno)),
+            Err(errno) => Err(failures::system_call(path, "be created", errno)),
         }
     })?;
     Ok(file)
 }
 
-/// Opens a file of that folder that others cannot have written, or makes it.
+/// Opens a file of this directory that other users cannot have written, or creates it.
 fn open_in(
-    folder: &str,
+    directory: &str,
     name: &str,
     make: impl Fn(&str) -> Result<(), Failure>,
 ) -> Result<(OwnedFd, String), Failure> {
-    let folder = folder.trim_end_matches('/');
-    let path = format!("{folder}/{name}");
+    let directory = directory.trim_end_matches('/');
+    let path = format!("{directory}/{name}");
     let name = CString::new(path.as_str())
         .map_err(|_| failures::not_trusted(&path, &Unsafe::Nul, Unsafe::Nul.remedy()))?;
     let host = rustix::process::geteuid().as_raw();
-    let mut attempts = 0..ATTEMPTS;
+    let mut attempts = 0..MAX_ATTEMPTS;
     loop {
         let refusal = match safe_path::open(&Kernel { write: true }, &name, host, Kind::Secret) {
             Ok(found) => return Ok((found.file, path)),
             Err(refusal) => refusal,
         };
-        // Whoever comes to something that is missing has found every folder before it trusted.
+        // The walk stops at the first component that is missing; those before it are trusted.
         let missing =
             refusal.reason == Reason::Syscall(safe_path::Errno(Errno::NOENT.raw_os_error()));
         if missing && attempts.next().is_some() && refusal.at == path.len() {
             make(&path)?;
-        } else if missing && !attempts.is_empty() && refusal.at == folder.len() {
-            make_folder(folder, &path)?;
+        } else if missing && !attempts.is_empty() && refusal.at == directory.len() {
+            create_directory(directory, &path)?;
         } else {
             return Err(refused(&path, refusal));
         }
@@ -99,57 +99,57 @@ fn refused(path: &str, refusal: safe_path::Refusal) -> Failure {
     }
 }
 
-fn make_folder(folder: &str, path: &str) -> Result<(), Failure> {
-    match mkdir(folder, Mode::RWXU) {
+fn create_directory(directory: &str, path: &str) -> Result<(), Failure> {
+    match mkdir(directory, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(errno) => Err(failures::system_call(path, "be made", errno)),
+        Err(errno) => Err(failures::system_call(path, "be created", errno)),
     }
 }
 
-/// Makes the file whole under a name of its own and then gives it its own: of two who make it at
-/// once one is second, and nobody ever sees half of one.
+/// Creates the complete file under a temporary name, then links it to its own name. If two processes do
+/// this at the same time, the second link fails; no process ever opens an incomplete file.
 fn make(path: &str, clocks: &dyn Clocks) -> Result<(), Failure> {
-    let failed = |errno| failures::system_call(path, "be made", errno);
+    let failed = |errno| failures::system_call(path, "be created", errno);
     let draft = format!("{path}.new-{:08x}{:08x}", sys::random(), sys::random());
     let how = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = open(&draft, how, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-    write_in_place(&file);
+    disable_copy_on_write(&file);
     let made = fill(file, path, clocks).and_then(|_file| {
         match linkat(CWD, &draft, CWD, path, AtFlags::empty()) {
-            // Whoever clears up may have come between making the draft and locking it.
+            // Another process may have removed the draft before it was locked.
             Ok(()) | Err(Errno::EXIST | Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed(errno)),
         }
     });
     let _ = unlink(&draft);
-    clear_up(path);
+    remove_drafts(path);
     made
 }
 
-/// Asks for a file that is overwritten in place. btrfs copies on write otherwise, and needs room to change
-/// a byte: a full disk would keep out users who have a row. It takes the flag for an empty file only;
-/// file systems without it refuse, and overwrite in place anyway.
-fn write_in_place(file: &OwnedFd) {
+/// Sets the flag for overwriting in place. Otherwise btrfs copies on write and needs free space to change a
+/// byte, so that a full disk would keep out users who have a row. btrfs accepts the flag for an empty file
+/// only; file systems without the flag overwrite in place anyway.
+fn disable_copy_on_write(file: &OwnedFd) {
     if let Ok(flags) = ioctl_getflags(file) {
         let _ = ioctl_setflags(file, flags | IFlags::NOCOW);
     }
 }
 
-/// Everything that is not zero. The file that comes back has a lock: it is being made.
+/// Writes the initial content. The returned file is locked, which marks it as being created.
 fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<LedgerFile, Failure> {
-    let failed = |errno| failures::system_call(path, "be made", errno);
+    let failed = |errno| failures::system_call(path, "be created", errno);
     let _ = sys::try_lock(&file, 0, 1);
     let mut key = Zeroizing::new([0; 32]);
     SysRng
         .try_fill_bytes(&mut *key)
         .map_err(|_| failed(Errno::AGAIN))?;
     let disk = LedgerFile::new(file, Keys::new(&key), path.to_owned());
-    let mut header = Writer::new(MAGIC);
+    let mut header = Encoder::new(MAGIC);
     header.number(VERSION, 4);
     header.bytes(&*key);
     disk.put(0, header.done())?;
-    disk.put(ANCHOR, Anchor::new(clocks.read()).write())?;
-    // Room for the first people is taken now: a disk that is full later does not stop them.
+    disk.put(ANCHOR, Anchor::new(clocks.read()).encode())?;
+    // Allocate the first level now, so that its rows can be written when the disk is full later.
     let length = usize::try_from(table::length(1)).map_err(|_| failed(Errno::FBIG))?;
     let written = ANCHOR.saturating_add(LENGTH);
     disk.write(written, &vec![0; length.saturating_sub(2 * SIZE)])?;
@@ -157,12 +157,12 @@ fn fill(file: OwnedFd, path: &str, clocks: &dyn Clocks) -> Result<LedgerFile, Fa
     Ok(disk)
 }
 
-/// Removes drafts that nobody is making any more: their makers were killed.
-fn clear_up(path: &str) {
-    let Some((folder, _)) = path.rsplit_once('/') else {
+/// Removes drafts of processes that were killed: their locks are free.
+fn remove_drafts(path: &str) {
+    let Some((directory, _)) = path.rsplit_once('/') else {
         return;
     };
-    let entries = std::fs::read_dir(format!("{folder}/"));
+    let entries = std::fs::read_dir(format!("{directory}/"));
     for entry in entries.into_iter().flatten().flatten() {
         if !entry
             .file_name()
@@ -178,19 +178,19 @@ fn clear_up(path: &str) {
             let _ = unlink(&draft);
         }
     }
-    // The names are on the disk, too.
+    // Sync the directory, so that the names are on the disk, too.
     let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    if let Ok(folder) = open(format!("{folder}/"), how, Mode::empty()) {
-        let _ = fsync(folder);
+    if let Ok(directory) = open(format!("{directory}/"), how, Mode::empty()) {
+        let _ = fsync(directory);
     }
 }
 
-/// Reads the header of what was opened.
-fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Failure> {
+/// Reads the header of an open file.
+fn read_header(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Failure> {
     let links = fstat(&file).map_or(1, |stat| stat.st_nlink);
     if links > 1 {
-        // Its maker was killed before he could remove the draft's name.
-        clear_up(&path);
+        // The creating process was killed before it removed the draft's name.
+        remove_drafts(&path);
     }
     let disk = LedgerFile::new(file, Keys::new(&[0; 32]), path);
     let mut header = Zeroizing::new([0; SIZE]);
@@ -198,35 +198,35 @@ fn read(file: OwnedFd, path: String) -> Result<(LedgerFile, Anchor), Failure> {
     let keys = key(&header, disk.path())?;
     let disk = disk.with(keys);
     let damaged = |how| failures::damaged(disk.path(), how);
-    if !matches!(disk.judge(0, &header), Found::Whole(_)) {
-        return Err(damaged("its header does not fit"));
+    if !matches!(disk.classify(0, &header), Found::Whole(_)) {
+        return Err(damaged("its header is invalid"));
     }
     let anchor = anchor(&disk)?;
     table::Table(&disk).levels()?;
     Ok((disk, anchor))
 }
 
-/// The key in a header.
+/// Decodes the key in a header.
 fn key(header: &Sector, path: &str) -> Result<Keys, Failure> {
     let damaged = |how| failures::damaged(path, how);
     if sector::name(header) != MAGIC {
-        return Err(damaged("it is no ledger"));
+        return Err(damaged("not a ledger file (wrong magic)"));
     }
-    let mut reader = Reader::new(header);
-    match reader.number(4) {
+    let mut decoder = Decoder::new(header);
+    match decoder.number(4) {
         Some(VERSION) => {}
         Some(version) if version > VERSION => return Err(failures::newer(path, version)),
         Some(version) if version > 0 => return Err(failures::older(path, version)),
-        _ => return Err(damaged("its header does not fit")),
+        _ => return Err(damaged("its header is invalid")),
     }
-    let key = Zeroizing::new(reader.array().unwrap_or_default());
+    let key = Zeroizing::new(decoder.array().unwrap_or_default());
     Ok(Keys::new(&key))
 }
 
-/// What the ledger's time hangs on.
+/// Reads the anchor of the clock.
 pub fn anchor(disk: &LedgerFile) -> Result<Anchor, Failure> {
     let anchor = match disk.sector(ANCHOR)? {
-        Found::Whole(sector) if sector::name(&sector) == clock::NAME => Anchor::read(&sector),
+        Found::Whole(sector) if sector::name(&sector) == clock::NAME => Anchor::decode(&sector),
         _ => None,
     };
     anchor.ok_or_else(|| failures::damaged(disk.path(), "its clock cannot be read"))

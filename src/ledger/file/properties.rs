@@ -1,4 +1,4 @@
-//! What is true of every sector of the ledger's file: for `make fuzz`, and in small for the tests.
+//! Properties of every sector of the ledger file, for `make fuzz` and for the tests.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
@@ -12,24 +12,24 @@ use super::{
     user::{MAX_ENTRIES, MAX_KNOWN, MAX_LOGINS, MAX_NAME},
 };
 
-/// Where the content begins: behind name and seal.
+/// Start of the content, after name and seal.
 const CONTENT: usize = 24;
 
-/// The content of a sector. It is no row, or one within its bounds that is written the same way again; and a
-/// seal fits that sector, at its place, and no other.
+/// Any content of a sector decodes to no row, or to one within its bounds that encodes to the same bytes. A
+/// seal is valid for this sector at this offset only.
 pub fn row(bytes: &[u8]) {
     let mut sector: Sector = [0; SIZE];
     // The last byte is always zero.
-    let room = sector.iter_mut().take(SIZE.saturating_sub(1)).skip(CONTENT);
-    room.zip(bytes).for_each(|(place, byte)| *place = *byte);
+    let content = sector.iter_mut().take(SIZE.saturating_sub(1)).skip(CONTENT);
+    content.zip(bytes).for_each(|(to, from)| *to = *from);
     sealed(sector, bytes.len());
-    let Some(row) = Row::read(&sector) else {
+    let Some(row) = Row::decode(&sector) else {
         return;
     };
     let name: Name = [7; 16];
-    let written = row.write(&name);
+    let written = row.encode(&name);
     assert_eq!(sector::name(&written), name);
-    assert_eq!(Row::read(&written).as_ref(), Some(&row));
+    assert_eq!(Row::decode(&written).as_ref(), Some(&row));
     assert_eq!(written.last(), Some(&0));
     let log = match &row {
         Row::User(user) => {
@@ -55,13 +55,13 @@ fn sealed(mut sector: Sector, at: usize) {
     let keys = Keys::new(&[9; 32]);
     let place = u64::try_from(at).unwrap_or(0).saturating_mul(512);
     keys.seal(place, &mut sector);
-    assert!(keys.fits(place, &sector));
-    assert!(!keys.fits(place.wrapping_add(512), &sector));
-    assert!(!Keys::new(&[8; 32]).fits(place, &sector));
+    assert!(keys.verify(place, &sector));
+    assert!(!keys.verify(place.wrapping_add(512), &sector));
+    assert!(!Keys::new(&[8; 32]).verify(place, &sector));
     if let Some(byte) = sector.get_mut(at.checked_rem(SIZE).unwrap_or(0)) {
         *byte ^= 0x10;
     }
-    assert!(!keys.fits(place, &sector));
+    assert!(!keys.verify(place, &sector));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The whole ledger, as an administrator sees it.
+//! The summary of the ledger.
 #![forbid(unsafe_code)]
 
 use super::{FileStore, row::Row, table::Table, total::Total};
@@ -8,18 +8,18 @@ use crate::{
     ledger::{FailedAccount, Summary},
 };
 
-/// So many with the most wrong codes are named.
+/// Most accounts with wrong codes in a summary.
 const MAX_FAILED_ACCOUNTS: usize = 500;
 
 impl FileStore {
-    /// Reads every row there is, without any lock.
-    pub(super) fn see_all(&self, by: Deadline) -> Result<Summary, Failure> {
+    /// Reads all rows, without a lock.
+    pub(super) fn summarize(&self, by: Deadline) -> Result<Summary, Failure> {
         let now = self.now()?;
         let (sms, segments) = Total(&self.disk).day(now)?;
         let mut all = Summary {
             sms,
             segments,
-            size: Some(self.disk.room()?),
+            size: Some(self.disk.allocated()?),
             ..Summary::default()
         };
         let (mut users, mut phones, mut remembered) = (0_u64, 0_u64, 0_u64);

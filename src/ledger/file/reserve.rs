@@ -1,4 +1,4 @@
-//! SMS that are reserved and given back: under the person's lock, with the phone's.
+//! Reserving and releasing SMS, with the locks of the user and the phone.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -22,9 +22,9 @@ use crate::{
 };
 
 impl FileStore {
-    /// Reserves an SMS for somebody whose row is ours, within all limits. The total comes first:
-    /// who is killed on the way has counted too much, never too little.
-    pub(super) fn take(
+    /// Reserves an SMS within all limits. The caller has the user's lock. The total is counted first: if
+    /// the process is killed before the end, too much is counted, never too little.
+    pub(super) fn reserve_sms(
         &self,
         account: &Account,
         rules: Rules<'_>,
@@ -33,26 +33,26 @@ impl FileStore {
         by: Deadline,
     ) -> Result<Result<Reservation, Rejection>, Failure> {
         let name = self.disk.keys.phone(account.phone.e164());
-        let _held = self.hold(PHONES, &name, "this phone", by)?;
-        let mut phone = self.phone(name, user.vouched)?;
+        let _guard = self.lock(PHONES, &name, "this phone", by)?;
+        let mut phone = self.phone(name, user.is_unlocked)?;
         let limits = rules.limits;
         let mut limited = None;
         for rule in &limits.sms {
-            limited = longer(limited, user.log.sent(), LimitScope::User, *rule, now);
+            limited = longest_wait_of(limited, user.log.sent(), LimitScope::User, *rule, now);
         }
         for rule in &limits.sms {
-            limited = longer(limited, phone.row.sent(), LimitScope::Phone, *rule, now);
+            limited = longest_wait_of(limited, phone.row.sent(), LimitScope::Phone, *rule, now);
         }
         let total = Total(&self.disk);
         if let Some(rule) = limits.sms_total {
-            limited = longer(limited, &total.sent()?, LimitScope::Total, rule, now);
+            limited = longest_wait_of(limited, &total.sent()?, LimitScope::Total, rule, now);
         }
         if let Some((_, refusal)) = limited {
             return Ok(Err(refusal));
         }
         let shard = match limits.sms_total {
-            None => total.note(account.segments, now, by),
-            Some(rule) => match total.add(rule, account.segments, now, by)? {
+            None => total.count_unlimited(account.segments, now, by),
+            Some(rule) => match total.count_limited(rule, account.segments, now, by)? {
                 Ok(shard) => Some(shard),
                 Err(refusal) => return Ok(Err(refusal)),
             },
@@ -71,8 +71,8 @@ impl FileStore {
         }))
     }
 
-    /// Gives an SMS back to all who counted it.
-    pub(super) fn put_back(
+    /// Removes an SMS from all counts.
+    pub(super) fn release_sms(
         &self,
         account: &Account,
         slot: &Reservation,
@@ -80,33 +80,33 @@ impl FileStore {
         now: u64,
         by: Deadline,
     ) -> Result<(), Failure> {
-        user.log.take_back(slot.at, now);
+        user.log.remove(slot.at, now);
         let name = self.disk.keys.phone(account.phone.e164());
-        let _held = self.hold(PHONES, &name, "this phone", by)?;
-        let mut phone = self.phone(name, user.vouched)?;
-        if phone.row.take_back(slot.at, now) {
+        let _guard = self.lock(PHONES, &name, "this phone", by)?;
+        let mut phone = self.phone(name, user.is_unlocked)?;
+        if phone.row.remove(slot.at, now) {
             self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
         }
         if let Some(shard) = self.shard(slot) {
-            // If it cannot be taken out, too much stays counted: that limits more, never less.
-            let _ = Total(&self.disk).take_back(shard, slot.at, account.segments, now, by);
+            // After a failure too much stays counted, which allows less, never more.
+            let _ = Total(&self.disk).remove(shard, slot.at, account.segments, now, by);
         }
         Ok(())
     }
 
-    /// Where the total counts it.
+    /// The offset of the shard that counts an SMS in the total.
     fn shard(&self, slot: &Reservation) -> Option<u64> {
         let place = usize::try_from(slot.number.checked_sub(1)?).ok()?;
         self.reserved.borrow().get(place).copied().flatten()
     }
 
-    /// Finds a phone. Where it may have been lost, an administrator has to have vouched for whose
-    /// it is.
-    fn phone(&self, name: Name, vouched: bool) -> Result<Entry<SlidingWindow>, Failure> {
+    /// Finds a phone. If its row may be one that is damaged, the account must be unlocked before it gets a
+    /// new one.
+    fn phone(&self, name: Name, is_unlocked: bool) -> Result<Entry<SlidingWindow>, Failure> {
         let place = Table(&self.disk).find(&name)?;
         let (at, row) = match place.row {
             Some((at, Row::Phone(log))) => (Some(at), log),
-            None if !place.damaged || vouched => {
+            None if !place.damaged || is_unlocked => {
                 (place.remains, SlidingWindow::new(row::MAX_PHONE_ENTRIES))
             }
             _ => return Err(failures::damaged_row(self.disk.path())),
@@ -115,8 +115,8 @@ impl FileStore {
     }
 }
 
-/// The refusal that keeps waiting longest, so far and with this rule.
-fn longer(
+/// The rejection with the longest wait, of those before and this rule.
+fn longest_wait_of(
     so_far: Option<(u64, Rejection)>,
     sent: &[Sent],
     scope: LimitScope,

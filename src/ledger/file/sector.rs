@@ -1,65 +1,67 @@
-//! The unit that is written whole or not at all: 512 bytes, named, sealed, and read field by field.
+//! The unit of writing: 512 bytes with a name, a seal, and fields.
 #![forbid(unsafe_code)]
 
-/// A disk's sector: power is lost before or after it, not within (512 bytes are the least that any
-/// disk writes at once).
+/// Size of a disk sector, the smallest unit that disks write: a power failure leaves the old or the new
+/// content, never a mixture.
 pub const SIZE: usize = 512;
 
-/// The same, as a length in the file.
+/// [`SIZE`] as a length in the file.
 pub const LENGTH: u64 = SIZE as u64;
 
-/// Name (16), seal (8), content; the last byte is always zero: a file grows by writing it.
+/// Name (16 bytes), seal (8), content. The last byte is always zero, because the file is extended by
+/// writing it.
 pub type Sector = [u8; SIZE];
 
-/// Whose sector it is.
+/// Identifies the content of a sector.
 pub type Name = [u8; 16];
 
 const NAME: std::ops::Range<usize> = 0..16;
 const SEAL: std::ops::Range<usize> = 16..24;
-/// Where the content begins.
+/// Start of the content.
 const CONTENT: usize = 24;
-/// What may be written: all but the last byte.
+/// End of the content.
 const END: usize = SIZE - 1;
 
-/// A sector that was never written, or was wiped.
+/// Whether the sector was never written, or was cleared.
 #[must_use]
 pub fn is_empty(sector: &Sector) -> bool {
     sector.iter().all(|byte| *byte == 0)
 }
 
-/// Whose it says that it is.
+/// The name in the sector.
 #[must_use]
 pub fn name(sector: &Sector) -> &[u8] {
     sector.get(NAME).unwrap_or_default()
 }
 
-/// What it is sealed with.
+/// The seal in the sector.
 #[must_use]
 pub fn seal(sector: &Sector) -> &[u8] {
     sector.get(SEAL).unwrap_or_default()
 }
 
-/// Its bytes without the seal.
+/// The bytes that the seal covers.
 #[must_use]
 pub fn sealed_parts(sector: &Sector) -> [&[u8]; 2] {
     [name(sector), sector.get(CONTENT..).unwrap_or_default()]
 }
 
-/// Seals it.
+/// Writes the seal.
 pub fn put_seal(sector: &mut Sector, seal: [u8; 8]) {
     if let Some(place) = sector.get_mut(SEAL) {
         place.copy_from_slice(&seal);
     }
 }
 
-/// Fills a sector field by field. Numbers are little-endian and held to what their width can say.
-pub struct Writer {
+/// Encodes a sector field by field. Numbers are little-endian; a number too large for its width becomes
+/// the largest one.
+pub struct Encoder {
     sector: Sector,
     at: usize,
 }
 
-impl Writer {
-    /// A sector of that name.
+impl Encoder {
+    /// An empty sector with this name.
     #[must_use]
     pub fn new(name: &Name) -> Self {
         let mut sector = [0; SIZE];
@@ -72,7 +74,7 @@ impl Writer {
         }
     }
 
-    /// What has no room is left out: the layouts see to it that there is room.
+    /// Appends bytes. All layouts fit into a sector; if one did not, the rest would be left out.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let end = self.at.saturating_add(bytes.len());
         let place = self
@@ -86,7 +88,7 @@ impl Writer {
         self.at = end;
     }
 
-    /// A number of so many bytes, at most 8.
+    /// Appends a number of `width` bytes, at most 8.
     pub fn number(&mut self, value: u64, width: usize) {
         let bits = u32::try_from(width.saturating_mul(8)).unwrap_or(u32::MAX);
         let most = 1_u64
@@ -96,17 +98,17 @@ impl Writer {
         self.bytes(bytes.get(..width).unwrap_or(&bytes));
     }
 
-    /// The sector, unsealed.
+    /// Returns the sector, without a seal.
     #[must_use]
     pub const fn done(self) -> Sector {
         self.sector
     }
 }
 
-/// Reads it back. `None`: it is over.
-pub struct Reader<'a>(&'a [u8]);
+/// Decodes a sector. `None`: the content has ended.
+pub struct Decoder<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     #[must_use]
     pub fn new(sector: &'a Sector) -> Self {
         Self(sector.get(CONTENT..END).unwrap_or_default())
@@ -122,7 +124,7 @@ impl<'a> Reader<'a> {
         self.bytes(N)?.try_into().ok()
     }
 
-    /// A number of so many bytes, at most 8.
+    /// A number of `width` bytes, at most 8.
     pub fn number(&mut self, width: usize) -> Option<u64> {
         let mut whole = [0; 8];
         whole.get_mut(..width)?.copy_from_slice(self.bytes(width)?);

@@ -1,8 +1,8 @@
-//! SMS of the whole ledger: one brake for all, and what the day has cost.
+//! The count of all SMS: for `limits.sms_total`, and for the summary of a day.
 //!
-//! The count is spread over shards. Whoever counts takes any that nobody has, adds himself first,
-//! then sums all of them without a lock, and takes himself out if that is too many: never more get
-//! through than allowed, and somebody who stands still keeps nobody waiting.
+//! The count is spread over shards. A login locks any free shard and adds its SMS first; then it sums all
+//! shards without a lock, and removes the SMS again if that is too many. So never more than the limit
+//! are allowed, and a stopped process does not block others.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -11,10 +11,10 @@ mod tests;
 use std::time::Duration;
 
 use super::{
-    TURN, failures,
-    ledger_file::{Found, LedgerFile, LockGuard, nap},
-    row::{read_log, write_log},
-    sector::{LENGTH, Name, Reader, SIZE, Sector, Writer},
+    TOTAL_TURN, failures,
+    ledger_file::{Found, LedgerFile, LockGuard, sleep_about},
+    row::{decode_window, encode_window},
+    sector::{Decoder, Encoder, LENGTH, Name, SIZE, Sector},
 };
 use crate::{
     config::Rule,
@@ -27,31 +27,31 @@ use crate::{
     sys,
 };
 
-/// Behind the header's page.
+/// Start of the shards, after the page of the header.
 const START: u64 = 4096;
 const SHARDS: u64 = 32;
 const BYTES: usize = 32 * SIZE;
-/// Where they end.
+/// End of the shards.
 pub const END: u64 = START + SHARDS * LENGTH;
 
 const NAME: &Name = b"ledger\0total\0\0\0\0";
-/// Entries of a shard's log: over all shards a thousand.
-const SHARD_LOG: usize = 34;
+/// Most entries of a shard's window; about a thousand in all shards.
+const MAX_SHARD_ENTRIES: usize = 34;
 const HOUR: u64 = 3_600_000;
-/// The last 24 hours lie in so many.
+/// Hours of the clock that the last 24 hours touch.
 const HOURS: usize = 25;
 const DAY: u64 = HOURS as u64;
 
-/// So long somebody waits for his turn, that those who come at once do not all take themselves out
-/// again. It is a courtesy: who does not get it goes on without.
-const COURTESY: Duration = Duration::from_millis(50);
+/// How long to wait for the turn. Turns keep logins at the same time from all removing their SMS again; a
+/// login that does not get one in this time continues without.
+const MAX_WAIT: Duration = Duration::from_millis(50);
 
-/// A part of the count.
+/// A shard of the count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shard {
     log: SlidingWindow,
-    /// SMS and their segments, of the hour `latest` and those before it: an hour's place is its
-    /// number by [`HOURS`].
+    /// SMS and segments of the hour `latest` and those before it. The index of an hour is its number modulo
+    /// [`HOURS`].
     hours: [(u64, u64); HOURS],
     latest: u64,
 }
@@ -59,7 +59,7 @@ struct Shard {
 impl Default for Shard {
     fn default() -> Self {
         Self {
-            log: SlidingWindow::new(SHARD_LOG),
+            log: SlidingWindow::new(MAX_SHARD_ENTRIES),
             hours: [(0, 0); HOURS],
             latest: 0,
         }
@@ -70,7 +70,7 @@ impl Shard {
     fn add(&mut self, now: u64, longest: u64, segments: u16) {
         self.log.add(now, longest);
         let hour = now / HOUR;
-        // Hours that have passed without an SMS.
+        // Hours without an SMS.
         let silent = hour.saturating_sub(self.latest).min(DAY);
         for ago in 0..silent {
             if let Some(cell) = self.hour(hour.saturating_sub(ago)) {
@@ -84,8 +84,8 @@ impl Shard {
         }
     }
 
-    fn take_back(&mut self, then: u64, now: u64, segments: u16) -> bool {
-        if !self.log.take_back(then, now) {
+    fn remove(&mut self, then: u64, now: u64, segments: u16) -> bool {
+        if !self.log.remove(then, now) {
             return false;
         }
         let hour = then / HOUR;
@@ -108,7 +108,7 @@ impl Shard {
         let hour = now / HOUR;
         let mut day = (0_u64, 0_u64);
         for (place, (sms, parts)) in (0..DAY).zip(&self.hours) {
-            // The last hour up to `latest` that has this place.
+            // The last hour up to `latest` with this index.
             let past = self.latest.saturating_add(DAY).saturating_sub(place);
             let of = self
                 .latest
@@ -120,26 +120,26 @@ impl Shard {
         day
     }
 
-    fn write(&self) -> Sector {
-        let mut sector = Writer::new(NAME);
+    fn encode(&self) -> Sector {
+        let mut sector = Encoder::new(NAME);
         sector.number(self.latest, 4);
         for (sms, segments) in self.hours {
             sector.number(sms, 4);
             sector.number(segments, 4);
         }
-        write_log(&self.log, &mut sector);
+        encode_window(&self.log, &mut sector);
         sector.done()
     }
 
-    fn read(sector: &Sector) -> Option<Self> {
-        let mut reader = Reader::new(sector);
-        let latest = reader.number(4)?;
+    fn decode(sector: &Sector) -> Option<Self> {
+        let mut decoder = Decoder::new(sector);
+        let latest = decoder.number(4)?;
         let mut hours = [(0, 0); HOURS];
         for hour in &mut hours {
-            *hour = (reader.number(4)?, reader.number(4)?);
+            *hour = (decoder.number(4)?, decoder.number(4)?);
         }
         Some(Self {
-            log: read_log(&mut reader, SHARD_LOG)?,
+            log: decode_window(&mut decoder, MAX_SHARD_ENTRIES)?,
             hours,
             latest,
         })
@@ -150,34 +150,34 @@ impl Shard {
 pub struct Total<'a>(pub &'a LedgerFile);
 
 impl Total<'_> {
-    /// Counts an SMS for the statistic alone, and returns in which shard. Where nothing is limited, it
-    /// decides nothing: no fault of it, such as shards that a stopped process has locked, refuses a
-    /// login.
-    pub fn note(&self, segments: u16, now: u64, by: Deadline) -> Option<u64> {
-        self.count(0, segments, now, by.or_within(COURTESY)).ok()
+    /// Counts an SMS for the summary only, and returns the shard. Without a limit no login depends on the
+    /// total, so failures, such as shards that a stopped process has locked, are ignored.
+    pub fn count_unlimited(&self, segments: u16, now: u64, by: Deadline) -> Option<u64> {
+        self.count(0, segments, now, by.or_within(MAX_WAIT)).ok()
     }
 
     fn count(&self, longest: u64, segments: u16, now: u64, by: Deadline) -> Result<u64, Failure> {
-        let (_held, at, mut shard) = self.any(by)?;
+        let (_guard, at, mut shard) = self.lock_any(by)?;
         shard.add(now, longest, segments);
-        self.0.put(at, shard.write())?;
+        self.0.put(at, shard.encode())?;
         Ok(at)
     }
 
-    /// Counts an SMS, if there may be one more, and says in which shard. Whether there may is seen
-    /// with it counted already.
-    pub fn add(
+    /// Counts an SMS if the rule allows it, and returns the shard. The rule is checked after counting.
+    pub fn count_limited(
         &self,
         rule: Rule,
         segments: u16,
         now: u64,
         by: Deadline,
     ) -> Result<Result<u64, Rejection>, Failure> {
-        let turn = self.0.hold(TURN, 1, "the total", by.or_within(COURTESY));
+        let turn = self
+            .0
+            .lock(TOTAL_TURN, 1, "the total", by.or_within(MAX_WAIT));
         let at = self.count(millis(rule.within), segments, now, by)?;
         let answer = self.sent().map(|sent| wait(&without(sent, now), rule, now));
         if !matches!(answer, Ok(0)) {
-            self.take_back(at, now, segments, now, by)?;
+            self.remove(at, now, segments, now, by)?;
         }
         drop(turn);
         Ok(match answer? {
@@ -190,8 +190,8 @@ impl Total<'_> {
         })
     }
 
-    /// Takes an SMS of then out again that was counted in the shard there.
-    pub fn take_back(
+    /// Removes an SMS of the time `then` from a shard.
+    pub fn remove(
         &self,
         shard: u64,
         then: u64,
@@ -199,17 +199,17 @@ impl Total<'_> {
         now: u64,
         by: Deadline,
     ) -> Result<(), Failure> {
-        let _held = self.0.hold(shard, LENGTH, "a part of the total", by)?;
-        if let Some(mut parts) = self.look(shard)? {
-            // If it cannot be taken out, too much stays counted.
-            if parts.take_back(then, now, segments) {
-                self.0.put(shard, parts.write())?;
+        let _guard = self.0.lock(shard, LENGTH, "a shard of the total", by)?;
+        if let Some(mut parts) = self.read_sector(shard)? {
+            // If it is not there any more, too much stays counted.
+            if parts.remove(then, now, segments) {
+                self.0.put(shard, parts.encode())?;
             }
         }
         Ok(())
     }
 
-    /// All that count, oldest first.
+    /// Returns all entries, oldest first.
     pub fn sent(&self) -> Result<Vec<Sent>, Failure> {
         let mut all = Vec::new();
         self.each(|shard| all.extend_from_slice(shard.log.sent()))?;
@@ -227,13 +227,13 @@ impl Total<'_> {
         Ok(day)
     }
 
-    /// Shows every shard to somebody.
+    /// Calls `see` with every shard.
     fn each(&self, mut see: impl FnMut(&Shard)) -> Result<(), Failure> {
         let mut bytes = [0; BYTES];
         self.0.read(START, &mut bytes)?;
         for (at, sector) in places().zip(bytes.chunks_exact(SIZE)) {
             let sector = sector.try_into().unwrap_or([0; SIZE]);
-            let found = match self.0.judge(at, &sector) {
+            let found = match self.0.classify(at, &sector) {
                 Found::Damaged(_) => self.0.sector(at)?,
                 found => found,
             };
@@ -243,8 +243,8 @@ impl Total<'_> {
         Ok(())
     }
 
-    /// Any shard that nobody has.
-    fn any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Failure> {
+    /// Locks any free shard.
+    fn lock_any(&self, by: Deadline) -> Result<(LockGuard<'_>, u64, Shard), Failure> {
         let by = by.or_within(super::ledger_file::LOCK_TIMEOUT);
         let first = u64::from(sys::random());
         loop {
@@ -252,11 +252,11 @@ impl Total<'_> {
             for step in 0..SHARDS {
                 let place = first.wrapping_add(step).checked_rem(SHARDS).unwrap_or(0);
                 let at = START.saturating_add(place.saturating_mul(LENGTH));
-                let Some(held) = self.0.try_lock(at, LENGTH)? else {
+                let Some(guard) = self.0.try_lock(at, LENGTH)? else {
                     continue;
                 };
-                match self.look(at)? {
-                    Some(shard) => return Ok((held, at, shard)),
+                match self.read_sector(at)? {
+                    Some(shard) => return Ok((guard, at, shard)),
                     None => damaged = damaged.saturating_add(1),
                 }
             }
@@ -266,13 +266,13 @@ impl Total<'_> {
             if by.is_over() {
                 return Err(failures::lock_timeout(self.0.path(), "the total"));
             }
-            nap(Duration::from_millis(2), by);
+            sleep_about(Duration::from_millis(2), by);
         }
     }
 
-    /// The shard there, as it is at this moment. `None`: damaged, or half written.
-    fn look(&self, at: u64) -> Result<Option<Shard>, Failure> {
-        Ok(shard(&self.0.look(at)?))
+    /// Reads a shard once. `None`: damaged, or being written.
+    fn read_sector(&self, at: u64) -> Result<Option<Shard>, Failure> {
+        Ok(shard(&self.0.read_sector(at)?))
     }
 }
 
@@ -283,12 +283,12 @@ fn places() -> impl Iterator<Item = u64> {
 fn shard(found: &Found) -> Option<Shard> {
     match found {
         Found::Empty => Some(Shard::default()),
-        Found::Whole(sector) => Shard::read(sector),
+        Found::Whole(sector) => Shard::decode(sector),
         Found::Damaged(_) => None,
     }
 }
 
-/// But for one SMS of now.
+/// Removes one SMS of this time.
 fn without(mut sent: Vec<Sent>, now: u64) -> Vec<Sent> {
     if let Some((_, number)) = sent.iter_mut().find(|(at, _)| *at == now) {
         *number = number.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! One person's row, and what is decided from it alone.
+//! The record of one user, and the decisions that need only this record.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -26,38 +26,37 @@ pub const MAX_ENTRIES: usize = 20;
 pub const MAX_NAME: usize = 34;
 /// Most numbers of one login that are looked at, and most numbers of a reference set.
 const MAX_NUMBERS: usize = 6;
-/// Most numbers that are stored for a user: beside a full reference set there is room for one that waits.
+/// Most numbers that are stored for a user: a full reference set, and one that waits.
 pub const MAX_KNOWN: usize = MAX_NUMBERS + 1;
 /// Most remembered logins of a user.
 pub const MAX_LOGINS: usize = 6;
 /// The longest time that a login is remembered (`remember` is at most 30 days).
 const MAX_REMEMBER: u64 = 30 * 86_400_000;
-/// A lock does not grow beyond a day.
+/// The longest lock.
 const MAX_LOCK: u64 = 86_400_000;
-/// So often it is written down that somebody was here, if there is nothing else to write.
+/// How often the last use is written, if nothing else changes.
 const TOUCH_INTERVAL: u64 = 86_400_000;
 
-/// What is known of one person. Times are the ledger's, in milliseconds.
+/// The record of a user. Times are the ledger's, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Wrong codes since the last success.
     pub failures: u32,
-    /// Wrong codes in logins that were not granted, and that the user was not shown yet. Neither a
+    /// Wrong codes in logins that were not granted, and that were not shown to the user yet. Neither a
     /// success nor an unlock clears them.
     pub guesses: u16,
     pub locked_until: u64,
-    /// When he was last here.
-    pub touched: u64,
-    /// An administrator has unlocked him: what is damaged may be begun anew.
-    pub vouched: bool,
+    /// The last login.
+    pub last_used: u64,
+    /// An administrator has unlocked the account: damaged rows of it may be replaced.
+    pub is_unlocked: bool,
     /// Kept only while wrong codes are counted.
     pub name: String,
-    /// When his password was changed, hashed.
+    /// The date of the last password change, hashed.
     pub password: Option<[u8; 8]>,
-    /// The reference set, and the numbers that wait.
+    /// The reference set, and waiting numbers.
     pub numbers: Vec<KnownNumber>,
-    /// Whether the first numbers were seen. From then on a number outside the reference set is new,
-    /// even if that set is empty.
+    /// Whether there is a reference set. Then a number outside of it is new, even if the set is empty.
     pub has_reference: bool,
     /// Oldest first.
     pub logins: Vec<Remembered>,
@@ -69,15 +68,15 @@ pub struct User {
 pub struct KnownNumber {
     /// Hashed.
     pub number: [u8; 8],
-    /// When it was announced. Zero: it is one of the person's first.
+    /// When it was announced. 0: one of the user's first numbers.
     pub since: u64,
-    /// It is in the reference set, the numbers of the last granted login. The others wait, and are
-    /// forgotten as soon as a login no longer sees them.
+    /// Whether it is in the reference set, the numbers of the last granted login. The others wait, and are
+    /// forgotten when a login no longer sees them.
     pub granted: bool,
 }
 
 impl KnownNumber {
-    /// How long it still has to wait, in milliseconds.
+    /// How long the number still has to wait, in milliseconds.
     fn wait(&self, rules: Rules<'_>, now: u64) -> u64 {
         match self.since {
             0 => 0,
@@ -88,16 +87,16 @@ impl KnownNumber {
     }
 }
 
-/// A login that needed a code.
+/// A login that was granted with a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
-    pub place: Name,
+    pub origin: Name,
     pub at: u64,
     pub login: LoginId,
 }
 
 impl Remembered {
-    /// Whether nobody remembers so long.
+    /// Whether it is too old for any setting of `remember`.
     #[must_use]
     pub const fn is_over(&self, now: u64) -> bool {
         now.saturating_sub(self.at) >= MAX_REMEMBER
@@ -110,8 +109,8 @@ impl Default for User {
             failures: 0,
             guesses: 0,
             locked_until: 0,
-            touched: 0,
-            vouched: false,
+            last_used: 0,
+            is_unlocked: false,
             name: String::new(),
             password: None,
             numbers: Vec::new(),
@@ -124,11 +123,11 @@ impl Default for User {
 
 impl User {
     /// Records the password's date, forgets waiting numbers that the directory no longer has, and
-    /// returns the new numbers. With a new number or another password, no login stays remembered.
-    /// `trusted`: the first numbers of a person are not new.
-    pub fn meet(
+    /// returns the new numbers. A new number or another password ends all remembered logins.
+    /// `trusted`: the first numbers of a user are not new.
+    pub fn observe(
         &mut self,
-        him: &Name,
+        name: &Name,
         account: &Account,
         keys: &Keys,
         trusted: bool,
@@ -138,7 +137,7 @@ impl User {
         let unknown = current(account, keys).into_iter();
         let unknown = unknown.filter(|(number, _)| self.since(*number).is_none());
         let new: Vec<Phone> = unknown.map(|(_, phone)| phone.clone()).collect();
-        let password = keys.password(him, &account.password_changed);
+        let password = keys.password(name, &account.password_changed);
         let other = password.is_some() && self.password != password;
         self.password = password.or(self.password);
         if other || !new.is_empty() {
@@ -147,7 +146,7 @@ impl User {
         new
     }
 
-    /// The first numbers of a person are the first reference set, and have not to wait.
+    /// Makes the first numbers of a user the reference set. They need not wait.
     fn take_first(&mut self, account: &Account, keys: &Keys, trusted: bool) {
         if self.has_reference || !trusted {
             return;
@@ -164,15 +163,15 @@ impl User {
         }
     }
 
-    /// Forgets the waiting numbers that the directory no longer has: should they return, their wait
-    /// begins anew.
+    /// Forgets the waiting numbers that the directory no longer has. If they return, their wait starts
+    /// again.
     pub fn forget_unseen(&mut self, account: &Account, keys: &Keys) {
         let current = current(account, keys);
         self.numbers
             .retain(|known| known.granted || is_current(known, &current));
     }
 
-    /// The system log has taken the lines that announce these numbers: they begin to wait.
+    /// Starts the wait of numbers that the system log has announced.
     pub fn mark_announced(&mut self, account: &Account, new: &[Phone], keys: &Keys, now: u64) {
         let mut begins = false;
         for (number, phone) in current(account, keys) {
@@ -186,29 +185,28 @@ impl User {
             }
         }
         self.has_reference = true;
-        // Another number is another way in.
+        // A remembered login must not outlive a change of the numbers.
         if begins {
             self.logins.clear();
         }
-        self.make_room(half(keys.phone(account.phone.e164())));
+        self.drop_surplus(half(keys.phone(account.phone.e164())));
     }
 
-    /// Forgets waiting numbers until the rest fits, but not the one that the code goes to. Those
-    /// are announced again at the next login. The reference set always fits, so that a denied login
-    /// changes nothing of it.
-    fn make_room(&mut self, code: [u8; 8]) {
+    /// Forgets waiting numbers until the rest fits, except the number for the code. They are announced
+    /// again at the next login. The reference set always fits, so a denied login never changes it.
+    fn drop_surplus(&mut self, code: [u8; 8]) {
         while self.numbers.len() > MAX_KNOWN {
             let spare = |known: &KnownNumber| !known.granted && known.number != code;
             match self.numbers.iter().rposition(spare) {
-                Some(place) => drop(self.numbers.remove(place)),
+                Some(index) => drop(self.numbers.remove(index)),
                 None => self.numbers.truncate(MAX_KNOWN),
             }
         }
     }
 
-    /// The login is granted: its numbers, without those that still wait, are the reference set, and
-    /// every other number is forgotten. A number that was never announced stays out of the set, so
-    /// that the next login announces it.
+    /// Makes the numbers of a granted login, without those that still wait, the reference set, and forgets
+    /// every other number. A number that was never announced is left out, so that the next login
+    /// announces it. Returns the set.
     pub fn grant(
         &mut self,
         account: &Account,
@@ -230,8 +228,8 @@ impl User {
         reference.map(|(_, phone)| (*phone).clone()).collect()
     }
 
-    /// Another ledger has granted the login by these rules, with this reference set. It has not said
-    /// how long those numbers are known there: at least as long as these rules want.
+    /// Takes over the reference set of another ledger, which has granted the login by these rules. So its
+    /// numbers have waited there at least as long as the rules require.
     pub fn import_numbers(
         &mut self,
         account: &Account,
@@ -242,7 +240,7 @@ impl User {
     ) {
         let has_waited = now.saturating_sub(millis(rules.new_phone));
         let mut numbers: Vec<KnownNumber> = Vec::new();
-        let mut learns = false;
+        let mut is_new = false;
         for (number, phone) in current(account, keys) {
             let granted = reference.contains(phone);
             let known = self.numbers.iter().find(|known| known.number == number);
@@ -250,10 +248,10 @@ impl User {
                 Some(known) if granted => known.since.min(has_waited),
                 Some(known) if !known.granted => known.since,
                 None if granted => {
-                    learns = true;
+                    is_new = true;
                     has_waited
                 }
-                // The other ledger has found it to be new, or has it waiting.
+                // In the other ledger the number is new or waits.
                 _ => continue,
             };
             numbers.push(KnownNumber {
@@ -264,8 +262,8 @@ impl User {
         }
         self.numbers = numbers;
         self.has_reference = true;
-        // Another number is another way in.
-        if learns {
+        // A remembered login must not outlive a change of the numbers.
+        if is_new {
             self.logins.clear();
         }
     }
@@ -277,17 +275,17 @@ impl User {
             .map(|known| known.since)
     }
 
-    /// How long this number is too new for, in milliseconds. One that nobody has been told of yet
-    /// has not begun to wait.
+    /// How long this number still has to wait, in milliseconds. The wait of a number that is not announced
+    /// yet has not started.
     #[must_use]
-    pub fn new_phone(&self, number: Name, rules: Rules<'_>, now: u64) -> u64 {
+    pub fn new_phone_wait(&self, number: Name, rules: Rules<'_>, now: u64) -> u64 {
         let mut known = self.numbers.iter();
         known
             .find(|known| known.number == half(number))
             .map_or_else(|| millis(rules.new_phone), |known| known.wait(rules, now))
     }
 
-    /// Too many wrong codes.
+    /// The rejection, if the account is locked.
     #[must_use]
     pub fn locked(&self, limits: &Limits, now: u64) -> Option<Rejection> {
         if self.failures >= limits.disable_after {
@@ -302,17 +300,17 @@ impl User {
         (left > 0).then(|| Duration::from_millis(left))
     }
 
-    /// The login that was granted there and is remembered still.
+    /// The remembered login with this origin, if it is still valid.
     #[must_use]
-    pub fn remembered(&self, place: Name, rules: Rules<'_>, now: u64) -> Option<LoginId> {
+    pub fn remembered(&self, origin: Name, rules: Rules<'_>, now: u64) -> Option<LoginId> {
         let span = millis(rules.remember?);
-        let login = self.logins.iter().find(|login| login.place == place)?;
-        // One of a time that is still to come was never earned.
+        let login = self.logins.iter().find(|login| login.origin == origin)?;
+        // A time in the future is not valid.
         (login.at <= now && login.at.saturating_add(span) > now).then_some(login.login)
     }
 
-    /// One more wrong code, until it is taken back.
-    pub fn fail(&mut self, name: &str, limits: &Limits, now: u64) -> Attempt {
+    /// Records a wrong code, until a success clears it.
+    pub fn record_failure(&mut self, name: &str, limits: &Limits, now: u64) -> Attempt {
         self.failures = self.failures.saturating_add(1);
         self.guesses = self.guesses.saturating_add(1);
         name.clone_into(&mut self.name);
@@ -334,28 +332,28 @@ impl User {
         Attempt::Locks { wait }
     }
 
-    /// Remembers a login there.
-    pub fn remember(&mut self, place: Name, login: LoginId, now: u64) {
+    /// Remembers a login with this origin.
+    pub fn remember(&mut self, origin: Name, login: LoginId, now: u64) {
         self.logins
-            .retain(|login| login.place != place && !login.is_over(now));
+            .retain(|login| login.origin != origin && !login.is_over(now));
         if self.logins.len() >= MAX_LOGINS {
             self.logins.remove(0);
         }
         self.logins.push(Remembered {
-            place,
+            origin,
             at: now,
             login,
         });
     }
 
-    /// So many of the counted wrong codes are no guesses that the user has still to be shown.
+    /// Subtracts guesses that need not be shown.
     pub fn clear_guesses(&mut self, number: u32) {
         let number = u16::try_from(number).unwrap_or(u16::MAX);
         self.guesses = self.guesses.saturating_sub(number);
     }
 
-    /// Ends lock and count.
-    pub fn clear(&mut self) {
+    /// Ends the lock and clears the failures.
+    pub fn clear_failures(&mut self) {
         self.failures = 0;
         self.locked_until = 0;
         self.name.clear();
@@ -363,10 +361,10 @@ impl User {
     /// Whether the last use has to be written again.
     #[must_use]
     pub const fn is_stale(&self, now: u64) -> bool {
-        now.saturating_sub(self.touched) >= TOUCH_INTERVAL
+        now.saturating_sub(self.last_used) >= TOUCH_INTERVAL
     }
 
-    /// As an administrator sees him.
+    /// The status for administrators.
     #[must_use]
     pub fn status(&self, now: u64) -> AccountStatus {
         let ago = |at: u64| Duration::from_millis(now.saturating_sub(at));

@@ -1,9 +1,9 @@
-//! The log against a plain list of everything that was ever sent.
+//! Compares the window with a list of all SMS.
 
 use super::*;
 use crate::ledger::conformance::Dice;
 
-/// How long until one more fits, from the times of all SMS.
+/// How long until the rule allows one more SMS, from the times of all SMS.
 fn plain_wait(sent: &[u64], rule: Rule, now: u64) -> u64 {
     let span = millis(rule.within);
     let mut wait = 0;
@@ -31,8 +31,8 @@ fn random_rules(dice: &mut Dice) -> Vec<Rule> {
         .collect()
 }
 
-/// Sends as long as the rules allow it, gives some back, and compares after each.
-/// Says how often the log was stricter than the list.
+/// Sends SMS while the rules allow it, releases some, and compares after each step. Returns how often the
+/// window was stricter than the list.
 fn history(seed: u64, most: usize) -> u32 {
     let mut dice = Dice(seed);
     let rules = random_rules(&mut dice);
@@ -42,19 +42,19 @@ fn history(seed: u64, most: usize) -> u32 {
     for step in 0..400 {
         now += dice.below(200) * dice.below(2);
         let at = format!("seed {seed}, step {step}, most {most}");
-        let mut fits = true;
+        let mut verify = true;
         for rule in &rules {
             let (found, exact) = (wait(log.sent(), *rule, now), plain_wait(&list, *rule, now));
             assert!(found >= exact, "{at}: {found} is less than {exact}");
             stricter += u32::from(found > exact);
-            fits &= found == 0;
+            verify &= found == 0;
         }
-        if fits && dice.below(3) > 0 {
+        if verify && dice.below(3) > 0 {
             log.add(now, longest);
             list.push(now);
         } else if !list.is_empty() && dice.below(4) == 0 {
             let then = list.pop().unwrap();
-            let counted = log.take_back(then, now);
+            let counted = log.remove(then, now);
             assert!(counted || then + longest <= now, "{at}");
         }
         assert!(log.sent().len() <= most, "{at}");
@@ -69,15 +69,15 @@ fn history(seed: u64, most: usize) -> u32 {
 }
 
 #[test]
-fn it_is_exact_as_long_as_the_entries_fit() {
+fn it_is_exact_while_the_entries_suffice() {
     for seed in 0..300 {
-        // 30 in the longest window and never more: the rules see to that.
+        // No rule allows more than 30.
         assert_eq!(history(seed, 30), 0, "seed {seed}");
     }
 }
 
 #[test]
-fn beyond_it_is_never_more_lenient() {
+fn beyond_that_it_is_never_more_lenient() {
     let stricter: u32 = (0..300).map(|seed| history(seed, 4)).sum();
     assert!(stricter > 0, "the log never overflowed");
 }
@@ -93,35 +93,34 @@ fn an_sms_counts_for_exactly_the_span() {
     assert_eq!(wait(log.sent(), rule, 1000), 100);
     assert_eq!(wait(log.sent(), rule, 1099), 1);
     assert_eq!(wait(log.sent(), rule, 1100), 0);
-    // A clock that stands behind: it counts all the same.
+    // A clock that is behind: the SMS counts as well.
     assert_eq!(wait(log.sent(), rule, 900), 200);
 }
 
 #[test]
-fn those_that_became_one_can_be_taken_back_one_by_one() {
+fn merged_entries_can_be_removed_one_by_one() {
     let mut log = SlidingWindow::new(2);
     for at in [10, 20, 30] {
         log.add(at, 1000);
     }
     assert_eq!(log.sent(), [(20, 2), (30, 1)]);
-    assert!(log.take_back(10, 40));
-    assert!(log.take_back(20, 40));
+    assert!(log.remove(10, 40));
+    assert!(log.remove(20, 40));
     assert_eq!(log.sent(), [(30, 1)]);
 }
 
 #[test]
 fn a_full_entry_loses_nothing() {
-    let mut log = SlidingWindow::of(vec![(10, FULLEST), (20, FULLEST), (30, 1)], 3, 1000);
+    let mut log = SlidingWindow::of(vec![(10, MAX_COUNT), (20, MAX_COUNT), (30, 1)], 3, 1000);
     log.add(40, 1000);
-    assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 2)]);
+    assert_eq!(log.sent(), [(10, MAX_COUNT), (20, MAX_COUNT), (40, 2)]);
     log.add(40, 1000);
-    assert_eq!(log.sent(), [(10, FULLEST), (20, FULLEST), (40, 3)]);
+    assert_eq!(log.sent(), [(10, MAX_COUNT), (20, MAX_COUNT), (40, 3)]);
 }
 
-/// Who sends all day, every day, at a good part of what a rule allows, is never refused for long:
-/// what counts as one grows old like anything else.
+/// A steady flow, at half of what a rule allows, is never rejected: merged entries expire as well.
 #[test]
-fn a_steady_flow_is_not_counted_for_ever() {
+fn a_steady_flow_expires() {
     const DAY: u64 = 86_400_000;
     for (most, entries, days, a_day) in [(5_000_u32, 34, 1, 2_500_u64), (100, 20, 30, 2)] {
         let rule = Rule {
@@ -132,7 +131,7 @@ fn a_steady_flow_is_not_counted_for_ever() {
         let (mut log, mut now) = (SlidingWindow::new(entries), 0);
         for _ in 0..a_day * days * 6 {
             now += DAY / a_day;
-            assert_eq!(wait(log.sent(), rule, now), 0, "{rule}: refused at {now}");
+            assert_eq!(wait(log.sent(), rule, now), 0, "{rule}: rejected at {now}");
             log.add(now, longest);
         }
         let counted: u64 = log
@@ -145,7 +144,7 @@ fn a_steady_flow_is_not_counted_for_ever() {
     }
 }
 
-/// A clock that stands behind what was counted: its own time is kept, before the others.
+/// If the clock is behind the newest entry, the SMS keeps its own time.
 #[test]
 fn an_sms_is_counted_at_its_own_time() {
     let mut log = SlidingWindow::new(8);
@@ -156,19 +155,19 @@ fn an_sms_is_counted_at_its_own_time() {
 }
 
 #[test]
-fn an_entry_that_is_full_is_followed_by_another() {
-    let mut log = SlidingWindow::of(vec![(10_000, FULLEST - 1)], 8, 60_000);
+fn a_full_entry_is_followed_by_another() {
+    let mut log = SlidingWindow::of(vec![(10_000, MAX_COUNT - 1)], 8, 60_000);
     log.add(10_000, 60_000);
-    assert_eq!(log.sent(), [(10_000, FULLEST)]);
+    assert_eq!(log.sent(), [(10_000, MAX_COUNT)]);
     log.add(10_000, 60_000);
     let all: u32 = log.sent().iter().map(|(_, number)| number).sum();
-    assert_eq!((log.sent().len(), all), (2, FULLEST + 1));
+    assert_eq!((log.sent().len(), all), (2, MAX_COUNT + 1));
 }
 
-/// What is full takes nothing more in, though that would cost the least: nothing is lost.
+/// A full entry is not merged, even where that costs least: no SMS is lost.
 #[test]
-fn room_is_made_where_there_is_room() {
-    let mut log = SlidingWindow::of(vec![(10_000, FULLEST), (10_001, 1)], 2, 600_000);
+fn only_entries_with_space_are_merged() {
+    let mut log = SlidingWindow::of(vec![(10_000, MAX_COUNT), (10_001, 1)], 2, 600_000);
     log.add(200_001, 600_000);
-    assert_eq!(log.sent(), [(10_000, FULLEST), (200_001, 2)]);
+    assert_eq!(log.sent(), [(10_000, MAX_COUNT), (200_001, 2)]);
 }

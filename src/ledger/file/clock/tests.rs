@@ -1,10 +1,10 @@
-//! What the clocks may do between two looks, and what time it is then.
+//! The ledger's time after changes of the clocks.
 
 use super::*;
 
 const HOUR: u64 = 3_600_000;
 const YEAR: u64 = 365 * 24 * HOUR;
-/// From the anchor's calendar to 1970.
+/// From the anchor's calendar time back to 1970.
 const TO_1970: i64 = -500_000 * 3_600_000;
 
 const ANCHOR: Anchor = Anchor {
@@ -16,7 +16,7 @@ const ANCHOR: Anchor = Anchor {
     ledger: 400_000 * HOUR,
 };
 
-/// The clocks, moved on from the anchor's by so much.
+/// A reading with these differences from the anchor's.
 fn later(boot: u8, since_boot: i64, calendar: i64) -> Reading {
     Reading {
         boot: [boot; 36],
@@ -26,10 +26,10 @@ fn later(boot: u8, since_boot: i64, calendar: i64) -> Reading {
 }
 
 #[test]
-fn nobody_sets_it_back() {
+fn the_clock_is_never_set_back() {
     let (hour, year) = (3_600_000, 365 * 24 * 3_600_000);
     for (what, clocks, passed, renewed) in [
-        ("nothing", later(b'a', 0, 0), 0, false),
+        ("no change", later(b'a', 0, 0), 0, false),
         ("a minute", later(b'a', 60_000, 60_000), 60_000, false),
         ("an hour", later(b'a', hour, hour), HOUR, true),
         ("a little drift", later(b'a', 10, 910), 10, false),
@@ -52,35 +52,39 @@ fn nobody_sets_it_back() {
             true,
         ),
         (
-            "a quick reboot, up for longer by now",
+            "a quick reboot, with a longer uptime",
             later(b'b', 50_000, 30_000),
             30_000,
             true,
         ),
         ("a snapshot's boot", later(b'a', -hour, hour), 0, true),
     ] {
-        let (now, anchor) = ANCHOR.tell(&clocks);
+        let (now, anchor) = ANCHOR.time(&clocks);
         assert_eq!(now, ANCHOR.ledger + passed, "{what}");
         assert_eq!(anchor.is_some(), renewed, "{what}");
         if let Some(anchor) = anchor {
-            assert_eq!(anchor.tell(&clocks), (now, None), "{what}: it goes on");
+            assert_eq!(
+                anchor.time(&clocks),
+                (now, None),
+                "{what}: the new anchor is valid"
+            );
         }
     }
 }
 
 #[test]
-fn after_1970_it_goes_on_with_the_boot() {
-    let dead_battery = later(b'b', -50 * 3_600_000, TO_1970);
-    let (now, anchor) = ANCHOR.tell(&dead_battery);
+fn after_a_reboot_in_1970_it_follows_the_boot_clock() {
+    let without_battery = later(b'b', -50 * 3_600_000, TO_1970);
+    let (now, anchor) = ANCHOR.time(&without_battery);
     let set = Reading {
-        since_boot: dead_battery.since_boot + 60_000,
+        since_boot: without_battery.since_boot + 60_000,
         calendar: ANCHOR.clocks.calendar + HOUR,
-        ..dead_battery
+        ..without_battery
     };
-    assert_eq!(anchor.unwrap().tell(&set).0, now + 60_000);
+    assert_eq!(anchor.unwrap().time(&set).0, now + 60_000);
 }
 
 #[test]
-fn the_anchor_is_read_as_it_was_written() {
-    assert_eq!(Anchor::read(&ANCHOR.write()), Some(ANCHOR));
+fn the_anchor_is_decoded_as_it_was_encoded() {
+    assert_eq!(Anchor::decode(&ANCHOR.encode()), Some(ANCHOR));
 }

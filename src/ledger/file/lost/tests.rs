@@ -1,8 +1,8 @@
 use std::{cell::Cell, os::unix::fs::FileExt, thread};
 
-use super::{super::tests::stage::Scratch, *};
+use super::{super::tests::fixtures::Scratch, *};
 
-/// What the next line reports that is taken.
+/// The count that the next line reports.
 fn reported(lost: &LostLines) -> u32 {
     let seen = Cell::new(0);
     lost.report(&mut |lines| {
@@ -19,13 +19,13 @@ fn lines_of_all_logins_are_counted_and_reported_once() {
     assert_eq!(reported(&lost()), 0);
     lost().add(1);
     lost().add(2);
-    // A line that is lost as well reports nothing.
+    // A line that is lost itself reports nothing.
     lost().report(&mut |lines| {
         assert_eq!(lines, 3);
         0
     });
     lost().add(1);
-    // One that is lost while another login reports stays.
+    // A line that is lost during the report stays.
     let other = lost();
     lost().report(&mut |lines| {
         other.add(1);
@@ -36,7 +36,7 @@ fn lines_of_all_logins_are_counted_and_reported_once() {
 }
 
 #[test]
-fn many_at_once_are_all_counted() {
+fn lines_at_the_same_time_are_all_counted() {
     let scratch = Scratch::new();
     let _ = scratch.open_really();
     let many: Vec<_> = (0..8)
@@ -52,12 +52,12 @@ fn many_at_once_are_all_counted() {
     assert_eq!(reported(&lost), 400);
 }
 
-/// Whoever stops a process while it has the lock keeps no line from being counted.
+/// A process that is stopped while it holds the lock does not keep lines from being counted.
 #[test]
-fn one_that_stands_still_hides_nothing() {
+fn a_stopped_process_hides_no_line() {
     let scratch = Scratch::new();
     let stopped = scratch.open_really();
-    let _held = stopped.disk.try_lock(LOST, 1).unwrap().unwrap();
+    let _guard = stopped.disk.try_lock(LOST, 1).unwrap().unwrap();
     let lost = scratch.open_really().lost_lines().unwrap();
     lost.add(2);
     assert_eq!(reported(&lost), 2);
@@ -65,7 +65,7 @@ fn one_that_stands_still_hides_nothing() {
 }
 
 #[test]
-fn a_damaged_count_refuses_nobody() {
+fn a_damaged_count_is_replaced() {
     let scratch = Scratch::new();
     let lost = scratch.open_really().lost_lines().unwrap();
     lost.add(5);

@@ -1,9 +1,9 @@
-//! Rows come back as they were written, and no bytes bring the reader down.
+//! Encoding and decoding of rows.
 
 use super::*;
 use crate::ledger::{conformance::Dice, file::sector::SIZE};
 
-const WHO: &Name = b"0123456789abcdef";
+const NAME: &Name = b"0123456789abcdef";
 
 fn bytes<const N: usize>(dice: &mut Dice) -> [u8; N] {
     std::array::from_fn(|_| u8::try_from(dice.below(256)).unwrap())
@@ -26,8 +26,8 @@ fn user(dice: &mut Dice) -> User {
         failures: u32::try_from(dice.roll() >> 32).unwrap(),
         guesses: u16::try_from(dice.roll() >> 48).unwrap(),
         locked_until: time(dice),
-        touched: time(dice),
-        vouched: dice.below(2) == 0,
+        last_used: time(dice),
+        is_unlocked: dice.below(2) == 0,
         name: (0..length)
             .map(|_| dice.one_of(&['a', 'z', '.', '0']))
             .collect(),
@@ -42,7 +42,7 @@ fn user(dice: &mut Dice) -> User {
         has_reference: dice.below(2) == 0,
         logins: (0..logins)
             .map(|_| Remembered {
-                place: bytes(dice),
+                origin: bytes(dice),
                 at: time(dice),
                 login: LoginId(bytes(dice)),
             })
@@ -52,19 +52,19 @@ fn user(dice: &mut Dice) -> User {
 }
 
 #[test]
-fn a_row_is_read_as_it_was_written() {
+fn a_row_is_decoded_as_it_was_encoded() {
     for seed in 0..2000 {
         let mut dice = Dice(seed);
         let row = match dice.below(2) {
             0 => Row::User(user(&mut dice)),
             _ => Row::Phone(log(&mut dice, MAX_PHONE_ENTRIES)),
         };
-        assert_eq!(Row::read(&row.write(WHO)), Some(row), "seed {seed}");
+        assert_eq!(Row::decode(&row.encode(NAME)), Some(row), "seed {seed}");
     }
 }
 
 #[test]
-fn the_fullest_rows_leave_the_last_byte_alone() {
+fn full_rows_leave_the_last_byte_zero() {
     let full = |most| SlidingWindow::of(vec![(u64::MAX, u32::MAX); most], most, u64::MAX);
     let known = KnownNumber {
         number: [255; 8],
@@ -72,7 +72,7 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
         granted: true,
     };
     let login = Remembered {
-        place: [255; 16],
+        origin: [255; 16],
         at: u64::MAX,
         login: LoginId([255; 4]),
     };
@@ -80,8 +80,8 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
         failures: u32::MAX,
         guesses: u16::MAX,
         locked_until: u64::MAX,
-        touched: u64::MAX,
-        vouched: true,
+        last_used: u64::MAX,
+        is_unlocked: true,
         name: "x".repeat(MAX_NAME),
         password: Some([255; 8]),
         numbers: vec![known; MAX_KNOWN],
@@ -90,23 +90,23 @@ fn the_fullest_rows_leave_the_last_byte_alone() {
         log: full(MAX_ENTRIES),
     };
     for row in [Row::User(user), Row::Phone(full(MAX_PHONE_ENTRIES))] {
-        let sector = row.write(WHO);
+        let sector = row.encode(NAME);
         assert_eq!(sector.last(), Some(&0));
-        assert!(Row::read(&sector).is_some());
+        assert!(Row::decode(&sector).is_some());
     }
 }
 
 #[test]
-fn any_bytes_are_a_row_or_none() {
+fn any_bytes_can_be_decoded() {
     for seed in 0..20_000 {
         let mut dice = Dice(seed);
         let mut sector: Sector = bytes(&mut dice);
         sector[24] = u8::try_from(dice.below(4)).unwrap();
-        // Mostly short lists, so that some are read to their end.
+        // Usually short lists, so that some are decoded to their end.
         for byte in &mut sector[25..] {
             *byte &= dice.one_of(&[1, 7, 255]);
         }
-        if let Some(row) = Row::read(&sector) {
+        if let Some(row) = Row::decode(&sector) {
             let _ = row.is_over(dice.roll());
             if let Row::User(user) = row {
                 let _ = user.status(dice.roll());
@@ -116,24 +116,24 @@ fn any_bytes_are_a_row_or_none() {
 }
 
 #[test]
-fn a_long_name_is_cut_between_letters() {
+fn a_long_name_is_cut_between_characters() {
     let name = format!("{}ü", "x".repeat(MAX_NAME - 1));
     let user = User {
         name,
         ..User::default()
     };
-    let Some(Row::User(read)) = Row::read(&Row::User(user).write(WHO)) else {
-        panic!("no person");
+    let Some(Row::User(read)) = Row::decode(&Row::User(user).encode(NAME)) else {
+        panic!("not a user");
     };
     assert_eq!(read.name, "x".repeat(MAX_NAME - 1));
 }
 
 #[test]
-fn only_what_matters_no_more_is_over() {
+fn a_row_expires_when_nothing_in_it_counts() {
     let day = 86_400_000;
     let now = 1000 * day;
     let gone = User {
-        touched: now - 401 * day,
+        last_used: now - 401 * day,
         ..User::default()
     };
     let with = |change: fn(&mut User, u64)| {
@@ -145,7 +145,7 @@ fn only_what_matters_no_more_is_over() {
     assert!(!with(|user, _| user.failures = 1));
     assert!(!with(|user, now| user.locked_until = now + 1));
     assert!(!with(|user, now| user.log.add(now, 1)));
-    assert!(!with(|user, now| user.touched = now - 86_400_000));
+    assert!(!with(|user, now| user.last_used = now - 86_400_000));
     assert!(!with(|user, now| user.remember(
         [1; 16],
         LoginId([0; 4]),
@@ -159,10 +159,10 @@ fn only_what_matters_no_more_is_over() {
 }
 
 #[test]
-fn somebody_is_known_for_400_days() {
+fn a_user_is_known_for_400_days() {
     let day = 86_400_000;
     let row = Row::User(User {
-        touched: day,
+        last_used: day,
         log: SlidingWindow::new(MAX_ENTRIES),
         ..User::default()
     });
@@ -171,9 +171,9 @@ fn somebody_is_known_for_400_days() {
 }
 
 #[test]
-fn the_last_byte_of_a_sector_is_no_rows() {
+fn the_last_byte_of_a_sector_is_not_content() {
     let sector = [1; SIZE];
-    let mut reader = Reader::new(&sector);
-    assert!(reader.bytes(SIZE - 25).is_some());
-    assert_eq!(reader.bytes(1), None);
+    let mut decoder = Decoder::new(&sector);
+    assert!(decoder.bytes(SIZE - 25).is_some());
+    assert_eq!(decoder.bytes(1), None);
 }

@@ -1,10 +1,10 @@
-//! The table by itself: growth, room, and what becomes of it.
+//! The table: growth, and reuse of places.
 
 use super::*;
 use crate::ledger::{
     file::{
         row::MAX_PHONE_ENTRIES,
-        tests::stage::{Scratch, Time, soon},
+        tests::fixtures::{Scratch, Time, soon},
     },
     window::SlidingWindow,
 };
@@ -13,7 +13,7 @@ fn name(disk: &LedgerFile, number: u32) -> Name {
     disk.keys.phone(&number.to_string())
 }
 
-/// A phone of that number, which counts until `end`.
+/// A phone row with this number, which counts until `end`.
 fn row(number: u32, end: u64) -> Row {
     Row::Phone(SlidingWindow::of(vec![(0, number)], MAX_PHONE_ENTRIES, end))
 }
@@ -26,20 +26,20 @@ fn put(table: &Table<'_>, number: u32, now: u64, end: u64) {
 }
 
 #[test]
-fn levels_follow_each_other_without_gap_or_overlap() {
+fn levels_have_no_gap_and_do_not_overlap() {
     assert_eq!(length(0), START);
-    for level in 0..LEVELS {
+    for level in 0..MAX_LEVELS {
         let first = [0; 16];
         let last = [255; 16];
         assert_eq!(bucket(level, &first), length(level));
         assert_eq!(bucket(level, &last) + BUCKET, length(level + 1));
     }
-    // As much as sys lets a file of ours be.
-    assert!(length(LEVELS) < 16 << 30);
+    // The limit of sys for the size of a file.
+    assert!(length(MAX_LEVELS) < 16 << 30);
 }
 
 #[test]
-fn twenty_thousand_are_found_and_their_room_is_used_again() {
+fn twenty_thousand_rows_are_found_and_their_places_reused() {
     let scratch = Scratch::new();
     let file = scratch.open(&Time::default());
     let table = Table(&file.disk);
@@ -57,7 +57,7 @@ fn twenty_thousand_are_found_and_their_room_is_used_again() {
     table.each(soon(), |_| seen += 1).unwrap();
     assert_eq!(seen, many);
 
-    // All of them are over: others stand in their places, and the file is as long as it was.
+    // All of them have expired: others take their places, and the file does not grow.
     for number in many..2 * many {
         put(&table, number, 1000, 2000);
     }
@@ -71,7 +71,7 @@ fn twenty_thousand_are_found_and_their_room_is_used_again() {
 }
 
 #[test]
-fn who_grows_last_harms_nobody() {
+fn adding_a_level_again_changes_nothing() {
     let scratch = Scratch::new();
     let file = scratch.open(&Time::default());
     let table = Table(&file.disk);
@@ -92,14 +92,14 @@ fn who_grows_last_harms_nobody() {
 }
 
 #[test]
-fn sweeping_wipes_what_is_over_and_nothing_else() {
+fn sweeping_clears_expired_rows_only() {
     let scratch = Scratch::new();
     let file = scratch.open(&Time::default());
     let table = Table(&file.disk);
     for number in 0..40 {
         put(&table, number, 0, if number % 2 == 0 { 100 } else { 1000 });
     }
-    // Each of a few buckets is chosen once, but for a chance of one in many millions.
+    // With a probability of many millions to one, each bucket is chosen at least once.
     for _ in 0..2000 {
         table.sweep(500).unwrap();
     }
@@ -110,14 +110,14 @@ fn sweeping_wipes_what_is_over_and_nothing_else() {
 }
 
 #[test]
-fn a_place_that_somebody_has_is_left_to_him() {
+fn a_locked_place_is_not_used() {
     let scratch = Scratch::new();
     let time = Time::default();
     let (file, other) = (scratch.open(&time), scratch.open(&time));
     let start = bucket(0, &name(&file.disk, 1));
-    let held = other.disk.try_lock(start, BUCKET - LENGTH).unwrap();
+    let guard = other.disk.try_lock(start, BUCKET - LENGTH).unwrap();
     put(&Table(&file.disk), 1, 0, 1000);
-    drop(held);
+    drop(guard);
     let place = Table(&file.disk).find(&name(&file.disk, 1)).unwrap();
     assert_eq!(place.row.unwrap().0, start + BUCKET - LENGTH);
 }

@@ -1,14 +1,14 @@
-//! A file that is not as we wrote it, and a disk that does not do.
+//! Damaged files, and disks that fail.
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use super::{
     super::*,
-    stage::{Scratch, Time, limits, rules, somebody, soon},
+    fixtures::{Scratch, Time, account_of, limits, rules, soon},
 };
 use crate::{config::Rule, failure::FailureKind};
 
-/// Turns a bit of the file over.
+/// Flips a bit of the file.
 fn flip(scratch: &Scratch, at: u64) {
     let file = std::fs::OpenOptions::new()
         .read(true)
@@ -20,7 +20,7 @@ fn flip(scratch: &Scratch, at: u64) {
     file.write_all_at(&[byte[0] ^ 4], at).unwrap();
 }
 
-/// Where the rows of a ledger with a single bucket each stand that hold something.
+/// Offsets of the rows that are not empty, in a ledger with one level.
 fn rows(scratch: &Scratch) -> Vec<u64> {
     let bytes = std::fs::read(scratch.path()).unwrap();
     let sectors = bytes.chunks(512).zip((0..).step_by(512)).skip(20_480 / 512);
@@ -29,15 +29,15 @@ fn rows(scratch: &Scratch) -> Vec<u64> {
 }
 
 #[test]
-fn a_file_that_is_none_is_refused_with_a_remedy() {
+fn a_file_that_is_not_a_ledger_is_refused_with_a_remedy() {
     let long = length_of_one_level();
     for (what, spoil) in [
         ("empty", (|_| Vec::new()) as fn(Vec<u8>) -> Vec<u8>),
         ("short", |bytes| bytes[..300].to_vec()),
-        ("half", |bytes| bytes[..bytes.len() / 2].to_vec()),
+        ("one half", |bytes| bytes[..bytes.len() / 2].to_vec()),
         ("a byte less", |bytes| bytes[..bytes.len() - 1].to_vec()),
         ("a byte more", |bytes| [bytes, vec![0]].concat()),
-        ("something else", |bytes| vec![b'x'; bytes.len()]),
+        ("other content", |bytes| vec![b'x'; bytes.len()]),
         ("zeros", |bytes| vec![0; bytes.len()]),
     ] {
         let scratch = Scratch::new();
@@ -48,9 +48,13 @@ fn a_file_that_is_none_is_refused_with_a_remedy() {
         let error = scratch.error();
         assert!(error.what.contains("is damaged"), "{what}: {error:?}");
         let path = scratch.path();
-        let mend = format!("mv {0} {0}.damaged", path.display());
-        assert!(error.remedy.starts_with(&mend), "{what}: {}", error.remedy);
-        // The remedy helps.
+        let remedy = format!("mv {0} {0}.damaged", path.display());
+        assert!(
+            error.remedy.starts_with(&remedy),
+            "{what}: {}",
+            error.remedy
+        );
+        // The remedy works.
         std::fs::rename(&path, path.with_extension("damaged")).unwrap();
         drop(scratch.open_really());
     }
@@ -67,15 +71,15 @@ const fn length_of_one_level() -> u64 {
 }
 
 #[test]
-fn no_bit_of_header_clock_or_total_turns_unnoticed() {
+fn a_flipped_bit_of_header_clock_or_total_is_detected() {
     let limits = limits(&[(5, 900)]);
     let scratch = Scratch::new();
-    let account = somebody(1);
+    let account = account_of(1);
     let _ = scratch
         .open_really()
         .admit(&account, rules(&limits), soon())
         .unwrap();
-    // Magic, format, key, padding; boot, times; all of them sealed, and so are the seals.
+    // Magic, format, key, padding; boot, times; and the seals themselves.
     for at in [0, 15, 16, 24, 28, 40, 59, 60, 511, 512, 530, 540, 580, 1023] {
         flip(&scratch, at);
         assert_eq!(scratch.error().kind, FailureKind::Local, "{at}");
@@ -95,35 +99,35 @@ fn no_bit_of_header_clock_or_total_turns_unnoticed() {
     with_total.sms_total = Some(Rule { most: 9, within });
     let mut file = scratch.open_really();
     let refused = file
-        .admit(&somebody(2), rules(&with_total), soon())
+        .admit(&account_of(2), rules(&with_total), soon())
         .unwrap_err();
     assert!(refused.remedy.starts_with("mv "), "{refused:?}");
-    // Without a brake on all, nobody needs it.
-    let admission = file.admit(&somebody(2), rules(&limits), soon()).unwrap();
+    // Without a total limit the total is not needed.
+    let admission = file.admit(&account_of(2), rules(&limits), soon()).unwrap();
     assert!(matches!(admission.decision, Decision::Reserved(_)));
 }
 
 #[test]
-fn a_file_of_another_version_is_left_alone() {
+fn a_file_of_another_version_is_not_changed() {
     let scratch = Scratch::new();
     drop(scratch.open_really());
     let file = std::fs::OpenOptions::new()
         .write(true)
         .open(scratch.path())
         .unwrap();
-    for (version, says) in [
+    for (version, text) in [
         (3, "newer version (format 3)"),
         (1, "older version (format 1)"),
         (0, "is damaged"),
     ] {
         file.write_all_at(&[version], 24).unwrap();
         let error = scratch.error().what;
-        assert!(error.contains(says), "{error:?}");
+        assert!(error.contains(text), "{error:?}");
     }
 }
 
 #[test]
-fn another_ledgers_key_reads_nothing() {
+fn the_key_of_another_ledger_is_useless() {
     let (one, other) = (Scratch::new(), Scratch::new());
     drop(one.open_really());
     drop(other.open_really());
@@ -133,11 +137,11 @@ fn another_ledgers_key_reads_nothing() {
     assert!(one.error().what.contains("its clock cannot be read"));
 }
 
-/// Somebody is locked, and then every row of the file is damaged at `bit`.
+/// Locks an account, then damages every row of the file at `bit`.
 fn locked_and_damaged(bit: u64) -> (Scratch, Account) {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
-    let account = somebody(1);
+    let account = account_of(1);
     let mut file = scratch.open_really();
     let _ = file.admit(&account, rules(&limits), soon()).unwrap();
     for _ in 0..3 {
@@ -145,7 +149,7 @@ fn locked_and_damaged(bit: u64) -> (Scratch, Account) {
             .record_attempt(&account, rules(&limits), soon())
             .unwrap();
     }
-    assert_eq!(rows(&scratch).len(), 2, "the person and the phone");
+    assert_eq!(rows(&scratch).len(), 2, "the user and the phone");
     for row in rows(&scratch) {
         flip(&scratch, row + bit);
     }
@@ -153,8 +157,8 @@ fn locked_and_damaged(bit: u64) -> (Scratch, Account) {
 }
 
 #[test]
-fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
-    // In the name, in the seal, in what it says, and in the part that is not used.
+fn a_damaged_row_loses_no_lock_and_unlocking_replaces_it() {
+    // In the name, the seal, the content, and the unused part.
     for bit in [3, 17, 30, 500] {
         let (scratch, account) = locked_and_damaged(bit);
         let limits = limits(&[(5, 900)]);
@@ -180,12 +184,12 @@ fn a_damaged_row_loses_no_lock_and_an_administrator_mends_it() {
 }
 
 #[test]
-fn a_damaged_row_is_mended_for_whom_it_names_and_for_nobody_else() {
+fn a_damaged_row_is_replaced_for_its_own_user_only() {
     let (scratch, account) = locked_and_damaged(30);
     let mut file = scratch.open_really();
     let bucket = |user: &str| table::bucket(0, &file.disk.keys.user(user));
     let same = |other: &Account| bucket(&other.dn) == bucket(&account.dn);
-    let neighbour = (2..1000).map(somebody).find(same).unwrap();
+    let neighbour = (2..1000).map(account_of).find(same).unwrap();
     file.unlock(&neighbour.dn, false, soon()).unwrap();
     assert!(file.status(&account.dn, soon()).is_err());
     assert_eq!(rows(&scratch).len(), 3);
@@ -194,10 +198,10 @@ fn a_damaged_row_is_mended_for_whom_it_names_and_for_nobody_else() {
 }
 
 #[test]
-fn sms_to_a_phone_that_were_lost_are_vouched_for_by_an_administrator() {
+fn a_damaged_phone_row_is_replaced_after_unlocking() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
-    let account = somebody(1);
+    let account = account_of(1);
     let mut file = scratch.open_really();
     let _ = file.admit(&account, rules(&limits), soon()).unwrap();
     let bytes = std::fs::read(scratch.path()).unwrap();
@@ -212,30 +216,30 @@ fn sms_to_a_phone_that_were_lost_are_vouched_for_by_an_administrator() {
 }
 
 #[test]
-fn a_damaged_row_is_nothing_to_those_who_have_their_own() {
+fn a_damaged_row_affects_no_user_with_an_intact_row() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open_really();
     for number in 0..30 {
         let _ = file
-            .admit(&somebody(number), rules(&limits), soon())
+            .admit(&account_of(number), rules(&limits), soon())
             .unwrap();
     }
     let all = rows(&scratch);
     flip(&scratch, all[0] + 200);
     let refused = (0..30).filter(|number| {
-        let answer = file.admit(&somebody(*number), rules(&limits), soon());
+        let answer = file.admit(&account_of(*number), rules(&limits), soon());
         answer.is_err()
     });
     assert_eq!(refused.count(), 1);
 }
 
 #[test]
-fn a_row_counts_only_where_it_was_written() {
+fn a_row_is_valid_at_its_own_offset_only() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open_really();
-    let _ = file.admit(&somebody(1), rules(&limits), soon()).unwrap();
+    let _ = file.admit(&account_of(1), rules(&limits), soon()).unwrap();
     let from = rows(&scratch)[0];
     let bytes = std::fs::read(scratch.path()).unwrap();
     let start = usize::try_from(from).unwrap();
@@ -250,7 +254,7 @@ fn a_row_counts_only_where_it_was_written() {
 }
 
 #[test]
-fn what_others_can_read_or_write_is_refused() {
+fn a_file_that_others_can_read_or_write_is_refused() {
     let scratch = Scratch::new();
     drop(scratch.open_really());
     let mode = |path: &std::path::Path, mode| {
@@ -276,7 +280,7 @@ fn what_others_can_read_or_write_is_refused() {
             "{error:?}: {}",
             error.remedy
         );
-        // Who has read it knows the key.
+        // A user who has read it knows the key.
         let new_key = error.remedy.contains(" for a new key");
         assert_eq!(new_key, bad == 0o644, "{}", error.remedy);
         mode(&path, good);
@@ -285,7 +289,7 @@ fn what_others_can_read_or_write_is_refused() {
 }
 
 #[test]
-fn where_nothing_can_be_made_it_says_so() {
+fn a_file_that_cannot_be_created_is_reported_with_a_remedy() {
     let scratch = Scratch::new();
     let deep = format!("{}/not/there", scratch.folder());
     for (folder, remedy) in [
@@ -299,15 +303,15 @@ fn where_nothing_can_be_made_it_says_so() {
 }
 
 #[test]
-fn a_disk_that_cannot_be_written_refuses_and_forgets_nothing() {
+fn a_disk_that_cannot_be_written_rejects_and_forgets_nothing() {
     let scratch = Scratch::new();
     let limits = limits(&[(5, 900)]);
     let mut file = scratch.open(&Time::default());
-    let account = somebody(1);
+    let account = account_of(1);
     let _ = file
         .record_attempt(&account, rules(&limits), soon())
         .unwrap();
-    // A descriptor that cannot write stands for a disk that cannot.
+    // A read-only descriptor instead of a read-only disk.
     let read_only = std::fs::File::open(scratch.path()).unwrap();
     let header = std::fs::read(scratch.path()).unwrap();
     let keys = keys::Keys::new(&header[28..60].try_into().unwrap());
@@ -321,15 +325,15 @@ fn a_disk_that_cannot_be_written_refuses_and_forgets_nothing() {
 }
 
 #[test]
-fn drafts_of_the_killed_are_cleared_up() {
+fn drafts_of_killed_processes_are_removed() {
     let scratch = Scratch::new();
     drop(scratch.open_really());
     let stray = format!("{}/ledger.new-0123456789abcdef", scratch.folder());
-    // Killed between the two names of one file.
+    // Killed between linking and unlinking.
     std::fs::hard_link(scratch.path(), &stray).unwrap();
     drop(scratch.open_really());
     assert!(!std::path::Path::new(&stray).exists());
-    // Killed before.
+    // Killed before linking.
     std::fs::rename(scratch.path(), &stray).unwrap();
     drop(scratch.open_really());
     assert!(!std::path::Path::new(&stray).exists());

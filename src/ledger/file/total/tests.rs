@@ -1,4 +1,4 @@
-//! A shard by itself: hours and what lies in them.
+//! The hours of a shard.
 
 use super::*;
 use crate::ledger::conformance::Dice;
@@ -13,7 +13,7 @@ fn a_shard_counts_a_day_by_hours() {
             match dice.below(5) {
                 0 if !all.is_empty() => {
                     let (then, segments) = all.pop().unwrap();
-                    let counted = shard.take_back(then, now, segments);
+                    let counted = shard.remove(then, now, segments);
                     assert!(counted || now - then > HOUR, "seed {seed}, step {step}");
                     if !counted {
                         all.push((then, segments));
@@ -31,7 +31,7 @@ fn a_shard_counts_a_day_by_hours() {
             let expected = (today().count() as u64, segments);
             assert_eq!(shard.day(now), expected, "seed {seed}, step {step}");
             assert_eq!(
-                Shard::read(&shard.write()),
+                Shard::decode(&shard.encode()),
                 Some(shard.clone()),
                 "seed {seed}"
             );

@@ -1,4 +1,4 @@
-//! A folder that goes with the test, clocks that are set by hand, and somebody who logs in.
+//! A temporary directory, clocks that the test sets, and accounts.
 
 use std::{
     path::PathBuf,
@@ -19,7 +19,7 @@ use crate::{
     phone::Phone,
 };
 
-/// An empty folder.
+/// An empty directory, which is removed with this value.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -27,7 +27,7 @@ impl Scratch {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("sms-otp-ledger-{}-{number}", std::process::id());
-        // In memory, where there is such a place: a test has nothing to keep.
+        // In memory if possible.
         let memory = PathBuf::from("/dev/shm");
         let place = Some(memory).filter(|folder| folder.is_dir());
         let folder = place.unwrap_or_else(std::env::temp_dir).join(name);
@@ -35,7 +35,7 @@ impl Scratch {
         Self(folder)
     }
 
-    /// Where the ledger's folder is to be made.
+    /// The directory that the ledger is to create.
     pub fn folder(&self) -> String {
         self.0.join("state").to_str().unwrap().to_owned()
     }
@@ -48,7 +48,7 @@ impl Scratch {
         FileStore::open_by(&self.folder(), Box::new(time.clone())).unwrap()
     }
 
-    /// With this machine's own clocks.
+    /// Opens it with the clocks of this machine.
     pub fn open_really(&self) -> FileStore {
         FileStore::open(&self.folder()).unwrap()
     }
@@ -64,7 +64,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Clocks that are set by hand. Clones are the same clocks.
+/// Clocks that the test sets. Clones share them.
 #[derive(Clone)]
 pub struct Time(pub Arc<Mutex<Reading>>);
 
@@ -92,18 +92,18 @@ impl Clocks for Time {
     }
 }
 
-/// Nobody waits longer in a test.
+/// The longest wait of a test.
 pub fn soon() -> Deadline {
     Deadline::within(Duration::from_secs(60))
 }
 
-/// Somebody with a number of his own.
-pub fn somebody(number: u32) -> Account {
+/// The account with this number, which has its own phone.
+pub fn account_of(number: u32) -> Account {
     let phone = Phone::parse(&format!("+447700900{:03}", number % 1000), None).unwrap();
     Account {
         login: LoginId(number.to_be_bytes()),
-        dn: format!("uid=person{number},dc=example,dc=org"),
-        name: format!("person{number}"),
+        dn: format!("uid=user{number},dc=example,dc=org"),
+        name: format!("user{number}"),
         allowed: true,
         numbers: vec![phone.clone()],
         phone,

@@ -1,11 +1,10 @@
-//! The total of the whole ledger. Without `limits.sms_total` it decides nothing, and no fault of it
-//! refuses a login.
+//! The total. Without `limits.sms_total` it decides nothing, and no failure of it rejects a login.
 
 use std::os::unix::fs::FileExt;
 
 use super::{
     super::*,
-    stage::{Scratch, Time, limits, rules, somebody, soon},
+    fixtures::{Scratch, Time, account_of, limits, rules, soon},
 };
 use crate::config::Rule;
 
@@ -19,16 +18,16 @@ fn with_total(most: u32) -> crate::config::Limits {
 }
 
 #[test]
-fn parts_that_are_locked_refuse_nobody_without_a_limit() {
+fn locked_shards_reject_no_login_without_a_limit() {
     let scratch = Scratch::new();
     let time = Time::default();
     let (mut file, other) = (scratch.open(&time), scratch.open(&time));
     let counted = |file: &mut FileStore| file.summary(soon()).unwrap().sms;
     let (free, limited) = (limits(&[(5, 900)]), with_total(500));
-    let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
-    let held = held.unwrap().unwrap();
+    let guard = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
+    let guard = guard.unwrap().unwrap();
     let started = std::time::Instant::now();
-    let account = somebody(1);
+    let account = account_of(1);
     let admission = file.admit(&account, rules(&free), soon()).unwrap();
     let Decision::Reserved(slot) = admission.decision else {
         panic!("{:?}", admission.decision);
@@ -40,24 +39,25 @@ fn parts_that_are_locked_refuse_nobody_without_a_limit() {
     );
     file.release(&account, slot, soon()).unwrap();
     assert!(started.elapsed() < ledger_file::LOCK_TIMEOUT, "it waited");
-    assert_eq!(counted(&mut file), 0, "the statistic lacks them");
-    // With a limit the count decides: nothing goes out that was not counted.
+    assert_eq!(counted(&mut file), 0, "they are not counted");
+    // With a limit the count decides: no SMS is sent that is not counted.
     let error = file.admit(&account, rules(&limited), soon()).unwrap_err();
     assert!(error.what.contains("the total is locked"), "{error:?}");
-    drop(held);
-    // One SMS was given back, one is left of the person's; the total has none of the two.
+    drop(guard);
+    // Of the two SMS, one was released and the other is counted for the user; neither is in the total.
     let _ = file.admit(&account, rules(&limited), soon()).unwrap();
     assert_eq!(counted(&mut file), 1);
 }
 
-/// Given back while its part of the total is locked: person and phone have it back, the total keeps it.
+/// An SMS that is released while its shard is locked is removed from user and phone, and stays in the
+/// total.
 #[test]
-fn a_part_that_is_locked_keeps_no_sms_from_being_given_back() {
+fn an_sms_can_be_released_while_its_shard_is_locked() {
     let scratch = Scratch::new();
     let time = Time::default();
     let (mut file, other) = (scratch.open(&time), scratch.open(&time));
     let limits = limits(&[(1, 900)]);
-    let account = somebody(1);
+    let account = account_of(1);
     let Decision::Reserved(slot) = file
         .admit(&account, rules(&limits), soon())
         .unwrap()
@@ -65,23 +65,23 @@ fn a_part_that_is_locked_keeps_no_sms_from_being_given_back() {
     else {
         panic!("not reserved");
     };
-    let held = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
-    let held = held.unwrap().unwrap();
+    let guard = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
+    let guard = guard.unwrap().unwrap();
     file.release(&account, slot, soon()).unwrap();
-    drop(held);
+    drop(guard);
     let again = file.admit(&account, rules(&limits), soon()).unwrap();
     assert!(matches!(again.decision, Decision::Reserved(_)), "{again:?}");
 }
 
 #[test]
-fn damaged_parts_refuse_nobody_without_a_limit() {
+fn damaged_shards_reject_no_login_without_a_limit() {
     let scratch = Scratch::new();
     let mut file = scratch.open(&Time::default());
     let length = usize::try_from(SHARDS.end - SHARDS.start).unwrap();
     let options = std::fs::OpenOptions::new().write(true).open(scratch.path());
     let noise = vec![7; length];
     options.unwrap().write_all_at(&noise, SHARDS.start).unwrap();
-    let account = somebody(1);
+    let account = account_of(1);
     let free = limits(&[(5, 900)]);
     let admission = file.admit(&account, rules(&free), soon()).unwrap();
     assert!(matches!(admission.decision, Decision::Reserved(_)));
