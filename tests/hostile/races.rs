@@ -1,8 +1,8 @@
-//! Whoever swaps a file while it is being looked at is never believed: settings, their folder, a link to
-//! them, a token, the helper. What is checked and what is read are one and the same.
+//! Files that are swapped while they are checked: settings, their directory, a link to them, a token, the
+//! helper. The file that is checked is the file that is read.
 //!
-//! The racer is stronger than any real one: root moves things for him, so that he may also swap what is
-//! not his, at every moment. Each login ends either by the administrator's things or by none.
+//! The racer is stronger than a real attacker: it runs as root, so that it can also swap files of others, at any
+//! moment. Each login uses the administrator's files or is refused.
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, copy_program};
@@ -23,18 +23,18 @@ use std::time::{Duration, Instant};
 pub const CASES: &[Case] = &[
     ("hostile::races::of_settings", of_settings),
     (
-        "hostile::races::of_ten_thousand_looks",
-        of_ten_thousand_looks,
+        "hostile::races::of_ten_thousand_checks",
+        of_ten_thousand_checks,
     ),
     ("hostile::races::of_what_they_name", of_what_they_name),
     ("hostile::races::of_the_helper", of_the_helper),
     ("hostile::races::of_an_ordinary_host", of_an_ordinary_host),
 ];
 
-/// The attacker.
-const STRANGER: u32 = 20_999;
+/// The attacker's uid.
+const ATTACKER: u32 = 20_999;
 
-/// Everything an attacker would like to be talked to.
+/// The servers of an attacker.
 struct Trap {
     twilio: Twilio,
     directory: Listener,
@@ -48,7 +48,7 @@ impl Trap {
         }
     }
 
-    /// The administrator's settings, turned to the attacker's servers.
+    /// The administrator's settings with the attacker's servers.
     fn settings(&self, login: &Login) -> String {
         let uri = format!("ldaps://127.0.0.1:{}", self.directory.port());
         let settings = login.settings.clone();
@@ -64,7 +64,7 @@ impl Trap {
     }
 }
 
-/// Swaps two names without pause until it is dropped.
+/// Swaps two names until it is dropped.
 struct Racer {
     over: std::sync::Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<u64>>,
@@ -83,8 +83,8 @@ impl Racer {
             while !ends.load(Ordering::Relaxed) {
                 renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).expect("a swap");
                 swaps += 1;
-                // On two processors nobody else would get to work. An odd number, so that now the one
-                // rests in place and now the other.
+                // Let other threads run on two processors. The number is odd, so that each of the two files is
+                // in place during some of the pauses.
                 if swaps % 63 == 0 {
                     std::thread::sleep(Duration::from_micros(50));
                 }
@@ -108,14 +108,14 @@ impl Drop for Racer {
     }
 }
 
-/// How a row's logins ended: in, or refused with these words.
+/// How the logins of a row ended: granted, or refused with these details.
 struct Ends {
     granted: usize,
     refused: BTreeSet<String>,
 }
 
-/// Logs in while the racer swaps, until both has happened: that the administrator's things were found,
-/// and that something else was. At least so often that a race that can be won would be.
+/// Logs in while the racer swaps, until both have happened: the administrator's file was found, and the other
+/// one. At least so often that a race that can be won is won.
 fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
     let head = format!("pam_sms_otp({}:auth): failed", login.case);
     let failures = || login.lab.machine().log().lines_with(&[&head]);
@@ -161,7 +161,7 @@ fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
     }
 }
 
-/// Somebody, and a folder for what is swapped.
+/// A user, and a directory for the swapped files.
 fn login<'b>(lab: &'b Lab, case: &'static str) -> Login<'b> {
     let someone = crate::module::someone(lab, case);
     let login = Login::new(lab, case)
@@ -181,14 +181,14 @@ fn folder(path: &Path, owner: u32, mode: u32) -> PathBuf {
     path.to_owned()
 }
 
-/// A file in place of whatever the last race has left there.
+/// Replaces what the last race has left there.
 fn file(path: &Path, owner: u32, mode: u32, text: &str) {
     let _ = fs::remove_file(path);
     lab::scratch::write(path, mode, text);
     chown(path, Some(owner), Some(owner)).expect("root may chown");
 }
 
-/// Everybody who was refused was refused for one of these.
+/// Checks that every refusal has one of these reasons.
 fn only(what: &str, ends: &Ends, words: &[&str]) {
     assert!(ends.granted > 0);
     for detail in &ends.refused {
@@ -197,16 +197,21 @@ fn only(what: &str, ends: &Ends, words: &[&str]) {
     }
 }
 
-/// What is swapped with what: the rows of all races for settings. `etc` is root's folder, and the
-/// settings are at `slot/sms_otp.toml` in it.
+/// The rows of all races for settings: which files are swapped. `etc` is root's directory, and the settings
+/// are at `slot/sms_otp.toml` in it.
 fn rows(etc: &Path, good: &str, evil: &str, mut race: impl FnMut(&str, &Path, &Path, &[&str])) {
     let slot = folder(&etc.join("slot"), 0, 0o755);
     let (config, other) = (slot.join("sms_otp.toml"), slot.join("other"));
-    let foreign = format!("belongs to uid {STRANGER}");
+    let foreign = format!("belongs to uid {ATTACKER}");
     for (what, owner, mode, words) in [
-        ("a file of his", STRANGER, 0o600, &*foreign),
-        ("a file that he may write", 0, 0o666, "written by others"),
-        ("a secret that he may read", 0, 0o644, "read"),
+        ("a file of the attacker", ATTACKER, 0o600, &*foreign),
+        (
+            "a file that others may write",
+            0,
+            0o666,
+            "written by others",
+        ),
+        ("a secret that others may read", 0, 0o644, "read"),
     ] {
         file(&config, 0, 0o600, good);
         file(&other, owner, mode, evil);
@@ -217,23 +222,23 @@ fn rows(etc: &Path, good: &str, evil: &str, mut race: impl FnMut(&str, &Path, &P
     fs::remove_file(&other).expect("the last row's");
     file(&etc.join("evil"), 0, 0o600, evil);
     symlink(etc.join("evil"), &other).expect("a link");
-    lchown(&other, Some(STRANGER), Some(STRANGER)).expect("root may chown");
-    // One that stands there when a file is opened that stood there a moment ago is not followed.
+    lchown(&other, Some(ATTACKER), Some(ATTACKER)).expect("root may chown");
+    // A link that replaces a file between check and open is not followed.
     let late = "Too many levels of symbolic links";
-    let what = "a link of his to what is root's";
+    let what = "the attacker's link to a file of root";
     race(what, &config, &other, &[&foreign, late]);
 
-    // In a folder of his even root's file is his choice.
-    let own = folder(&etc.join("own"), STRANGER, 0o755);
+    // In the attacker's directory, even a file of root is the attacker's choice.
+    let own = folder(&etc.join("own"), ATTACKER, 0o755);
     file(&own.join("sms_otp.toml"), 0, 0o600, evil);
     file(&config, 0, 0o600, good);
-    race("a folder of his", &slot, &own, &[&foreign]);
+    race("a directory of the attacker", &slot, &own, &[&foreign]);
 
-    // Where everybody may put files, they are judged by whose they are.
+    // In a directory that all users may write, the owner of the file decides.
     folder(&slot, 0, 0o1777);
     file(&config, 0, 0o600, good);
-    file(&other, STRANGER, 0o600, evil);
-    race("a sticky folder", &config, &other, &[&foreign]);
+    file(&other, ATTACKER, 0o600, evil);
+    race("a sticky directory", &config, &other, &[&foreign]);
 }
 
 fn of_settings(lab: &Lab) {
@@ -247,8 +252,8 @@ fn of_settings(lab: &Lab) {
     });
 }
 
-/// The same races for the look alone: some ten thousand of them in the time of a login.
-fn of_ten_thousand_looks(lab: &Lab) {
+/// The same races for the check alone: about ten thousand of them in the time of a login.
+fn of_ten_thousand_checks(lab: &Lab) {
     let etc = folder(&lab.folder("race-looks").join("etc"), 0, 0o755);
     let config = etc.join("slot/sms_otp.toml");
     let config = config.to_str().expect("a path");
@@ -292,24 +297,24 @@ fn of_what_they_name(lab: &Lab) {
     let twilio = lab.twilio();
     let before = twilio.requests().len();
     file(&token, 0, 0o600, &twilio.account().token);
-    file(&other, STRANGER, 0o600, "deadbeefdeadbeefdeadbeefdeadbeef");
-    let what = "a token of his";
-    let foreign = format!("belongs to uid {STRANGER}");
+    file(&other, ATTACKER, 0o600, "deadbeefdeadbeefdeadbeefdeadbeef");
+    let what = "a token of the attacker";
+    let foreign = format!("belongs to uid {ATTACKER}");
     only(what, &race(&login, what, &token, &other), &[&foreign]);
-    // Others may be asking for something else meanwhile; with his token nobody is.
+    // Other cases may send requests meanwhile; none has the attacker's token.
     let account = twilio.account();
     let pair = format!("{}:deadbeef", account.sid);
     let begins = base64_start(&pair);
     let asked = twilio.requests().split_off(before);
-    let his = asked.iter().any(|request| {
+    let stolen = asked.iter().any(|request| {
         request
             .header("authorization")
             .is_some_and(|header| header.contains(&begins))
     });
-    assert!(!his && !asked.is_empty());
+    assert!(!stolen && !asked.is_empty());
 }
 
-/// As much of a text in base64 as what follows it cannot change.
+/// The part of the base64 text that does not depend on what follows.
 fn base64_start(text: &str) -> String {
     use base64::Engine as _;
     let whole = &text.as_bytes()[..text.len() / 3 * 3];
@@ -324,18 +329,18 @@ fn of_the_helper(lab: &Lab) {
     let place = folder(&login.folder.join("place"), 0, 0o755);
     let (helper, other) = (place.join("helper"), place.join("other"));
     copy_program(&lab.product().helper(), &helper);
-    // It would end without a word.
+    // This program exits without output.
     copy_program(&program("true"), &other);
-    chown(&other, Some(STRANGER), Some(STRANGER)).expect("root may chown");
+    chown(&other, Some(ATTACKER), Some(ATTACKER)).expect("root may chown");
     let line = lab.product().line_with(&login.config(), &helper);
     let login = login.line(line);
     login.set_up();
-    let what = "a helper of his";
-    let foreign = format!("belongs to uid {STRANGER}");
+    let what = "a helper of the attacker";
+    let foreign = format!("belongs to uid {ATTACKER}");
     only(what, &race(&login, what, &helper, &other), &[&foreign]);
 }
 
-/// A host that is not root believes root and its own user, and nobody else.
+/// A host process that is not root trusts root and its own user only.
 fn of_an_ordinary_host(lab: &Lab) {
     let account = lab.machine().add(&lab::machine::User::new("race-host"));
     let trap = Trap::new(lab);
@@ -349,10 +354,10 @@ fn of_an_ordinary_host(lab: &Lab) {
     let slot = folder(&login.folder.join("etc/slot"), account.uid, 0o755);
     let (config, other) = (slot.join("sms_otp.toml"), slot.join("other"));
     file(&config, account.uid, 0o600, &good);
-    // Readable for him, or it would be refused for that alone.
-    file(&other, STRANGER, 0o644, &evil);
+    // Readable for all, because it would be refused for a wrong mode otherwise.
+    file(&other, ATTACKER, 0o644, &evil);
     let what = "an ordinary host";
-    let foreign = format!("belongs to uid {STRANGER}");
+    let foreign = format!("belongs to uid {ATTACKER}");
     only(what, &race(&login, what, &config, &other), &[&foreign]);
     trap.is_untouched(what);
 }

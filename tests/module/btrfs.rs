@@ -1,5 +1,5 @@
-//! A full btrfs below this host's ledger. It copies on write, so that changing a byte needs room, unless a
-//! file is marked to be written in place.
+//! The file ledger on a full btrfs. It copies on write, so that changing a byte needs free space, unless the
+//! file is marked to be overwritten in place.
 
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, NOT_SENT, Say, Seen, someone};
@@ -29,7 +29,7 @@ const IN: &[Say] = &[Say::Password, Say::Code];
 struct Btrfs(PathBuf);
 
 impl Btrfs {
-    /// `None`, and the reason is printed: this machine has none.
+    /// `None`, with the reason printed: not available on this machine.
     fn mounted(lab: &Lab, case: &str) -> Option<Self> {
         let not_tried = |why: &str| {
             println!("NOT TRIED: {why}");
@@ -83,7 +83,7 @@ impl Btrfs {
         for size in [1 << 20, 4096, 512] {
             let path = self.0.join(format!("filler-{size}"));
             let Ok(mut file) = std::fs::File::create(path) else {
-                return; // There is not even room for a name.
+                return; // There is no space for another name.
             };
             let block = vec![1; size];
             while std::io::Write::write_all(&mut file, &block).is_ok() {}
@@ -115,7 +115,7 @@ fn full_later(lab: &Lab) {
         return;
     };
     let login = login(lab, "btrfs-full", &disk);
-    login.sees("with room", IN, &Seen::granted());
+    login.sees("with free space", IN, &Seen::granted());
     // A snapshot of the subvolume above leaves this one out.
     disk.snapshot(&disk.0);
     disk.fill();
@@ -128,13 +128,13 @@ fn full_later(lab: &Lab) {
     assert!(is_written_in_place(&disk.state().join("ledger")));
 }
 
-/// A snapshot shares the file's blocks: the next write of each copies it, and needs room again.
+/// A snapshot shares the blocks of the file: the next write of each copies it, which needs free space.
 fn full_after_a_snapshot(lab: &Lab) {
     let Some(disk) = Btrfs::mounted(lab, "btrfs-shot") else {
         return;
     };
     let login = login(lab, "btrfs-shot", &disk);
-    login.sees("with room", IN, &Seen::granted());
+    login.sees("with free space", IN, &Seen::granted());
     disk.snapshot(&disk.state());
     disk.fill();
     let line = "failed stage=ledger reason=local";
@@ -147,7 +147,7 @@ fn full_after_a_snapshot(lab: &Lab) {
     );
 }
 
-/// They refuse the mark, and overwrite in place anyhow.
+/// They refuse the mark, and overwrite in place anyway.
 fn other_file_systems_do_without_the_mark(lab: &Lab) {
     let who = someone(lab, "btrfs-not");
     let login = with_ledger(lab, "btrfs-not", &who);

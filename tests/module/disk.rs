@@ -1,4 +1,4 @@
-//! A disk that is full, or that nobody may write to, below this host's ledger.
+//! The file ledger on a disk that is full or read-only.
 
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, NOT_SENT, Say, Seen, someone};
@@ -19,7 +19,7 @@ pub const CASES: &[Case] = &[
 
 const IN: &[Say] = &[Say::Password, Say::Code];
 
-/// A disk of its own below the ledger, in the tests' private machine.
+/// Mounts a disk for the ledger, in the private machine of the tests.
 fn disk(login: &Login, size: &str) {
     let path = folder(login);
     std::fs::create_dir(&path).expect("a folder");
@@ -46,7 +46,7 @@ fn fill(path: &Path) {
     while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
 }
 
-/// Refused after the right password, before any SMS, with a line that says what to do.
+/// Refused after the correct password, before any SMS, with a line that names the file.
 fn refused(login: &Login, what: &str) {
     let line = "failed stage=ledger reason=local";
     login.sees(
@@ -71,8 +71,8 @@ fn full_before_the_first_use(lab: &Lab) {
     disk(&login, "64k");
     fill(&folder(&login));
     refused(&login, "a full disk");
-    std::fs::remove_file(folder(&login).join("filler")).expect("room");
-    login.sees("with room again", IN, &Seen::granted());
+    std::fs::remove_file(folder(&login).join("filler")).expect("the filler");
+    login.sees("with free space again", IN, &Seen::granted());
     let left: Vec<_> = std::fs::read_dir(folder(&login))
         .expect("it")
         .flatten()
@@ -81,7 +81,7 @@ fn full_before_the_first_use(lab: &Lab) {
     assert_eq!(drafts.count(), 1, "{left:?}");
 }
 
-/// Whoever is known goes on; whoever is new needs room.
+/// Users with a row are not affected; a new user needs free space.
 fn full_later(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
@@ -89,7 +89,7 @@ fn full_later(lab: &Lab) {
     let bob = someone(lab, "full-later");
     let login = with_ledger(lab, "full-later", &bob).set("limits.failures", "2");
     disk(&login, "1m");
-    login.sees("with room", IN, &Seen::granted());
+    login.sees("with free space", IN, &Seen::granted());
     fill(&folder(&login));
     login.sees("known, on a full disk", IN, &Seen::granted());
     let lock = &[Say::Password, Say::WrongCode, Say::WrongCode];
@@ -109,14 +109,14 @@ fn full_later(lab: &Lab) {
         }
     }
     refused(
-        &someone_new.expect("somebody for whom there is no room"),
+        &someone_new.expect("a user without space for a row"),
         "new, on a full disk",
     );
     let (_, seen) = login.run(&[Say::Password], 1);
     assert_eq!(
         seen.log(),
         ["denied first=password reason=locked"],
-        "the lock stands"
+        "the lock is kept"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The user learns of wrong codes that others have entered.
+//! Wrong codes of others are shown to the user.
 
 use super::ledger::with_ledger;
 use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, someone};
@@ -47,13 +47,13 @@ fn are_shown<'b>(lab: &'b Lab, plain: &dyn Fn() -> Login<'b>) {
         let text = format!("-{text} entered since your last login.");
         Seen::new(&[code::SUCCESS], &[ASKS, SENT, &text], GRANTED, 1)
     };
-    // A slip of the user's own is no guess.
+    // A wrong code of the same login is not counted as a guess.
     let (_, seen) = login().run(&[Say::Password, wrong, Say::Code], 2);
     assert_eq!(seen.codes(), [code::SUCCESS]);
     assert_eq!(seen.screen().len(), 3);
     guess(&[Say::Password, wrong, Say::HangUp]);
     guess(&[Say::Password, wrong, wrong, wrong]);
-    // The lock that they brought is lifted; that somebody guessed is not forgotten.
+    // Unlocking ends their lock, and keeps their count.
     let config = login().config();
     let name = login().case;
     let unlock = ["--config", config.to_str().expect("a path"), "unlock", name];
@@ -65,7 +65,7 @@ fn are_shown<'b>(lab: &'b Lab, plain: &dyn Fn() -> Login<'b>) {
     let four = remembering();
     four.sees("shown", IN, &text("4 wrong codes were"));
     guess(&[Say::Password, wrong, Say::HangUp]);
-    remembering().sees("nobody gave a code", KNOCK, &remembered_seen());
+    remembering().sees("without a code", KNOCK, &remembered_seen());
     login().sees("shown once", IN, &text("1 wrong code was"));
     login().sees("and no more", IN, &Seen::granted());
 }

@@ -1,4 +1,4 @@
-//! Limits, locks, remembered logins and new numbers, with this host's own ledger.
+//! Limits, locks, remembered logins and new numbers, with the file ledger.
 
 use super::login::{
     ASKS, BAD_NUMBER, LATER, Login, NEW_PHONE, NOT_SENT, SENT, Say, Seen, Someone, TOO_MANY,
@@ -16,15 +16,12 @@ use std::time::Duration;
 
 pub const CASES: &[Case] = &[
     ("module::ledger::made_on_first_use", made_on_first_use),
-    ("module::ledger::sms_per_person", sms_per_person),
+    ("module::ledger::sms_per_user", sms_per_user),
     ("module::ledger::sms_per_phone", sms_per_phone),
     ("module::ledger::sms_in_all", sms_in_all),
-    (
-        "module::ledger::one_person_by_any_name",
-        one_person_by_any_name,
-    ),
+    ("module::ledger::one_user_by_any_name", one_user_by_any_name),
     ("module::ledger::the_pause", the_pause),
-    ("module::ledger::given_back_or_not", given_back_or_not),
+    ("module::ledger::released_or_not", released_or_not),
     ("module::ledger::wrong_codes_lock", wrong_codes_lock),
     (
         "module::ledger::disabled_until_unlocked",
@@ -44,19 +41,19 @@ const IN: &[Say] = &[Say::Password, Say::Code];
 /// The password alone.
 const KNOCK: &[Say] = &[Say::Password];
 
-/// With a ledger of its own.
+/// A login with its own ledger.
 pub fn with_ledger<'b>(lab: &'b Lab, case: &'static str, who: &Someone) -> Login<'b> {
     let login = Login::new(lab, case).of(who);
     let path = folder(&login);
     login.text("ledger.path", path.to_str().expect("a path"))
 }
 
-/// Where [`with_ledger`] puts it.
+/// The directory of the ledger of [`with_ledger`].
 pub fn folder(login: &Login) -> PathBuf {
     login.folder.join("ledger")
 }
 
-/// Refused before any SMS, and told when to try again.
+/// Refused before any SMS, with the text that gives the wait.
 fn later(line: &str) -> Seen {
     Seen::unsent(code::MAXTRIES, LATER, line)
 }
@@ -83,7 +80,7 @@ fn made_on_first_use(lab: &Lab) {
         .flatten()
         .collect();
     assert_eq!(inside.len(), 2, "{inside:?}");
-    // Nobody's name or number is in it.
+    // It contains no name and no number.
     let bytes = std::fs::read(folder(&login).join("ledger")).expect("it");
     for secret in ["first-use", alice.number.as_str(), &alice.number[3..]] {
         let found = bytes
@@ -93,7 +90,7 @@ fn made_on_first_use(lab: &Lab) {
     }
 }
 
-fn sms_per_person(lab: &Lab) {
+fn sms_per_user(lab: &Lab) {
     let bob = someone(lab, "limited");
     let login = with_ledger(lab, "limited", &bob).set("limits.sms", "[\"2/5s\", \"20/1d\"]");
     login.sees("the first", IN, &Seen::granted());
@@ -141,7 +138,7 @@ fn sms_in_all(lab: &Lab) {
     assert!(line.contains("2/1d SMS for the whole ledger"), "{line}");
 }
 
-fn one_person_by_any_name(lab: &Lab) {
+fn one_user_by_any_name(lab: &Lab) {
     let carol = someone(lab, "carol-of-many-names");
     let login = with_ledger(lab, "any-name", &carol)
         .text("ldap.filter", "(|(uid={user})(mail={user}))")
@@ -167,9 +164,9 @@ fn the_pause(lab: &Lab) {
     );
 }
 
-/// Twilio's answer decides: what it refused costs nothing, what it may have taken does.
-fn given_back_or_not(lab: &Lab) {
-    for (name, answer, is_given_back) in [
+/// An SMS that Twilio refused is released; one that it may have accepted stays counted.
+fn released_or_not(lab: &Lab) {
+    for (name, answer, is_released) in [
         (
             "refused-number",
             TwilioSays::Refused {
@@ -201,11 +198,7 @@ fn given_back_or_not(lab: &Lab) {
         let login = with_ledger(lab, name, &who).set("limits.sms", "[\"1/1h\"]");
         login.run(KNOCK, 1);
         let (_, second) = login.run(KNOCK, 1);
-        assert_eq!(
-            second == later(LIMITED),
-            !is_given_back,
-            "{name}: {second:?}"
-        );
+        assert_eq!(second == later(LIMITED), !is_released, "{name}: {second:?}");
     }
 }
 
@@ -222,7 +215,7 @@ fn wrong_codes_lock(lab: &Lab) {
     ];
     let (_, seen) = login.run(wrong, 2);
     assert_eq!(seen.log()[1], "denied first=password reason=wrong-code");
-    // The fourth, over all logins.
+    // The fourth wrong code over all logins.
     let (_, seen) = login.run(wrong, 2);
     assert_eq!(seen.codes(), [code::MAXTRIES]);
     assert_eq!(seen.log()[1], LOCKED);
@@ -232,7 +225,7 @@ fn wrong_codes_lock(lab: &Lab) {
     );
     login.sees("locked", KNOCK, &later(LOCKED));
     std::thread::sleep(Duration::from_secs(4));
-    // The next one locks at once, for twice as long.
+    // The next wrong code locks again, for twice as long.
     let (_, seen) = login.run(wrong, 2);
     assert_eq!(seen.log()[1], LOCKED);
     let config = login.config();
@@ -247,7 +240,7 @@ fn wrong_codes_lock(lab: &Lab) {
         .next()
         .and_then(|n| n.parse().ok())
         .expect("seconds");
-    // It was four the first time.
+    // The first lock was 4 s.
     assert!((5..=8).contains(&left), "{status}");
     std::thread::sleep(Duration::from_secs(left));
     let guesses = "-5 wrong codes were entered since your last login.";
@@ -301,7 +294,7 @@ fn disabled_until_unlocked(lab: &Lab) {
     login.sees("in again", IN, &seen);
 }
 
-/// Whoever is killed between prompt and answer has had no try, and gets none back.
+/// Killing the helper between prompt and answer neither counts an attempt nor reverts one.
 fn killed_at_the_prompt(lab: &Lab) {
     let gina = someone(lab, "killed");
     let login = with_ledger(lab, "killed", &gina).set("limits.failures", "2");
@@ -321,7 +314,7 @@ fn killed_at_the_prompt(lab: &Lab) {
 
 fn a_new_number(lab: &Lab) {
     if lab.machine_error().is_some() {
-        skip("a number waits only where the system's log takes its line");
+        skip("a number waits only if the system log takes its line");
     }
     let mut kurt = someone(lab, "moved");
     let login = with_ledger(lab, "moved", &kurt)
@@ -355,7 +348,7 @@ fn prefixes(lab: &Lab) {
     let denied = "denied first=password reason=prefix";
     let outside = Seen::unsent(code::MAXTRIES, BAD_NUMBER, denied);
     login.sees("outside", KNOCK, &outside);
-    // A new one is noticed there, too.
+    // A new number is announced there, too.
     let mut moved = lena;
     moved.number = lab.number();
     lab.slapd()
@@ -371,12 +364,12 @@ fn prefixes(lab: &Lab) {
 fn a_damaged_file(lab: &Lab) {
     let mona = someone(lab, "damaged");
     let login = with_ledger(lab, "damaged", &mona);
-    login.sees("whole", IN, &Seen::granted());
+    login.sees("intact", IN, &Seen::granted());
     let file = folder(&login).join("ledger");
     let whole = std::fs::read(&file).expect("the ledger");
     for (what, bytes) in [
         ("cut off", &whole[..whole.len() / 2]),
-        ("something else", &b"#!/bin/sh\n"[..]),
+        ("other content", &b"#!/bin/sh\n"[..]),
     ] {
         std::fs::write(&file, bytes).expect("written");
         let local = "failed stage=ledger reason=local";
@@ -392,5 +385,5 @@ fn a_damaged_file(lab: &Lab) {
         );
     }
     std::fs::remove_file(&file).expect("moved away");
-    login.sees("mended", IN, &Seen::granted());
+    login.sees("with a new file", IN, &Seen::granted());
 }

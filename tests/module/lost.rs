@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     ("module::lost::where_numbers_wait", where_numbers_wait),
-    ("module::lost::where_they_do_not", where_they_do_not),
     (
-        "module::lost::an_alarm_waits_for_room",
-        an_alarm_waits_for_room,
+        "module::lost::where_numbers_need_not_wait",
+        where_numbers_need_not_wait,
+    ),
+    (
+        "module::lost::an_alarm_waits_for_the_log",
+        an_alarm_waits_for_the_log,
     ),
     (
         "module::lost::not_beyond_the_deadline",
@@ -32,15 +35,15 @@ const IN: &[Say] = &[Say::Password, Say::Code];
 const KNOCK: &[Say] = &[Say::Password];
 const NEW_PHONE: &str = "denied first=password reason=new-phone";
 
-/// What a login finds at `/dev/log`.
+/// What is at `/dev/log`.
 enum Log<'a> {
     There,
-    /// Nothing that could be connected to.
+    /// Nothing that accepts connections.
     Away,
     At(&'a Path),
 }
 
-/// A login by this log. Where it is, how many lines are lost before each line.
+/// A login with this log. Returns for each line how many were lost before it.
 fn lost(login: Login<'_>, log: &Log<'_>, says: &[Say], lines: &[&str]) -> Vec<u32> {
     let case = login.case;
     let login = match log {
@@ -65,7 +68,7 @@ fn moved(lab: &Lab, who: &mut Someone) {
     lab.slapd().replace(&who.person, "mobile", &[&who.number]);
 }
 
-/// Without its line, a new number does not begin to wait, however long that is.
+/// Without its line, the wait of a new number does not start, however much time passes.
 fn where_numbers_wait(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
@@ -86,8 +89,8 @@ fn where_numbers_wait(lab: &Lab) {
     assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
 }
 
-/// The login goes on, and the number stays to be announced.
-fn where_they_do_not(lab: &Lab) {
+/// The login continues, and the number is announced by a later one.
+fn where_numbers_need_not_wait(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
@@ -104,7 +107,7 @@ fn where_they_do_not(lab: &Lab) {
     assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
 }
 
-/// A log that takes nothing more until it is read.
+/// A log that takes no more lines until it is read.
 fn full(path: &Path) -> (PathBuf, UnixDatagram) {
     let socket = UnixDatagram::bind(path).expect("a socket");
     let filler = UnixDatagram::unbound().expect("a socket");
@@ -113,7 +116,7 @@ fn full(path: &Path) -> (PathBuf, UnixDatagram) {
     (path.to_owned(), socket)
 }
 
-/// All lines that come within this time.
+/// Reads all lines that arrive within this time.
 fn read(socket: &UnixDatagram, time: Duration) -> Vec<String> {
     let until = Instant::now() + time;
     let mut buffer = [0; 4096];
@@ -128,8 +131,8 @@ fn read(socket: &UnixDatagram, time: Duration) -> Vec<String> {
     lines
 }
 
-/// A wrong code after the right password, while the log is full: its line is there once somebody reads.
-fn an_alarm_waits_for_room(lab: &Lab) {
+/// A wrong code after the correct password, while the log is full: its line arrives when the log is read.
+fn an_alarm_waits_for_the_log(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
@@ -154,11 +157,11 @@ fn an_alarm_waits_for_room(lab: &Lab) {
         panic!("{lines:#?}");
     };
     assert!(line.contains("first=password reason=wrong-code"), "{line}");
-    // That it was sent could not be said.
+    // The line about the SMS was lost.
     assert!(line.ends_with(" lost=1"), "{line}");
 }
 
-/// With nobody who ever reads it, the user waits for no longer than the deadline.
+/// If the log is never read, the user waits for no longer than the deadline.
 fn not_beyond_the_deadline(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
@@ -179,8 +182,8 @@ fn not_beyond_the_deadline(lab: &Lab) {
     }
 }
 
-/// A log that stays full costs a login the wait for one line and not for each: else it would use up
-/// the deadline before anything is sent, and that would be an outage.
+/// If the log stays full, a login waits for one line only, not for each: otherwise it would use up the
+/// deadline before an SMS is sent, which would be an outage.
 fn many_lines_wait_as_one(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
@@ -200,7 +203,7 @@ fn many_lines_wait_as_one(lab: &Lab) {
     assert_eq!(seen.codes(), [code::SUCCESS]);
 }
 
-/// The module goes while the helper waits: so does the helper.
+/// If the module ends while the helper waits, the helper ends, too.
 fn not_after_its_host(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
@@ -226,7 +229,7 @@ fn not_after_its_host(lab: &Lab) {
     assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
     helper.wait_until_read();
-    // Time to come to the line that has no room.
+    // Time to reach the line that the log does not take.
     std::thread::sleep(Duration::from_secs(2));
     assert!(
         helper.exit_within(Duration::ZERO).is_none(),
@@ -234,5 +237,5 @@ fn not_after_its_host(lab: &Lab) {
     );
     helper.disconnect();
     let ended = helper.exit_within(Duration::from_secs(1));
-    assert!(ended.is_some(), "it outwaits its host");
+    assert!(ended.is_some(), "it waits longer than its host runs");
 }

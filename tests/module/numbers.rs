@@ -1,4 +1,4 @@
-//! New phone numbers: announced, made to wait, and forgotten, with real directories and both ledgers.
+//! New phone numbers are announced, wait, and are forgotten: with real directories and both ledgers.
 
 use super::ledger::with_ledger;
 use super::login::{Login, PASSWORD, Say, Someone, someone};
@@ -10,8 +10,14 @@ use lab::slapd::{LdapUser, Slapd};
 use std::time::Duration;
 
 pub const CASES: &[Case] = &[
-    ("module::numbers::outwaited", outwaited),
-    ("module::numbers::outwaited_in_redis", outwaited_in_redis),
+    (
+        "module::numbers::the_wait_starts_again",
+        the_wait_starts_again,
+    ),
+    (
+        "module::numbers::the_wait_starts_again_in_redis",
+        the_wait_starts_again_in_redis,
+    ),
     ("module::numbers::a_former_number", a_former_number),
     ("module::numbers::reordered", reordered),
     ("module::numbers::two_directories", two_directories),
@@ -23,7 +29,7 @@ const GRANTED: &[&str] = &["sent", "granted"];
 const ANNOUNCED: &[&str] = &["phone-changed", "denied first=password reason=new-phone"];
 const WAITS: &[&str] = &["denied first=password reason=new-phone"];
 
-/// The lines of one login; an SMS for each that says so.
+/// Checks the lines of one login, and that an SMS was sent for each `sent`.
 fn sees(login: &Login<'_>, what: &str, says: &[Say], lines: &[&str]) {
     let (_, seen) = login.run(says, lines.len());
     assert_eq!(seen.log(), lines, "{}: {what}", login.case);
@@ -31,26 +37,26 @@ fn sees(login: &Login<'_>, what: &str, says: &[Say], lines: &[&str]) {
     assert_eq!(seen.sms(), sms, "{}: {what}", login.case);
 }
 
-/// The same person, with this number in the directory.
+/// The same user, with this number in the directory.
 fn with_number<'b>(login: Login<'b>, lab: &Lab, who: &Someone, number: &str) -> Login<'b> {
     lab.slapd().replace(&who.person, "mobile", &[number]);
     login.number(number)
 }
 
-/// A thief's number is seen by one login and taken back; later it is new again, and waits.
-fn outwaited(lab: &Lab) {
+/// A thief's number is seen by one login and removed; later it is new again, and waits.
+fn the_wait_starts_again(lab: &Lab) {
     let who = someone(lab, "outwaited");
-    outwaits(lab, with_ledger(lab, "outwaited", &who), &who);
+    starts_again(lab, with_ledger(lab, "outwaited", &who), &who);
 }
 
-fn outwaited_in_redis(lab: &Lab) {
+fn the_wait_starts_again_in_redis(lab: &Lab) {
     let redis = Redis::start();
     let who = someone(lab, "outwaited-redis");
     let login = shared_ledger::host(lab, "outwaited-redis", &who, &shared_ledger::plain(&redis));
-    outwaits(lab, login, &who);
+    starts_again(lab, login, &who);
 }
 
-fn outwaits(lab: &Lab, login: Login<'_>, who: &Someone) {
+fn starts_again(lab: &Lab, login: Login<'_>, who: &Someone) {
     let owner = who.number.clone();
     let thief = lab.number();
     let login = login.text("policy.new_phone", "3s");
@@ -59,17 +65,17 @@ fn outwaits(lab: &Lab, login: Login<'_>, who: &Someone) {
     sees(&login, "the thief's number", KNOCK, ANNOUNCED);
     sees(&login, "is announced once", KNOCK, WAITS);
     let login = with_number(login, lab, who, &owner);
-    // Abandoned at the code prompt: seen is seen.
+    // An abandoned login counts, too.
     let abandoned = &["sent", "denied first=password reason=abandoned"];
-    sees(&login, "the owner's is no new one", KNOCK, abandoned);
+    sees(&login, "the owner's is not new", KNOCK, abandoned);
     std::thread::sleep(Duration::from_secs(3));
     let login = with_number(login, lab, who, &thief);
-    sees(&login, "the wait begins anew", KNOCK, ANNOUNCED);
+    sees(&login, "the wait starts again", KNOCK, ANNOUNCED);
     std::thread::sleep(Duration::from_secs(3));
     sees(&login, "and ends where it was left", IN, GRANTED);
 }
 
-/// A number that was given up, and is another person's today.
+/// A number that was given up, and may belong to another person today.
 fn a_former_number(lab: &Lab) {
     let who = someone(lab, "former");
     let first = who.number.clone();

@@ -1,4 +1,4 @@
-//! Remembered logins: when a new code is not asked for, and what ends that.
+//! Remembered logins: when no new code is required, and what ends that.
 
 use super::ledger::with_ledger;
 use super::login::{ASKS, NOT_VERIFIED, Say, Seen, someone};
@@ -42,7 +42,7 @@ fn from_the_same_origin(lab: &Lab) {
     let earned = login.newest_field("login");
     login.sees("the second", KNOCK, &remembered_seen());
     assert_eq!(login.newest_field("earned"), earned);
-    // The password is still asked for, and proved.
+    // The password is still required.
     login.sees(
         "with a wrong password",
         &[Say::Text("wrong")],
@@ -72,7 +72,7 @@ fn behind_a_stack(lab: &Lab) {
     login.sees("the first", &[Say::Code], &Seen::granted_by_code());
     let seen = Seen::new(&[code::SUCCESS], &[], &[REMEMBERED], 0);
     login.sees("left to the stack", &[], &seen);
-    // Alone it lets nobody in.
+    // Without another module it grants no login.
     let login = login.stack("auth required {}\n");
     let (_, seen) = login.run(&[], 1);
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_changed_password_forgets(lab: &Lab) {
     login.sees("after a change", IN, &Seen::granted());
 }
 
-/// Who takes "verified" from an entry takes the remembered logins with it.
+/// An entry that is no longer verified has no remembered logins, either.
 fn a_number_no_longer_verified_is_refused(lab: &Lab) {
     let nora = someone(lab, "unverified-later");
     let login = with_ledger(lab, "unverified-later", &nora)

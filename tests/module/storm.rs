@@ -1,4 +1,4 @@
-//! Many at once, and whatever may happen to a process at any moment.
+//! Many logins at the same time, and processes that are killed or stopped at any moment.
 
 use super::ledger::with_ledger;
 use super::login::{Login, PASSWORD, Say, Seen, someone};
@@ -20,24 +20,24 @@ pub const CASES: &[Case] = &[
         wrong_passwords_at_once,
     ),
     (
-        "module::storm::guesses_as_fast_as_they_go",
-        guesses_as_fast_as_they_go,
+        "module::storm::guesses_at_the_same_time",
+        guesses_at_the_same_time,
     ),
     ("module::storm::killed_at_any_moment", killed_at_any_moment),
     (
-        "module::storm::one_that_stands_still",
-        one_that_stands_still,
+        "module::storm::stopped_at_any_moment",
+        stopped_at_any_moment,
     ),
 ];
 
 const MANY: usize = 200;
-/// Each of them a login of its own.
+/// Each guess is in a login of its own.
 const GUESSES: usize = 500;
 
-/// So many helpers are killed before the first code is typed.
+/// Helpers that are killed before the first code is typed.
 const KILLS: usize = 3;
 
-/// The password, and then nothing more.
+/// Types the password and nothing else.
 fn knock(message: &Message) -> Answer {
     match message.style {
         Style::Hidden => PASSWORD.into(),
@@ -45,17 +45,17 @@ fn knock(message: &Message) -> Answer {
     }
 }
 
-/// Holds every other one of those who come until something has happened.
+/// Makes every other caller wait until it is opened.
 #[derive(Default)]
 pub struct Gate {
-    come: AtomicUsize,
+    callers: AtomicUsize,
     is_open: AtomicBool,
 }
 
 impl Gate {
     pub fn hold_every_other(&self) {
         let until = Instant::now() + Duration::from_secs(30);
-        let waits = self.come.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        let waits = self.callers.fetch_add(1, Ordering::Relaxed) % 2 == 1;
         while waits && !self.is_open.load(Ordering::Relaxed) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -66,7 +66,7 @@ impl Gate {
     }
 }
 
-/// Among many, politely: other cases run beside them.
+/// Runs at low priority, because other cases run at the same time.
 pub fn many(login: Login<'_>) -> Login<'_> {
     login.host(|host| host.through(&["nice", "-n", "19"]))
 }
@@ -75,7 +75,7 @@ fn count(codes: &[i32], wanted: i32) -> usize {
     codes.iter().filter(|code| **code == wanted).count()
 }
 
-/// A figure of `sms-otp status USER --json`, of this host's ledger.
+/// A figure of `sms-otp status USER --json`, of the file ledger.
 fn status(lab: &Lab, login: &Login, user: &str, figure: &str) -> u64 {
     let config = login.config();
     let config = config.to_str().expect("a path");
@@ -89,7 +89,7 @@ fn status(lab: &Lab, login: &Login, user: &str, figure: &str) -> u64 {
         .unwrap_or_else(|| panic!("no number: {json}"))
 }
 
-/// Exactly as many SMS as are allowed reach the phone.
+/// Exactly the allowed number of SMS reaches the phone.
 fn the_right_password_at_once(lab: &Lab) {
     let alice = someone(lab, "storm-alice");
     let login = many(with_ledger(lab, "storm-right", &alice));
@@ -100,7 +100,7 @@ fn the_right_password_at_once(lab: &Lab) {
     assert_eq!(count(&codes, code::MAXTRIES), MANY - 5, "{codes:?}");
 }
 
-/// They take nothing from whoever has the right one, and comes among them.
+/// They use up nothing of the user who types the correct password among them.
 fn wrong_passwords_at_once(lab: &Lab) {
     let bob = someone(lab, "storm-bob");
     let right = with_ledger(lab, "storm-among", &bob).set("limits.sms", "[\"1/1h\"]");
@@ -108,7 +108,7 @@ fn wrong_passwords_at_once(lab: &Lab) {
     let wrong = many(with_ledger(lab, "storm-wrong", &bob))
         .set("limits.sms", "[\"1/1h\"]")
         .text("ledger.path", path.to_str().expect("a path"));
-    // Half of them type theirs when the right one is through.
+    // Half of them type theirs when the correct one has succeeded.
     let through = Gate::default();
     std::thread::scope(|scope| {
         let storm = scope.spawn(|| {
@@ -128,21 +128,21 @@ fn wrong_passwords_at_once(lab: &Lab) {
     assert_eq!(right.requests(), 1);
 }
 
-/// However many guess at once, no more than `failures` are compared.
-fn guesses_as_fast_as_they_go(lab: &Lab) {
+/// Of any number of guesses at the same time, no more than `failures` are compared.
+fn guesses_at_the_same_time(lab: &Lab) {
     let carol = someone(lab, "storm-carol");
     let login = many(with_ledger(lab, "storm-guess", &carol))
         .set("limits.failures", "10")
         .set("limits.sms", "[\"1000/1h\"]")
         .text("deadline", "2m");
-    let (told_wrong, typed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (wrong_prompts, typed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // All have their SMS before the first guess is typed.
     let waiting = AtomicUsize::new(0);
     let codes = login.storm(GUESSES, |message| match message.style {
         Style::Hidden => PASSWORD.into(),
         Style::Shown => {
             if message.text.starts_with("Wrong code") {
-                told_wrong.fetch_add(1, Ordering::Relaxed);
+                wrong_prompts.fetch_add(1, Ordering::Relaxed);
             } else {
                 waiting.fetch_add(1, Ordering::Relaxed);
                 let until = Instant::now() + Duration::from_secs(60);
@@ -156,13 +156,13 @@ fn guesses_as_fast_as_they_go(lab: &Lab) {
         }
         _ => Answer::ConvErr,
     });
-    assert!(typed.load(Ordering::Relaxed) >= GUESSES, "too few guessed");
+    assert!(typed.load(Ordering::Relaxed) >= GUESSES, "too few guesses");
     assert_eq!(count(&codes, code::MAXTRIES), GUESSES, "{codes:?}");
-    assert!(told_wrong.load(Ordering::Relaxed) <= 10);
+    assert!(wrong_prompts.load(Ordering::Relaxed) <= 10);
     assert_eq!(status(lab, &login, "storm-carol", "failures"), 10);
 }
 
-/// A code that is none of these.
+/// A code other than these.
 fn none_of(codes: &BTreeSet<String>) -> String {
     let all = (0..1_000_000).map(|number| format!("{number:06}"));
     all.into_iter()
@@ -170,8 +170,8 @@ fn none_of(codes: &BTreeSet<String>) -> String {
         .expect("one more")
 }
 
-/// Helpers are killed at random moments: what was answered stays counted, nothing is unreadable,
-/// and no more SMS go out than may.
+/// Helpers are killed at random moments: what was answered stays counted, the file stays readable, and no
+/// more SMS are sent than allowed.
 fn killed_at_any_moment(lab: &Lab) {
     let dave = someone(lab, "storm-dave");
     let login = with_ledger(lab, "storm-killed", &dave)
@@ -179,18 +179,18 @@ fn killed_at_any_moment(lab: &Lab) {
         .set("limits.sms", "[\"20/1h\"]")
         .set("limits.failures", "100")
         .set("code.tries", "10");
-    // Here, because a thread cannot skip a case: where helpers are not seen, none is killed.
+    // Here, because a thread cannot skip a case: if helpers are not visible, none is killed.
     assert_eq!(login.helpers(), []);
-    let told_wrong = AtomicUsize::new(0);
+    let wrong_prompts = AtomicUsize::new(0);
     let (over, killed) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        scope.spawn(|| strike(&login, Signal::KILL, &over, &killed));
+        scope.spawn(|| send_signals(&login, Signal::KILL, &over, &killed));
         let ends = Over(&over);
         let codes = login.storm(60, |message| match message.style {
             Style::Hidden => PASSWORD.into(),
             Style::Shown => {
                 if message.text.starts_with("Wrong code") {
-                    told_wrong.fetch_add(1, Ordering::Relaxed);
+                    wrong_prompts.fetch_add(1, Ordering::Relaxed);
                 }
                 // On a busy machine the logins would be over before the first kill.
                 let until = Instant::now() + Duration::from_secs(30);
@@ -209,10 +209,10 @@ fn killed_at_any_moment(lab: &Lab) {
     });
     assert!(login.arrived().len() <= 20);
     let failures = status(lab, &login, "storm-dave", "failures");
-    let told = told_wrong.load(Ordering::Relaxed) as u64;
+    let shown = wrong_prompts.load(Ordering::Relaxed) as u64;
     assert!(
-        failures >= told,
-        "{told} were told wrong, and {failures} are counted"
+        failures >= shown,
+        "{shown} were shown as wrong, and {failures} are counted"
     );
     let erin = someone(lab, "storm-erin");
     let login = with_ledger(lab, "storm-killed", &erin);
@@ -223,8 +223,8 @@ fn killed_at_any_moment(lab: &Lab) {
     );
 }
 
-/// A process that is stopped at any moment, with a lock or without, keeps nobody else waiting.
-fn one_that_stands_still(lab: &Lab) {
+/// A process that is stopped at any moment, with a lock or without, blocks no other user.
+fn stopped_at_any_moment(lab: &Lab) {
     let frank = someone(lab, "storm-frank");
     let frozen = with_ledger(lab, "storm-frozen", &frank)
         .own_helper()
@@ -238,24 +238,24 @@ fn one_that_stands_still(lab: &Lab) {
         .text("limits.sms_total", "1000/1d");
     let (over, stopped) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        let strike = scope.spawn(|| strike(&frozen, Signal::STOP, &over, &stopped));
+        let signals = scope.spawn(|| send_signals(&frozen, Signal::STOP, &over, &stopped));
         let ends = Over(&over);
-        let stand = scope.spawn(|| frozen.storm(20, knock));
+        let stopped_logins = scope.spawn(|| frozen.storm(20, knock));
         for _ in 0..5 {
-            // Whoever waits for a lock of another's is refused after a second and a half.
+            // A login that waits for a lock is refused after a second and a half.
             moving.sees("beside it", &[Say::Password, Say::Code], &Seen::granted());
         }
         drop(ends);
         for pid in frozen.helpers() {
             let _ = kill_process(pid, Signal::KILL);
         }
-        stand.join().expect("the frozen ones");
-        strike.join().expect("no panic");
+        stopped_logins.join().expect("the stopped logins");
+        signals.join().expect("no panic");
         assert!(stopped.load(Ordering::Relaxed) > 0, "none was stopped");
     });
 }
 
-/// Says that it is over, also when a case fails in the middle.
+/// Sets the flag when it is dropped, also if a case fails.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -264,9 +264,9 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Sends a signal to one of this login's helpers, again and again, at moments that are as good as
-/// random: some have just begun, some hold a lock, some wait for the user. Counts them.
-fn strike(login: &Login, signal: Signal, over: &AtomicBool, struck: &AtomicUsize) {
+/// Sends a signal to a random helper of this login, again and again, at random moments: some have just
+/// started, some hold a lock, some wait for the user. Counts the signals.
+fn send_signals(login: &Login, signal: Signal, over: &AtomicBool, sent: &AtomicUsize) {
     let mut seed = 42_u64;
     while !over.load(Ordering::Relaxed) {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -275,6 +275,6 @@ fn strike(login: &Login, signal: Signal, over: &AtomicBool, struck: &AtomicUsize
         let chosen = usize::try_from(seed >> 33).expect("64 bits") % running.len().max(1);
         let hit = |pid| kill_process(pid, signal).is_ok();
         let hits = usize::from(running.get(chosen).copied().is_some_and(hit));
-        struck.fetch_add(hits, Ordering::Relaxed);
+        sent.fetch_add(hits, Ordering::Relaxed);
     }
 }

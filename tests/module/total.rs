@@ -1,4 +1,4 @@
-//! The count of the whole ledger while a stopped process has locked all parts of it.
+//! The total while a stopped process has locked all its shards.
 
 use super::ledger::{folder, with_ledger};
 use super::{Login, Say, Seen, someone};
@@ -12,13 +12,13 @@ use std::fs::File;
 use std::process::{Child, Command};
 
 pub const CASES: &[Case] = &[(
-    "module::total::a_stopped_process_that_has_locked_it_refuses_nobody",
-    a_stopped_process_that_has_locked_it_refuses_nobody,
+    "module::total::locked_by_a_stopped_process",
+    locked_by_a_stopped_process,
 )];
 
 const IN: &[Say] = &[Say::Password, Say::Code];
 
-/// A process that has locked the parts of the total, and is stopped.
+/// A stopped process that has locked the shards of the total.
 struct Stopped(Child);
 
 impl Stopped {
@@ -51,13 +51,13 @@ fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-fn a_stopped_process_that_has_locked_it_refuses_nobody(lab: &Lab) {
+fn locked_by_a_stopped_process(lab: &Lab) {
     let alice = someone(lab, "total-held");
     let free = with_ledger(lab, "total-held", &alice);
     free.sees("before", IN, &Seen::granted());
     let stopped = Stopped::holding(&free);
     free.sees("while it is locked", IN, &Seen::granted());
-    // With a limit the count decides, and nothing goes out uncounted.
+    // With a limit the total decides, and no SMS is sent uncounted.
     let limited = with_ledger(lab, "total-held", &alice).text("limits.sms_total", "500/1d");
     let (transcript, seen) = limited.run(&[Say::Password], 1);
     assert_eq!(
