@@ -33,6 +33,7 @@ use crate::{
 };
 use clock::SystemClock;
 use conclusion::conclude;
+use host_watcher::HostWatcher;
 use module_link::{ModuleLink, SLACK};
 use nss_cache::NssCache;
 use privileged::{Privileged, enter_sandbox};
@@ -107,6 +108,7 @@ fn prepare_and_run(
     shared_log: &Arc<OnceLock<AuthLog>>,
     log: &AuthLog,
 ) -> Result<(Pam, Counts), Failure> {
+    let watcher = HostWatcher::start(link, shared_log).map_err(failures::local)?;
     let mut names = NssCache::look_up_user(request.message.user);
     if names.has_user() {
         log.mark_known();
@@ -119,8 +121,10 @@ fn prepare_and_run(
     if let Some(lost_lines) = privileged.ledger.take_lost_lines() {
         log.count_lost(Box::new(lost_lines));
     }
-    enter_sandbox(&settings, log)
-        .and_then(|()| host_watcher::start(link, shared_log))
+    let _watcher = watcher
+        .stop()
+        .and_then(|()| enter_sandbox(&settings, log))
+        .and_then(|()| HostWatcher::start(link, shared_log))
         .map_err(failures::local)?;
     let mut result = run_login(request, &settings, counts, link, log, &names, privileged);
     result.counts.waited = conclusion::waited(counts, &result);

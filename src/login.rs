@@ -34,7 +34,7 @@ use crate::{
     policy::{self, Identity, IdentityError, SshProof, StackProof},
     verdict::{Denied, FirstFactor, Granted, Outcome, Refusal, SecondFactor},
 };
-use admission::Admission;
+use admission::NextStep;
 use password::PasswordHash;
 use wait_budget::WaitBudget;
 
@@ -177,8 +177,8 @@ impl Login<'_> {
         };
         let account = self.account(&identity, &entry)?;
         let second = match self.admit(&account)? {
-            Admission::Exempt(exemption) => SecondFactor::Exempt(exemption),
-            Admission::Reserved(reservation) => {
+            NextStep::Exempt(exemption) => SecondFactor::Exempt(exemption),
+            NextStep::Reserved(reservation) => {
                 let code = self.send_first(&account, reservation)?;
                 SecondFactor::Code(self.prompt_until_correct(&account, code)?)
             }
@@ -223,7 +223,7 @@ impl Login<'_> {
             return;
         }
         let Some(permit) = self.services.permits.take() else {
-            self.services.log.step("no connections ahead");
+            self.services.log.step("no permit for early connections");
             return;
         };
         let by = self.services.clock.now().after(self.settings.deadline);

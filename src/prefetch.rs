@@ -25,7 +25,7 @@ pub(crate) const MAX_IDLE: Duration = Duration::from_secs(15);
 const MAX_LOGINS: u64 = 16;
 
 /// Stack of a background thread: TLS and the LDAP library run on it. It is set here because
-/// `RUST_MIN_STACK` would otherwise decide.
+/// std would otherwise read the environment.
 const STACK: usize = 1024 * 1024;
 
 /// A value that a background thread produces, usually an open connection.

@@ -15,10 +15,10 @@ const BRACE: Invalid =
 const PARENTHESES: Invalid =
     Invalid("the parentheses do not match, or do not enclose all of the filter");
 const STAR: Invalid = Invalid(
-    "the filter contains a * that cannot be sent: it must follow =, alone or with texts (or write \\2a)",
+    "the filter contains a * that cannot be sent: a * must follow = (write \\2a for a literal *)",
 );
 const DN: Invalid = Invalid(
-    "the filter contains a :dn that cannot be sent: write it in lower case, and a matching rule that begins with dn by its OID",
+    "the filter contains a :dn that cannot be sent: write :dn in lower case; write a matching rule whose name begins with dn as its OID",
 );
 
 const NAMED: Invalid = Invalid("{user} must be compared with a named attribute, and without :dn");

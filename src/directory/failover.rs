@@ -44,11 +44,15 @@ impl net::AttemptError for ServerFailure {
 /// waiting does not help.
 pub(super) fn combine(failures: Vec<Failure>) -> Failure {
     let what = describe(&failures);
-    if failures
+    let local = failures
         .iter()
-        .any(|failure| failure.kind == FailureKind::Local)
-    {
-        return failures::local(what);
+        .find(|failure| failure.kind == FailureKind::Local);
+    if let Some(local) = local {
+        let remedy = local.remedy.clone();
+        return Failure {
+            remedy,
+            ..failures::local(what)
+        };
     }
     let not_outage = failures
         .into_iter()

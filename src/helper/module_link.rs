@@ -37,6 +37,12 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// What to do once, if no answer has come after this time.
 type OnIdle<'a> = (Duration, &'a mut dyn FnMut());
 
+/// Why a wait for the module's end ended.
+pub enum End {
+    Disconnected,
+    Stopped,
+}
+
 /// The helper's end of the socket.
 pub struct ModuleLink {
     socket: Arc<OwnedFd>,
@@ -105,9 +111,29 @@ impl ModuleLink {
         Some(buffer)
     }
 
-    /// Waits until the module has disconnected.
-    pub fn wait_for_disconnect(&self) {
-        while !self.wait_for(PollFlags::RDHUP, Deadline::within(MAX_PROMPT)) {}
+    /// Waits until the module has disconnected, or until `stop` is readable.
+    pub fn wait_for_end(&self, stop: &OwnedFd) -> End {
+        let mut retries = RetryLimit::default();
+        loop {
+            let mut ends = [
+                PollFd::new(&self.socket, PollFlags::RDHUP),
+                PollFd::new(stop, PollFlags::IN),
+            ];
+            match poll(&mut ends, None) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => {
+                    let [socket, _] = ends;
+                    let is_connected = socket.revents().is_empty();
+                    return if is_connected {
+                        End::Stopped
+                    } else {
+                        End::Disconnected
+                    };
+                }
+                Err(_) if retries.retry() => {}
+                Err(_) => return End::Disconnected,
+            }
+        }
     }
 
     /// Waits for an event on the socket, or for its end. Returns `false` if there was none in time.

@@ -3,7 +3,7 @@
 
 use std::{os::unix::net::UnixDatagram, panic::panic_any, sync::OnceLock, time::Duration};
 
-use super::{conclusion, host_watcher::watch, panics::catch_panic};
+use super::{conclusion, host_watcher::is_stopped, module_link::End, panics::catch_panic};
 use crate::{
     auth_log::{AuthLog, LogContext},
     deadline::Moment,
@@ -74,11 +74,12 @@ fn a_panic_leaves_no_verdict() {
 #[test]
 fn a_panic_while_watching_the_host_is_logged() {
     let (log, lines) = log();
-    watch(&log, || panic!("the clock, and {CODE}"));
+    assert!(!is_stopped(&log, || panic!("the clock, and {CODE}")));
     is_logged_once(&lines);
-    watch(&log, || panic_any(PanicsAgain));
+    assert!(!is_stopped(&log, || panic_any(PanicsAgain)));
     assert!(lines.recv(&mut [0; 1]).is_err());
-    watch(&OnceLock::new(), || ());
+    assert!(!is_stopped(&OnceLock::new(), || End::Disconnected));
+    assert!(is_stopped(&OnceLock::new(), || End::Stopped));
 }
 
 /// A later login on the handle keeps its whole deadline.

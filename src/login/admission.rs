@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What follows a verified first factor.
-pub(super) enum Admission {
+pub(super) enum NextStep {
     /// An SMS, which is reserved.
     Reserved(Reservation),
     /// No code.
@@ -31,7 +31,7 @@ pub(super) enum NoSms {
 
 impl Login<'_> {
     /// Asks the ledger whether this login needs a code and may have an SMS, and announces new numbers.
-    pub(super) fn admit(&mut self, account: &Account) -> Result<Admission, LoginError> {
+    pub(super) fn admit(&mut self, account: &Account) -> Result<NextStep, LoginError> {
         if !self.counts.may_send(self.settings.code.resends) {
             let why = "no SMS is left in this login (code.resends)";
             return Err(Refusal::new(Denied::Limited, why).into());
@@ -53,12 +53,12 @@ impl Login<'_> {
                     let policy = &self.settings.policy;
                     Exemption::remembered(policy, origin, self.request.id, earned_by)
                 })
-                .map(Admission::Exempt)
+                .map(NextStep::Exempt)
                 .ok_or_else(|| {
-                    let what = "a remembered login without an origin; please report this";
+                    let what = "the ledger returned a remembered login that was not requested; please report this";
                     Failure::new(Stage::Ledger, FailureKind::Local, what, "").into()
                 }),
-            Decision::Reserved(reservation) => Ok(Admission::Reserved(reservation)),
+            Decision::Reserved(reservation) => Ok(NextStep::Reserved(reservation)),
         }
     }
 

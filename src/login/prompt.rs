@@ -73,7 +73,7 @@ impl Login<'_> {
             Notice::Wait(wait) => (&messages.wait, Some(wait)),
         };
         let notice = self.fill_with_wait(text, wait);
-        let prompt = format!("{notice} {}", self.fill(&messages.code));
+        let prompt = format!("{notice} {}", self.fill_with_wait(&messages.code, wait));
         self.budget.pause(self.services.clock.now());
         let echo = self.settings.code.echo;
         let reply = self.services.conversation.prompt_code(&prompt, echo);

@@ -24,7 +24,7 @@ const MAX_ADDRESSES: usize = 16;
 const DNS_PORT: u16 = 53;
 
 /// The stack of a lookup thread: NSS modules (sss, resolve, mdns) run on it. It is set explicitly, since
-/// otherwise `RUST_MIN_STACK` would apply.
+/// std would otherwise read the environment.
 const LOOKUP_STACK: usize = 512 * 1024;
 
 /// Time for a lookup in addition to the timeout of the server. The C library needs 5 s or more before it
@@ -108,7 +108,7 @@ impl Lookups {
     /// Returns the index of the next server to try, and its addresses. The order is that of the list, but a
     /// server whose lookup has ended does not wait for one whose lookup has not. `None`: all were returned.
     pub fn next(&mut self, limit: Deadline) -> Option<(usize, Result<Addresses, Error>)> {
-        let wait = Wait::until(limit);
+        let wait = unless_over(limit);
         let (first, lookup) = self.remaining().next()?;
         wait_for(limit.min(self.head_start), || {
             lookup.has_ended().then_some(())
@@ -120,7 +120,7 @@ impl Lookups {
 
     /// Waits until one of the lookups has ended, while another thread tries the servers.
     pub fn wait_for_one(&self, limit: Deadline) -> Result<(), Error> {
-        let wait = Wait::until(limit);
+        let wait = unless_over(limit);
         match (self.wait(limit), self.remaining().next()) {
             (None, Some((_, lookup))) => Err(lookup.timed_out(wait)),
             (Some(_), _) | (_, None) => Ok(()),
@@ -182,7 +182,7 @@ impl Lookup {
 
     /// Waits for its result.
     pub fn wait(self, limit: Deadline) -> Result<Addresses, Error> {
-        let wait = Wait::until(limit);
+        let wait = unless_over(limit);
         wait_for(limit, || self.has_ended().then_some(()));
         self.end(wait)
     }
@@ -195,7 +195,7 @@ impl Lookup {
     }
 
     /// Returns its result. Without one it has timed out.
-    fn end(self, wait: Wait) -> Result<Addresses, Error> {
+    fn end(self, wait: Option<Wait>) -> Result<Addresses, Error> {
         let answer = match &self.state {
             State::Known(answer) => answer.clone(),
             State::Running(query) => match query.answer.get() {
@@ -211,7 +211,7 @@ impl Lookup {
         })
     }
 
-    fn timed_out(&self, wait: Wait) -> Error {
+    fn timed_out(&self, wait: Option<Wait>) -> Error {
         let host = printable(&self.host);
         self.judge(
             Error::Outage(format!("name lookup of {host} timed out")),
@@ -220,14 +220,20 @@ impl Lookup {
     }
 
     /// A timeout of the C library may have passed while this process did not run.
-    fn judge(&self, error: Error, wait: Wait) -> Error {
-        match (error, wait.late()) {
+    fn judge(&self, error: Error, wait: Option<Wait>) -> Error {
+        match (error, wait.and_then(Wait::late)) {
             (Error::Outage(_), Some(late)) => {
                 Error::Late(format!("name lookup of {}: {late}", printable(&self.host)))
             }
             (error, _) => error,
         }
     }
+}
+
+/// Begins a wait. `None`: its time is over, because of the servers before it. That shows nothing about this
+/// process.
+fn unless_over(limit: Deadline) -> Option<Wait> {
+    (!limit.is_over()).then(|| Wait::until(limit))
 }
 
 /// Returns the addresses of a host that needs no name service: an address or `localhost`.

@@ -17,7 +17,9 @@ const MAX_FILE: u64 = 16 << 30;
 
 /// Defines `main` of a program as `$run`, called by libc without the start-up of the standard library: that
 /// would read /proc/self/maps and give each thread a signal stack, to print a message at a stack overflow,
-/// which takes each login a tenth of a millisecond. `$run` returns the exit status.
+/// which takes each login a tenth of a millisecond. [`init_process`] does the rest of that start-up: it opens
+/// descriptors 0 to 2 and ignores SIGPIPE. A panic outside of `catch_unwind` aborts the process. `$run` returns the
+/// exit status.
 #[macro_export]
 macro_rules! c_main {
     ($run:path) => {
@@ -34,6 +36,7 @@ macro_rules! c_main {
 /// # Errors
 /// The step that failed.
 pub fn init_process() -> Result<(), String> {
+    ignore_sigpipe();
     if set_id::is_set_id() {
         return Err("the helper must not be installed set-user-id or set-group-id".into());
     }
@@ -56,7 +59,6 @@ pub fn init_process() -> Result<(), String> {
     reset_scheduling();
     rustix::process::chdir("/").map_err(|errno| format!("the root directory: {errno}"))?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    ignore_sigpipe();
     delay_sigterm();
     kill_with_parent();
     forbid_dumps();

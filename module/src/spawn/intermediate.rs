@@ -29,7 +29,7 @@ const PARENT_ENDED: c_int = libc::SIGUSR2;
 
 /// The time for the helper to exit after the end of the host process, in nanoseconds: the end of the
 /// socket ends it, and it writes its last log line.
-const EXIT_TIMEOUT: c_long = 800_000_000;
+const HELPER_EXIT_NS: c_long = 800_000_000;
 
 /// The stack of the helper process until exec. The path resolution needs four buffers of 4 KB.
 const STACK: usize = 64 * 1024;
@@ -132,7 +132,7 @@ fn wait(helper: libc::pid_t) -> c_int {
                     return status;
                 }
             }
-            PARENT_ENDED => timeout = Some([0, EXIT_TIMEOUT]),
+            PARENT_ENDED => timeout = Some([0, HELPER_EXIT_NS]),
             // The process was stopped and continued.
             error if error == -libc::EINTR => {}
             // KILL_HELPER, a time-out, or an error.

@@ -29,8 +29,8 @@ section! {
         /// How long the user waits for the module in one login, added up.
         ///
         /// The time runs from the start to the first prompt, and from each answer to the next prompt or
-        /// to the end. Time in which the user types does not count, nor does work that is done
-        /// meanwhile; that work may take as long again.
+        /// to the end. Time in which the user types does not count. Work in the background while the
+        /// user types has the same limit separately.
         deadline: DurationIn<1_000, 120_000> = "30s";
     }
 }
@@ -72,7 +72,7 @@ section! {
     fields {
         /// The time limit for each step of a request: connecting, TLS, and one answer.
         ///
-        /// The lookup of Twilio's name has the same limit of its own as with `ldap.timeout`.
+        /// The lookup of Twilio's name has a separate limit, described at `ldap.timeout`.
         timeout: Timeout = "10s";
         /// Whether to connect to Twilio while the user types the password, so that the SMS is sent
         /// sooner.

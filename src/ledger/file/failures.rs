@@ -117,7 +117,7 @@ pub fn older(path: &str, version: u64) -> Failure {
 pub fn lock_timeout(path: &str, what: &str) -> Failure {
     of_file(
         path,
-        &format!(": {what} is locked by another process, which does not continue"),
+        &format!(": the lock on {what} is held by another process, which seems to be stopped"),
         "try again; if it stays locked, find stopped sms-otp-helper processes (ps -eo \
          pid,stat,args) and kill them",
     )

@@ -2,7 +2,7 @@
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 //!
 //! The `redis` crate (1.2) is not used: it does not limit the size of a reply, does not check its lengths,
-//! and max of it opens connections itself. This file needs five types of values.
+//! and most of it is about opening connections. This file needs five types of values.
 #![forbid(unsafe_code)]
 
 use zeroize::Zeroizing;

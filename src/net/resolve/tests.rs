@@ -69,6 +69,31 @@ fn an_unknown_name_is_an_outage_with_the_name() {
     assert!(text.starts_with("name lookup of sms.invalid "), "{text}");
 }
 
+/// The servers before it may use up the time for lookups: then its failure is still its own.
+#[test]
+fn a_limit_that_was_over_before_the_wait_leaves_an_outage_an_outage() {
+    let over = Deadline::within(Duration::ZERO);
+    thread::sleep(Duration::from_millis(400));
+    let failed = || Error::Outage("name lookup of gone.test failed".to_owned());
+    let gone = Lookup {
+        host: "gone.test".to_owned(),
+        port: 636,
+        state: State::Known(Err(failed())),
+    };
+    assert_eq!(gone.clone().wait(over).unwrap_err(), failed());
+    let mut lookups = Lookups {
+        lookups: vec![Some(gone)],
+        head_start: over,
+    };
+    let (_, result) = lookups.next(over).expect("the server");
+    assert_eq!(result.unwrap_err(), failed());
+    let held = hold("late.test");
+    let timed_out = list(&[&held]).wait_for_one(over).unwrap_err();
+    let expected = "name lookup of late.test timed out".to_owned();
+    assert_eq!(timed_out, Error::Outage(expected));
+    drop(held.answer.send(Ok(here())));
+}
+
 #[test]
 fn a_lookup_is_waited_for_no_longer_than_its_limit() {
     let held = hold("slow.test");

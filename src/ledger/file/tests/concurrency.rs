@@ -266,7 +266,7 @@ fn a_stopped_process_blocks_no_other_user() {
     let same = file
         .admit(&account_of(1), rules(&limits), soon())
         .unwrap_err();
-    assert!(same.what.contains("does not continue"), "{same:?}");
+    assert!(same.what.contains("seems to be stopped"), "{same:?}");
 
     drop(holder);
     let same = file.admit(&account_of(1), rules(&limits), soon()).unwrap();
