@@ -7,8 +7,8 @@ mod directory;
 mod ground;
 mod killed;
 mod ledger;
-mod person;
 mod settings;
+mod user;
 
 use crate::Case;
 use crate::hostile::torture;
@@ -169,7 +169,7 @@ fn rows<'b>(ground: &'b Ground<'b>) -> Vec<Row<'b>> {
         directory::rows(ground),
         ledger::rows(ground),
         carrier::rows(ground),
-        person::rows(),
+        user::rows(),
     ]
     .into_iter()
     .flatten()

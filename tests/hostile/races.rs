@@ -1,8 +1,8 @@
-//! Files that are swapped while they are checked: settings, their directory, a link to them, a token, the
-//! helper. The file that is checked is the file that is read.
+//! An attacker swaps files while a login opens them: settings, their folder, a link to them, a token, the
+//! helper. The file that is checked is always the file that is read.
 //!
-//! The racer is stronger than a real attacker: it runs as root, so that it can also swap files of others, at any
-//! moment. Each login uses the administrator's files or is refused.
+//! The test is stronger than any real attacker: it renames as root, so it can also swap files that the attacker
+//! does not own, at any moment. Each login either uses the administrator's files or is refused.
 
 use crate::Case;
 use crate::module::login::{Login, PASSWORD, copy_program};
@@ -23,24 +23,30 @@ use std::time::{Duration, Instant};
 pub const CASES: &[Case] = &[
     ("hostile::races::of_settings", of_settings),
     (
-        "hostile::races::of_ten_thousand_checks",
-        of_ten_thousand_checks,
+        "hostile::races::of_ten_thousand_reads",
+        of_ten_thousand_reads,
     ),
-    ("hostile::races::of_what_they_name", of_what_they_name),
+    (
+        "hostile::races::of_files_named_in_settings",
+        of_files_named_in_settings,
+    ),
     ("hostile::races::of_the_helper", of_the_helper),
-    ("hostile::races::of_an_ordinary_host", of_an_ordinary_host),
+    (
+        "hostile::races::of_an_unprivileged_host",
+        of_an_unprivileged_host,
+    ),
 ];
 
 /// The attacker's uid.
 const ATTACKER: u32 = 20_999;
 
-/// The servers of an attacker.
-struct Trap {
+/// The attacker's servers, to which no login may connect.
+struct AttackerServers {
     twilio: Twilio,
     directory: Listener,
 }
 
-impl Trap {
+impl AttackerServers {
     fn new(lab: &Lab) -> Self {
         Self {
             twilio: Twilio::start(lab.certs()),
@@ -48,7 +54,7 @@ impl Trap {
         }
     }
 
-    /// The administrator's settings with the attacker's servers.
+    /// Returns the login's settings with the addresses of the attacker's servers.
     fn settings(&self, login: &Login) -> String {
         let uri = format!("ldaps://127.0.0.1:{}", self.directory.port());
         let settings = login.settings.clone();
@@ -58,33 +64,33 @@ impl Trap {
         settings.toml()
     }
 
-    fn is_untouched(&self, what: &str) {
+    fn check_unused(&self, what: &str) {
         assert_eq!(self.twilio.connections().0, 0, "{what}");
         assert_eq!(self.directory.accepted(), 0, "{what}");
     }
 }
 
-/// Swaps two names until it is dropped.
+/// Swaps two names repeatedly until it is dropped.
 struct Racer {
-    over: std::sync::Arc<AtomicBool>,
+    stop: std::sync::Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<u64>>,
 }
 
 impl Racer {
     fn start(one: &Path, other: &Path) -> Self {
-        let over = std::sync::Arc::new(AtomicBool::new(false));
-        let (one, other, ends) = (
+        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let (one, other, stopped) = (
             one.to_owned(),
             other.to_owned(),
-            std::sync::Arc::clone(&over),
+            std::sync::Arc::clone(&stop),
         );
         let thread = std::thread::spawn(move || {
             let mut swaps = 0_u64;
-            while !ends.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).expect("a swap");
                 swaps += 1;
-                // Let other threads run on two processors. The number is odd, so that each of the two files is
-                // in place during some of the pauses.
+                // Without a pause no other thread would run on two processors. The number is odd, so that
+                // the two files take turns in being in place during the pause.
                 if swaps % 63 == 0 {
                     std::thread::sleep(Duration::from_micros(50));
                 }
@@ -92,11 +98,11 @@ impl Racer {
             swaps
         });
         let thread = Some(thread);
-        Self { over, thread }
+        Self { stop, thread }
     }
 
     fn stop(&mut self) -> u64 {
-        self.over.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take();
         thread.map_or(0, |thread| thread.join().expect("the racer"))
     }
@@ -108,15 +114,15 @@ impl Drop for Racer {
     }
 }
 
-/// How the logins of a row ended: granted, or refused with these details.
-struct Ends {
+/// The results of a race's logins: the number of granted ones, and the `detail` of the refused ones.
+struct Results {
     granted: usize,
     refused: BTreeSet<String>,
 }
 
-/// Logs in while the racer swaps, until both have happened: the administrator's file was found, and the other
-/// one. At least so often that a race that can be won is won.
-fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
+/// Logs in while the racer swaps, until at least one login was granted and one was refused, and at least
+/// often enough to win a race that can be won.
+fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Results {
     let head = format!("pam_sms_otp({}:auth): failed", login.case);
     let failures = || login.lab.machine().log().lines_with(&[&head]);
     let before = failures().len();
@@ -155,25 +161,26 @@ fn race(login: &Login, what: &str, one: &Path, other: &Path) -> Ends {
     let lines = failures().split_off(before);
     assert_eq!(lines.len(), refused, "{what}: {lines:#?}");
     let details = lines.iter().filter_map(|line| line.field("detail"));
-    Ends {
+    Results {
         granted,
         refused: details.map(str::to_owned).collect(),
     }
 }
 
-/// A user, and a directory for the swapped files.
+/// Sets up a login of a user; its settings are at `etc/slot/sms_otp.toml` in its folder.
 fn login<'b>(lab: &'b Lab, case: &'static str) -> Login<'b> {
     let someone = crate::module::someone(lab, case);
     let login = Login::new(lab, case)
         .of(&someone)
         .set("limits.sms", "[\"1000/1h\"]");
-    let place = login.folder.join("etc");
-    let arguments = format!("config={}", place.join("slot/sms_otp.toml").display());
+    let etc = login.folder.join("etc");
+    let arguments = format!("config={}", etc.join("slot/sms_otp.toml").display());
     let login = login.arguments(&arguments);
     login.set_up();
     login
 }
 
+/// Creates a folder with this owner and mode.
 fn folder(path: &Path, owner: u32, mode: u32) -> PathBuf {
     fs::create_dir_all(path).expect("a folder");
     chown(path, Some(owner), Some(owner)).expect("root may chown");
@@ -181,37 +188,37 @@ fn folder(path: &Path, owner: u32, mode: u32) -> PathBuf {
     path.to_owned()
 }
 
-/// Replaces what the last race has left there.
+/// Writes a file, and replaces what the last race left at its path.
 fn file(path: &Path, owner: u32, mode: u32, text: &str) {
     let _ = fs::remove_file(path);
     lab::scratch::write(path, mode, text);
     chown(path, Some(owner), Some(owner)).expect("root may chown");
 }
 
-/// Checks that every refusal has one of these reasons.
-fn only(what: &str, ends: &Ends, words: &[&str]) {
-    assert!(ends.granted > 0);
-    for detail in &ends.refused {
+/// Checks that each refusal has one of these details.
+fn check_refusals(what: &str, results: &Results, words: &[&str]) {
+    assert!(results.granted > 0);
+    for detail in &results.refused {
         let known = words.iter().any(|words| detail.contains(words));
         assert!(known, "{what}: {detail}");
     }
 }
 
-/// The rows of all races for settings: which files are swapped. `etc` is root's directory, and the settings
-/// are at `slot/sms_otp.toml` in it.
+/// Runs all races for settings: `race` gets a description, the two paths to swap and the expected details. `etc`
+/// is root's folder, and the settings are at `slot/sms_otp.toml` in it.
 fn rows(etc: &Path, good: &str, evil: &str, mut race: impl FnMut(&str, &Path, &Path, &[&str])) {
     let slot = folder(&etc.join("slot"), 0, 0o755);
     let (config, other) = (slot.join("sms_otp.toml"), slot.join("other"));
     let foreign = format!("belongs to uid {ATTACKER}");
     for (what, owner, mode, words) in [
-        ("a file of the attacker", ATTACKER, 0o600, &*foreign),
+        ("the attacker's file", ATTACKER, 0o600, &*foreign),
         (
-            "a file that others may write",
+            "a file that the attacker may write",
             0,
             0o666,
             "written by others",
         ),
-        ("a secret that others may read", 0, 0o644, "read"),
+        ("a secret that the attacker may read", 0, 0o644, "read"),
     ] {
         file(&config, 0, 0o600, good);
         file(&other, owner, mode, evil);
@@ -223,37 +230,37 @@ fn rows(etc: &Path, good: &str, evil: &str, mut race: impl FnMut(&str, &Path, &P
     file(&etc.join("evil"), 0, 0o600, evil);
     symlink(etc.join("evil"), &other).expect("a link");
     lchown(&other, Some(ATTACKER), Some(ATTACKER)).expect("root may chown");
-    // A link that replaces a file between check and open is not followed.
-    let late = "Too many levels of symbolic links";
-    let what = "the attacker's link to a file of root";
-    race(what, &config, &other, &[&foreign, late]);
+    // A link that replaced a file between the check and the open is not followed.
+    let replaced = "Too many levels of symbolic links";
+    let what = "the attacker's link to root's file";
+    race(what, &config, &other, &[&foreign, replaced]);
 
-    // In the attacker's directory, even a file of root is the attacker's choice.
+    // The attacker decides which file is in the attacker's folder, even if root owns the file.
     let own = folder(&etc.join("own"), ATTACKER, 0o755);
     file(&own.join("sms_otp.toml"), 0, 0o600, evil);
     file(&config, 0, 0o600, good);
-    race("a directory of the attacker", &slot, &own, &[&foreign]);
+    race("the attacker's folder", &slot, &own, &[&foreign]);
 
-    // In a directory that all users may write, the owner of the file decides.
+    // Any user may create files in this folder: the owner of each file decides.
     folder(&slot, 0, 0o1777);
     file(&config, 0, 0o600, good);
     file(&other, ATTACKER, 0o600, evil);
-    race("a sticky directory", &config, &other, &[&foreign]);
+    race("a sticky folder", &config, &other, &[&foreign]);
 }
 
 fn of_settings(lab: &Lab) {
-    let trap = Trap::new(lab);
+    let servers = AttackerServers::new(lab);
     let login = login(lab, "race-settings");
     let etc = folder(&login.folder.join("etc"), 0, 0o755);
-    let (good, evil) = (login.settings.toml(), trap.settings(&login));
+    let (good, evil) = (login.settings.toml(), servers.settings(&login));
     rows(&etc, &good, &evil, |what, one, other, words| {
-        only(what, &race(&login, what, one, other), words);
-        trap.is_untouched(what);
+        check_refusals(what, &race(&login, what, one, other), words);
+        servers.check_unused(what);
     });
 }
 
-/// The same races for the check alone: about ten thousand of them in the time of a login.
-fn of_ten_thousand_checks(lab: &Lab) {
+/// The same races for the read alone: some ten thousand of them in the time of a login.
+fn of_ten_thousand_reads(lab: &Lab) {
     let etc = folder(&lab.folder("race-looks").join("etc"), 0, 0o755);
     let config = etc.join("slot/sms_otp.toml");
     let config = config.to_str().expect("a path");
@@ -283,7 +290,7 @@ fn of_ten_thousand_checks(lab: &Lab) {
     });
 }
 
-fn of_what_they_name(lab: &Lab) {
+fn of_files_named_in_settings(lab: &Lab) {
     let login = login(lab, "race-named");
     let etc = folder(&login.folder.join("etc"), 0, 0o755);
     let slot = folder(&etc.join("slot"), 0, 0o755);
@@ -298,23 +305,23 @@ fn of_what_they_name(lab: &Lab) {
     let before = twilio.requests().len();
     file(&token, 0, 0o600, &twilio.account().token);
     file(&other, ATTACKER, 0o600, "deadbeefdeadbeefdeadbeefdeadbeef");
-    let what = "a token of the attacker";
+    let what = "the attacker's token";
     let foreign = format!("belongs to uid {ATTACKER}");
-    only(what, &race(&login, what, &token, &other), &[&foreign]);
-    // Other cases may send requests meanwhile; none has the attacker's token.
+    check_refusals(what, &race(&login, what, &token, &other), &[&foreign]);
+    // Other cases may send requests meanwhile, but no request has the attacker's token.
     let account = twilio.account();
     let pair = format!("{}:deadbeef", account.sid);
     let begins = base64_start(&pair);
     let asked = twilio.requests().split_off(before);
-    let stolen = asked.iter().any(|request| {
+    let has_attackers_token = asked.iter().any(|request| {
         request
             .header("authorization")
             .is_some_and(|header| header.contains(&begins))
     });
-    assert!(!stolen && !asked.is_empty());
+    assert!(!has_attackers_token && !asked.is_empty());
 }
 
-/// The part of the base64 text that does not depend on what follows.
+/// Returns the part of a text's base64 that does not depend on what follows the text.
 fn base64_start(text: &str) -> String {
     use base64::Engine as _;
     let whole = &text.as_bytes()[..text.len() / 3 * 3];
@@ -329,35 +336,35 @@ fn of_the_helper(lab: &Lab) {
     let place = folder(&login.folder.join("place"), 0, 0o755);
     let (helper, other) = (place.join("helper"), place.join("other"));
     copy_program(&lab.product().helper(), &helper);
-    // This program exits without output.
+    // This program would exit without a message.
     copy_program(&program("true"), &other);
     chown(&other, Some(ATTACKER), Some(ATTACKER)).expect("root may chown");
     let line = lab.product().line_with(&login.config(), &helper);
     let login = login.line(line);
     login.set_up();
-    let what = "a helper of the attacker";
+    let what = "the attacker's helper";
     let foreign = format!("belongs to uid {ATTACKER}");
-    only(what, &race(&login, what, &helper, &other), &[&foreign]);
+    check_refusals(what, &race(&login, what, &helper, &other), &[&foreign]);
 }
 
-/// A host process that is not root trusts root and its own user only.
-fn of_an_ordinary_host(lab: &Lab) {
+/// A host process that is not root trusts files of root and of its own user only.
+fn of_an_unprivileged_host(lab: &Lab) {
     let account = lab.machine().add(&lab::machine::User::new("race-host"));
-    let trap = Trap::new(lab);
+    let servers = AttackerServers::new(lab);
     let login = login(lab, "race-own")
         .tag("host")
         .host(|host| host.run_as(lab.machine(), &account));
     let own = folder(&login.folder.join("ledger"), account.uid, 0o755);
     let ledger = own.join("ledger");
     let login = login.text("ledger.path", ledger.to_str().expect("a path"));
-    let (good, evil) = (login.settings.toml(), trap.settings(&login));
+    let (good, evil) = (login.settings.toml(), servers.settings(&login));
     let slot = folder(&login.folder.join("etc/slot"), account.uid, 0o755);
     let (config, other) = (slot.join("sms_otp.toml"), slot.join("other"));
     file(&config, account.uid, 0o600, &good);
-    // Readable for all, because it would be refused for a wrong mode otherwise.
+    // Readable for the host process, so that it is not refused for its mode.
     file(&other, ATTACKER, 0o644, &evil);
-    let what = "an ordinary host";
+    let what = "an unprivileged host process";
     let foreign = format!("belongs to uid {ATTACKER}");
-    only(what, &race(&login, what, &config, &other), &[&foreign]);
-    trap.is_untouched(what);
+    check_refusals(what, &race(&login, what, &config, &other), &[&foreign]);
+    servers.check_unused(what);
 }

@@ -1,5 +1,5 @@
-//! The file ledger on a full btrfs. It copies on write, so that changing a byte needs free space, unless the
-//! file is marked to be overwritten in place.
+//! This host's ledger on a full btrfs. A write to a copy-on-write file needs free space even if it only
+//! overwrites bytes; the ledger has the flag `NOCOW`, so that it is overwritten in place.
 
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, NOT_SENT, Say, Seen, someone};
@@ -18,20 +18,20 @@ pub const CASES: &[Case] = &[
         full_after_a_snapshot,
     ),
     (
-        "module::btrfs::other_file_systems_do_without_the_mark",
-        other_file_systems_do_without_the_mark,
+        "module::btrfs::other_file_systems_need_no_nocow_flag",
+        other_file_systems_need_no_nocow_flag,
     ),
 ];
 
-const IN: &[Say] = &[Say::Password, Say::Code];
+const PASSWORD_AND_CODE: &[Say] = &[Say::Password, Say::Code];
 
-/// A btrfs, mounted until this is dropped.
+/// A btrfs on a loop device, unmounted on drop.
 struct Btrfs(PathBuf);
 
 impl Btrfs {
-    /// `None`, with the reason printed: not available on this machine.
+    /// Returns `None`, and prints the reason, where btrfs cannot be mounted.
     fn mounted(lab: &Lab, case: &str) -> Option<Self> {
-        let not_tried = |why: &str| {
+        let skipped = |why: &str| {
             println!("NOT TRIED: {why}");
             None
         };
@@ -40,32 +40,32 @@ impl Btrfs {
         }
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         if !known.lines().any(|line| line.trim() == "btrfs") {
-            return not_tried("this kernel has no btrfs");
+            return skipped("this kernel has no btrfs");
         }
         let folder = lab.folder(case);
-        let (image, place) = (folder.join("image"), folder.join("btrfs"));
+        let (image, mount_point) = (folder.join("image"), folder.join("btrfs"));
         std::fs::File::create(&image)
             .and_then(|file| file.set_len(160 << 20))
             .expect("an image");
-        std::fs::create_dir(&place).expect("a folder");
+        std::fs::create_dir(&mount_point).expect("a folder");
         let mut mkfs = Command::new("mkfs.btrfs");
         let mkfs = mkfs
             .args(["-q", "-m", "single", "-d", "single"])
             .arg(&image);
         if !mkfs.status().is_ok_and(|status| status.success()) {
-            return not_tried("there is no mkfs.btrfs");
+            return skipped("mkfs.btrfs is not installed");
         }
         let mut mount = Command::new("mount");
         let mount = mount
             .args(["-t", "btrfs", "-o", "loop"])
-            .args([&image, &place]);
+            .args([&image, &mount_point]);
         if !mount.status().is_ok_and(|status| status.success()) {
-            return not_tried("no loop device can be mounted here");
+            return skipped("loop devices cannot be mounted here");
         }
         run(Command::new("btrfs")
             .args(["-q", "subvolume", "create"])
-            .arg(place.join("state")));
-        Some(Self(place))
+            .arg(mount_point.join("state")));
+        Some(Self(mount_point))
     }
 
     fn state(&self) -> PathBuf {
@@ -78,12 +78,12 @@ impl Btrfs {
         run(snapshot.arg(of).arg(self.0.join("shot")));
     }
 
-    /// Fills it to the last byte.
+    /// Fills the file system to the last byte.
     fn fill(&self) {
         for size in [1 << 20, 4096, 512] {
             let path = self.0.join(format!("filler-{size}"));
             let Ok(mut file) = std::fs::File::create(path) else {
-                return; // There is no space for another name.
+                return; // No space is left for a directory entry.
             };
             let block = vec![1; size];
             while std::io::Write::write_all(&mut file, &block).is_ok() {}
@@ -98,6 +98,7 @@ impl Drop for Btrfs {
     }
 }
 
+/// A login whose ledger is on this file system.
 fn login<'b>(lab: &'b Lab, case: &'static str, on: &Btrfs) -> Login<'b> {
     let who = someone(lab, case);
     let login = with_ledger(lab, case, &who).set("limits.failures", "2");
@@ -115,12 +116,16 @@ fn full_later(lab: &Lab) {
         return;
     };
     let login = login(lab, "btrfs-full", &disk);
-    login.sees("with free space", IN, &Seen::granted());
-    // A snapshot of the subvolume above leaves this one out.
+    login.sees("with free space", PASSWORD_AND_CODE, &Seen::granted());
+    // A snapshot of the parent subvolume does not include this one.
     disk.snapshot(&disk.0);
     disk.fill();
     for _ in 0..3 {
-        login.sees("known, on a full disk", IN, &Seen::granted());
+        login.sees(
+            "a known user, on a full disk",
+            PASSWORD_AND_CODE,
+            &Seen::granted(),
+        );
     }
     let lock = &[Say::Password, Say::WrongCode, Say::WrongCode];
     let (_, seen) = login.run(lock, 2);
@@ -128,18 +133,18 @@ fn full_later(lab: &Lab) {
     assert!(is_written_in_place(&disk.state().join("ledger")));
 }
 
-/// A snapshot shares the blocks of the file: the next write of each copies it, which needs free space.
+/// A snapshot shares the file's blocks: the next write to each of them copies it, which needs free space.
 fn full_after_a_snapshot(lab: &Lab) {
     let Some(disk) = Btrfs::mounted(lab, "btrfs-shot") else {
         return;
     };
     let login = login(lab, "btrfs-shot", &disk);
-    login.sees("with free space", IN, &Seen::granted());
+    login.sees("with free space", PASSWORD_AND_CODE, &Seen::granted());
     disk.snapshot(&disk.state());
     disk.fill();
     let line = "failed stage=ledger reason=local";
     let refused = Seen::unsent(code::SERVICE_ERR, NOT_SENT, line);
-    login.sees("known, after a snapshot", &[Say::Password], &refused);
+    login.sees("a known user, after a snapshot", &[Say::Password], &refused);
     assert!(
         login.newest_line().contains("free some space"),
         "{}",
@@ -147,12 +152,16 @@ fn full_after_a_snapshot(lab: &Lab) {
     );
 }
 
-/// They refuse the mark, and overwrite in place anyway.
-fn other_file_systems_do_without_the_mark(lab: &Lab) {
+/// Other file systems reject the flag, and overwrite in place without it.
+fn other_file_systems_need_no_nocow_flag(lab: &Lab) {
     let who = someone(lab, "btrfs-not");
     let login = with_ledger(lab, "btrfs-not", &who);
-    login.sees("on another file system", IN, &Seen::granted());
+    login.sees(
+        "on another file system",
+        PASSWORD_AND_CODE,
+        &Seen::granted(),
+    );
     let ledger = folder(&login).join("ledger");
-    println!("marked here: {}", is_written_in_place(&ledger));
-    login.sees("again", IN, &Seen::granted());
+    println!("NOCOW flag set: {}", is_written_in_place(&ledger));
+    login.sees("again", PASSWORD_AND_CODE, &Seen::granted());
 }

@@ -1,4 +1,4 @@
-//! The file ledger on a disk that is full or read-only.
+//! This host's ledger on a disk that is full or read-only.
 
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, NOT_SENT, Say, Seen, someone};
@@ -17,10 +17,10 @@ pub const CASES: &[Case] = &[
     ("module::disk::read_only", read_only),
 ];
 
-const IN: &[Say] = &[Say::Password, Say::Code];
+const PASSWORD_AND_CODE: &[Say] = &[Say::Password, Say::Code];
 
-/// Mounts a disk for the ledger, in the private machine of the tests.
-fn disk(login: &Login, size: &str) {
+/// Mounts a tmpfs of this size where the ledger will be, in the tests' private machine.
+fn mount_disk(login: &Login, size: &str) {
     let path = folder(login);
     std::fs::create_dir(&path).expect("a folder");
     mount(
@@ -35,19 +35,23 @@ fn disk(login: &Login, size: &str) {
     );
 }
 
-fn mount(how: &[&str], path: &Path) {
-    let status = Command::new("mount").args(how).arg(path).status();
-    assert!(status.is_ok_and(|status| status.success()), "mount {how:?}");
+fn mount(options: &[&str], path: &Path) {
+    let status = Command::new("mount").args(options).arg(path).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "mount {options:?}"
+    );
 }
 
-/// Fills it to the last byte.
+/// Fills the disk to the last byte.
 fn fill(path: &Path) {
     let mut file = std::fs::File::create(path.join("filler")).expect("a file");
     while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
 }
 
-/// Refused after the correct password, before any SMS, with a line that names the file.
-fn refused(login: &Login, what: &str) {
+/// Checks that a login with the right password is refused before any SMS is sent, and that its log line
+/// contains the path of the ledger.
+fn check_refused(login: &Login, what: &str) {
     let line = "failed stage=ledger reason=local";
     login.sees(
         what,
@@ -68,55 +72,59 @@ fn full_before_the_first_use(lab: &Lab) {
     }
     let alice = someone(lab, "full-first");
     let login = with_ledger(lab, "full-first", &alice);
-    disk(&login, "64k");
+    mount_disk(&login, "64k");
     fill(&folder(&login));
-    refused(&login, "a full disk");
+    check_refused(&login, "a full disk");
     std::fs::remove_file(folder(&login).join("filler")).expect("the filler");
-    login.sees("with free space again", IN, &Seen::granted());
+    login.sees("with free space again", PASSWORD_AND_CODE, &Seen::granted());
     let left: Vec<_> = std::fs::read_dir(folder(&login))
-        .expect("it")
+        .expect("the folder")
         .flatten()
         .collect();
-    let drafts = left.iter().filter(|entry| entry.file_name() != "prefetch");
-    assert_eq!(drafts.count(), 1, "{left:?}");
+    let others = left.iter().filter(|entry| entry.file_name() != "prefetch");
+    assert_eq!(others.count(), 1, "{left:?}");
 }
 
-/// Users with a row are not affected; a new user needs free space.
+/// A known user's login needs no free space; a new user's does.
 fn full_later(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
     let bob = someone(lab, "full-later");
     let login = with_ledger(lab, "full-later", &bob).set("limits.failures", "2");
-    disk(&login, "1m");
-    login.sees("with free space", IN, &Seen::granted());
+    mount_disk(&login, "1m");
+    login.sees("with free space", PASSWORD_AND_CODE, &Seen::granted());
     fill(&folder(&login));
-    login.sees("known, on a full disk", IN, &Seen::granted());
+    login.sees(
+        "a known user, on a full disk",
+        PASSWORD_AND_CODE,
+        &Seen::granted(),
+    );
     let lock = &[Say::Password, Say::WrongCode, Say::WrongCode];
     let (_, seen) = login.run(lock, 2);
     assert_eq!(seen.log()[1], "denied first=password reason=locked");
-    let mut someone_new = None;
+    let mut new_user = None;
     for serial in 0..40 {
         let carol = someone(
             lab,
             Box::leak(format!("full-new-{serial}").into_boxed_str()),
         );
         let login = with_ledger(lab, "full-later", &carol);
-        let (_, seen) = login.run(IN, 1);
+        let (_, seen) = login.run(PASSWORD_AND_CODE, 1);
         if seen.codes() != [code::SUCCESS] {
-            someone_new = Some(login);
+            new_user = Some(login);
             break;
         }
     }
-    refused(
-        &someone_new.expect("a user without space for a row"),
-        "new, on a full disk",
+    check_refused(
+        &new_user.expect("a user that the full disk cannot store"),
+        "a new user, on a full disk",
     );
     let (_, seen) = login.run(&[Say::Password], 1);
     assert_eq!(
         seen.log(),
         ["denied first=password reason=locked"],
-        "the lock is kept"
+        "the lock remains"
     );
 }
 
@@ -126,10 +134,10 @@ fn read_only(lab: &Lab) {
     }
     let dora = someone(lab, "read-only");
     let login = with_ledger(lab, "read-only", &dora);
-    disk(&login, "1m");
-    login.sees("writable", IN, &Seen::granted());
+    mount_disk(&login, "1m");
+    login.sees("writable", PASSWORD_AND_CODE, &Seen::granted());
     mount(&["-o", "remount,ro"], &folder(&login));
-    refused(&login, "read-only");
+    check_refused(&login, "read-only");
     mount(&["-o", "remount,rw"], &folder(&login));
-    login.sees("writable again", IN, &Seen::granted());
+    login.sees("writable again", PASSWORD_AND_CODE, &Seen::granted());
 }

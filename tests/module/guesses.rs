@@ -1,4 +1,4 @@
-//! Wrong codes of others are shown to the user.
+//! The user is shown how many wrong codes were entered in other logins.
 
 use super::ledger::with_ledger;
 use super::login::{ASKS, GRANTED, Login, SENT, Say, Seen, someone};
@@ -14,24 +14,25 @@ pub const CASES: &[Case] = &[
     ("module::guesses::in_redis", in_redis),
 ];
 
-const IN: &[Say] = &[Say::Password, Say::Code];
-const KNOCK: &[Say] = &[Say::Password];
+const PASSWORD_AND_CODE: &[Say] = &[Say::Password, Say::Code];
+const PASSWORD_ONLY: &[Say] = &[Say::Password];
 
 fn in_a_file(lab: &Lab) {
     let who = someone(lab, "guessed");
-    are_shown(lab, &|| with_ledger(lab, "guessed", &who));
+    check_shown(lab, &|| with_ledger(lab, "guessed", &who));
 }
 
 fn in_redis(lab: &Lab) {
     let redis = Redis::start();
     let url = shared_ledger::plain(&redis);
     let who = someone(lab, "guessed-redis");
-    are_shown(lab, &|| {
+    check_shown(lab, &|| {
         shared_ledger::host(lab, "guessed-redis", &who, &url)
     });
 }
 
-fn are_shown<'b>(lab: &'b Lab, plain: &dyn Fn() -> Login<'b>) {
+/// Checks that wrong codes of other logins are shown once, and with `plain`'s ledger.
+fn check_shown<'b>(lab: &'b Lab, plain: &dyn Fn() -> Login<'b>) {
     let login = || {
         plain()
             .set("limits.sms", "[\"50/1h\"]")
@@ -39,33 +40,37 @@ fn are_shown<'b>(lab: &'b Lab, plain: &dyn Fn() -> Login<'b>) {
             .rhost("192.0.2.7")
     };
     let wrong = Say::WrongCode;
-    let guess = |says: &[Say]| {
-        let (_, seen) = login().run(says, 2);
+    let guess = |answers: &[Say]| {
+        let (_, seen) = login().run(answers, 2);
         assert_ne!(seen.codes(), [code::SUCCESS]);
     };
     let text = |text: &str| {
         let text = format!("-{text} entered since your last login.");
         Seen::new(&[code::SUCCESS], &[ASKS, SENT, &text], GRANTED, 1)
     };
-    // A wrong code of the same login is not counted as a guess.
+    // A wrong code before the right one in the same login is not reported.
     let (_, seen) = login().run(&[Say::Password, wrong, Say::Code], 2);
     assert_eq!(seen.codes(), [code::SUCCESS]);
     assert_eq!(seen.screen().len(), 3);
     guess(&[Say::Password, wrong, Say::HangUp]);
     guess(&[Say::Password, wrong, wrong, wrong]);
-    // Unlocking ends their lock, and keeps their count.
+    // `unlock` ends the lock, but keeps the count of wrong codes to show.
     let config = login().config();
     let name = login().case;
     let unlock = ["--config", config.to_str().expect("a path"), "unlock", name];
     let (status, _, error) = lab.sms_otp(&unlock);
     assert_eq!((status, error.as_str()), (0, ""));
     let silent = login().host(|host| host.flags(SILENT));
-    silent.sees("sudo shows no texts", IN, &Seen::granted());
+    silent.sees("sudo shows no texts", PASSWORD_AND_CODE, &Seen::granted());
     let remembering = || login().text("policy.remember", "1h");
-    let four = remembering();
-    four.sees("shown", IN, &text("4 wrong codes were"));
+    let remembered = remembering();
+    remembered.sees("shown", PASSWORD_AND_CODE, &text("4 wrong codes were"));
     guess(&[Say::Password, wrong, Say::HangUp]);
-    remembering().sees("without a code", KNOCK, &remembered_seen());
-    login().sees("shown once", IN, &text("1 wrong code was"));
-    login().sees("and no more", IN, &Seen::granted());
+    remembering().sees(
+        "a remembered login shows nothing",
+        PASSWORD_ONLY,
+        &remembered_seen(),
+    );
+    login().sees("shown once", PASSWORD_AND_CODE, &text("1 wrong code was"));
+    login().sees("and not again", PASSWORD_AND_CODE, &Seen::granted());
 }

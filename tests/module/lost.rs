@@ -1,4 +1,4 @@
-//! Log lines that the system log does not take: an alarm is not lost silently.
+//! Log lines that the system log does not accept: an alarm is not lost without a trace.
 
 use super::ledger::{folder, with_ledger};
 use super::login::{Login, PASSWORD, Say, Someone, someone};
@@ -11,49 +11,57 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
-    ("module::lost::where_numbers_wait", where_numbers_wait),
     (
-        "module::lost::where_numbers_need_not_wait",
-        where_numbers_need_not_wait,
+        "module::lost::where_new_numbers_wait",
+        where_new_numbers_wait,
     ),
     (
-        "module::lost::an_alarm_waits_for_the_log",
-        an_alarm_waits_for_the_log,
+        "module::lost::where_new_numbers_do_not_wait",
+        where_new_numbers_do_not_wait,
     ),
     (
-        "module::lost::not_beyond_the_deadline",
-        not_beyond_the_deadline,
+        "module::lost::an_alarm_waits_for_space",
+        an_alarm_waits_for_space,
     ),
-    ("module::lost::not_after_its_host", not_after_its_host),
     (
-        "module::lost::many_lines_wait_as_one",
-        many_lines_wait_as_one,
+        "module::lost::no_wait_beyond_the_deadline",
+        no_wait_beyond_the_deadline,
+    ),
+    (
+        "module::lost::no_wait_after_the_host_has_ended",
+        no_wait_after_the_host_has_ended,
+    ),
+    (
+        "module::lost::many_lines_cost_one_wait",
+        many_lines_cost_one_wait,
     ),
 ];
 
-const IN: &[Say] = &[Say::Password, Say::Code];
-const KNOCK: &[Say] = &[Say::Password];
+const PASSWORD_AND_CODE: &[Say] = &[Say::Password, Say::Code];
+const PASSWORD_ONLY: &[Say] = &[Say::Password];
 const NEW_PHONE: &str = "denied first=password reason=new-phone";
 
-/// What is at `/dev/log`.
+/// What a login finds at `/dev/log`.
 enum Log<'a> {
-    There,
-    /// Nothing that accepts connections.
-    Away,
+    /// The system log.
+    Present,
+    /// A file that is not a socket.
+    Absent,
+    /// The socket with this path.
     At(&'a Path),
 }
 
-/// A login with this log. Returns for each line how many were lost before it.
-fn lost(login: Login<'_>, log: &Log<'_>, says: &[Say], lines: &[&str]) -> Vec<u32> {
+/// Logs in with this log, and returns the number of lost lines that each line reports (`lost=`).
+fn lost(login: Login<'_>, log: &Log<'_>, answers: &[Say], lines: &[&str]) -> Vec<u32> {
     let case = login.case;
     let login = match log {
-        Log::There => login,
-        Log::Away => {
+        Log::Present => login,
+        Log::Absent => {
             login.host(|host| host.with_bind_mounts(&[(Path::new("/dev/null"), "/dev/log")]))
         }
         Log::At(path) => login.host(|host| host.with_bind_mounts(&[(path, "/dev/log")])),
     };
-    let (_, seen) = login.run(says, lines.len());
+    let (_, seen) = login.run(answers, lines.len());
     assert_eq!(seen.log(), lines, "{case}");
     let lines = login.newest_lines(lines.len());
     let field = |line: &lab::log::Line| line.field("lost").map(|lost| lost.parse().ok());
@@ -63,51 +71,66 @@ fn lost(login: Login<'_>, log: &Log<'_>, says: &[Say], lines: &[&str]) -> Vec<u3
     lost.collect()
 }
 
-fn moved(lab: &Lab, who: &mut Someone) {
+fn set_new_number(lab: &Lab, who: &mut Someone) {
     who.number = lab.number();
     lab.slapd().replace(&who.person, "mobile", &[&who.number]);
 }
 
-/// Without its line, the wait of a new number does not start, however much time passes.
-fn where_numbers_wait(lab: &Lab) {
+/// The wait of a new number does not begin before its log line was accepted.
+fn where_new_numbers_wait(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
     let mut who = someone(lab, "lost-waits");
     let login = |who: &Someone| with_ledger(lab, "lost-waits", who).text("policy.new_phone", "2s");
     let granted = &["sent", "granted"];
-    assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
-    moved(lab, &mut who);
+    assert_eq!(
+        lost(login(&who), &Log::Present, PASSWORD_AND_CODE, granted),
+        [0, 0]
+    );
+    set_new_number(lab, &mut who);
     for _ in 0..2 {
-        lost(login(&who), &Log::Away, KNOCK, &[]);
+        lost(login(&who), &Log::Absent, PASSWORD_ONLY, &[]);
         std::thread::sleep(Duration::from_secs(2));
     }
     // Each login has lost two lines.
     let lines = &["phone-changed", NEW_PHONE];
-    assert_eq!(lost(login(&who), &Log::There, KNOCK, lines), [4, 0]);
+    assert_eq!(
+        lost(login(&who), &Log::Present, PASSWORD_ONLY, lines),
+        [4, 0]
+    );
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
+    assert_eq!(
+        lost(login(&who), &Log::Present, PASSWORD_AND_CODE, granted),
+        [0, 0]
+    );
 }
 
-/// The login continues, and the number is announced by a later one.
-fn where_numbers_need_not_wait(lab: &Lab) {
+/// The login is granted, and the number is announced by the next login whose line is accepted.
+fn where_new_numbers_do_not_wait(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
     let mut who = someone(lab, "lost-allowed");
     let login = |who: &Someone| with_ledger(lab, "lost-allowed", who);
     let granted = &["sent", "granted"];
-    lost(login(&who), &Log::There, IN, granted);
-    moved(lab, &mut who);
+    lost(login(&who), &Log::Present, PASSWORD_AND_CODE, granted);
+    set_new_number(lab, &mut who);
     let unread = full(&folder(&login(&who)).with_file_name("unread"));
-    lost(login(&who), &Log::At(&unread.0), IN, &[]);
-    lost(login(&who), &Log::Away, IN, &[]);
+    lost(login(&who), &Log::At(&unread.0), PASSWORD_AND_CODE, &[]);
+    lost(login(&who), &Log::Absent, PASSWORD_AND_CODE, &[]);
     let lines = &["phone-changed", "sent", "granted"];
-    assert_eq!(lost(login(&who), &Log::There, IN, lines), [6, 0, 0]);
-    assert_eq!(lost(login(&who), &Log::There, IN, granted), [0, 0]);
+    assert_eq!(
+        lost(login(&who), &Log::Present, PASSWORD_AND_CODE, lines),
+        [6, 0, 0]
+    );
+    assert_eq!(
+        lost(login(&who), &Log::Present, PASSWORD_AND_CODE, granted),
+        [0, 0]
+    );
 }
 
-/// A log that takes no more lines until it is read.
+/// Creates a log socket whose buffer is full until it is read.
 fn full(path: &Path) -> (PathBuf, UnixDatagram) {
     let socket = UnixDatagram::bind(path).expect("a socket");
     let filler = UnixDatagram::unbound().expect("a socket");
@@ -116,7 +139,7 @@ fn full(path: &Path) -> (PathBuf, UnixDatagram) {
     (path.to_owned(), socket)
 }
 
-/// Reads all lines that arrive within this time.
+/// Returns all lines that arrive within this time.
 fn read(socket: &UnixDatagram, time: Duration) -> Vec<String> {
     let until = Instant::now() + time;
     let mut buffer = [0; 4096];
@@ -131,8 +154,8 @@ fn read(socket: &UnixDatagram, time: Duration) -> Vec<String> {
     lines
 }
 
-/// A wrong code after the correct password, while the log is full: its line arrives when the log is read.
-fn an_alarm_waits_for_the_log(lab: &Lab) {
+/// The line about a wrong code after the right password is written once a full log is read.
+fn an_alarm_waits_for_space(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
@@ -147,51 +170,59 @@ fn an_alarm_waits_for_the_log(lab: &Lab) {
     let began = Instant::now();
     let (_, seen) = login.run(&[Say::Password, Say::WrongCode], 0);
     assert_eq!(seen.codes(), [code::MAXTRIES]);
-    assert!(began.elapsed() > Duration::from_secs(2), "it did not wait");
+    assert!(
+        began.elapsed() > Duration::from_secs(2),
+        "the login did not wait"
+    );
     let lines = reader.join().expect("the reader");
-    let ours: Vec<&String> = lines
+    let own: Vec<&String> = lines
         .iter()
         .filter(|line| !line.ends_with(">full"))
         .collect();
-    let [line] = &ours[..] else {
+    let [line] = &own[..] else {
         panic!("{lines:#?}");
     };
     assert!(line.contains("first=password reason=wrong-code"), "{line}");
-    // The line about the SMS was lost.
+    // The line `sent` was lost.
     assert!(line.ends_with(" lost=1"), "{line}");
 }
 
-/// If the log is never read, the user waits for no longer than the deadline.
-fn not_beyond_the_deadline(lab: &Lab) {
+/// If the full log is never read, the user waits no longer than the deadline.
+fn no_wait_beyond_the_deadline(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
     let who = someone(lab, "lost-late");
     lab.slapd()
         .replace(&who.person, "phoneNumberVerified", &["FALSE"]);
-    for (deadline, least, most) in [("2m", 5, 8), ("2s", 0, 4)] {
+    for (deadline, min, max) in [("2m", 5, 8), ("2s", 0, 4)] {
         let login = with_ledger(lab, "lost-late", &who).text("deadline", deadline);
         let path = folder(&login).with_file_name(format!("unread-{deadline}"));
         let (path, _socket) = full(&path);
         let login = login.host(|host| host.with_bind_mounts(&[(&path, "/dev/log")]));
         let began = Instant::now();
-        let (_, seen) = login.run(KNOCK, 0);
+        let (_, seen) = login.run(PASSWORD_ONLY, 0);
         assert_ne!(seen.codes(), [code::SUCCESS]);
         let took = began.elapsed().as_secs();
-        assert!((least..most).contains(&took), "{deadline}: {took} s");
+        assert!((min..max).contains(&took), "{deadline}: {took} s");
     }
 }
 
-/// If the log stays full, a login waits for one line only, not for each: otherwise it would use up the
-/// deadline before an SMS is sent, which would be an outage.
-fn many_lines_wait_as_one(lab: &Lab) {
+/// With a log that stays full, a login waits for one line only: a wait for each line would use up the
+/// deadline before an SMS is sent, and end as an outage.
+fn many_lines_cost_one_wait(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
     let case = "lost-many";
     let mut who = someone(lab, case);
     let login = |who: &Someone| with_ledger(lab, case, who).text("deadline", "2s");
-    lost(login(&who), &Log::There, IN, &["sent", "granted"]);
+    lost(
+        login(&who),
+        &Log::Present,
+        PASSWORD_AND_CODE,
+        &["sent", "granted"],
+    );
     let mut numbers: Vec<String> = (0..6).map(|_| lab.number()).collect();
     numbers.sort();
     let values: Vec<&str> = numbers.iter().map(String::as_str).collect();
@@ -199,12 +230,12 @@ fn many_lines_wait_as_one(lab: &Lab) {
     who.number.clone_from(&numbers[0]);
     let (path, _socket) = full(&folder(&login(&who)).with_file_name("unread-many"));
     let login = login(&who).host(|host| host.with_bind_mounts(&[(&path, "/dev/log")]));
-    let (_, seen) = login.run(IN, 0);
+    let (_, seen) = login.run(PASSWORD_AND_CODE, 0);
     assert_eq!(seen.codes(), [code::SUCCESS]);
 }
 
-/// If the module ends while the helper waits, the helper ends, too.
-fn not_after_its_host(lab: &Lab) {
+/// If the module disconnects while the helper waits for the log, the helper exits.
+fn no_wait_after_the_host_has_ended(lab: &Lab) {
     if lab.machine_error().is_some() {
         return;
     }
@@ -229,13 +260,13 @@ fn not_after_its_host(lab: &Lab) {
     assert_eq!(helper.prompt(), "Password: ");
     helper.answer(PASSWORD);
     helper.wait_until_read();
-    // Time to reach the line that the log does not take.
+    // Time until the helper waits for space in the log.
     std::thread::sleep(Duration::from_secs(2));
     assert!(
         helper.exit_within(Duration::ZERO).is_none(),
-        "it does not wait"
+        "the helper does not wait"
     );
     helper.disconnect();
-    let ended = helper.exit_within(Duration::from_secs(1));
-    assert!(ended.is_some(), "it waits longer than its host runs");
+    let exit = helper.exit_within(Duration::from_secs(1));
+    assert!(exit.is_some(), "the helper is still running");
 }

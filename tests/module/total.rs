@@ -1,4 +1,4 @@
-//! The total while a stopped process has locked all its shards.
+//! The total SMS count while a stopped process holds the locks of all its parts.
 
 use super::ledger::{folder, with_ledger};
 use super::{Login, Say, Seen, someone};
@@ -12,18 +12,18 @@ use std::fs::File;
 use std::process::{Child, Command};
 
 pub const CASES: &[Case] = &[(
-    "module::total::locked_by_a_stopped_process",
-    locked_by_a_stopped_process,
+    "module::total::a_stopped_lock_holder_affects_only_logins_with_a_total_limit",
+    a_stopped_lock_holder_affects_only_logins_with_a_total_limit,
 )];
 
-const IN: &[Say] = &[Say::Password, Say::Code];
+const PASSWORD_AND_CODE: &[Say] = &[Say::Password, Say::Code];
 
-/// A stopped process that has locked the shards of the total.
-struct Stopped(Child);
+/// A stopped process that holds the locks of all parts of the total.
+struct StoppedLockHolder(Child);
 
-impl Stopped {
-    fn holding(login: &Login) -> Self {
-        // The lock belongs to the open file, which only this child inherits.
+impl StoppedLockHolder {
+    fn start(login: &Login) -> Self {
+        // The lock belongs to the open file description, which only this child inherits.
         let ledger = folder(login).join("ledger");
         let mut options = File::options();
         let file = options
@@ -40,7 +40,7 @@ impl Stopped {
     }
 }
 
-impl Drop for Stopped {
+impl Drop for StoppedLockHolder {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -51,13 +51,13 @@ fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-fn locked_by_a_stopped_process(lab: &Lab) {
+fn a_stopped_lock_holder_affects_only_logins_with_a_total_limit(lab: &Lab) {
     let alice = someone(lab, "total-held");
     let free = with_ledger(lab, "total-held", &alice);
-    free.sees("before", IN, &Seen::granted());
-    let stopped = Stopped::holding(&free);
-    free.sees("while it is locked", IN, &Seen::granted());
-    // With a limit the total decides, and no SMS is sent uncounted.
+    free.sees("before", PASSWORD_AND_CODE, &Seen::granted());
+    let stopped = StoppedLockHolder::start(&free);
+    free.sees("while it is locked", PASSWORD_AND_CODE, &Seen::granted());
+    // With a total limit no SMS may be sent that is not counted.
     let limited = with_ledger(lab, "total-held", &alice).text("limits.sms_total", "500/1d");
     let (transcript, seen) = limited.run(&[Say::Password], 1);
     assert_eq!(
@@ -68,5 +68,9 @@ fn locked_by_a_stopped_process(lab: &Lab) {
     assert!(line.contains("stage=ledger reason=local"), "{line}");
     assert!(line.contains("locked by another process"), "{line}");
     drop(stopped);
-    limited.sees("when it is gone", IN, &Seen::granted());
+    limited.sees(
+        "after the lock was released",
+        PASSWORD_AND_CODE,
+        &Seen::granted(),
+    );
 }

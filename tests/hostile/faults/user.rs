@@ -1,4 +1,4 @@
-//! The person: what is typed, when, and what becomes of a code that is none.
+//! What the user types at the prompts, and logins without a system log.
 
 use super::ground::row;
 use super::{LOCAL, Row};
@@ -19,8 +19,8 @@ pub fn rows<'b>() -> Vec<Row<'b>> {
 
 fn at_the_password<'b>() -> Vec<Row<'b>> {
     let wrong = |line: &str| Seen::new(&[code::AUTH_ERR], &[ASKS], &[line], 0);
-    // The directory has said that it knows him; about the last nobody is asked.
-    let unasked = wrong("denied user=? reason=wrong-password");
+    // sshd's junk is refused without asking the directory, so the user name is not confirmed (`user=?`).
+    let not_asked = wrong("denied user=? reason=wrong-password");
     let wrong = wrong("denied reason=wrong-password");
     let cancelled = "denied user=? reason=cancelled";
     let cancelled = Seen::new(&[code::CONV_ERR], &[ASKS], &[cancelled], 0);
@@ -33,7 +33,7 @@ fn at_the_password<'b>() -> Vec<Row<'b>> {
         (
             "sshd's junk",
             Say::Text("\u{8}\n\r\u{7f}INCORRECT"),
-            &unasked,
+            &not_asked,
         ),
     ]
     .map(|(what, say, want)| row("prompt: password", what, &[say], want, Into::into))
@@ -101,8 +101,8 @@ fn at_the_code<'b>() -> Vec<Row<'b>> {
     .into()
 }
 
-/// Nobody hears what is logged, and nobody gets in by that. That whoever has the right code does get in
-/// is `module::hosts::a_login_needs_no_system_log`.
+/// `/dev/log` is not a socket, and no login is granted for that reason. `module::hosts::a_login_needs_no_system_log`
+/// shows that a login with the right code is granted.
 fn without_a_log<'b>() -> Vec<Row<'b>> {
     let wrong = Seen::new(&[code::AUTH_ERR], &[ASKS], &[], 0);
     let gone = Seen::new(&[code::CONV_ERR], &[ASKS, SENT], &[], 1);
@@ -112,13 +112,13 @@ fn without_a_log<'b>() -> Vec<Row<'b>> {
         ("a hang-up", &[Say::Password, Say::HangUp], "300s", gone),
         ("bad settings", &[], "1ms", bad),
     ]
-    .map(|(what, says, lifetime, want)| {
-        row("log: nobody listens", what, says, &want, move |login| {
-            let nobody = super::ledger::fresh(&login);
-            write(&nobody, 0o666, "");
+    .map(|(what, answers, lifetime, want)| {
+        row("log: no socket", what, answers, &want, move |login| {
+            let not_a_socket = super::ledger::fresh(&login);
+            write(&not_a_socket, 0o666, "");
             login
                 .text("code.lifetime", lifetime)
-                .host(|host| host.with_bind_mounts(&[(&nobody, "/dev/log")]))
+                .host(|host| host.with_bind_mounts(&[(&not_a_socket, "/dev/log")]))
                 .into()
         })
     })
