@@ -63,12 +63,12 @@ impl SlidingWindow {
     pub fn add(&mut self, now: u64, longest: u64) {
         self.horizon = self.horizon.max(longest);
         // Not always the end: another process may have added an entry with a later time.
-        let place = self.sent.partition_point(|(at, _)| *at < now);
-        match self.sent.get_mut(place) {
+        let index = self.sent.partition_point(|(at, _)| *at < now);
+        match self.sent.get_mut(index) {
             Some((at, number)) if *at == now && *number < MAX_COUNT => {
                 *number = number.saturating_add(1);
             }
-            _ => self.sent.insert(place, (now, 1)),
+            _ => self.sent.insert(index, (now, 1)),
         }
         while self.sent.len() > self.max {
             self.shrink(now);
@@ -93,7 +93,7 @@ impl SlidingWindow {
             _ => u64::MAX,
         };
         let costs = self.sent.windows(2).map(cost).enumerate();
-        let pair = costs.min_by_key(|(_, cost)| *cost).map(|(place, _)| place);
+        let pair = costs.min_by_key(|(_, cost)| *cost).map(|(index, _)| index);
         let earlier = self.sent.remove(pair.unwrap_or(0));
         if let Some((_, number)) = self.sent.get_mut(pair.unwrap_or(0)) {
             *number = number.saturating_add(earlier.1).min(MAX_COUNT);
@@ -102,8 +102,8 @@ impl SlidingWindow {
 
     /// Removes an SMS of the time `then`. Returns whether it was still counted.
     pub fn remove(&mut self, then: u64, now: u64) -> bool {
-        let place = self.sent.partition_point(|(at, _)| *at < then);
-        let Some((at, number)) = self.sent.get_mut(place) else {
+        let index = self.sent.partition_point(|(at, _)| *at < then);
+        let Some((at, number)) = self.sent.get_mut(index) else {
             return false;
         };
         // A later entry contains it, if it still counts.
@@ -112,7 +112,7 @@ impl SlidingWindow {
         }
         *number = number.saturating_sub(1);
         if *number == 0 {
-            self.sent.remove(place);
+            self.sent.remove(index);
         }
         true
     }

@@ -53,15 +53,15 @@ pub fn row(bytes: &[u8]) {
 
 fn sealed(mut sector: Sector, at: usize) {
     let keys = Keys::new(&[9; 32]);
-    let place = u64::try_from(at).unwrap_or(0).saturating_mul(512);
-    keys.seal(place, &mut sector);
-    assert!(keys.verify(place, &sector));
-    assert!(!keys.verify(place.wrapping_add(512), &sector));
-    assert!(!Keys::new(&[8; 32]).verify(place, &sector));
+    let offset = u64::try_from(at).unwrap_or(0).saturating_mul(512);
+    keys.seal(offset, &mut sector);
+    assert!(keys.verify(offset, &sector));
+    assert!(!keys.verify(offset.wrapping_add(512), &sector));
+    assert!(!Keys::new(&[8; 32]).verify(offset, &sector));
     if let Some(byte) = sector.get_mut(at.checked_rem(SIZE).unwrap_or(0)) {
         *byte ^= 0x10;
     }
-    assert!(!keys.verify(place, &sector));
+    assert!(!keys.verify(offset, &sector));
 }
 
 #[cfg(test)]

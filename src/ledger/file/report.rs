@@ -26,15 +26,15 @@ impl FileStore {
         Table(&self.disk).each(by, |row| match row {
             Row::Phone(_) => phones = phones.saturating_add(1),
             Row::User(user) => {
-                let standing = user.status(now);
-                let logins = u64::try_from(standing.remembered.len()).unwrap_or(u64::MAX);
+                let status = user.status(now);
+                let logins = u64::try_from(status.remembered.len()).unwrap_or(u64::MAX);
                 users = users.saturating_add(1);
                 remembered = remembered.saturating_add(logins);
                 if user.failures > 0 {
                     all.failed.push(FailedAccount {
                         name: user.name,
-                        failures: standing.failures,
-                        locked: standing.locked,
+                        failures: status.failures,
+                        locked: status.locked,
                     });
                 }
             }

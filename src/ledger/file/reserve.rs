@@ -47,14 +47,14 @@ impl FileStore {
         if let Some(rule) = limits.sms_total {
             limited = longest_wait_of(limited, &total.sent()?, LimitScope::Total, rule, now);
         }
-        if let Some((_, refusal)) = limited {
-            return Ok(Err(refusal));
+        if let Some((_, rejection)) = limited {
+            return Ok(Err(rejection));
         }
         let shard = match limits.sms_total {
             None => total.count_unlimited(account.segments, now, by),
             Some(rule) => match total.count_limited(rule, account.segments, now, by)? {
                 Ok(shard) => Some(shard),
-                Err(refusal) => return Ok(Err(refusal)),
+                Err(rejection) => return Ok(Err(rejection)),
             },
         };
         let longest = longest(limits);
@@ -75,39 +75,39 @@ impl FileStore {
     pub(super) fn release_sms(
         &self,
         account: &Account,
-        slot: &Reservation,
+        reservation: &Reservation,
         user: &mut User,
         now: u64,
         by: Deadline,
     ) -> Result<(), Failure> {
-        user.log.remove(slot.at, now);
+        user.log.remove(reservation.at, now);
         let name = self.disk.keys.phone(account.phone.e164());
         let _guard = self.lock(PHONES, &name, "this phone", by)?;
         let mut phone = self.phone(name, user.is_unlocked)?;
-        if phone.row.remove(slot.at, now) {
+        if phone.row.remove(reservation.at, now) {
             self.put(&name, &Row::Phone(phone.row), phone.at, now, by)?;
         }
-        if let Some(shard) = self.shard(slot) {
+        if let Some(shard) = self.shard(reservation) {
             // After a failure too much stays counted, which allows less, never more.
-            let _ = Total(&self.disk).remove(shard, slot.at, account.segments, now, by);
+            let _ = Total(&self.disk).remove(shard, reservation.at, account.segments, now, by);
         }
         Ok(())
     }
 
     /// The offset of the shard that counts an SMS in the total.
-    fn shard(&self, slot: &Reservation) -> Option<u64> {
-        let place = usize::try_from(slot.number.checked_sub(1)?).ok()?;
-        self.reserved.borrow().get(place).copied().flatten()
+    fn shard(&self, reservation: &Reservation) -> Option<u64> {
+        let index = usize::try_from(reservation.number.checked_sub(1)?).ok()?;
+        self.reserved.borrow().get(index).copied().flatten()
     }
 
     /// Finds a phone. If its row may be one that is damaged, the account must be unlocked before it gets a
     /// new one.
     fn phone(&self, name: Name, is_unlocked: bool) -> Result<Entry<SlidingWindow>, Failure> {
-        let place = Table(&self.disk).find(&name)?;
-        let (at, row) = match place.row {
+        let found = Table(&self.disk).find(&name)?;
+        let (at, row) = match found.row {
             Some((at, Row::Phone(log))) => (Some(at), log),
-            None if !place.damaged || is_unlocked => {
-                (place.remains, SlidingWindow::new(row::MAX_PHONE_ENTRIES))
+            None if !found.damaged || is_unlocked => {
+                (found.remains, SlidingWindow::new(row::MAX_PHONE_ENTRIES))
             }
             _ => return Err(failures::damaged_row(self.disk.path())),
         };
@@ -127,10 +127,10 @@ fn longest_wait_of(
     if wait <= so_far.map_or(0, |(wait, _)| wait) {
         return so_far;
     }
-    let refusal = Rejection::Limited {
+    let rejection = Rejection::Limited {
         wait: Duration::from_millis(wait),
         scope,
         rule,
     };
-    Some((wait, refusal))
+    Some((wait, rejection))
 }

@@ -117,11 +117,11 @@ fn decode_user(decoder: &mut Decoder<'_>) -> Option<User> {
     let name = String::from_utf8(decoder.bytes(length)?.to_vec()).ok()?;
     let sets = u8::try_from(decoder.number(1)?).ok()?;
     let mut numbers = Vec::new();
-    for place in 0..decode_length(decoder, MAX_KNOWN)? {
+    for index in 0..decode_length(decoder, MAX_KNOWN)? {
         numbers.push(KnownNumber {
             number: decoder.array()?,
             since: decoder.number(TIME)?,
-            granted: sets & bit(place) != 0,
+            granted: sets & bit(index) != 0,
         });
     }
     let mut logins = Vec::new();
@@ -152,12 +152,12 @@ fn sets(user: &User) -> u8 {
     let known = (0..MAX_KNOWN).zip(&user.numbers);
     let granted = known.filter(|(_, known)| known.granted);
     let reference = if user.has_reference { HAS_REFERENCE } else { 0 };
-    granted.fold(reference, |sets, (place, _)| sets | bit(place))
+    granted.fold(reference, |sets, (index, _)| sets | bit(index))
 }
 
-fn bit(place: usize) -> u8 {
-    let place = u32::try_from(place).unwrap_or(u32::MAX);
-    1_u8.checked_shl(place).unwrap_or(0)
+fn bit(index: usize) -> u8 {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    1_u8.checked_shl(index).unwrap_or(0)
 }
 
 /// Encodes a window: its horizon and its entries.

@@ -48,8 +48,8 @@ pub fn sealed_parts(sector: &Sector) -> [&[u8]; 2] {
 
 /// Writes the seal.
 pub fn put_seal(sector: &mut Sector, seal: [u8; 8]) {
-    if let Some(place) = sector.get_mut(SEAL) {
-        place.copy_from_slice(&seal);
+    if let Some(target) = sector.get_mut(SEAL) {
+        target.copy_from_slice(&seal);
     }
 }
 
@@ -65,8 +65,8 @@ impl Encoder {
     #[must_use]
     pub fn new(name: &Name) -> Self {
         let mut sector = [0; SIZE];
-        if let Some(place) = sector.get_mut(NAME) {
-            place.copy_from_slice(name);
+        if let Some(target) = sector.get_mut(NAME) {
+            target.copy_from_slice(name);
         }
         Self {
             sector,
@@ -77,13 +77,13 @@ impl Encoder {
     /// Appends bytes. All layouts fit into a sector; if one did not, the rest would be left out.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let end = self.at.saturating_add(bytes.len());
-        let place = self
+        let target = self
             .sector
             .get_mut(..END)
             .and_then(|all| all.get_mut(self.at..end));
-        debug_assert!(place.is_some(), "the layout is larger than a sector");
-        if let Some(place) = place {
-            place.copy_from_slice(bytes);
+        debug_assert!(target.is_some(), "the layout is larger than a sector");
+        if let Some(target) = target {
+            target.copy_from_slice(bytes);
         }
         self.at = end;
     }

@@ -89,24 +89,24 @@ impl Table<'_> {
         // those of all rows in its buckets are, to detect a damaged row that may be the one.
         let has_name = |row: &(u64, Sector)| sector::name(&row.1) == name;
         let (named, others): (Vec<_>, Vec<_>) = chain.into_iter().partition(has_name);
-        let mut place = Lookup::default();
+        let mut found = Lookup::default();
         for (at, sector) in named.into_iter().chain(others) {
             match self.classify_again(at, &sector)? {
                 Content::Whole(sector) if sector::name(&sector) == name => {
-                    place.row = Row::decode(&sector).map(|row| (at, row));
-                    place.damaged = place.row.is_none();
-                    return Ok(place);
+                    found.row = Row::decode(&sector).map(|row| (at, row));
+                    found.damaged = found.row.is_none();
+                    return Ok(found);
                 }
                 Content::Damaged(sector) => {
-                    place.damaged = true;
+                    found.damaged = true;
                     if sector::name(&sector) == name {
-                        place.remains = Some(at);
+                        found.remains = Some(at);
                     }
                 }
                 Content::Empty | Content::Whole(_) => {}
             }
         }
-        Ok(place)
+        Ok(found)
     }
 
     /// Classifies a sector; if it is damaged, reads it again, as it may just have been written.

@@ -99,17 +99,17 @@ impl Shard {
     }
 
     fn hour(&mut self, hour: u64) -> Option<&mut (u64, u64)> {
-        let place = hour.checked_rem(DAY)?;
-        self.hours.get_mut(usize::try_from(place).ok()?)
+        let index = hour.checked_rem(DAY)?;
+        self.hours.get_mut(usize::try_from(index).ok()?)
     }
 
     /// SMS and segments of the last 24 hours.
     fn day(&self, now: u64) -> (u64, u64) {
         let hour = now / HOUR;
         let mut day = (0_u64, 0_u64);
-        for (place, (sms, parts)) in (0..DAY).zip(&self.hours) {
+        for (index, (sms, parts)) in (0..DAY).zip(&self.hours) {
             // The last hour up to `latest` with this index.
-            let past = self.latest.saturating_add(DAY).saturating_sub(place);
+            let past = self.latest.saturating_add(DAY).saturating_sub(index);
             let of = self
                 .latest
                 .saturating_sub(past.checked_rem(DAY).unwrap_or(0));
@@ -250,8 +250,8 @@ impl Total<'_> {
         loop {
             let mut damaged = 0_u64;
             for step in 0..SHARDS {
-                let place = first.wrapping_add(step).checked_rem(SHARDS).unwrap_or(0);
-                let at = START.saturating_add(place.saturating_mul(LENGTH));
+                let index = first.wrapping_add(step).checked_rem(SHARDS).unwrap_or(0);
+                let at = START.saturating_add(index.saturating_mul(LENGTH));
                 let Some(guard) = self.0.try_lock(at, LENGTH)? else {
                     continue;
                 };

@@ -117,12 +117,12 @@ impl<'a> History<'a> {
         let of_them = self.dice.below(numbers.len() as u64);
         let parts = self.dice.below(3);
         // Usually the same origin.
-        let place = match self.dice.below(8) {
+        let origin = match self.dice.below(8) {
             0..2 => None,
             2 => Some(self.dice.below(3)),
             _ => Some(number % 3),
         };
-        let place = place.map(|place| format!("sshd 192.0.2.{place}"));
+        let origin = origin.map(|origin| format!("sshd 192.0.2.{origin}"));
         self.logins += 1;
         Account {
             login: LoginId(self.logins.to_be_bytes()),
@@ -136,7 +136,7 @@ impl<'a> History<'a> {
                 1 => String::new(),
                 _ => "20260101000000Z".into(),
             },
-            origin_key: place,
+            origin_key: origin,
             segments: 1 + u16::try_from(parts).unwrap(),
         }
     }
@@ -223,8 +223,8 @@ impl<'a> History<'a> {
         let same = |sent: &(Duration, Phone, u16)| {
             *sent == (when, account.phone.clone(), account.segments)
         };
-        let place = self.sent.iter().position(same).expect(at);
-        self.sent.remove(place);
+        let index = self.sent.iter().position(same).expect(at);
+        self.sent.remove(index);
         self.model.release(&account, one, by).unwrap();
         self.ledger.release(&account, other, by).unwrap();
     }
@@ -249,14 +249,14 @@ impl<'a> History<'a> {
         if !self.model.status(&account.dn, by).expect(at).known {
             return;
         }
-        let tries = u32::try_from(self.dice.below(3)).unwrap();
+        let attempts = u32::try_from(self.dice.below(3)).unwrap();
         let expected = self
             .model
-            .record_success(account, rules, tries, by)
+            .record_success(account, rules, attempts, by)
             .expect(at);
         let found = self
             .ledger
-            .record_success(account, rules, tries, by)
+            .record_success(account, rules, attempts, by)
             .expect(at);
         assert_eq!(expected, found, "{at}");
         // Sometimes the host shows no texts.

@@ -18,7 +18,7 @@ impl Dice {
     }
 
     pub fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
-        let place = usize::try_from(self.below(these.len() as u64));
-        these[place.unwrap_or(0)]
+        let index = usize::try_from(self.below(these.len() as u64));
+        these[index.unwrap_or(0)]
     }
 }

@@ -13,19 +13,15 @@ impl History<'_> {
                 self.same_time(one, other, at);
             }
             (
-                Rejection::Limited {
-                    wait,
-                    scope: whose,
-                    rule,
-                },
+                Rejection::Limited { wait, scope, rule },
                 Rejection::Limited {
                     wait: other_wait,
-                    scope: other_whose,
+                    scope: other_scope,
                     rule: other_rule,
                 },
             ) => {
                 self.same_time(wait, other_wait, at);
-                assert_eq!((whose, rule), (other_whose, other_rule), "{at}");
+                assert_eq!((scope, rule), (other_scope, other_rule), "{at}");
             }
             (one, other) => panic!("{at}: {one:?} and {other:?}"),
         }

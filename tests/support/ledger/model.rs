@@ -11,6 +11,7 @@ use super::*;
 use crate::failure::FailureKind;
 use failures::failure;
 use model_user::User;
+use window::millis;
 
 /// The longest lock.
 const MAX_LOCK: u64 = 86_400_000;
@@ -70,10 +71,6 @@ pub(crate) fn disk_full() -> Failure {
     failure(FailureKind::Local, "the disk is full", "free some space")
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap()
-}
-
 impl Ledger for Model {
     fn admit(
         &mut self,
@@ -98,10 +95,10 @@ impl Ledger for Model {
         if other_password || !new_numbers.is_empty() {
             user.remembered.clear();
         }
-        let remembered = user.remembered.iter().find(|(place, at, _, sealed)| {
+        let remembered = user.remembered.iter().find(|(origin, at, _, sealed)| {
             let span = rules.remember.map_or(0, millis);
             let is_valid = !seals || *sealed == (changed.clone(), account.phone.clone());
-            account.origin_key.as_deref() == Some(place) && at + span > now && is_valid
+            account.origin_key.as_deref() == Some(origin) && at + span > now && is_valid
         });
         let remembered = remembered.map(|(_, _, login, _)| *login);
         let new = user.wait(&account.phone, rules, now);
@@ -169,11 +166,11 @@ impl Ledger for Model {
         _: Deadline,
     ) -> Result<Result<Reservation, Rejection>, Failure> {
         let mut state = self.state()?;
-        let refusal = state
+        let rejection = state
             .locked(account, rules)
             .or_else(|| state.limited(account, rules));
-        Ok(match refusal {
-            Some(refusal) => Err(refusal),
+        Ok(match rejection {
+            Some(rejection) => Err(rejection),
             None => Ok(state.take(account)),
         })
     }
@@ -181,20 +178,20 @@ impl Ledger for Model {
     fn release(
         &mut self,
         account: &Account,
-        slot: Reservation,
+        reservation: Reservation,
         _: Deadline,
     ) -> Result<(), Failure> {
         let mut state = self.state()?;
         let drop_one = |sent: &mut Vec<u64>| {
-            if let Some(place) = sent.iter().position(|at| *at == slot.at) {
-                sent.remove(place);
+            if let Some(index) = sent.iter().position(|at| *at == reservation.at) {
+                sent.remove(index);
             }
         };
         drop_one(&mut state.users.entry(account.dn.clone()).or_default().sms);
         drop_one(state.phones.entry(account.phone.e164().into()).or_default());
-        let same = |sent: &(u64, u16)| *sent == (slot.at, account.segments);
-        if let Some(place) = state.all.iter().position(same) {
-            state.all.remove(place);
+        let same = |sent: &(u64, u16)| *sent == (reservation.at, account.segments);
+        if let Some(index) = state.all.iter().position(same) {
+            state.all.remove(index);
         }
         Ok(())
     }
@@ -235,7 +232,7 @@ impl Ledger for Model {
         &mut self,
         account: &Account,
         rules: Rules<'_>,
-        tries: u32,
+        attempts: u32,
         _: Deadline,
     ) -> Result<Success, Failure> {
         let mut state = self.state()?;
@@ -245,7 +242,7 @@ impl Ledger for Model {
         } else {
             Some(now)
         };
-        let place = account
+        let origin = account
             .origin_key
             .as_ref()
             .filter(|_| rules.remember.is_some());
@@ -253,13 +250,13 @@ impl Ledger for Model {
         user.failures = 0;
         user.locked_until = 0;
         user.name.clear();
-        if let Some((place, at)) = place.zip(at) {
+        if let Some((origin, at)) = origin.zip(at) {
             let sealed = (account.password_changed.clone(), account.phone.clone());
-            user.remembered.retain(|(other, ..)| other != place);
+            user.remembered.retain(|(other, ..)| other != origin);
             user.remembered
-                .push((place.clone(), at, account.login, sealed));
+                .push((origin.clone(), at, account.login, sealed));
         }
-        user.guesses = user.guesses.saturating_sub(tries);
+        user.guesses = user.guesses.saturating_sub(attempts);
         Ok(Success {
             reference: user.grant(account, rules, now),
             guesses: user.guesses,

@@ -21,10 +21,10 @@ impl State {
         let phone = self.phones.get(account.phone.e164()).unwrap_or(&nothing);
         let all: Vec<u64> = self.all.iter().map(|(at, _)| *at).collect();
         let mut longest: Option<(u64, LimitScope, Rule)> = None;
-        let mut look = |whose, sent: &[u64], rule: &Rule| {
+        let mut look = |scope, sent: &[u64], rule: &Rule| {
             let wait = wait(sent, *rule, self.now);
             if wait > longest.map_or(0, |(longest, _, _)| longest) {
-                longest = Some((wait, whose, *rule));
+                longest = Some((wait, scope, *rule));
             }
         };
         for rule in &rules.limits.sms {
@@ -36,9 +36,9 @@ impl State {
         if let Some(rule) = &rules.limits.sms_total {
             look(LimitScope::Total, &all, rule);
         }
-        longest.map(|(wait, whose, rule)| Rejection::Limited {
+        longest.map(|(wait, scope, rule)| Rejection::Limited {
             wait: Duration::from_millis(wait),
-            scope: whose,
+            scope,
             rule,
         })
     }

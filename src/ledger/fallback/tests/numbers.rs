@@ -128,7 +128,7 @@ fn what_the_shared_ledger_forgets_is_forgotten_here() {
     assert_eq!(wait(&mut login(), &with(&[OLD]), rules), (Some(DAY), 1));
 }
 
-/// No ledger knows a number before it is logged.
+/// No ledger records a number before it is logged.
 #[test]
 fn a_number_that_is_not_announced_is_new_in_both_ledgers() {
     let (shared, local, _) = two_hosts();

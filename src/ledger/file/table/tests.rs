@@ -50,8 +50,8 @@ fn twenty_thousand_rows_are_found_and_their_places_reused() {
     let levels = table.levels().unwrap();
     assert!((5..8).contains(&levels), "{levels} levels");
     for number in 0..many {
-        let place = table.find(&name(&file.disk, number)).unwrap();
-        assert_eq!(place.row.unwrap().1, row(number % 60_000, 1000), "{number}");
+        let found = table.find(&name(&file.disk, number)).unwrap();
+        assert_eq!(found.row.unwrap().1, row(number % 60_000, 1000), "{number}");
     }
     let mut seen = 0;
     table.each(soon(), |_| seen += 1).unwrap();
@@ -118,6 +118,6 @@ fn a_locked_place_is_not_used() {
     let guard = other.disk.try_lock(start, BUCKET - LENGTH).unwrap();
     put(&Table(&file.disk), 1, 0, 1000);
     drop(guard);
-    let place = Table(&file.disk).find(&name(&file.disk, 1)).unwrap();
-    assert_eq!(place.row.unwrap().0, start + BUCKET - LENGTH);
+    let found = Table(&file.disk).find(&name(&file.disk, 1)).unwrap();
+    assert_eq!(found.row.unwrap().0, start + BUCKET - LENGTH);
 }

@@ -87,7 +87,7 @@ fn processes_that_create_the_file_create_one() {
             .collect::<Vec<_>>()
     });
     assert!(names.iter().all(|name| *name == names[0]));
-    let left = std::fs::read_dir(scratch.folder()).unwrap().count();
+    let left = std::fs::read_dir(scratch.directory()).unwrap().count();
     assert_eq!(left, 1, "drafts are left");
 }
 
@@ -126,7 +126,7 @@ fn child(scratch: &Scratch, act: &str) -> ChildGuard {
             "--nocapture",
         ])
         .env(ACT, act)
-        .env(FOLDER, scratch.folder())
+        .env(FOLDER, scratch.directory())
         .stdout(Stdio::piped())
         .spawn();
     ChildGuard(child.unwrap())
@@ -135,10 +135,10 @@ fn child(scratch: &Scratch, act: &str) -> ChildGuard {
 /// Not a test: the code of the child processes.
 #[test]
 fn child_process() {
-    let (Ok(act), Ok(folder)) = (std::env::var(ACT), std::env::var(FOLDER)) else {
+    let (Ok(act), Ok(directory)) = (std::env::var(ACT), std::env::var(FOLDER)) else {
         return;
     };
-    let mut file = FileStore::open(&folder).unwrap();
+    let mut file = FileStore::open(&directory).unwrap();
     match act.as_str() {
         "hold" => {
             let name = file.disk.keys.user(&account_of(1).dn);
@@ -229,8 +229,8 @@ fn with_a_full_file_no_process_is_killed_and_nothing_is_lost() {
         output.contains("cannot be written: File too large"),
         "{output}"
     );
-    let standing = file.status(&account_of(1).dn, soon()).unwrap();
-    assert_eq!(standing.failures, 2);
+    let status = file.status(&account_of(1).dn, soon()).unwrap();
+    assert_eq!(status.failures, 2);
     // A process without the limit continues.
     for number in 2000..2300 {
         let _ = file
@@ -293,8 +293,8 @@ fn nothing_is_lost_when_processes_are_killed() {
         }
         let mut file = scratch.open_really();
         for (user, counted) in &counted {
-            let standing = file.status(user, soon()).unwrap();
-            assert!(standing.failures >= *counted, "round {round}, {user}");
+            let status = file.status(user, soon()).unwrap();
+            assert!(status.failures >= *counted, "round {round}, {user}");
         }
     }
     assert!(

@@ -249,8 +249,8 @@ fn a_row_is_valid_at_its_own_offset_only() {
         .unwrap();
     disk.write_all_at(&bytes[start..start + 512], from + 512)
         .unwrap();
-    let place = file.disk.sector(from + 512).unwrap();
-    assert!(matches!(place, ledger_file::Found::Damaged(_)));
+    let found = file.disk.sector(from + 512).unwrap();
+    assert!(matches!(found, ledger_file::Found::Damaged(_)));
 }
 
 #[test]
@@ -265,13 +265,13 @@ fn a_file_that_others_can_read_or_write_is_refused() {
         .permissions()
         .mode();
     assert_eq!(file_mode & 0o7777, 0o600);
-    let folder = scratch.folder();
-    let folder_mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+    let directory = scratch.directory();
+    let folder_mode = std::fs::metadata(&directory).unwrap().permissions().mode();
     assert_eq!(folder_mode & 0o7777, 0o700);
     for (path, bad, good, remedy) in [
         (scratch.path(), 0o644, 0o600, "chmod 0600"),
         (scratch.path(), 0o602, 0o600, "chmod go-w"),
-        (folder.clone().into(), 0o770, 0o700, "chmod go-w"),
+        (directory.clone().into(), 0o770, 0o700, "chmod go-w"),
     ] {
         mode(&path, bad);
         let error = scratch.error();
@@ -291,14 +291,14 @@ fn a_file_that_others_can_read_or_write_is_refused() {
 #[test]
 fn a_file_that_cannot_be_created_is_reported_with_a_remedy() {
     let scratch = Scratch::new();
-    let deep = format!("{}/not/there", scratch.folder());
-    for (folder, remedy) in [
+    let deep = format!("{}/not/there", scratch.directory());
+    for (directory, remedy) in [
         (deep.as_str(), "create the parent directory"),
         ("var/lib", "write the absolute path"),
         ("/dev/null", "set ledger.path to a directory"),
     ] {
-        let error = FileStore::open(folder).err().unwrap();
-        assert!(error.remedy.starts_with(remedy), "{folder}: {error:?}");
+        let error = FileStore::open(directory).err().unwrap();
+        assert!(error.remedy.starts_with(remedy), "{directory}: {error:?}");
     }
 }
 
@@ -328,7 +328,7 @@ fn a_disk_that_cannot_be_written_rejects_and_forgets_nothing() {
 fn drafts_of_killed_processes_are_removed() {
     let scratch = Scratch::new();
     drop(scratch.open_really());
-    let stray = format!("{}/ledger.new-0123456789abcdef", scratch.folder());
+    let stray = format!("{}/ledger.new-0123456789abcdef", scratch.directory());
     // Killed between linking and unlinking.
     std::fs::hard_link(scratch.path(), &stray).unwrap();
     drop(scratch.open_really());

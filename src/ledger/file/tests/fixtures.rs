@@ -29,14 +29,14 @@ impl Scratch {
         let name = format!("sms-otp-ledger-{}-{number}", std::process::id());
         // In memory if possible.
         let memory = PathBuf::from("/dev/shm");
-        let place = Some(memory).filter(|folder| folder.is_dir());
-        let folder = place.unwrap_or_else(std::env::temp_dir).join(name);
-        std::fs::create_dir(&folder).unwrap();
-        Self(folder)
+        let in_memory = Some(memory).filter(|directory| directory.is_dir());
+        let directory = in_memory.unwrap_or_else(std::env::temp_dir).join(name);
+        std::fs::create_dir(&directory).unwrap();
+        Self(directory)
     }
 
     /// The directory that the ledger is to create.
-    pub fn folder(&self) -> String {
+    pub fn directory(&self) -> String {
         self.0.join("state").to_str().unwrap().to_owned()
     }
 
@@ -45,16 +45,16 @@ impl Scratch {
     }
 
     pub fn open(&self, time: &Time) -> FileStore {
-        FileStore::open_by(&self.folder(), Box::new(time.clone())).unwrap()
+        FileStore::open_by(&self.directory(), Box::new(time.clone())).unwrap()
     }
 
     /// Opens it with the clocks of this machine.
     pub fn open_really(&self) -> FileStore {
-        FileStore::open(&self.folder()).unwrap()
+        FileStore::open(&self.directory()).unwrap()
     }
 
     pub fn error(&self) -> Failure {
-        FileStore::open(&self.folder()).err().unwrap()
+        FileStore::open(&self.directory()).err().unwrap()
     }
 }
 

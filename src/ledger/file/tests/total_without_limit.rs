@@ -29,7 +29,7 @@ fn locked_shards_reject_no_login_without_a_limit() {
     let started = std::time::Instant::now();
     let account = account_of(1);
     let admission = file.admit(&account, rules(&free), soon()).unwrap();
-    let Decision::Reserved(slot) = admission.decision else {
+    let Decision::Reserved(reservation) = admission.decision else {
         panic!("{:?}", admission.decision);
     };
     assert!(
@@ -37,7 +37,7 @@ fn locked_shards_reject_no_login_without_a_limit() {
             .unwrap()
             .is_ok()
     );
-    file.release(&account, slot, soon()).unwrap();
+    file.release(&account, reservation, soon()).unwrap();
     assert!(started.elapsed() < ledger_file::LOCK_TIMEOUT, "it waited");
     assert_eq!(counted(&mut file), 0, "they are not counted");
     // With a limit the count decides: no SMS is sent that is not counted.
@@ -58,7 +58,7 @@ fn an_sms_can_be_released_while_its_shard_is_locked() {
     let (mut file, other) = (scratch.open(&time), scratch.open(&time));
     let limits = limits(&[(1, 900)]);
     let account = account_of(1);
-    let Decision::Reserved(slot) = file
+    let Decision::Reserved(reservation) = file
         .admit(&account, rules(&limits), soon())
         .unwrap()
         .decision
@@ -67,7 +67,7 @@ fn an_sms_can_be_released_while_its_shard_is_locked() {
     };
     let guard = other.disk.try_lock(SHARDS.start, SHARDS.end - SHARDS.start);
     let guard = guard.unwrap().unwrap();
-    file.release(&account, slot, soon()).unwrap();
+    file.release(&account, reservation, soon()).unwrap();
     drop(guard);
     let again = file.admit(&account, rules(&limits), soon()).unwrap();
     assert!(matches!(again.decision, Decision::Reserved(_)), "{again:?}");
