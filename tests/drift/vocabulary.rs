@@ -36,7 +36,7 @@ const READ: &[&str] = &[
     "clippy.toml",
 ];
 
-/// Data of others, raw bytes, and build output.
+/// Data of others, raw bytes, build output, and the list itself.
 const NOT_OURS: &[&str] = &[
     "/openapi/",
     "/target/",
@@ -44,6 +44,7 @@ const NOT_OURS: &[&str] = &[
     "Cargo.lock",
     ".svg",
     LIST,
+    "/drift/vocabulary.rs",
 ];
 
 /// The list: what is not used, and what to use instead.

@@ -66,7 +66,7 @@ fn a_stopped_lock_holder_affects_only_logins_with_a_total_limit(lab: &Lab) {
     );
     let line = limited.newest_line();
     assert!(line.contains("stage=ledger reason=local"), "{line}");
-    assert!(line.contains("locked by another process"), "{line}");
+    assert!(line.contains("is held by another process"), "{line}");
     drop(stopped);
     limited.sees(
         "after the lock was released",

@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 use crate::certs::{Certs, Identity};
+use crate::ports;
 use crate::process::{Server, found, run};
 use crate::scratch::Scratch;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -221,8 +222,7 @@ fn redis_cli() -> PathBuf {
     found(&["redis-cli", "valkey-cli"])
 }
 
-/// Returns a port that is free now. If another process takes it first, the server reports that.
+/// Returns a port of 127.0.0.1 for a server.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on 127.0.0.1");
-    listener.local_addr().expect("the port's address").port()
+    ports::free(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1")
 }

@@ -12,7 +12,7 @@ use crate::ports;
 use crate::process::{Server, program, run};
 use crate::scratch::Scratch;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -86,12 +86,12 @@ impl Slapd {
             .arg(base));
         folder.write("rootpw", 0o600, ROOT_PASSWORD);
 
-        let tls_port = free_port(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
+        let tls_port = ports::free(Ipv4Addr::LOCALHOST.into()).expect("a port on 127.0.0.1");
         let plain_port = ports::low()
             .local_addr()
             .expect("a port on 127.0.0.1")
             .port();
-        let v6_port = free_port(Ipv6Addr::LOCALHOST.into());
+        let v6_port = ports::free(Ipv6Addr::LOCALHOST.into());
         let server = serve(&folder, tls_port, plain_port, v6_port);
         let slapd = Self {
             server,
@@ -289,17 +289,5 @@ fn socket_url(folder: &Scratch) -> String {
             .display()
             .to_string()
             .replace('/', "%2F")
-    )
-}
-
-/// Returns a port that is free now. If another process takes it before slapd does, slapd reports that and
-/// exits.
-fn free_port(address: IpAddr) -> Option<u16> {
-    Some(
-        TcpListener::bind((address, 0))
-            .ok()?
-            .local_addr()
-            .ok()?
-            .port(),
     )
 }

@@ -42,7 +42,10 @@ fn locked_shards_reject_no_login_without_a_limit() {
     assert_eq!(counted(&mut file), 0, "they are not counted");
     // With a limit the count decides: no SMS is sent that is not counted.
     let error = file.admit(&account, rules(&limited), soon()).unwrap_err();
-    assert!(error.what.contains("the total is locked"), "{error:?}");
+    assert!(
+        error.what.contains("the lock on the total is held"),
+        "{error:?}"
+    );
     drop(guard);
     // Of the two SMS, one was released and the other is counted for the user; neither is in the total.
     let _ = file.admit(&account, rules(&limited), soon()).unwrap();
